@@ -1,0 +1,89 @@
+# The tasks of this project. `make` alone lists them.
+# Needs Python 3.11 or newer with its venv module, and make; everything else goes into .venv.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+LOCK := requirements.lock
+
+# Another activated environment must not lead pip or the tests astray.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX CONDA_PREFIX
+
+# The interpreter that makes .venv: `make test PYTHON=/path/to/python3.12` names another one.
+PYTHON ?=
+PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+# What is passed on: `make test PYTEST="-n 2 tests/ledger"`.
+PYTEST ?=
+DEMO ?= reports/demo
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format docs goldens samples bench lock build clean
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in reports/demo (DEMO=FOLDER)
+	$(VENV)/bin/auditreg demo $(DEMO)
+
+test: $(STAMP) ## run the tests and require their coverage (PYTEST="-n 2 tests/ledger" passes arguments)
+	$(PY) -m pytest --cov --cov-report=term $(PYTEST)
+
+lint: $(STAMP) ## style, types, layers, docstrings, and whether generated documents are current
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m interrogate --quiet src
+	@if [ -f docs/generate.py ]; then set -x; $(PY) docs/generate.py --check; fi
+
+format: $(STAMP) ## put the code into its usual form
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+docs: $(STAMP) ## write the generated documents anew
+	$(PY) docs/generate.py
+
+goldens: $(STAMP) ## write the expected outputs under tests/golden anew; read the difference before committing it
+	$(PY) -m pytest tests -q -k golden --update-goldens
+
+samples: $(STAMP) ## make the sample reports and the pictures of their pages
+	$(PY) reports/build_samples.py
+
+bench: $(STAMP) ## measure the budgets; takes minutes and prints ratios
+	$(PY) -m benchmarks
+
+lock: $(STAMP) ## choose versions anew and write requirements.lock
+	$(PY) -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" \
+	    --all-extras --group dev pyproject.toml --output-file $(LOCK)
+
+build: $(STAMP) ## make the source distribution and the wheel in dist/
+	$(PY) -m build --no-isolation
+
+clean: ## remove .venv, caches and build results; ledgers and reports stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# .venv is made when it is missing or its interpreter is gone, and filled again when the versions change.
+$(STAMP): pyproject.toml $(LOCK)
+	@if ! $(PY) -c '$(PROBE)' >/dev/null 2>&1; then \
+	    for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	        if "$$candidate" -c '$(PROBE)' >/dev/null 2>&1; then found=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$${found:-}" ]; then \
+	        echo "No Python 3.11 or newer with its venv module was found (tried: $(if $(PYTHON),$(PYTHON),python3, python3.11 to python3.14, python))." >&2; \
+	        echo "On Debian or Ubuntu: apt-get install python3 python3-venv. On macOS: brew install python." >&2; \
+	        echo "If it stands elsewhere: make $(or $(MAKECMDGOALS),test) PYTHON=/path/to/python3.12" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$found" --version)"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing what $(LOCK) names into $(VENV); about a minute"
+	$(PY) -m pip install --quiet --require-hashes --requirement $(LOCK)
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

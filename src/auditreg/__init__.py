@@ -1,0 +1,39 @@
+"""Audit and compliance reporting for MLflow model registries.
+
+    import auditreg
+
+    book = auditreg.open("audit.duckdb")
+    book.inventory(as_of="2026-09-30")
+    book.check("motor-frequency/7")
+
+Results are pandas DataFrames. The command line is `auditreg`; see `auditreg --help`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditreg.api import Book as Book
+    from auditreg.api import open as open
+
+    __version__: str
+
+__all__ = ["Book", "__version__", "open"]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when asked for: `auditreg --help` needs neither pandas nor the package's metadata.
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("auditreg")
+        except PackageNotFoundError:  # run from a folder that is not installed
+            return "0+unknown"
+    if name in ("Book", "open"):
+        from auditreg import api
+
+        return getattr(api, name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

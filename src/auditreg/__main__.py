@@ -1,0 +1,6 @@
+"""Runs the command line: `python -m auditreg`."""
+
+from auditreg.cli import main
+
+if __name__ == "__main__":
+    main()

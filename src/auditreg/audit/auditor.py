@@ -1,0 +1,278 @@
+"""Runs rules over whole populations and judges what they answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditreg.audit import custom
+from auditreg.audit.prepare import Chosen, Moment, prepare, quoted
+from auditreg.audit.results import (
+    check_result,
+    create_results,
+    every_answer,
+    findings,
+    policy_overrides,
+    waiver_overrides,
+)
+from auditreg.audit.selection import choose
+from auditreg.config import Config, Period, calendar
+from auditreg.errors import ConfigError, NothingToAudit
+from auditreg.models import Answer, CheckResult, JudgedWaiver, RuleInfo, RuleResult, Severity
+from auditreg.models import Status, Subject
+from auditreg.rules.contain import wrapped
+from auditreg.rules.parse import select_rules
+from auditreg.waivers import Waiver, judge
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Auditor:
+    """Judges one ledger by a set of rules.
+
+    Args:
+        connection: a ledger, or the state of a registry in memory. Only temporary tables and
+            variables are made on it. It stays open as long as the result is read.
+        config: the settings in force.
+        rules: built-in ones and a firm's own; `config.rules` says which do not run, and with
+            which severity and parameters.
+        waivers: the entries of waivers.toml.
+        policy: the policy digest that goes into the result.
+        ledger: identity of the ledger for the result (path, tree size, root, extraction).
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        config: Config,
+        rules: Sequence[RuleInfo],
+        waivers: Sequence[Waiver] = (),
+        *,
+        policy: str = "",
+        ledger: Mapping[str, object] | None = None,
+        limits: custom.Limits | None = None,
+    ) -> None:
+        self._connection = connection
+        self._config = config
+        self._rules = configured(rules, config)
+        self._known = {name for rule in rules for name in (rule.id, *rule.aliases)}
+        self._waivers = tuple(waivers)
+        self._policy = policy
+        self._ledger = dict(ledger or {})
+        self._limits = limits or custom.Limits()
+
+    def check(
+        self,
+        as_of: datetime | None = None,
+        *,
+        period: Period | None = None,
+        selection: Sequence[str] = (),
+        only: Sequence[str] = (),
+    ) -> CheckResult:
+        """Run the rules.
+
+        Args:
+            as_of: a past moment, UTC; None judges the latest state.
+            period: what `promotion` and `live_in_period` are judged over; the fiscal quarter of
+                the moment when None.
+            selection: models and versions as `auditreg check` takes them; everything when empty.
+            only: ids of the rules to run; all when empty.
+
+        Raises:
+            NothingToAudit: the ledger holds no reading of a registry.
+            UsageError: the selection or a rule id names nothing.
+        """
+        moment, period = self._moment(as_of, period)
+        rules = select_rules(self._rules, only) if only else self._rules
+        prepare(self._connection, moment)
+        chosen = choose(self._connection, selection)
+        if chosen is not None:
+            prepare(self._connection, moment, chosen)
+        results = self._run(rules, moment, chosen)
+        self._judge_policy(results)
+        waivers = self._judge_waivers(results, moment, whole=not selection and not only)
+        create_results(self._connection, [r.rule for r in results if r.error is None],
+                       numbered=as_of is None)
+        return CheckResult(
+            as_of=moment.as_of,
+            period=(period.first_day, period.last_day),
+            policy=self._policy,
+            ledger=self._ledger,
+            rules=tuple(self._counted(results)),
+            answers=(*_errors(results), *findings(self._connection, rules, self._waivers)),
+            selection=tuple(selection),
+            waivers=waivers,
+            every=_Every(self._connection, tuple(rules), self._waivers, tuple(_errors(results))),
+        )
+
+    def _moment(self, as_of: datetime | None, period: Period | None) -> tuple[Moment, Period]:
+        latest = as_of
+        if latest is None:
+            row = self._connection.execute(
+                "select coalesce(setting('as_of')::TIMESTAMP, "
+                "(select max(observed_at) from extractions where complete))"
+            ).fetchone()
+            latest = row[0] if row else None
+        if latest is None:
+            raise NothingToAudit(
+                "The ledger holds no complete reading of a registry.",
+                state="Nothing was checked.",
+                hint="auditreg extract --from URI",
+            )
+        # A day as a moment is the first instant of the next one, which may begin a new quarter.
+        within = period or self._config.quarter_of(latest - timedelta(microseconds=1))
+        return Moment(latest, within.start_utc, within.end_utc, past=as_of), within
+
+    def _run(
+        self, rules: Sequence[RuleInfo], moment: Moment, chosen: Chosen | None
+    ) -> list[RuleResult]:
+        """Every rule's answers into its own table `result_<id>`; an error hides no other rule."""
+        own = [rule for rule in rules if rule.custom]
+        problems = custom.run(self._connection, own, moment, chosen, self._limits) if own else {}
+        results = []
+        for rule in rules:
+            problem = problems.get(rule.id) if rule.custom else self._run_here(rule)
+            results.append(check_result(self._connection, rule, problem, chosen is not None))
+        return results
+
+    def _run_here(self, rule: RuleInfo) -> str | None:
+        import duckdb
+
+        table = custom.result_table(rule)
+        try:
+            for name, value in rule.params.items():
+                self._connection.execute(f"set variable {name} = {quoted(str(value))}")
+            self._connection.execute(
+                f"create or replace temp table {table} as {wrapped(rule.sql)}"
+            )
+        except duckdb.Error as error:
+            return str(error).strip().partition("\n")[0]
+        finally:
+            for name in rule.params:
+                self._connection.execute(f"reset variable {name}")
+        return None
+
+    def _judge_policy(self, results: Sequence[RuleResult]) -> None:
+        effective = self._config.policy.effective
+        since = (
+            calendar.day_start(effective, self._config.calendar.timezone) if effective else None
+        )
+        rules = [result.rule for result in results if result.error is None]
+        policy_overrides(self._connection, rules, since)
+
+    def _judge_waivers(
+        self, results: Sequence[RuleResult], moment: Moment, *, whole: bool
+    ) -> tuple[JudgedWaiver, ...]:
+        by_name = {
+            name: result.rule
+            for result in results
+            if result.error is None
+            for name in (result.rule.id, *result.rule.aliases)
+        }
+        today: date = calendar.local_day(
+            moment.as_of - timedelta(microseconds=1), self._config.calendar.timezone
+        )
+        judged = []
+        for number, waiver in enumerate(self._waivers):
+            def verdict(covers: int, self_approved: bool, waiver: Waiver = waiver) -> JudgedWaiver:
+                return judge(
+                    waiver,
+                    today,
+                    covers=covers,
+                    whole=whole and waiver.rule in by_name,
+                    known=waiver.rule in self._known,
+                    self_approved=self_approved,
+                )
+
+            judged.append(
+                waiver_overrides(
+                    self._connection, by_name.get(waiver.rule), number, waiver, verdict
+                )
+            )
+        return tuple(judged)
+
+    def _counted(self, results: Sequence[RuleResult]) -> Iterator[RuleResult]:
+        """The results with their counts after waivers and policy."""
+        changed = self._connection.execute(
+            "select rule, was, status, count(*) from override where status <> was group by all"
+        ).fetchall()
+        for result in results:
+            counts = dict(result.counts)
+            for rule, was, status, number in changed:
+                if rule == result.rule.id:
+                    counts[Status(was)] = counts.get(Status(was), 0) - number
+                    counts[Status(status)] = counts.get(Status(status), 0) + number
+            yield replace(result, counts={s: counts[s] for s in Status if counts.get(s)})
+
+
+class _Every:
+    """All answers, read anew from the connection each time they are iterated over."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        rules: Sequence[RuleInfo],
+        waivers: Sequence[Waiver],
+        errors: Sequence[Answer],
+    ) -> None:
+        self._parts = (connection, rules, waivers)
+        self._errors = errors
+
+    def __iter__(self) -> Iterator[Answer]:
+        yield from self._errors
+        yield from every_answer(*self._parts)
+
+
+def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...]:
+    """The rules as `[rules]` in auditreg.toml has them: left out, with other severity, parameters.
+
+    Raises:
+        UsageError: it names a rule that does not exist.
+        ConfigError: it sets a parameter the rule does not have.
+    """
+    settings = config.rules
+    left_out = {rule.id for rule in select_rules(rules, settings.disabled)}
+    severities = {
+        select_rules(rules, [name])[0].id: Severity(value)
+        for name, value in settings.severity.items()
+    }
+    params = {
+        select_rules(rules, [name])[0].id: values for name, values in settings.params.items()
+    }
+    chosen = []
+    for rule in rules:
+        if rule.id in left_out:
+            continue
+        given: Mapping[str, Any] = params.get(rule.id, {})
+        for name in given:
+            if name not in rule.params:
+                has = ", ".join(rule.params) or "none"
+                raise ConfigError(
+                    f"Rule {rule.id} has no parameter {name!r} (it has: {has}).",
+                    state="Nothing was checked.",
+                    hint="Correct [rules.params] in auditreg.toml.",
+                )
+        severity = severities.get(rule.id, rule.severity)
+        chosen.append(replace(rule, severity=severity, params={**rule.params, **given}))
+    return tuple(chosen)
+
+
+def _errors(results: Sequence[RuleResult]) -> Iterator[Answer]:
+    """One answer per rule that could not be judged; it is about the ledger, not about a model."""
+    for result in results:
+        if result.error is not None:
+            yield Answer(
+                rule=result.rule,
+                subject=Subject("ledger"),
+                status=Status.ERROR,
+                reason=result.error,
+                evidence={"population": result.population, "examined": result.examined},
+            )
+
+
+__all__ = ["Auditor", "configured"]

@@ -1,0 +1,128 @@
+"""The state a check is judged on, as temporary tables that hide the ledger's views.
+
+A rule says `inventory` and means the moment that is judged. For the latest state the views are
+computed once, instead of once per rule; for a past moment the state tables are made from the
+ledger's `<table>_as_of` macros first, and everything else follows from those. Nothing here
+changes the ledger: it is all in the connection's temporary database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from auditreg.ledger import schema
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ONCE = ("prompts", "live_versions", "fields", "inventory", "promotions")
+"""Views that are computed once; `changes` stays a view, for few rules ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a check is about. Moments are UTC and naive.
+
+    `past` is the moment asked for, None for the latest state; `as_of` the moment rules see, which
+    for the latest state is that of the last complete extraction. `period_end` is exclusive.
+    """
+
+    as_of: datetime
+    period_start: datetime
+    period_end: datetime
+    past: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A selection in terms of subjects: whole models, and single versions.
+
+    A version named here counts as live in scope `live_version`, for a gate asks about it before
+    it is.
+    """
+
+    models: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, moment: Moment, chosen: Chosen | None = None
+) -> None:
+    """Make the temporary tables a check reads, and set the variables its macros read."""
+    for statement in (*state_statements(moment), *selection_statements(chosen)):
+        connection.execute(statement)
+
+
+def state_statements(moment: Moment) -> Iterator[str]:
+    """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
+    relations = (*schema.state_tables(), *schema.VIEWS)
+    for name in relations:
+        yield f"drop view if exists temp.{name}" if name == "changes" else (
+            f"drop table if exists temp.{name}"
+        )
+    yield f"set variable as_of = {_literal(moment.as_of)}"
+    yield f"set variable period_start = {_literal(moment.period_start)}"
+    yield f"set variable period_end = {_literal(moment.period_end)}"
+    if moment.past is not None:
+        past = _literal(moment.past)
+        for table in schema.state_tables():
+            yield f"create temp table {table} as select * from {table}_as_of({past})"
+        yield f"create temp view changes as select * from changes_as_of({past})"
+    for name in _ONCE:
+        if name == "promotions" and moment.past is not None:
+            yield f"create temp table {name} as select * from {name}_as_of({_literal(moment.past)})"
+        else:
+            yield f"create temp table {name} as {schema.view_sql(name, as_of=False)}"
+
+
+def selection_statements(chosen: Chosen | None) -> Iterator[str]:
+    """The SQL that makes the populations, all of them or those of a selection."""
+    if chosen is not None and chosen.versions:
+        yield (
+            "insert into live_versions (subject, model_subject, registry, workspace, model, "
+            "version, live_via, certainty) "
+            "select subject, any_value(model_subject), any_value(registry), "
+            "any_value(workspace), any_value(model), any_value(version), 'candidate', 'certain' "
+            f"from model_versions where subject in ({_list(chosen.versions)}) "
+            "and subject not in (select subject from live_versions) group by subject"
+        )
+    for name in population_names():
+        # Prepared again, it must not read the filtered table it replaces.
+        yield f"create or replace temp table {name} as {schema.view_sql(name, as_of=False)}"
+        yield f"create or replace temp table whole_{name} as select subject from {name}"
+        if chosen is not None:
+            yield f"delete from temp.{name} where not coalesce({_kept(name, chosen)}, false)"
+
+
+def population_names() -> tuple[str, ...]:
+    """The population tables, `population_<scope>`."""
+    return tuple(name for name in schema.VIEWS if name.startswith("population_"))
+
+
+def _kept(population: str, chosen: Chosen) -> str:
+    """Which rows of a population a selection keeps."""
+    models, versions = _list(chosen.models), _list(chosen.versions)
+    whole = f"split_part(subject, '/', 1) in ({models})"
+    if population == "population_ledger":
+        return "false"
+    if population == "population_registered_model":
+        owners = _list(tuple(version.partition("/")[0] for version in chosen.versions))
+        return f"{whole} or subject in ({owners})"
+    # A promotion's subject is that of its version, a plus sign and a number.
+    return f"{whole} or split_part(subject, '+', 1) in ({versions})"
+
+
+def _list(values: Sequence[str]) -> str:
+    return ", ".join(quoted(value) for value in values) or "null"
+
+
+def quoted(text: str) -> str:
+    """The text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

@@ -1,0 +1,131 @@
+"""The command line: the only place that prints or exits.
+
+Every command stands in a module of its group and is imported when it is used, so that
+`auditreg --help` does not load what only one of them needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from auditreg.cli.examples import examples
+
+PROGRAM = "auditreg"
+
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Start": {
+        "demo": ("start", "Play a realistic pricing registry: extract, check and report it."),
+        "doctor": ("doctor", "Show what works here, what does not, and what repairs it."),
+        "config": ("settings", "Show the settings in force and where each comes from."),
+        "completion": ("start", "Print the script that completes commands in your shell."),
+    },
+    "Record": {
+        "extract": ("record", "Append what changed in a registry to the ledger."),
+        "status": ("record", "Say how fresh and how complete the ledger is."),
+    },
+    "Judge": {
+        "check": ("check", "Check models against the rules."),
+        "rules": ("library", "List, show and test the rules."),
+        "frameworks": ("library", "List and show what supervisors ask for."),
+        "waivers": ("library", "List the findings that are accepted or under repair."),
+    },
+    "Answer": {
+        "inventory": ("answer", "List every version with its governance fields, at any moment."),
+        "changes": ("answer", "List who changed what and when."),
+        "query": ("answer", "Run a SELECT on the ledger."),
+        "questions": ("answer", "List or answer the questions auditors ask most."),
+    },
+    "Report": {
+        "report": ("report", "Write the report of a period, as HTML and PDF."),
+        "reports": ("report", "List the reports that were issued."),
+    },
+    "Prove": {
+        "verify": ("prove", "Recompute that nothing recorded was changed."),
+        "erase": ("prove", "Remove the text of one entry and keep the proof."),
+    },
+}
+"""Commands by group: the module each is defined in, and its line in `auditreg --help`."""
+
+_MODULES = {name: where for group in COMMANDS.values() for name, (where, _) in group.items()}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every command, in the order of the help."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        where = _MODULES.get(cmd_name)
+        if where is None:
+            return None
+        module = importlib.import_module(f"auditreg.cli.{where}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Commands by group, without importing any of them."""
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command in the error."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from auditreg.config.check import near
+
+            if args and (meant := near(args[0], list(_MODULES))):
+                raise click.UsageError(f"{error.message} Did you mean '{meant}'?", ctx) from error
+            raise
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from auditreg import __version__
+
+        click.echo(f"{PROGRAM} {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "auditreg demo                               see all of it on a made-up registry",
+        "auditreg extract --from sqlite:///mlflow.db",
+        "auditreg check",
+        "auditreg report --period 2026-Q3",
+    ),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_version,
+    expose_value=False,
+    is_eager=True,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Audit and compliance reporting for MLflow model registries.
+
+    auditreg writes down what an MLflow registry says, in a ledger that shows any later change;
+    checks it with rules that are plain SQL; and writes the report. It never writes to MLflow.
+
+    Exit codes: 0 nothing open; 1 open findings; 2 an error, no result is to be trusted;
+    3 nothing to audit; 4 something does not verify.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    from auditreg.cli.failures import run
+
+    run(cli, PROGRAM)

@@ -1,0 +1,248 @@
+"""Commands that answer from the ledger: inventory, changes, query, questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    as_of_option,
+    config_option,
+    emit_table,
+    format_option,
+    ledger_option,
+    moment,
+    the_ledger,
+)
+from auditreg.errors import ExitCode, UsageError
+from auditreg.formats.interface import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from auditreg.config import Config
+
+_SHORT = (
+    "model",
+    "version",
+    "live",
+    "stage",
+    "aliases",
+    "owner",
+    "risk_rating",
+    "approver",
+    "validation_date",
+    "uncertain_fields",
+)
+
+
+@click.command(
+    epilog=examples(
+        "auditreg inventory --live",
+        "auditreg inventory motor-frequency --as-of 2026-09-30",
+        "auditreg inventory --format csv=inventory.csv",
+    ),
+)
+@click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
+@click.option("--live", "only_live", is_flag=True, help="Only what is live, or possibly live.")
+@click.option("--all-columns", is_flag=True, help="Every governance field, also in the table.")
+@as_of_option
+@config_option
+@ledger_option
+@format_option()
+def inventory(
+    models: tuple[str, ...],
+    only_live: bool,
+    all_columns: bool,
+    as_of: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """List every version with its governance fields, at any moment.
+
+    One row per version, and one for each model that has none. Where the record leaves two values
+    possible at that moment, the field is empty and named under `uncertain_fields`. The table shows
+    the main columns; JSON, CSV and Markdown hold all of them.
+    """
+    from auditreg.cli.selection import parse_selection
+
+    at = moment(config, as_of)
+    wanted = parse_selection(models)
+    with the_ledger(config, ledger).reader() as con:
+        source = "inventory" if at is None else "inventory_as_of(getvariable('moment'))"
+        if at is not None:
+            con.execute("set variable moment = ?::timestamp", [at])
+        table = _select(con, f"select * from {source} order by registry, workspace, model, version")  # noqa: S608 - one of two names of our own
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    if wanted:
+        rows = [row for row in rows if any(one.matches_row(row) for one in wanted)]
+        if not rows:
+            raise UsageError(
+                f"Nothing in the ledger matches {' '.join(models)}.",
+                hint="`auditreg inventory` lists every model.",
+            )
+    if only_live:
+        rows = [row for row in rows if row["live"] or row["possibly_live"]]
+    for output in outputs:
+        short = output.format == "table" and not all_columns
+        columns = [c for c in table.columns if not short or c in _SHORT]
+        ordered = [c for c in _SHORT if c in columns] if short else columns
+        emit_table([output], Table(ordered, [[row[c] for c in ordered] for row in rows]))
+
+
+@click.command(
+    epilog=examples(
+        "auditreg changes --period 2026-Q3", "auditreg changes motor-frequency/7 --format csv"
+    ),
+)
+@click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
+@click.option("--period", metavar="PERIOD", help="2026-Q3, 2026, 2026-07 or two dates with `..`.")
+@config_option
+@ledger_option
+@format_option()
+def changes(
+    models: tuple[str, ...],
+    period: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """List who changed what and when, as far as it is on record.
+
+    A change that was not captured happened between `changed_not_before` and `changed_not_after`.
+    With --period, a change is listed if it can have happened in the period.
+    """
+    from auditreg.cli.selection import parse_selection
+
+    span = config.period(period) if period else None
+    wanted = parse_selection(models)
+    statement = "select * from changes"
+    parameters: list[datetime] = []
+    if span:
+        statement += (
+            " where coalesce(changed_not_after, 'infinity') >= ?"
+            " and coalesce(changed_not_before, '-infinity') < ?"
+        )
+        parameters = [span.start_utc, span.end_utc]
+    with the_ledger(config, ledger).reader() as con:
+        table = _select(con, f"{statement} order by changed_not_after, seq", parameters)
+    rows = [
+        row
+        for row in table.rows
+        if not wanted
+        or any(one.matches_row(dict(zip(table.columns, row, strict=True))) for one in wanted)
+    ]
+    emit_table(outputs, Table(table.columns, rows))
+
+
+@click.command(
+    epilog=examples(
+        'auditreg query "select model, version, owner from inventory where live"',
+        'auditreg query "from inventory_as_of(as_of())" --as-of 2026-09-30 --format csv',
+        "auditreg query - < my.sql",
+    ),
+)
+@click.argument("sql", metavar="SQL")
+@as_of_option
+@config_option
+@ledger_option
+@format_option()
+def query(
+    sql: str,
+    as_of: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Run one SELECT on the ledger, read-only; `-` reads it from standard input.
+
+    Tables and columns are described in the table `dictionary`. With --as-of, the macro `as_of()`
+    gives that moment; the past of a table is `inventory_as_of(as_of())`.
+    """
+    import duckdb
+
+    text = click.get_text_stream("stdin").read() if sql == "-" else sql
+    at = moment(config, as_of)
+    with the_ledger(config, ledger).reader() as con:
+        try:
+            lock_down(con)
+            if at is not None:
+                con.execute("set variable as_of = ?::timestamp", [at])
+            table = _select(con, f"select * from (\n{_one_select(con, text)}\n)")  # noqa: S608 - the user's own statement
+        except duckdb.Error as error:
+            raise UsageError(
+                f"The statement cannot be run: {error}",
+                state="Nothing was changed.",
+                hint='`auditreg query "from dictionary"` lists tables and columns.',
+            ) from error
+    emit_table(outputs, table)
+
+
+def lock_down(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep a statement of somebody else away from files, the network and settings."""
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+
+
+def _one_select(con: duckdb.DuckDBPyConnection, text: str) -> str:
+    """The statement's text, refused unless it is a single one that only reads."""
+    statements = con.extract_statements(text)
+    if len(statements) != 1 or not str(statements[0].type).endswith("SELECT"):
+        raise UsageError(
+            "query takes exactly one SELECT.",
+            state="Nothing was run.",
+            hint="Open the ledger with the duckdb shell, read-only, for anything else.",
+        )
+    return str(statements[0].query).strip().rstrip(";")
+
+
+@click.command(
+    epilog=examples("auditreg questions", "auditreg questions live-now --format markdown"),
+)
+@click.argument("question", metavar="[ID]", required=False)
+@config_option
+@ledger_option
+@format_option()
+def questions(
+    question: str | None, config: Config, ledger: Path | None, outputs: tuple[Output, ...]
+) -> None:
+    """List the questions auditors ask most, or answer one of them.
+
+    Each is a SELECT that also stands in the ledger's table `questions` and runs in any DuckDB.
+    """
+    from auditreg.config.check import near
+
+    with the_ledger(config, ledger).reader() as con:
+        listed = _select(con, "select id, title from questions order by id")
+        if question is None:
+            emit_table(outputs, listed)
+            return
+        found = con.execute("select sql from questions where id = ?", [question]).fetchone()
+        if found is None:
+            meant = near(question, [str(row[0]) for row in listed.rows])
+            raise UsageError(
+                f"There is no question {question!r}.",
+                hint=f"Did you mean {meant}?" if meant else "`auditreg questions` lists them.",
+            )
+        table = _select(con, found[0])
+    emit_table(outputs, table)
+
+
+def _select(
+    con: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()
+) -> Table:
+    cursor = con.execute(statement, list(parameters))
+    return Table([column[0] for column in cursor.description or ()], cursor.fetchall())
+
+
+def finish(code: ExitCode) -> None:
+    """End the command with a code."""
+    click.get_current_context().exit(int(code))

@@ -1,0 +1,450 @@
+"""`auditreg doctor`: what works on this machine, what does not, and the command that repairs it.
+
+Every check answers with one `Check` and never raises: a broken part is what the command is for. What
+can take the process down with it (MLflow, WeasyPrint and its system libraries) is tried in a child.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib.metadata
+import importlib.util
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from auditreg import resources
+from auditreg.cli import repairs
+from auditreg.errors import ExitCode
+
+SCHEMA = "auditreg.doctor/1"
+OLDEST_PYTHON = (3, 11)
+_CHILD_SECONDS = 120
+_REINSTALL = "pip install --upgrade auditreg"
+
+
+class Status(enum.StrEnum):
+    """How a part of the installation is."""
+
+    OK = "ok"
+    MISSING = "missing"
+    """Something auditreg cannot do without; ends in exit code 2."""
+    WARNING = "warning"
+    """Something only a part of auditreg needs, or that is not there yet."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One answer of the doctor."""
+
+    name: str
+    status: Status
+    found: str
+    """What is there, with its version."""
+    means: str = ""
+    """What works and what does not."""
+    repair: str = ""
+    """The command that repairs it."""
+
+
+def examine(ledger: Path) -> list[Check]:
+    """All checks, in the order they are shown."""
+    checks: list[Callable[[], Check]] = [
+        _python,
+        _packages,
+        _data_files,
+        _duckdb,
+        _mlflow,
+        _database_drivers,
+        _pdf,
+        _fonts,
+        _time_zones,
+        _text,
+        _folder,
+        lambda: _ledger(ledger),
+        _demo,
+    ]
+    return [check() for check in checks]
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info[:2] >= OLDEST_PYTHON:
+        return Check("Python", Status.OK, found)
+    means = f"auditreg needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
+    return Check("Python", Status.MISSING, found, means)
+
+
+def _packages() -> Check:
+    """Whether everything auditreg depends on is there, in a version it accepts."""
+    from packaging.requirements import Requirement
+
+    try:
+        declared = importlib.metadata.requires("auditreg") or []
+    except importlib.metadata.PackageNotFoundError:
+        return Check(
+            "Packages",
+            Status.WARNING,
+            "auditreg runs from a folder and is not installed",
+            "What it depends on cannot be compared with what is installed.",
+            "pip install --editable .",
+        )
+    requirements = [Requirement(text) for text in declared]
+    needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    wrong = []
+    for requirement in needed:
+        version = _version(requirement.name)
+        if version is None:
+            wrong.append(f"{requirement.name} is not installed")
+        elif not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
+    if wrong:
+        return Check(
+            "Packages", Status.MISSING, "; ".join(wrong), "Parts of auditreg will fail.", _REINSTALL
+        )
+    return Check(
+        "Packages", Status.OK, f"auditreg {_version('auditreg')} and {len(needed)} it needs"
+    )
+
+
+def _data_files() -> Check:
+    places = {
+        "rules": (resources.rules, "*.sql"),
+        "frameworks": (resources.frameworks, "*.toml"),
+        "ledger SQL": (resources.ledger_sql, "*.sql"),
+        "templates": (resources.templates, "*/"),
+    }
+    found: list[str] = []
+    missing: list[str] = []
+    for name, (folder, pattern) in places.items():
+        try:
+            count = len(list(folder().glob(pattern)))
+        except FileNotFoundError:
+            count = 0
+        (found if count else missing).append(f"{count} {name}" if count else name)
+    if missing:
+        return Check(
+            "Own files",
+            Status.MISSING,
+            f"not found: {', '.join(missing)}",
+            "The installation is incomplete.",
+            "pip install --force-reinstall --no-deps auditreg",
+        )
+    return Check("Own files", Status.OK, ", ".join(found))
+
+
+def _duckdb() -> Check:
+    worked, output = _in_child(
+        "import duckdb; c = duckdb.connect();"
+        "assert c.execute('select 6 * 7').fetchone() == (42,); print(duckdb.__version__)"
+    )
+    if worked:
+        return Check("DuckDB", Status.OK, output)
+    return Check(
+        "DuckDB",
+        Status.MISSING,
+        output,
+        "No ledger can be written or read.",
+        repairs.reinstall("duckdb"),
+    )
+
+
+def _mlflow() -> Check:
+    """MLflow's client, in a child: two distributions share one folder and can break each other."""
+    installed = [
+        f"{name} {version}"
+        for name in ("mlflow", "mlflow-skinny")
+        if (version := _version(name)) is not None
+    ]
+    worked, output = _in_child("from mlflow import MlflowClient; print('imported')")
+    if worked:
+        return Check("MLflow client", Status.OK, ", ".join(installed))
+    means = "A tracking server cannot be read; all else works."
+    if installed:
+        # NOTE: uninstalling mlflow takes away the files it shares with mlflow-skinny.
+        means = f"{', '.join(installed)} is installed, but its files are incomplete. {means}"
+    repair = "pip install --force-reinstall --no-deps mlflow-skinny"
+    return Check("MLflow client", Status.MISSING, output, means, repair)
+
+
+def _database_drivers() -> Check:
+    worked, output = _in_child(
+        "import adbc_driver_sqlite.dbapi as d\n"
+        "with d.connect(':memory:') as c, c.cursor() as k:\n"
+        "    k.execute('select 1'); assert k.fetchone() == (1,)"
+    )
+    sqlite = _version("adbc-driver-sqlite")
+    if not worked:
+        return Check(
+            "Database drivers",
+            Status.MISSING,
+            output,
+            "MLflow's database cannot be read; a tracking server can.",
+            repairs.reinstall("adbc-driver-manager", "adbc-driver-sqlite", "pyarrow"),
+        )
+    others = [
+        f"{label} {'yes' if importlib.util.find_spec(module) else 'no'}"
+        for label, module in (
+            ("PostgreSQL", "adbc_driver_postgresql"),
+            ("others through SQLAlchemy", "sqlalchemy"),
+        )
+    ]
+    missing_postgresql = others[0].endswith("no")
+    return Check(
+        "Database drivers",
+        Status.OK,
+        f"SQLite {sqlite}, " + ", ".join(others),
+        "A PostgreSQL store needs one driver more." if missing_postgresql else "",
+        "pip install 'auditreg[postgresql]'" if missing_postgresql else "",
+    )
+
+
+def _pdf() -> Check:
+    """Makes one page, because only that loads every library WeasyPrint needs."""
+    worked, output = _in_child(
+        "import weasyprint\n"
+        "from weasyprint.text.ffi import pango\n"
+        "pdf = weasyprint.HTML(string='<p>a b c').write_pdf()\n"
+        "assert pdf.startswith(b'%PDF')\n"
+        "v = pango.pango_version()\n"
+        "pango_is = f'{v // 10000}.{v // 100 % 100}.{v % 100}'\n"
+        "print(f'WeasyPrint {weasyprint.__version__}, Pango {pango_is}')"
+    )
+    if worked:
+        return Check("PDF", Status.OK, output)
+    means = "HTML works, PDF does not."
+    if importlib.util.find_spec("weasyprint") is None:
+        return Check("PDF", Status.MISSING, "WeasyPrint is not installed", means, _REINSTALL)
+    return Check("PDF", Status.WARNING, output, means, repairs.pango())
+
+
+def _fonts() -> Check:
+    """Bundled fonts are what reports are set in; the system's fill in what those lack."""
+    try:
+        bundled = [
+            p for p in resources.templates().rglob("*") if p.suffix in {".woff2", ".ttf", ".otf"}
+        ]
+    except FileNotFoundError:
+        bundled = []
+    try:
+        listed = subprocess.run(
+            ["fc-list", "--format=x"], capture_output=True, text=True, timeout=30, check=True
+        )
+        system = f"{len(listed.stdout)} of the system"
+    except (OSError, subprocess.SubprocessError):
+        listed, system = None, "the system's are unknown (no fc-list)"
+    found = f"{len(bundled)} bundled, {system}"
+    if bundled or (listed and listed.stdout):
+        return Check("Fonts", Status.OK, found)
+    return Check(
+        "Fonts",
+        Status.WARNING,
+        found,
+        "PDF pages may show boxes instead of letters.",
+        repairs.fonts(),
+    )
+
+
+def _time_zones() -> Check:
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo("Europe/Berlin")
+    except zoneinfo.ZoneInfoNotFoundError:
+        return Check(
+            "Time zones",
+            Status.MISSING,
+            "no data",
+            "Dates and quarters cannot be turned into moments.",
+            repairs.reinstall("tzdata"),
+        )
+    system = any((Path(folder) / "Europe/Berlin").is_file() for folder in zoneinfo.TZPATH)
+    origin = "the system's" if system else "package tzdata"
+    return Check("Time zones", Status.OK, f"{len(zoneinfo.available_timezones())} zones, {origin}")
+
+
+def _text() -> Check:
+    encoding = (getattr(sys.stdout, "encoding", None) or "unknown").lower()
+    if encoding.replace("-", "") == "utf8":
+        return Check("Terminal", Status.OK, "UTF-8")
+    return Check(
+        "Terminal",
+        Status.WARNING,
+        encoding,
+        "Names with letters outside it are shown wrongly, files are not affected.",
+        repairs.utf8(),
+    )
+
+
+def _folder() -> Check:
+    here = Path.cwd()
+    try:
+        with tempfile.TemporaryDirectory(dir=here, prefix=".auditreg-") as folder:
+            written = Path(folder, "written")
+            written.touch()
+            written.replace(Path(folder, "replaced"))
+    except OSError as error:
+        return Check(
+            "This folder",
+            Status.WARNING,
+            f"{here}: {error.strerror}",
+            "Ledgers and reports cannot be written here; reading works.",
+            "cd to a folder of your own, or name files elsewhere with --ledger and --output",
+        )
+    return Check("This folder", Status.OK, f"{here} can be written to")
+
+
+def _ledger(path: Path) -> Check:
+    if not path.exists():
+        return Check(
+            "Ledger",
+            Status.WARNING,
+            f"{path} is not there",
+            "Nothing has been recorded here yet.",
+            f"auditreg extract --from URI --ledger {path}",
+        )
+    worked, output = _in_child(
+        "import sys, duckdb\n"
+        "con = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "print(con.execute('select count(*) from ledger.log').fetchone()[0])",
+        str(path),
+    )
+    if worked:
+        size = path.stat().st_size / 1e6
+        return Check("Ledger", Status.OK, f"{path}, {output} entries, {size:.1f} MB")
+    return Check(
+        "Ledger",
+        Status.WARNING,
+        f"{path}: {output}",
+        "It cannot be read now: another program has it open, or it is not a ledger.",
+        f"auditreg verify {path}",
+    )
+
+
+def _demo() -> Check:
+    missing = [name for name in ("mlflow", "scikit-learn") if _version(name) is None]
+    if not missing:
+        return Check("Demo", Status.OK, f"mlflow {_version('mlflow')} with its store")
+    return Check(
+        "Demo",
+        Status.WARNING,
+        f"not installed: {', '.join(missing)}",
+        "All commands work but `auditreg demo`.",
+        "pip install 'auditreg[demo]'",
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _in_child(program: str, *arguments: str) -> tuple[bool, str]:
+    """Run a small program in a fresh interpreter, blind to files of this folder named like modules.
+
+    Returns:
+        Whether it ended well, and the last line it printed or complained with.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_CHILD_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONUTF8": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return False, str(error)
+    worked = done.returncode == 0
+    lines = [line.strip() for line in (done.stdout if worked else done.stderr).splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    return worked, last or ("" if worked else f"ended with status {done.returncode}")
+
+
+def _print_table(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {Status.OK: "green", Status.MISSING: "bold red", Status.WARNING: "yellow"}
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("What", no_wrap=True)
+    table.add_column("Found", overflow="fold")
+    for check in checks:
+        found = Text("\n".join(filter(None, (check.found, check.means))))
+        table.add_row(Text(check.status.value, colours[check.status]), check.name, found)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 still gets the answer
+    Console(highlight=False).print(table)
+    broken = [check for check in checks if check.repair]
+    if broken:
+        click.echo("\nTo repair:")
+    for check in broken:
+        click.echo(f"  {check.name}: {check.repair}")  # in one line each, to be copied
+    click.echo(f"\n{_summary(checks)}")
+
+
+def _summary(checks: list[Check]) -> str:
+    count = Counter(check.status for check in checks)
+    missing, warnings = count[Status.MISSING], count[Status.WARNING]
+    if missing:
+        return f"Missing of what auditreg needs: {missing}. Warnings: {warnings}."
+    return f"Everything needed works. Warnings: {warnings}." if warnings else "Everything works."
+
+
+def exit_code(checks: list[Check]) -> ExitCode:
+    """2 when something auditreg cannot do without is missing, else 0."""
+    return ExitCode.ERROR if any(c.status is Status.MISSING for c in checks) else ExitCode.OK
+
+
+@click.command("doctor", context_settings={"show_default": True})
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="AUDITREG_LEDGER",
+    default=Path("audit.duckdb"),
+    help="The ledger file to look at.",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="How to show the answer.",
+)
+@click.pass_context
+def doctor(context: click.Context, ledger: Path, output: str) -> None:
+    """Show what works here, what does not, and the command that repairs it.
+
+    Ends with 0 when everything needed works (a warning concerns only a part, such as PDF), and with
+    2 when something needed is missing.
+    """
+    checks = examine(ledger)
+    code = exit_code(checks)
+    if output == "json":
+        document = {
+            "schema": SCHEMA,
+            "works": code is ExitCode.OK,
+            "checks": [asdict(check) for check in checks],
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _print_table(checks)
+    context.exit(int(code))

@@ -1,0 +1,202 @@
+"""Options that several commands share, and how what they ask for is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auditreg.errors import AuditregError, UsageError
+from auditreg.formats import TABLE_FORMATS, table_format
+from auditreg.formats.interface import WIDTH, Surface, Table
+
+if TYPE_CHECKING:
+    from auditreg.config import Config
+    from auditreg.ledger.store import Ledger
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A format, and the file it goes to; None for standard output."""
+
+    format: str
+    path: Path | None = None
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Output]
+else:  # older click knows no parameter of the type
+    _ParamType = click.ParamType
+
+
+class OutputType(_ParamType):
+    """`NAME` or `NAME=FILE`."""
+
+    name = "NAME[=FILE]"
+
+    def __init__(self, formats: Sequence[str]) -> None:
+        self.formats = tuple(formats)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Output:
+        """See `click.ParamType.convert`."""
+        if isinstance(value, Output):
+            return value
+        name, equals, file = str(value).partition("=")
+        if name not in self.formats:
+            self.fail(
+                f"there is no format {name!r}; formats: {', '.join(self.formats)}", param, ctx
+            )
+        if equals and not file:
+            self.fail(f"{value!r} names no file after the equals sign", param, ctx)
+        return Output(name, Path(file) if file else None)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[click.shell_completion.CompletionItem]:
+        """The names of the formats."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in self.formats if name.startswith(incomplete)]
+
+
+def format_option(formats: Sequence[str] = TABLE_FORMATS) -> Callable[[F], F]:
+    """`--format`, repeatable; the first format is the default."""
+    return click.option(
+        "--format",
+        "outputs",
+        type=OutputType(formats),
+        multiple=True,
+        default=[formats[0]],
+        metavar="NAME[=FILE]",
+        help=f"{', '.join(formats)}; with =FILE into a file. Can be repeated. "
+        f"Default: {formats[0]}.",
+    )
+
+
+def config_option(function: F) -> F:
+    """`--config`; the function gets the settings in force as `config`."""
+
+    def load(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Config:
+        from auditreg.config import load_config
+
+        return load_config(value)
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=load,
+        help="The settings file.  [default: $AUDITREG_CONFIG, then auditreg.toml]",
+    )(function)
+
+
+def ledger_option(function: F) -> F:
+    """`--ledger`; the function gets a path or None as `ledger`, see `the_ledger`."""
+    return click.option(
+        "--ledger",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="AUDITREG_LEDGER",
+        help="The ledger file.  [default: $AUDITREG_LEDGER, then ledger.path of the settings, "
+        "audit.duckdb]",
+    )(function)
+
+
+def as_of_option(function: F) -> F:
+    """`--as-of`; the function gets the text or None, to be read in the configured calendar."""
+    return click.option(
+        "--as-of",
+        metavar="MOMENT",
+        help="A past moment: 2026-09-30 (the end of that day), 2026-09-30T17:00.",
+    )(function)
+
+
+def the_ledger(config: Config, ledger: Path | None) -> Ledger:
+    """The ledger that the command line, the environment or the settings name."""
+    from auditreg.ledger.store import Ledger
+
+    return Ledger(ledger or config.ledger_path)
+
+
+def moment(config: Config, text: str | None) -> datetime | None:
+    """The UTC moment of an option, None where it is not given."""
+    return None if text is None else config.moment(text)
+
+
+def surface(path: Path | None = None) -> Surface:
+    """What is written on: the terminal with its width and colours, or neither."""
+    if path is not None or not sys.stdout.isatty():
+        return Surface()
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Surface(shutil.get_terminal_size((WIDTH, 40)).columns, colour)
+
+
+def emit(outputs: Sequence[Output], render: Callable[[Output], bytes]) -> None:
+    """Render each output and write it; nothing is written before everything is rendered.
+
+    Raises:
+        UsageError: two outputs would be mixed on standard output, or share a file.
+        AuditregError: a file cannot be written.
+    """
+    places = [output.path for output in outputs]
+    if len(set(places)) < len(places):
+        raise UsageError(
+            "Two outputs would go to one place.",
+            state="Nothing was written.",
+            hint="Give all but one a file of its own: --format json=FILE.",
+        )
+    rendered = [(output, render(output)) for output in outputs]
+    for output, content in rendered:
+        if output.path is None:
+            show(content)
+        else:
+            write_file(output.path, content)
+            click.echo(f"wrote {output.path}", err=True)
+
+
+def show(content: bytes) -> None:
+    """Bytes on standard output; as text where a terminal needs another encoding."""
+    if sys.stdout.isatty():
+        click.echo(content.decode(), nl=False, color=True)
+    else:
+        click.echo(content, nl=False)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        AuditregError: it cannot be written; an existing file is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise AuditregError(
+            f"{path} cannot be written: {error.strerror}.",
+            state="Files written before it are complete; this one is as it was.",
+            hint="Name another place, or free some.",
+        ) from error
+
+
+def emit_table(outputs: Sequence[Output], table: Table) -> None:
+    """Write a table in every format asked for."""
+    emit(
+        outputs,
+        lambda output: table_format(output.format).render(table, surface(output.path)),
+    )

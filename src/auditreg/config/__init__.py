@@ -1,0 +1,226 @@
+"""`auditreg.toml`: what a firm's names, people and calendar are.
+
+Every setting has a default that works on a plain registry, so no file is needed. What the file
+may hold is defined in `auditreg.config.settings`; days and quarters are in
+`auditreg.config.calendar`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from auditreg.config import calendar
+from auditreg.config.calendar import Period
+from auditreg.config.check import check, explain
+from auditreg.config.settings import (
+    ConfigFile,
+    FieldSettings,
+    Person,
+    SeverityName,
+    Tags,
+    json_schema,
+)
+from auditreg.errors import ConfigError, without_password
+from auditreg.fields import FIELDS, Field
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+__all__ = [
+    "ENVIRONMENT",
+    "FILE_NAME",
+    "Config",
+    "FieldSettings",
+    "Period",
+    "Person",
+    "SeverityName",
+    "effective_settings",
+    "json_schema",
+    "load_config",
+    "parse_config",
+]
+
+ENVIRONMENT = "AUDITREG_CONFIG"
+FILE_NAME = "auditreg.toml"
+
+
+class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
+    """The settings in force. `Config()` is the defaults.
+
+    `path` is the file they were read from, None for defaults; `text` is its text without
+    passwords, as it is sealed in the ledger; `given` holds the dotted keys it sets.
+    """
+
+    path: Path | None = None
+    text: str = ""
+    given: frozenset[str] = frozenset()
+
+    def origin(self, key: str) -> Literal["default", "file"]:
+        """Whether the file sets a dotted key (`live.stages`), or something below it."""
+        below = f"{key}."
+        found = key in self.given or any(name.startswith(below) for name in self.given)
+        return "file" if found else "default"
+
+    def resolve(self, name: str) -> Path:
+        """A path from the file, taken relative to the file's folder."""
+        base = self.path.parent if self.path else Path()
+        return base / Path(name).expanduser()
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger file."""
+        return self.resolve(self.ledger.path)
+
+    def registry_uri(self) -> str | None:
+        """The registry's URI, from the file or from the variable it names; None if neither.
+
+        Raises:
+            ConfigError: the variable named by `registry.uri_env` is not set.
+        """
+        name = self.registry.uri_env
+        if name is None:
+            return self.registry.uri
+        value = os.environ.get(name)
+        if not value:
+            raise ConfigError(
+                f"registry.uri_env names the environment variable {name}, which is not set.",
+                state="Nothing was read.",
+                hint=f"Set {name} to the registry's URI, or give --from URI.",
+            )
+        return value
+
+    def governance_fields(self) -> tuple[Field, ...]:
+        """Every governance field with the tags in force: built-in ones first, then your own."""
+        built_in = tuple(_overridden(known, self.fields.get(known.id)) for known in FIELDS)
+        known_ids = {known.id for known in FIELDS}
+        own = tuple(
+            _overridden(Field(name, None, name.replace("_", " ").capitalize(), ()), setting)
+            for name, setting in self.fields.items()
+            if name not in known_ids
+        )
+        return built_in + own
+
+    def moment(self, text: str | date | datetime) -> datetime:
+        """The UTC moment of a date or date-time, in the configured zone."""
+        return calendar.moment(text, self.calendar.timezone)
+
+    def period(self, text: str) -> Period:
+        """The period a text stands for, in the configured calendar."""
+        return calendar.period(text, self.calendar.timezone, self.calendar.fiscal_year_start_month)
+
+    def quarter_of(self, as_of: datetime) -> Period:
+        """The fiscal quarter that contains `as_of`, in the configured calendar."""
+        return calendar.quarter_of(
+            as_of, self.calendar.timezone, self.calendar.fiscal_year_start_month
+        )
+
+
+def _overridden(known: Field, setting: Tags | FieldSettings | None) -> Field:
+    if setting is None:
+        return known
+    if isinstance(setting, FieldSettings):
+        return replace(known, title=setting.title or known.title, tags=setting.tags)
+    return replace(known, tags=setting)
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read the settings.
+
+    The first of these counts: `path`, the file named by `AUDITREG_CONFIG`, `auditreg.toml` in
+    the current folder, the defaults.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or holds something that is not allowed.
+    """
+    named = path or (Path(value) if (value := os.environ.get(ENVIRONMENT)) else None)
+    if named is None:
+        if not Path(FILE_NAME).exists():
+            return Config()
+        named = Path(FILE_NAME)
+    try:
+        text = named.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(
+            f"{named} cannot be read: {reason}.",
+            state="No settings were loaded.",
+            hint=f"Check --config and {ENVIRONMENT}, or leave both out to use the defaults.",
+        ) from error
+    return parse_config(text, named)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Read settings from a text; `path` is named in errors and paths are relative to it.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} is not TOML: {error}.",
+            state="No settings were loaded.",
+            hint="Text goes in quotes, lists in [brackets], dates as 2026-09-30.",
+        ) from error
+    try:
+        read = msgspec.convert(data, ConfigFile)
+    except msgspec.ValidationError as error:
+        raise explain(error, path) from error
+    check(read, path)
+    parts = {name: getattr(read, name) for name in ConfigFile.__struct_fields__}
+    return Config(**parts, path=path, text=without_password(text), given=frozenset(_keys(data)))
+
+
+def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for name, value in data.items():
+        key = f"{prefix}{name}"
+        found += _keys(value, f"{key}.") if isinstance(value, dict) and value else [key]
+    return found
+
+
+def effective_settings(config: Config) -> dict[str, object]:
+    """The settings as plain JSON values, under the names that the ledger seals them by.
+
+    `timezone`, `fiscal_year_start_month`, `policy_effective` (ISO text or None),
+    `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the list `people`, and
+    `fields`: tags by id for the governance fields the file sets. Nothing secret is among them.
+    """
+    effective = config.policy.effective
+    settings: dict[str, object] = {
+        "timezone": config.calendar.timezone,
+        "fiscal_year_start_month": config.calendar.fiscal_year_start_month,
+        "policy_effective": effective.isoformat() if effective else None,
+        "live.stages": list(config.live.stages),
+        "live.aliases": list(config.live.aliases),
+    }
+    for rating, days in sorted(config.review.cadences.items()):
+        settings[f"cadence_{rating}"] = days
+    for rule, params in sorted(config.rules.params.items()):
+        for name, value in sorted(params.items()):
+            settings[f"{rule}.{name}"] = value
+    settings["people"] = [_person(person) for person in config.people]
+    settings["fields"] = {
+        name: list(setting.tags if isinstance(setting, FieldSettings) else setting)
+        for name, setting in config.fields.items()
+    }
+    return settings
+
+
+def _person(person: Person) -> dict[str, object]:
+    return {
+        "id": person.id,
+        "name": person.name or person.id,
+        "accounts": sorted({*person.accounts, person.id}),
+        "roles": list(person.roles),
+        "from": person.from_.isoformat() if person.from_ else None,
+        "until": person.until.isoformat() if person.until else None,
+        "service": person.service,
+    }

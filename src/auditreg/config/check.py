@@ -1,0 +1,197 @@
+"""What is wrong with an `auditreg.toml`, in words: the key, what is allowed, the likely slip."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from auditreg.config import calendar
+from auditreg.config.settings import ConfigFile, FieldSettings, Person
+from auditreg.errors import ConfigError, UsageError
+from auditreg.fields import FIELD_IDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STATE = "No settings were loaded."
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
+_PATH_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+def near(word: str, known: tuple[str, ...] | list[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, if one is close."""
+    import difflib
+
+    folded = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.75)
+    return folded[close[0]] if close else None
+
+
+def explain(error: msgspec.ValidationError, path: Path) -> ConfigError:
+    """The error of a file that does not fit the types, for people."""
+    message, _, where = str(error).partition(" - at `")
+    where = where.removesuffix("`")
+    parts = [name or index for name, index in _PATH_PART.findall(where.removeprefix("$"))]
+    if match := _UNKNOWN.fullmatch(message):
+        return _unknown_key(match["key"], parts, path)
+    key = _dotted(parts)
+    at = f" at {key}" if key else ""
+    hint = _allowed_values(message) or "See `auditreg config schema` for what each key takes."
+    return ConfigError(f"{path}{at}: {_plain(message)}.", state=_STATE, hint=hint)
+
+
+def allowed_keys(parts: list[str]) -> tuple[str, ...]:
+    """The keys a table of the file may hold; empty where any name is allowed."""
+    kind: object = ConfigFile
+    for part in parts:
+        kind = _below(kind, part)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind.__struct_encode_fields__
+    return ()
+
+
+def _below(kind: object, part: str) -> object:
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        types = {info.encode_name: info.type for info in msgspec.structs.fields(kind)}
+        return _bare(types.get(part))
+    if get_origin(kind) in (tuple, dict):
+        return _bare(get_args(kind)[0 if get_origin(kind) is tuple else 1])
+    return None
+
+
+def _bare(kind: object) -> object:
+    """The type inside `Annotated[...]`; of `Tags | FieldSettings`, the table."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    members = [m for m in get_args(kind) if isinstance(m, type) and issubclass(m, Struct)]
+    return members[0] if members and get_origin(kind) is not tuple else kind
+
+
+def _unknown_key(key: str, parts: list[str], path: Path) -> ConfigError:
+    allowed = allowed_keys(parts)
+    meant = near(key, allowed)
+    table = _dotted(parts)
+    return ConfigError(
+        f"{path}: there is no setting {_dotted([*parts, key])}.",
+        state=_STATE,
+        hint=(f"Did you mean {meant}? " if meant else "")
+        + (f"[{table}] takes: " if table else "The file takes: ")
+        + ", ".join(allowed)
+        + ".",
+    )
+
+
+def _dotted(parts: list[str]) -> str:
+    """`people[0].roles`; an unknown dictionary key (`...`) is written `*`."""
+    text = ""
+    for part in parts:
+        if part.isdecimal():
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + ("*" if part == "..." else part)
+    return text
+
+
+def _plain(message: str) -> str:
+    """The sentence of msgspec with TOML's words for types."""
+    words = {"`array`": "a list", "`object`": "a table", "`str`": "text", "`int`": "a whole number"}
+    words |= {"`bool`": "true or false", "`float`": "a number", "`date`": "a date"}
+    for word, plain in words.items():
+        message = message.replace(word, plain)
+    if "RFC3339" in message:
+        return "Expected a date such as 2026-09-30"
+    return message
+
+
+def _allowed_values(message: str) -> str:
+    if "Invalid enum value" in message:
+        return "Severities are critical, high, medium and low."
+    return ""
+
+
+def check(config: ConfigFile, path: Path) -> None:
+    """What types cannot say.
+
+    Raises:
+        ConfigError: with the key and what is allowed.
+    """
+    _check_registry(config, path)
+    _check_calendar(config, path)
+    _check_fields(config, path)
+    _check_people(config.people, path)
+    for index, pattern in enumerate(config.secrets.patterns):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(
+                f"{path} at secrets.patterns[{index}]: {pattern!r} is not a regular "
+                f"expression: {error}.",
+                state=_STATE,
+            ) from error
+
+
+def _check_registry(config: ConfigFile, path: Path) -> None:
+    if config.registry.uri and config.registry.uri_env:
+        raise ConfigError(
+            f"{path} at registry: uri and uri_env are both set.",
+            state=_STATE,
+            hint="Keep uri_env where the URI holds a password, uri where it does not.",
+        )
+
+
+def _check_calendar(config: ConfigFile, path: Path) -> None:
+    try:
+        calendar.zone(config.calendar.timezone)
+    except UsageError as error:
+        raise ConfigError(
+            f"{path} at calendar.timezone: {error.what}", state=_STATE, hint=error.hint
+        ) from error
+
+
+def _check_fields(config: ConfigFile, path: Path) -> None:
+    for name, setting in config.fields.items():
+        if name in FIELD_IDS or isinstance(setting, FieldSettings):
+            continue
+        # A list under a new id defines a field; one under a misspelt id would silently do the
+        # same and leave the field that was meant without its tags.
+        if meant := near(name, FIELD_IDS):
+            raise ConfigError(
+                f"{path} at fields.{name}: there is no built-in field of that name.",
+                state=_STATE,
+                hint=f"Did you mean {meant}? To define a field of your own, write a table: "
+                f'[fields.{name}] with title = "…" and tags = […].',
+            )
+
+
+def _check_people(people: tuple[Person, ...], path: Path) -> None:
+    held: dict[str, list[tuple[int, Person]]] = {}
+    for index, person in enumerate(people):
+        at = f"{path} at people[{index}]"
+        if person.from_ and person.until and person.until < person.from_:
+            raise ConfigError(f"{at}: until is before from.", state=_STATE)
+        # An id may come more than once: a change of role is an entry per span of time.
+        for account in {_fold(text) for text in (*person.accounts, person.id)}:
+            for other_index, other in held.get(account, []):
+                if other.id != person.id and _overlap(person, other):
+                    raise ConfigError(
+                        f"{at}: the account {account!r} also belongs to "
+                        f"people[{other_index}] ({other.id}).",
+                        state=_STATE,
+                        hint="An account belongs to one person at a time; "
+                        "set from and until where it was passed on.",
+                    )
+            held.setdefault(account, []).append((index, person))
+
+
+def _overlap(one: Person, other: Person) -> bool:
+    return (one.from_ or date.min) <= (other.until or date.max) and (other.from_ or date.min) <= (
+        one.until or date.max
+    )
+
+
+def _fold(text: str) -> str:
+    return text.strip().lower()

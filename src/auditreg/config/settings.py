@@ -1,0 +1,205 @@
+"""What `auditreg.toml` may hold: these types are the whole definition.
+
+The file is read into them, unknown keys are refused, and the JSON Schema for editors
+(`docs/schema/auditreg.toml.schema.json`) is generated from them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+FieldId = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
+SeverityName = Literal["critical", "high", "medium", "low"]
+Days = Annotated[int, Meta(ge=1)]
+
+
+class RegistrySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The MLflow registry that is audited."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            description="The registry's name in the ledger; never derived from a URI.",
+        ),
+    ] = "default"
+    uri: Annotated[
+        str | None, Meta(description="Where `extract` reads from when `--from` is not given.")
+    ] = None
+    uri_env: Annotated[
+        str | None,
+        Meta(description="Name of the environment variable that holds the URI and its password."),
+    ] = None
+
+
+class LiveSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which versions count as live."""
+
+    stages: Annotated[
+        tuple[str, ...], Meta(description="A version in one of these stages is live.")
+    ] = ("Production",)
+    aliases: Annotated[
+        tuple[str, ...], Meta(description="A version that has one of these aliases is live.")
+    ] = ("champion", "production", "prod", "live", "current")
+
+
+class FieldSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A governance field, written as a table where it needs a title."""
+
+    tags: Annotated[Tags, Meta(description="Tags it is looked for in, the one that counts first.")]
+    title: Annotated[str | None, Meta(description="The field as people read it.")] = None
+
+
+class CalendarSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The firm's calendar."""
+
+    timezone: Annotated[
+        str, Meta(description="IANA name; days begin and end in this time zone.")
+    ] = "UTC"
+    fiscal_year_start_month: Annotated[
+        int,
+        Meta(ge=1, le=12, description="1 to 12; a fiscal year is named after the year it ends in."),
+    ] = 1
+
+
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Since when the rules apply."""
+
+    effective: Annotated[
+        date | None,
+        Meta(
+            description="Versions created before this day are counted as older than the policy "
+            "by rules that only a training or nothing can repair."
+        ),
+    ] = None
+
+
+class ReviewSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a model has to be reviewed."""
+
+    cadence_days: Annotated[
+        dict[str, Days],
+        Meta(description="Days between reviews by risk rating; the others keep their default."),
+    ] = field(default_factory=dict)
+
+    @property
+    def cadences(self) -> dict[str, int]:
+        """Days by risk rating in lower case, defaults included."""
+        given = {rating.lower(): days for rating, days in self.cadence_days.items()}
+        return {**DEFAULT_CADENCES, **given}
+
+
+DEFAULT_CADENCES = {"high": 365, "medium": 730, "low": 1095}
+
+
+class Person(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """A person, or a service account, and every spelling of it."""
+
+    id: Annotated[str, Meta(min_length=1, description="Short and stable; it stands in results.")]
+    name: Annotated[str | None, Meta(description="The name people read.")] = None
+    accounts: Annotated[
+        tuple[str, ...],
+        Meta(description="Accounts and spellings; compared without case and outer blanks."),
+    ] = ()
+    roles: Annotated[tuple[str, ...], Meta(description="Roles held, such as `validator`.")] = ()
+    from_: Annotated[date | None, Meta(description="First day the roles are held.")] = None
+    until: Annotated[date | None, Meta(description="Last day the roles are held.")] = None
+    service: Annotated[
+        bool, Meta(description="True for a service account, which never approves.")
+    ] = False
+
+
+class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rules run, and how."""
+
+    disabled: Annotated[tuple[str, ...], Meta(description="Ids of rules that do not run.")] = ()
+    packs: Annotated[
+        tuple[str, ...], Meta(description="Folders of your own rules, relative to this file.")
+    ] = ()
+    severity: Annotated[
+        dict[str, SeverityName], Meta(description="Severity by rule id, instead of the rule's own.")
+    ] = field(default_factory=dict)
+    params: Annotated[
+        dict[str, dict[str, str | int | float | bool]],
+        Meta(description='Parameters by rule id: `[rules.params."description-present"]`.'),
+    ] = field(default_factory=dict)
+
+
+class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which frameworks results are mapped to."""
+
+    enabled: Annotated[
+        tuple[str, ...], Meta(description="Ids; see `auditreg frameworks list`.")
+    ] = ("osfi-e23-2027", "naic-model-bulletin")
+
+
+class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands on a report's cover."""
+
+    entity: Annotated[str | None, Meta(description="The legal entity the report is about.")] = None
+    title: Annotated[str | None, Meta(description="The report's title.")] = None
+    prepared_by: Annotated[str | None, Meta(description="Who answers for it.")] = None
+    addressee: Annotated[str | None, Meta(description="Whom it is for.")] = None
+    template: Annotated[
+        str | None, Meta(description="A template's name or folder; the bundled one by default.")
+    ] = None
+
+
+class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How values that look like credentials are kept out of the ledger."""
+
+    key_file: Annotated[
+        str | None, Meta(description="Key for their hashes, outside the ledger, mode 0600.")
+    ] = None
+    patterns: Annotated[
+        tuple[str, ...],
+        Meta(description="Regular expressions over names and values, beside the built-in ones."),
+    ] = ()
+
+
+class LedgerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the ledger is."""
+
+    path: Annotated[
+        str, Meta(min_length=1, description="The DuckDB file, relative to this file.")
+    ] = "audit.duckdb"
+
+
+class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything `auditreg.toml` may hold."""
+
+    registry: RegistrySettings = RegistrySettings()
+    live: LiveSettings = LiveSettings()
+    fields: Annotated[
+        dict[FieldId, Tags | FieldSettings],
+        Meta(
+            description="Tags by governance field: a list replaces a built-in field's tags; "
+            "an id of your own defines a field."
+        ),
+    ] = field(default_factory=dict)
+    calendar: CalendarSettings = CalendarSettings()
+    policy: PolicySettings = PolicySettings()
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+    people: tuple[Person, ...] = ()
+    rules: RuleSettings = field(default_factory=RuleSettings)
+    frameworks: FrameworkSettings = FrameworkSettings()
+    report: ReportSettings = ReportSettings()
+    secrets: SecretSettings = SecretSettings()
+    ledger: LedgerSettings = LedgerSettings()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `auditreg.toml`, generated from the types above."""
+    _, components = msgspec.json.schema_components([ConfigFile], ref_template="#/$defs/{name}")
+    top = components.pop("ConfigFile")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "auditreg.toml",
+        **{name: value for name, value in top.items() if name != "title"},
+        "$defs": dict(sorted(components.items())),
+    }

@@ -1,0 +1,40 @@
+"""Which answers of a check are shown, and in what order: the worst first, always the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditreg.models import Answer, Status
+
+if TYPE_CHECKING:
+    from auditreg.models import CheckResult
+
+_SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
+_WORST = (
+    Status.ERROR,
+    Status.FAIL,
+    Status.NOT_EVIDENCED,
+    Status.WAIVED,
+    Status.PREDATES_POLICY,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+
+
+def worst_first(answer: Answer) -> tuple[int, int, str, str, int, str]:
+    """Sort key: severity, status, rule, then the subject's names."""
+    subject = answer.subject
+    return (
+        answer.rule.severity.rank,
+        _WORST.index(answer.status),
+        answer.rule.id,
+        subject.model or "",
+        subject.version or 0,
+        subject.key,
+    )
+
+
+def shown_findings(result: CheckResult, *, everything: bool) -> list[Answer]:
+    """The open, waived and erroneous answers, or every answer."""
+    shown = (a for a in result.answers if everything or a.status in _SHOWN)
+    return sorted(shown, key=worst_first)

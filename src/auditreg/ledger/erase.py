@@ -1,0 +1,120 @@
+"""Erasing the text of an entry while the log goes on verifying.
+
+The leaf stays, so every root still holds; an `erased` entry says what was erased, when and why.
+Its keyed hash keeps the same state from being taken in again by the next extraction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditreg.errors import UsageError
+from auditreg.ledger import entries, state
+from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.secrets import Key
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KEPT = ("extraction", "check", "report", "erased", "policy")
+"""Kinds that carry roots or the texts results follow from; without them nothing verifies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased, and which other entries still hold the same text."""
+
+    seq: int
+    kind: str
+    subject: str
+    also_in: tuple[int, ...]
+
+
+def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Erased:
+    """Erase one entry on a connection from `Ledger.writer(fresh=True)`.
+
+    Raises:
+        UsageError: there is no such entry, it is erased already, it may not be erased, or no
+            reason is given.
+    """
+    entries.prepare(con)
+    if not reason.strip():
+        raise UsageError(
+            "An erasure needs a reason.",
+            state="Nothing was erased.",
+            hint="Say why with --reason; the reason is kept for ever.",
+        )
+    row = con.execute(
+        "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
+        "json_extract_string(entry, '$.body.value'), "
+        "json_extract_string(entry, '$.body.description') from ledger.log where seq = ?",
+        [seq],
+    ).fetchone()
+    if row is None or row[4]:
+        raise UsageError(
+            f"There is no entry {seq} in the log."
+            if row is None
+            else (f"Entry {seq} was erased before."),
+            state="Nothing was erased.",
+            hint="`auditreg query 'select seq, kind, model, entry from ledger.log'` lists entries.",
+        )
+    kind, subject, fingerprint, leaf = row[:4]
+    if kind in _KEPT:
+        raise UsageError(
+            f"Entry {seq} is a {kind} entry; without it the log cannot be verified.",
+            state="Nothing was erased.",
+            hint="Only states of the registry, findings and waivers can be erased.",
+        )
+    base = entries.size(con)
+    cleared = ", ".join(f"{name} = null" for name, _ in entries.HEADER)
+    con.execute(f"update ledger.log set entry = null, {cleared} where seq = ?", [seq])
+    Appender(con).append_events(
+        [
+            Event(
+                kind="erased",
+                subject=f"erased:{seq}",
+                body={
+                    "erased_seq": seq,
+                    "leaf": leaf,
+                    "reason": reason,
+                    "value_hmac": key.hash(f"{subject}\n{fingerprint}"),
+                    "key_id": key.id,
+                },
+            )
+        ],
+        now_ms(),
+    )
+    entries.save_tree(con, entries.load_tree(con))
+    state.rebuild(con)
+    return Erased(seq, kind, subject, _also_in(con, base, [t for t in row[5:] if t]))
+
+
+def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:
+    """Entries that hold one of the erased texts too, if it is long enough to tell."""
+    found: set[int] = set()
+    for text in texts:
+        if len(text) >= 4:
+            rows = con.execute(
+                "select seq from ledger.log where seq < ? and contains(entry, "
+                "trim(to_json(?)::VARCHAR, '\"')) order by seq limit 50",
+                [before, text],
+            ).fetchall()
+            found.update(seq for (seq,) in rows)
+    return tuple(sorted(found))
+
+
+def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Take out of `changed` the states whose erasure is on record: they are not taken in again."""
+    marks = {mark for (mark,) in con.execute("select value_hmac from erasures").fetchall()}
+    if not marks:
+        return
+    again = [
+        (subject,)
+        for subject, fingerprint in con.execute(
+            "select subject, fingerprint from changed"
+        ).fetchall()
+        if key.hash(f"{subject}\n{fingerprint}") in marks
+    ]
+    if again:
+        con.executemany("delete from changed where subject = ?", again)

@@ -1,0 +1,472 @@
+"""Taking a reading of a registry into the log: what changed, what vanished, and that it was read.
+
+Everything is compared and written as whole sets in SQL. The log gains one entry per state that is
+new or different, one `gone` per state that is no longer there, and one `extraction` event, which
+carries the Merkle root over all earlier entries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditreg.errors import NothingToAudit, SourceError
+from auditreg.ledger import entries, schema, state
+from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.secrets import Key, mask
+from auditreg.sources.interface import READS, STAGING, Completeness, Reading, arrow_schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+CHUNK = 40_000
+"""Entries whose bodies are put together at once; bounds the memory of a first extraction."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A text that governs results: a rule, a framework, the settings, the waivers."""
+
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the text, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def policy_digest(policies: Iterable[Policy]) -> str:
+    """One digest over every governing text: SHA-256 over their sorted kinds, names and hashes."""
+    lines = sorted(f"{policy.kind}\t{policy.name}\t{policy.sha256}" for policy in policies)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an extraction did to the ledger.
+
+    `changes` maps (kind, `put` or `gone`) to the number of entries; `first` says whether it was
+    the registry's first reading; `observed_at` is UTC.
+    """
+
+    registry: str
+    observed_at: datetime
+    first: bool
+    late: bool
+    appended: int
+    changes: Mapping[tuple[str, str], int]
+    counts: Mapping[str, int]
+    secrets: int
+    completeness: Completeness
+    cannot_show: tuple[str, ...]
+    root: str
+    tree_size: int
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def complete(self) -> bool:
+        """Whether the reading left nothing in doubt."""
+        return self.completeness.complete
+
+
+def ingest(
+    con: duckdb.DuckDBPyConnection,
+    reading: Reading,
+    *,
+    registry: str,
+    key: Key,
+    policies: Sequence[Policy],
+    observed_at: datetime | None = None,
+    allow_empty: bool = False,
+    secret_patterns: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> Ingested:
+    """Take one reading in, on a writable connection to (a copy of) the ledger.
+
+    Args:
+        con: from `Ledger.writer`.
+        reading: an open reading.
+        registry: the configured name of the registry.
+        key: makes the hashes of secrets.
+        policies: the governing texts in force; sealed where they changed.
+        observed_at: the moment the data are from, UTC, where the source is a restored backup.
+        allow_empty: take an empty registry in although the ledger knows models.
+        secret_patterns: further patterns of names that hold credentials.
+        progress: told about phases.
+
+    Raises:
+        NothingToAudit: the registry holds no model and the ledger knows none.
+        SourceError: the registry is empty although the ledger knows models, or it cannot be read.
+    """
+    tell = progress or (lambda phase, done, total: None)
+    _stage(con, reading, tell)
+    completeness = reading.completeness()
+    started, observed = _moments(reading, observed_at)
+    late = _is_late(con, registry, observed)
+    first = _is_first(con, registry)
+    _refuse_empty(con, registry, allow_empty=allow_empty, complete=completeness.complete)
+    tell("comparing", 0, None)
+    replaced = mask(con, key, secret_patterns)
+    covered = [kind for kind in reading.kinds() if kind in READS]
+    _compare(con, registry, covered if completeness.complete else [], observed, late=late)
+
+    drop_erased(con, key)
+    recorded_at = now_ms()
+    appender = Appender(con)
+    base = entries.size(con)
+    events = policy_events(con, policies)
+    appender.append_events(events, recorded_at)
+    changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
+    if late:
+        _reaffirm(con, appender, registry, observed, recorded_at)
+    tell("sealing", 0, None)
+    tree = entries.load_tree(con)
+    appended = tree.size - base
+    root, size = tree.root().hex(), tree.size
+    _append_extraction(
+        appender,
+        reading,
+        completeness,
+        registry=registry,
+        started=started,
+        observed=observed,
+        covered=covered,
+        appended=appended,
+        policies=policies,
+        recorded_at=recorded_at,
+        tree_size=size,
+        root=root,
+    )
+    entries.grow_tree(con, tree)
+    entries.save_tree(con, tree)
+    tell("building tables", 0, None)
+    state.refresh(con, base, late=late)
+    counts = {
+        kind: number
+        for kind, number in con.execute(
+            "select kind, count(*) from incoming group by kind"
+        ).fetchall()
+    }
+    return Ingested(
+        registry=registry,
+        observed_at=observed,
+        first=first,
+        late=late,
+        appended=appended + 1,
+        changes=changes,
+        counts=counts,
+        secrets=replaced,
+        completeness=completeness,
+        cannot_show=reading.info.cannot_show,
+        root=root,
+        tree_size=size,
+    )
+
+
+def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> None:
+    """Read every staging table into a temporary table `stage_<name>`."""
+    import pyarrow as pa
+
+    entries.prepare(con)
+    for place, table in enumerate(STAGING):
+        tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
+        columns = arrow_schema(table)
+        batches = reading.table(table)
+        incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
+        con.register("incoming_rows", incoming)
+        con.execute(f"create or replace temp table stage_{table} as from incoming_rows")
+        con.unregister("incoming_rows")
+
+
+def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
+    """Start and end of the reading; both the given moment for a restored backup."""
+    if observed_at is not None:
+        moment = (
+            observed_at.astimezone(UTC).replace(tzinfo=None)
+            if observed_at.tzinfo
+            else (observed_at)
+        )
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return moment, moment
+    return _utc(reading.started_at), _utc(reading.ended_at)
+
+
+def _utc(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)
+
+
+def _is_late(con: duckdb.DuckDBPyConnection, registry: str, observed: datetime) -> bool:
+    row = con.execute(
+        "select coalesce(max(observed_at) > ?, false) from extractions where registry = ?",
+        [observed, registry],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
+    row = con.execute("select count(*) from extractions where registry = ?", [registry]).fetchone()
+    return not (row and row[0])
+
+
+def _refuse_empty(
+    con: duckdb.DuckDBPyConnection, registry: str, *, allow_empty: bool, complete: bool
+) -> None:
+    """An empty list is never an answer by itself."""
+    found = con.execute("select count(*) from stage_registered_models").fetchone()
+    if found and found[0]:
+        return
+    known = con.execute(
+        "select count(*) from registered_models where registry = ? and not deleted", [registry]
+    ).fetchone()
+    number = known[0] if known else 0
+    if number and not (allow_empty and complete):
+        raise SourceError(
+            f"The registry holds no models, but the ledger knows {number} of registry {registry}.",
+            state="The ledger was not changed.",
+            hint="Check the URI. If they really were all deleted, say so with --allow-empty.",
+        )
+    if not number and not allow_empty:
+        raise NothingToAudit(
+            "The registry holds no registered models.",
+            state="The ledger was not changed.",
+            hint="Check the URI; `auditreg demo` shows the tool on a registry that has some.",
+        )
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection,
+    registry: str,
+    covered: Sequence[str],
+    observed: datetime,
+    *,
+    late: bool,
+) -> None:
+    """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
+    parameters = {
+        "registry": registry,
+        "late": late,
+        "states": list(schema.REGISTRY_KINDS),
+        "covered": list(covered),
+        "observed_at": observed,
+    }
+    for statement in schema.sql("ingest.sql").split(";\n"):
+        body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
+        if not body.strip() or "temp macro" in body:
+            continue
+        used = {name: value for name, value in parameters.items() if f"${name}" in body}
+        con.execute(body, used)
+
+
+def _append_states(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    registry: str,
+    reading: Reading,
+    observed: datetime,
+    recorded_at: datetime,
+    tell: Progress,
+) -> dict[tuple[str, str], int]:
+    """Append the changed and vanished states, kind by kind; entries per kind and op."""
+    changes: dict[tuple[str, str], int] = {}
+    shared = {
+        "registry": registry,
+        "source": reading.info.kind,
+        "observed_at": observed,
+        "recorded_at": recorded_at,
+    }
+    for kind, (_, body) in schema.blocks("bodies.sql", "body").items():
+        row = con.execute("select count(*) from changed where kind = ?", [kind]).fetchone()
+        total = row[0] if row else 0
+        base = entries.size(con)
+        con.execute(
+            "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
+            "over (order by workspace, model, version, item, subject) as seq "
+            "from changed where kind = $kind",
+            {"base": base, "kind": kind},
+        )
+        for start in range(0, total, CHUNK):
+            tell(f"writing {kind.replace('_', ' ')}s", start, total)
+            con.execute(
+                "create or replace temp table todo as select * from numbered "
+                "where seq >= $low and seq < $high",
+                {"low": base + start, "high": base + start + CHUNK},
+            )
+            changes[kind, "put"] = changes.get((kind, "put"), 0) + appender.append(
+                f"""
+                select t.seq, $recorded_at::TIMESTAMP as recorded_at, $source as source, t.kind,
+                       t.op, t.subject, $registry as registry, t.workspace, t.model, t.version,
+                       $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
+                       t.created_at, t.changed_at, null as actor, 'observed' as grade,
+                       t.fingerprint, t.secrets, b.body
+                from todo t join ({body}) b using (seq)
+                """,
+                shared,
+            )
+        gone = appender.append(
+            """
+            select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
+                   $recorded_at::TIMESTAMP as recorded_at, $source as source, l.kind, 'gone' as op,
+                   l.subject, l.registry, l.workspace, l.model, l.version,
+                   $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
+                   l.created_at, null::TIMESTAMP as changed_at, null as actor,
+                   'observed' as grade, null as fingerprint, null as secrets,
+                   coalesce(json_extract(l.entry, '$.body')::VARCHAR, '{}') as body
+            from vanished v join ledger.log l on l.seq = v.previous_seq
+            where v.kind = $kind
+            """,
+            {
+                "kind": kind,
+                "base": entries.size(con),
+                **{name: value for name, value in shared.items() if name != "registry"},
+            },
+        )
+        if gone:
+            changes[kind, "gone"] = gone
+    return {key: number for key, number in changes.items() if number}
+
+
+def _reaffirm(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    registry: str,
+    observed: datetime,
+    recorded_at: datetime,
+) -> None:
+    """After a late reading: say again what the next later reading had seen.
+
+    Where that reading found the state as it was before the late one, it wrote nothing then; with
+    the late reading's different state in between, it has to stand there.
+    """
+    appender.append(
+        """
+        with next_reading as (
+            select kind, min(observed_at) as observed_at
+            from ledger.readings
+            where registry = $registry and observed_at > $observed
+            group by kind
+        ),
+        late as (
+            select subject, kind, seq from ledger.log
+            where registry = $registry and observed_at = $observed
+              and recorded_at = $recorded_at and kind in (select kind from next_reading)
+        ),
+        silent as (
+            select late.subject, late.kind, late.seq as late_seq, n.observed_at
+            from late join next_reading n using (kind)
+            where not exists (
+                select 1 from ledger.log l
+                where l.subject = late.subject and l.observed_at > $observed
+                  and l.observed_at <= n.observed_at)
+        )
+        select $base::BIGINT - 1 + row_number() over (order by s.late_seq) as seq,
+               $recorded_at::TIMESTAMP as recorded_at, coalesce(p.source, l.source) as source,
+               l.kind, coalesce(p.op, 'gone') as op, l.subject, l.registry,
+               coalesce(p.workspace, l.workspace) as workspace, coalesce(p.model, l.model) as model,
+               coalesce(p.version, l.version) as version, s.observed_at,
+               null::TIMESTAMP as valid_at, coalesce(p.created_at, l.created_at) as created_at,
+               p.changed_at, null as actor, 'observed' as grade, p.fingerprint, p.secrets,
+               coalesce(json_extract(p.entry, '$.body'), json_extract(l.entry, '$.body'))::VARCHAR
+                   as body
+        from silent s
+        join ledger.log l on l.seq = s.late_seq
+        left join known k on k.subject = s.subject
+        left join ledger.log p on p.seq = k.seq
+        where p.seq is not null
+           or s.kind in ('registered_model', 'registered_model_tag', 'model_version',
+                         'model_version_tag', 'alias')
+        """,
+        {
+            "registry": registry,
+            "observed": observed,
+            "recorded_at": recorded_at,
+            "base": entries.size(con),
+        },
+    )
+
+
+def policy_events(con: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> list[Event]:
+    """The governing texts that are not in the log as they are now."""
+    known = dict(
+        con.execute(
+            "select policy_kind || '/' || name, max_by(sha256, seq) from policies group by all"
+        ).fetchall()
+    )
+    return [
+        Event(
+            kind="policy",
+            op="put",
+            subject=f"policy:{policy.kind}:{policy.name}",
+            grade="asserted",
+            fingerprint=policy.sha256,
+            body={
+                "policy_kind": policy.kind,
+                "name": policy.name,
+                "sha256": policy.sha256,
+                "text": policy.text,
+            },
+        )
+        for policy in policies
+        if known.get(f"{policy.kind}/{policy.name}") != policy.sha256
+    ]
+
+
+def _append_extraction(
+    appender: Appender,
+    reading: Reading,
+    completeness: Completeness,
+    *,
+    registry: str,
+    started: datetime,
+    observed: datetime,
+    covered: Sequence[str],
+    appended: int,
+    policies: Sequence[Policy],
+    recorded_at: datetime,
+    tree_size: int,
+    root: str,
+) -> None:
+    """Close the reading with the event that says it was made, of what, and how completely."""
+    from auditreg import __version__
+
+    info = reading.info
+    body = {
+        "source_kind": info.kind,
+        "location": info.location,
+        "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
+        "mlflow_version": info.mlflow_version,
+        "schema_version": info.schema_version,
+        "kinds": ",".join(covered),
+        "complete": completeness.complete,
+        "doubts": json.dumps(completeness.doubts),
+        "counts": json.dumps(completeness.counts),
+        "left_out": json.dumps(completeness.left_out),
+        "cannot_show": json.dumps(info.cannot_show),
+        "appended": appended,
+        "passes": completeness.passes,
+        "tool_version": __version__,
+        "policy": policy_digest(policies),
+        "tree_size": tree_size,
+        "root": root,
+    }
+    appender.append_events(
+        [
+            Event(
+                kind="extraction",
+                subject=f"extraction:{registry}",
+                registry=registry,
+                observed_at=observed,
+                body=body,
+            )
+        ],
+        recorded_at,
+    )

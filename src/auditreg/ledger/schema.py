@@ -1,0 +1,291 @@
+"""The ledger's tables, views and macros, made from the SQL files beside this module.
+
+Everything a reader needs is in the file itself, so that any DuckDB from 1.1 on answers without
+auditreg. The SQL of a state table or view is written once and used three times: to fill the table
+kept in the file, to make the macro `<name>_as_of(ts, known_at)`, and to rebuild it for `verify`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from auditreg.fields import FIELD_IDS, FIELDS
+
+if TYPE_CHECKING:
+    import duckdb
+
+FORMAT_VERSION = 1
+"""Form of the ledger. Readers refuse a higher one."""
+
+STORAGE_VERSION = "v1.0.0"
+"""DuckDB storage version, so that every DuckDB from 1.1 on opens the file."""
+
+REGISTRY_KINDS = (
+    "registered_model",
+    "registered_model_tag",
+    "model_version",
+    "model_version_tag",
+    "alias",
+    "experiment",
+    "run",
+    "logged_model",
+    "model_artifact",
+)
+"""Kinds of entries that are states of a registry; the others are auditreg's own events."""
+
+COMMON = "seq, grade, certainty, candidate, not_before, not_after"
+"""The columns every state table ends with."""
+
+VIEWS = (
+    "prompts",
+    "live_versions",
+    "fields",
+    "inventory",
+    "promotions",
+    "changes",
+    "population_registered_model",
+    "population_model_version",
+    "population_live_version",
+    "population_promotion",
+    "population_live_in_period",
+    "population_ledger",
+)
+"""Views in the order they build on each other; each is a macro `<name>_as_of` too."""
+
+
+@functools.cache
+def sql(name: str) -> str:
+    """The text of one of the SQL files beside this module."""
+    return resources.files(__package__).joinpath("sql", name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
+    """The `-- word: NAME [of KIND]` blocks of a file: name to (kind, SQL)."""
+    parts = re.split(rf"^-- {word}: (\w+)(?: of (\w+))?\n", sql(name), flags=re.MULTILINE)[1:]
+    return {
+        title: (kind or "", text.strip())
+        for title, kind, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    }
+
+
+@functools.cache
+def state_tables() -> dict[str, tuple[str, str]]:
+    """State table to (kind of entry, SELECT with `{rows}`)."""
+    return {
+        table: (kind, text.replace("{common}", COMMON))
+        for table, (kind, text) in blocks("state.sql", "table").items()
+    }
+
+
+@functools.cache
+def event_tables() -> dict[str, tuple[str, str]]:
+    """Table of auditreg's own events to (kind, SELECT with `{log}`): every event is a row."""
+    return blocks("events.sql", "table")
+
+
+@functools.cache
+def last_tables() -> dict[str, tuple[str, str]]:
+    """Table to (kind, SELECT with `{log}`) where only the last entry of a subject is a row."""
+    return blocks("findings.sql", "table")
+
+
+def derived_tables() -> tuple[str, ...]:
+    """Every table of the file that follows from the log, settings included."""
+    return (
+        *state_tables(),
+        *event_tables(),
+        *last_tables(),
+        "settings",
+        "people",
+        "live_names",
+        "governance_fields",
+    )
+
+
+def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
+    pivot = ",\n           ".join(
+        f"any_value(value) filter (where field = '{field}' and not open) as {field}"
+        for field in fields
+    )
+    return pivot, ", ".join(f"w.{field}" for field in fields)
+
+
+def view_sql(name: str, *, as_of: bool) -> str:
+    """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
+    text = blocks("views.sql", "block")[name][1]
+    pivot, columns = _pivot(FIELD_IDS)
+    text = text.replace("{pivot}", pivot).replace("{columns}", columns)
+    relations = {*state_tables(), *VIEWS}
+
+    def relation(match: re.Match[str]) -> str:
+        token = match[1]
+        if token in ("ts", "known"):
+            return (
+                {"ts": "ts::TIMESTAMP", "known": "known_at::TIMESTAMP"}[token]
+                if as_of
+                else ("null::TIMESTAMP")
+            )
+        if token not in relations:
+            return match[0]
+        return f"{token}_as_of(ts, known_at := known_at)" if as_of else token
+
+    return re.sub(r"\[(\w+)\]", relation, text)
+
+
+def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty state and event tables, their columns taken from the SELECTs that fill them."""
+    empty_rows = (
+        "(select subject, registry, workspace, model, version, op, entry, seq, grade, "
+        "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
+        "from ledger.log)"
+    )
+    for table, (_, text) in state_tables().items():
+        con.execute(f"create table {table} as {text.replace('{rows}', empty_rows)} limit 0")
+    for table, (_, text) in {**event_tables(), **last_tables()}.items():
+        con.execute(f"create table {table} as {text.replace('{log}', 'ledger.log')} limit 0")
+
+
+def create_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Make (or make anew) every view and macro; older ledgers get today's that way."""
+    kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
+    for statement in _statements(sql("timeline.sql").replace("{kinds}", kinds)):
+        con.execute(statement.replace("create ", "create or replace ", 1))
+    for statement in _statements(sql("settings.sql")):
+        if statement.startswith("create macro"):
+            con.execute(statement.replace("create ", "create or replace ", 1))
+    for table, (kind, text) in state_tables().items():
+        rows = f"ledger.candidates('{kind}', ts::TIMESTAMP, known_at::TIMESTAMP)"
+        con.execute(
+            f"create or replace macro {table}_as_of(ts, known_at := null) as table "
+            + text.replace("{rows}", rows)
+        )
+    for name in VIEWS:
+        con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
+        con.execute(
+            f"create or replace macro {name}_as_of(ts, known_at := null) as table "
+            + view_sql(name, as_of=True)
+        )
+
+
+def _statements(text: str) -> Iterator[str]:
+    """The statements of one of our own files; none of them holds a semicolon in a string."""
+    for part in text.split(";\n"):
+        body = "\n".join(
+            line for line in part.splitlines() if line.strip() and not line.startswith("--")
+        )
+        if body:
+            yield body.rstrip(";")
+
+
+def create(con: duckdb.DuckDBPyConnection) -> None:
+    """Make every table, view and macro of an empty ledger on a writable connection."""
+    for statement in _statements(sql("log.sql")):
+        con.execute(statement)
+    for statement in _statements(sql("settings.sql")):
+        if statement.startswith("create table"):
+            con.execute(statement)
+    _create_tables(con)
+    create_views(con)
+    describe(con)
+
+
+def renew(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a ledger written by an older release this release's views, macros and descriptions."""
+    from auditreg import __version__
+
+    row = con.execute("select written_by from ledger.format").fetchone()
+    if row and row[0] == __version__:
+        return
+    create_views(con)
+    describe(con)
+    con.execute("update ledger.format set written_by = ?", [__version__])
+
+
+def create_state(
+    con: duckdb.DuckDBPyConnection, settings: Mapping[str, object] | None = None
+) -> None:
+    """Make an empty ledger on a connection and give it settings: what rule cases start from.
+
+    Args:
+        con: a writable connection, usually in memory.
+        settings: as `auditreg.config.effective_settings` gives them; defaults where absent.
+    """
+    from auditreg.ledger.settings import refresh_settings
+
+    create(con)
+    refresh_settings(con, settings or {})
+
+
+@functools.cache
+def descriptions() -> dict[str, dict[str, str]]:
+    """Table or view to column to meaning; the key `""` holds the table's own."""
+    loaded = tomllib.loads(sql("dictionary.toml"))
+    shared = loaded.pop("_shared")
+    loaded["inventory"].update({field.id: field.title for field in FIELDS})
+    tables: dict[str, dict[str, str]] = {}
+    for table, columns in loaded.items():
+        tables[table] = {"" if name == "_" else name: text for name, text in columns.items()}
+    tables["_shared"] = shared
+    return tables
+
+
+def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """Every table and column of a ledger with its meaning: (table, column or '', meaning).
+
+    Raises:
+        KeyError: a column has no description; a test keeps that from happening.
+    """
+    known = descriptions()
+    shared = known["_shared"]
+    rows: list[tuple[str, str, str]] = []
+    listed = con.execute(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() "
+        "where not internal and schema_name in ('main', 'ledger') "
+        "and database_name = current_database() order by schema_name desc, table_name, column_index"
+    ).fetchall()
+    seen = ""
+    for qualified, column in listed:
+        table = qualified.removeprefix("main.")
+        own = known.get(table, {})
+        if table != seen:
+            rows.append((table, "", own[""]))
+            seen = table
+        rows.append((table, column, own.get(column) or shared[column]))
+    return rows
+
+
+def describe(con: duckdb.DuckDBPyConnection) -> None:
+    """Write the COMMENTs and the `dictionary` table."""
+    rows = dictionary(con)
+    views = {
+        name
+        for (name,) in con.execute(
+            "select view_name from duckdb_views() where not internal "
+            "union all select 'ledger.' || view_name from duckdb_views() where not internal"
+        ).fetchall()
+    }
+    for table, column, text in rows:
+        quoted = text.replace("'", "''")
+        if column:
+            con.execute(f"comment on column {table}.{_quote(column)} is '{quoted}'")
+        else:
+            what = "view" if table in views else "table"
+            con.execute(f"comment on {what} {table} is '{quoted}'")
+    con.execute("delete from dictionary")
+    con.executemany("insert into dictionary values (?, nullif(?, ''), ?)", rows)
+    con.execute("delete from questions")
+    for question in tomllib.loads(sql("questions.toml"))["question"]:
+        con.execute(
+            "insert into questions values (?, ?, ?)",
+            [question["id"], question["title"], question["sql"].strip()],
+        )
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,286 @@
+"""Sealing what auditreg itself did: checks with their findings, waivers, reports.
+
+A result is an entry only where it differs from the last one, so that a finding has a number and
+knows since when it has been open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from auditreg.ledger import entries, state
+from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.ingest import Policy, policy_events
+
+if TYPE_CHECKING:
+    import duckdb
+
+FINDING_COLUMNS = {
+    "key": "VARCHAR",
+    "rule": "VARCHAR",
+    "subject": "VARCHAR",
+    "severity": "VARCHAR",
+    "registry": "VARCHAR",
+    "workspace": "VARCHAR",
+    "model": "VARCHAR",
+    "version": "BIGINT",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "grade": "VARCHAR",
+    "fix": "VARCHAR",
+    "repair": "VARCHAR",
+    "evidence": "VARCHAR",
+    "waiver": "VARCHAR",
+}
+"""Columns of the relation of answers that are sealed as findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """What is sealed of a check beside its findings.
+
+    `examined` names the rules that answered without error; only their findings can close.
+    `selected` are the subjects the check was limited to, None for all.
+    """
+
+    as_of: datetime
+    period: tuple[date, date]
+    policy: str
+    selection: tuple[str, ...]
+    examined: tuple[str, ...]
+    selected: tuple[str, ...] | None
+    rules: Sequence[Mapping[str, Any]]
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What sealing a check did: numbers of new, reopened and closed findings."""
+
+    opened: int
+    changed: int
+    closed: int
+
+
+def seal_check(
+    con: duckdb.DuckDBPyConnection,
+    record: CheckRecord,
+    answers: object,
+    *,
+    waivers: Sequence[Mapping[str, Any]] = (),
+    policies: Sequence[Policy] = (),
+) -> Sealed:
+    """Seal a check on a writable connection to the ledger.
+
+    Args:
+        con: from `Ledger.writer`.
+        record: the check itself.
+        answers: an Arrow table with `FINDING_COLUMNS`: what is open, waived, older than the
+            policy or in error.
+        waivers: the waivers as judged, with the columns of the table `waivers`.
+        policies: the governing texts in force.
+    """
+    entries.prepare(con)
+    recorded_at = now_ms()
+    base = entries.size(con)
+    appender = Appender(con)
+    appender.append_events(policy_events(con, policies), recorded_at)
+    _stage_answers(con, answers)
+    _compare(con, record)
+    count = _append_findings(con, appender, record, recorded_at)
+    appender.append_events(_waiver_events(con, waivers), recorded_at)
+    tree = entries.load_tree(con)
+    body = {
+        "as_of": _ms(record.as_of),
+        "period_first": record.period[0].isoformat(),
+        "period_last": record.period[1].isoformat(),
+        "policy": record.policy,
+        "selection": json.dumps(record.selection),
+        "rules": json.dumps(record.rules),
+        "summary": json.dumps(record.summary),
+    }
+    _close(con, appender, "check", body, tree, recorded_at, base)
+    return count
+
+
+def seal_report(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    period: tuple[date, date],
+    as_of: datetime,
+    template: str,
+    draft: bool,
+    files: Mapping[str, str],
+    policy: str,
+) -> None:
+    """Seal that a report was made: of what, and the SHA-256 of each of its files."""
+    entries.prepare(con)
+    recorded_at = now_ms()
+    base = entries.size(con)
+    body = {
+        "period_first": period[0].isoformat(),
+        "period_last": period[1].isoformat(),
+        "as_of": _ms(as_of),
+        "template": template,
+        "draft": draft,
+        "files": json.dumps(dict(sorted(files.items()))),
+        "policy": policy,
+    }
+    _close(con, Appender(con), "report", body, entries.load_tree(con), recorded_at, base)
+
+
+def _close(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    kind: str,
+    body: Mapping[str, Any],
+    tree: entries.Tree,
+    recorded_at: datetime,
+    base: int,
+) -> None:
+    """Append the closing event with the root over all before it, and refresh the tables."""
+    from auditreg import __version__
+
+    sealed = {
+        **body,
+        "tool_version": __version__,
+        "tree_size": tree.size,
+        "root": tree.root().hex(),
+    }
+    appender.append_events([Event(kind=kind, subject=kind, body=sealed)], recorded_at)
+    entries.grow_tree(con, tree)
+    entries.save_tree(con, tree)
+    state.refresh(con, base)
+
+
+def _stage_answers(con: duckdb.DuckDBPyConnection, answers: object) -> None:
+    con.register("answer_rows", answers)
+    columns = ", ".join(f"{name}::{kind} as {name}" for name, kind in FINDING_COLUMNS.items())
+    con.execute(f"create or replace temp table answer as select {columns} from answer_rows")
+    con.unregister("answer_rows")
+
+
+def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
+    """What is new, different or closed, in `finding_change`."""
+    con.execute("create or replace temp table examined (rule VARCHAR)")
+    con.executemany("insert into examined values (?)", [(r,) for r in record.examined] or [("",)])
+    con.execute("create or replace temp table selected (subject VARCHAR)")
+    if record.selected:
+        con.executemany("insert into selected values (?)", [(s,) for s in record.selected])
+    con.execute(
+        """
+        create or replace temp table finding_change as
+        with numbered as (
+            select a.*, f.number as known_number, f.open as was_open, f.since as known_since,
+                   f.status as known_status
+            from answer a left join findings f using (key)
+            where f.key is null or f.status <> a.status or f.reason is distinct from a.reason
+               or f.severity is distinct from a.severity or f.grade is distinct from a.grade
+               or f.fix is distinct from a.fix or f.repair is distinct from a.repair
+               or f.evidence is distinct from a.evidence or f.waiver is distinct from a.waiver
+        ),
+        fresh as (
+            select key, row_number() over (
+                       order by case severity when 'critical' then 0 when 'high' then 1
+                                when 'medium' then 2 else 3 end, rule, model, version, subject)
+                   + (select coalesce(max(number), 0) from findings) as new_number
+            from numbered where known_number is null
+        )
+        select coalesce(n.known_number, fresh.new_number) as number, n.* exclude
+               (known_number, was_open, known_since, known_status),
+               case when n.known_status is null or n.known_status = 'closed' then $as_of::TIMESTAMP
+                    else n.known_since end as since,
+               n.known_status is null as is_new, false as is_closed
+        from numbered n left join fresh using (key)
+        union all
+        select f.number, f.key, f.rule, f.subject, f.severity, f.registry, f.workspace, f.model,
+               f.version, 'closed', 'No longer open at this check.', f.grade, null, f.repair,
+               f.evidence, null, $as_of::TIMESTAMP, false, true
+        from findings f
+        where f.status <> 'closed' and f.key not in (select key from answer)
+          and f.rule in (select rule from examined)
+          and ($everything or f.subject in (select subject from selected))
+        """,
+        {"as_of": record.as_of, "everything": record.selected is None},
+    )
+
+
+def _append_findings(
+    con: duckdb.DuckDBPyConnection, appender: Appender, record: CheckRecord, recorded_at: datetime
+) -> Sealed:
+    appender.append(
+        """
+        select $base::BIGINT - 1 + row_number() over (order by number) as seq,
+               $recorded_at::TIMESTAMP as recorded_at, 'auditreg' as source, 'finding' as kind,
+               'put' as op, 'f-' || key as subject, registry, workspace, model, version,
+               $as_of::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
+               null::TIMESTAMP as created_at, null::TIMESTAMP as changed_at, null as actor,
+               'observed' as grade, null as fingerprint, null as secrets,
+               '{"number":' || number || ',"key":' || encoded(key) || ',"rule":' || encoded(rule)
+               || ',"subject":' || encoded(subject) || ',"severity":' || encoded(severity)
+               || ',"status":' || encoded(status) || ',"reason":' || encoded(reason)
+               || ',"grade":' || encoded(grade) || ',"since":' || epoch_ms(since)
+               || ',"fix":' || encoded(fix) || ',"repair":' || encoded(repair)
+               || ',"evidence":' || encoded(evidence) || ',"waiver":' || encoded(waiver) || '}'
+               as body
+        from finding_change
+        """,
+        {"base": entries.size(con), "recorded_at": recorded_at, "as_of": record.as_of},
+    )
+    row = con.execute(
+        "select count(*) filter (where is_new), count(*) filter (where not is_new and not "
+        "is_closed), count(*) filter (where is_closed) from finding_change"
+    ).fetchone()
+    assert row is not None
+    return Sealed(*row)
+
+
+def _waiver_events(
+    con: duckdb.DuckDBPyConnection, waivers: Sequence[Mapping[str, Any]]
+) -> list[Event]:
+    """Waivers that are new or judged differently, and those that are no longer in the file."""
+    known = dict(
+        con.execute(
+            "select subject, max_by(fingerprint, seq) from ledger.log where kind = 'waiver' "
+            "group by subject having max_by(op, seq) = 'put'"
+        ).fetchall()
+    )
+    events: list[Event] = []
+    current: set[str] = set()
+    for waiver in waivers:
+        identity = json.dumps([waiver["rule"], waiver["scope"]], sort_keys=True)
+        subject = "w-" + hashlib.sha256(identity.encode()).hexdigest()[:16]
+        while subject in current:
+            subject = "w-" + hashlib.sha256(subject.encode()).hexdigest()[:16]
+        current.add(subject)
+        body = {name: _plain(value) for name, value in sorted(waiver.items())}
+        print_ = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        if known.get(subject) != print_:
+            events.append(
+                Event(
+                    kind="waiver",
+                    op="put",
+                    subject=subject,
+                    body=body,
+                    fingerprint=print_,
+                    grade="asserted",
+                )
+            )
+    events += [
+        Event(kind="waiver", op="gone", subject=subject, body={}, grade="asserted")
+        for subject in sorted(known.keys() - current)
+    ]
+    return events
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

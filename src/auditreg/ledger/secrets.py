@@ -1,0 +1,144 @@
+"""Credentials that people logged as parameters and tags: found, and kept only as a keyed hash.
+
+The key lies outside the ledger, readable by its owner alone. Whoever has the ledger but not the
+key can neither read a secret nor confirm a guess; whoever has both can confirm one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditreg.errors import LedgerError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SECRET_MARK = "\x00$secret:"
+"""Prefix of a staged value that was replaced; key id, colon and hash follow."""
+
+KEY_PATTERN = (
+    r"(?i)(pass(word|wd|phrase)|(^|[^a-z])pwd([^a-z]|$)|secret|credential|api[-_.]?key"
+    r"|access[-_.]?key|private[-_.]?key|auth[-_.]?token|access[-_.]?token"
+    r"|(^|[^a-z])token$|connection[-_.]?string|(^|[^a-z])sas[-_.]?(token|url))"
+)
+"""Names of parameters and tags that hold credentials."""
+
+VALUE_PATTERN = (
+    r"(-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}"
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{20}"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@)"
+)
+"""Values that are credentials whatever their name."""
+
+_HARMLESS = r"^\s*(|[-+]?[0-9.]{1,5}|true|false|none|null|yes|no)\s*$"
+"""Values too plain to be a credential: `max_tokens = 512`, `use_password = true`."""
+
+STAGED = (
+    "registered_model_tags",
+    "model_version_tags",
+    "run_params",
+    "run_tags",
+    "logged_model_params",
+    "logged_model_tags",
+)
+"""Staging tables whose values are looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key of the hashes and its public id."""
+
+    id: str
+    secret: bytes
+
+    def mark(self, value: str) -> str:
+        """The staged replacement for a secret value."""
+        digest = hmac.new(self.secret, value.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return f"{SECRET_MARK}{self.id}:{digest.hexdigest()}"
+
+    def hash(self, text: str) -> str:
+        """Keyed hash of a text, hexadecimal."""
+        return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def load_key(path: Path, *, create: bool = True) -> Key:
+    """The key in a file, made at first need with mode 0600.
+
+    Raises:
+        LedgerError: the file cannot be read or made, or holds no key.
+    """
+    try:
+        if not path.exists() and create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except FileExistsError:
+        return load_key(path, create=False)
+    except (OSError, ValueError) as error:
+        raise LedgerError(
+            f"The key for hashing secrets, {path}, cannot be used: {error}.",
+            state="Nothing was read or written.",
+            hint="Restore the file, or move it away to have a new key made.",
+        ) from error
+    if len(secret) < 16:
+        raise LedgerError(
+            f"The key for hashing secrets, {path}, is too short.",
+            state="Nothing was read or written.",
+            hint="Restore the file, or move it away to have a new key made.",
+        )
+    return Key(hashlib.sha256(b"auditreg key id" + secret).hexdigest()[:12], secret)
+
+
+def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) -> int:
+    """Replace the secrets in the staging tables `stage_*` by marks; the number replaced.
+
+    Args:
+        con: the connection that holds the staging tables.
+        key: makes the hashes.
+        extra: further regular expressions for names, from the settings.
+
+    Raises:
+        LedgerError: one of `extra` is not a regular expression.
+    """
+    import duckdb
+
+    names = "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra)))
+    con.execute("create or replace temp table masked (plain VARCHAR, mark VARCHAR)")
+    replaced = 0
+    for table in STAGED:
+        suspect = (
+            f"(regexp_matches(key, $names) and not regexp_matches(value, $plain)) "
+            f"or regexp_matches(value, $values)"
+        )
+        arguments = {"names": names, "plain": _HARMLESS, "values": VALUE_PATTERN}
+        try:
+            found = con.execute(
+                f"select distinct value from stage_{table} where value is not null and ({suspect})",
+                arguments,
+            ).fetchall()
+        except duckdb.InvalidInputException as error:
+            raise LedgerError(
+                f"A pattern under [secrets] is not a regular expression: {error}",
+                state="The ledger was not changed.",
+                hint="Correct `patterns` in auditreg.toml.",
+            ) from error
+        if not found:
+            continue
+        con.execute("delete from masked")
+        con.executemany("insert into masked values (?, ?)", [(v, key.mark(v)) for (v,) in found])
+        replaced += con.execute(
+            f"update stage_{table} set value = mark from masked "
+            f"where value = plain and ({suspect})",
+            arguments,
+        ).fetchall()[0][0]
+    return replaced

@@ -1,0 +1,111 @@
+"""The settings sealed in a ledger, as tables: what the macros and views in the file ask.
+
+They follow from the last `policy` entry of kind `settings` and the last complete extraction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from auditreg.fields import FIELDS
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULTS: dict[str, object] = {
+    "timezone": "UTC",
+    "fiscal_year_start_month": 1,
+    "live.stages": ["Production"],
+    "live.aliases": ["champion", "production", "prod", "live", "current"],
+    "cadence_high": 365,
+    "cadence_medium": 730,
+    "cadence_low": 1095,
+}
+
+
+def refresh_settings(
+    con: duckdb.DuckDBPyConnection,
+    settings: Mapping[str, object],
+    *,
+    as_of: datetime | None = None,
+    period: tuple[datetime, datetime] | None = None,
+) -> None:
+    """Fill `settings`, `people`, `live_names` and `governance_fields`.
+
+    Args:
+        con: a writable connection to a ledger.
+        settings: plain values; `people` is a list of objects, `fields` maps a field id to its
+            list of tags (all others are kept as `settings` rows, lists as JSON text).
+        as_of: moment of the last complete extraction, UTC.
+        period: start and exclusive end of the fiscal quarter that holds it, UTC.
+    """
+    values = {**DEFAULTS, **settings}
+    people = cast("Sequence[Mapping[str, Any]]", values.pop("people", ()))
+    mapped = cast("Mapping[str, Sequence[str]]", values.pop("fields", {}))
+    if as_of is not None:
+        values["as_of"] = as_of.isoformat(sep=" ")
+    if period is not None:
+        values["period_start"], values["period_end"] = (p.isoformat(sep=" ") for p in period)
+    for table in ("settings", "people", "live_names", "governance_fields"):
+        con.execute(f"delete from {table}")
+    _insert(con, "settings", [(name, _text(values[name])) for name in sorted(values)])
+    _insert(con, "people", _people_rows(people))
+    live = [("stage", name) for name in cast("Sequence[str]", values["live.stages"])]
+    live += [("alias", name) for name in cast("Sequence[str]", values["live.aliases"])]
+    _insert(con, "live_names", live)
+    _insert(con, "governance_fields", _field_rows(mapped))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        marks = ", ".join("?" * len(rows[0]))
+        con.executemany(f"insert into {table} values ({marks})", rows)
+
+
+def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    """One row per spelling and role of a person; the id and the name are spellings too."""
+    rows: list[tuple[object, ...]] = []
+    for person in people:
+        spellings = {person["id"], person.get("name") or person["id"], *person.get("accounts", ())}
+        for account in sorted({s.strip().lower() for s in spellings}):
+            rows.extend(
+                (
+                    person["id"],
+                    person.get("name") or person["id"],
+                    account,
+                    role,
+                    person.get("from"),
+                    person.get("until"),
+                    bool(person.get("service", False)),
+                )
+                for role in (person.get("roles") or [None])
+            )
+    return rows
+
+
+def _field_rows(mapped: Mapping[str, Sequence[str]]) -> list[tuple[object, ...]]:
+    known = {field.id: field for field in FIELDS}
+    rows: list[tuple[object, ...]] = []
+    for name in [*known, *(field for field in mapped if field not in known)]:
+        field = known.get(name)
+        tags = mapped.get(name, field.tags if field else ())
+        number, title, native = (
+            (field.number, field.title, field.native)
+            if field
+            else (
+                None,
+                name.replace("_", " "),
+                "",
+            )
+        )
+        rows.extend((name, number, title, tag, rank, native) for rank, tag in enumerate(tags, 1))
+    return rows

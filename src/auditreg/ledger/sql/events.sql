@@ -1,0 +1,42 @@
+-- Tables decoded from auditreg's own entries: extractions, checks, findings, waivers, reports,
+-- policies. {log} is the relation of entries to decode (the whole log, or the new ones).
+
+-- table: extractions of extraction
+select seq, registry, body.source_kind as source, body.location as location,
+       make_timestamp(body.started_at * 1000) as started_at, observed_at, recorded_at,
+       body.mlflow_version as mlflow_version, body.schema_version as schema_version,
+       body.kinds as kinds, body.complete as complete, body.doubts as doubts,
+       body.counts as counts, body.left_out as left_out, body.cannot_show as cannot_show,
+       body.appended as appended, body.passes as passes, body.tool_version as tool_version,
+       body.policy as policy, body.tree_size as tree_size, body.root as root
+from (select *, from_json(entry, '{"body":{"source_kind":"VARCHAR","location":"VARCHAR","started_at":"BIGINT","mlflow_version":"VARCHAR","schema_version":"VARCHAR","kinds":"VARCHAR","complete":"BOOLEAN","doubts":"VARCHAR","counts":"VARCHAR","left_out":"VARCHAR","cannot_show":"VARCHAR","appended":"BIGINT","passes":"BIGINT","tool_version":"VARCHAR","policy":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR"}}').body as body
+      from {log} where kind = 'extraction')
+
+-- table: checks of check
+select seq, recorded_at, make_timestamp(body.as_of * 1000) as as_of,
+       body.period_first as period_first, body.period_last as period_last,
+       body.policy as policy, body.selection as selection, body.rules as rules,
+       body.summary as summary, body.tool_version as tool_version,
+       body.tree_size as tree_size, body.root as root
+from (select *, from_json(entry, '{"body":{"as_of":"BIGINT","period_first":"DATE","period_last":"DATE","policy":"VARCHAR","selection":"VARCHAR","rules":"VARCHAR","summary":"VARCHAR","tool_version":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR"}}').body as body
+      from {log} where kind = 'check')
+
+-- table: reports of report
+select seq, recorded_at, body.period_first as period_first, body.period_last as period_last,
+       make_timestamp(body.as_of * 1000) as as_of, body.template as template,
+       body.draft as draft, body.files as files, body.policy as policy,
+       body.tool_version as tool_version, body.tree_size as tree_size, body.root as root
+from (select *, from_json(entry, '{"body":{"period_first":"DATE","period_last":"DATE","as_of":"BIGINT","template":"VARCHAR","draft":"BOOLEAN","files":"VARCHAR","policy":"VARCHAR","tool_version":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR"}}').body as body
+      from {log} where kind = 'report')
+
+-- table: policies of policy
+select seq, recorded_at, body.policy_kind as policy_kind, body.name as name,
+       body.sha256 as sha256, body.text as text
+from (select *, from_json(entry, '{"body":{"policy_kind":"VARCHAR","name":"VARCHAR","sha256":"VARCHAR","text":"VARCHAR"}}').body as body
+      from {log} where kind = 'policy')
+
+-- table: erasures of erased
+select seq, recorded_at, body.erased_seq as erased_seq, body.leaf as leaf, body.reason as reason,
+       body.value_hmac as value_hmac, body.key_id as key_id
+from (select *, from_json(entry, '{"body":{"erased_seq":"BIGINT","leaf":"VARCHAR","reason":"VARCHAR","value_hmac":"VARCHAR","key_id":"VARCHAR"}}').body as body
+      from {log} where kind = 'erased')

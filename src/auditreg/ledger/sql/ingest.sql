@@ -1,0 +1,279 @@
+-- From staging tables (stage_*) to what changed. Blocks run in order; $-names are parameters.
+
+-- macro: json of a staged text, which may be marked as bytes or as a secret
+create or replace temp macro encoded(text) as
+case when text is null then 'null'
+     when starts_with(text, chr(0) || '$secret:')
+     then '{"$secret":{"key":' || to_json(split_part(text, ':', 2))
+          || ',"hmac":' || to_json(split_part(text, ':', 3)) || '}}'
+     when starts_with(text, chr(0) || '$bytes:')
+     then '{"$bytes":' || to_json(substr(text, 9)) || '}'
+     else to_json(text)::VARCHAR end;
+
+-- macro: json of a number that JSON may not hold
+create or replace temp macro number_json(number) as
+case when number is null then 'null'
+     when isnan(number) then '"NaN"'
+     when isinf(number) then case when number > 0 then '"Infinity"' else '"-Infinity"' end
+     else to_json(number)::VARCHAR end;
+
+-- macro: a text for fingerprints, with NULL told from empty and secrets left out
+create or replace temp macro printed(text) as
+case when text is null then chr(0)
+     when starts_with(text, chr(0) || '$secret:') then chr(0) || '$secret'
+     else text end;
+
+-- macro: a number for fingerprints
+create or replace temp macro plain(number) as coalesce(number::VARCHAR, chr(0));
+
+-- macro: the keyed hash in a staged secret, else NULL
+create or replace temp macro secret_of(text) as
+case when starts_with(text, chr(0) || '$secret:') then substr(text, 10) end;
+
+-- macro: a location without the password of its URI
+create or replace temp macro unlocked(text) as
+regexp_replace(text, '(://[^/\s:@]*):[^/\s@]+@', '\1:***@', 'g');
+
+-- macro: a time in milliseconds, NULL where it is no time a calendar holds
+create or replace temp macro moment(ms) as
+case when ms between -62135596800000 and 253402300799999 then make_timestamp(ms * 1000) end;
+
+-- table: names of models in this reading, with their creation times
+create or replace temp table model_name as
+select workspace, model, max(creation_time) as creation_time
+from (select workspace, model, creation_time from stage_registered_models
+      union all select workspace, model, null from stage_model_versions
+      union all select workspace, model, null from stage_registered_model_tags
+      union all select workspace, model, null from stage_aliases)
+group by workspace, model;
+
+-- table: identities known from the log
+create or replace temp table known_model as
+select distinct subject, workspace, model, created_at
+from ledger.log
+where kind = 'registered_model' and registry = $registry and entry is not null;
+
+-- table: the subject of each model of this reading
+-- known by name and creation time; else by creation time alone, where that names one model that
+-- has vanished under its old name (a rename); else new
+create or replace temp table model_id as
+with exact as (
+    select n.workspace, n.model, n.creation_time, k.subject
+    from model_name n left join known_model k
+      on k.workspace = n.workspace and k.model = n.model
+     and k.created_at is not distinct from moment(n.creation_time)
+),
+vanished as (
+    select workspace, created_at, subject
+    from known_model
+    where subject not in (select subject from exact where subject is not null)
+      and created_at is not null
+    group by workspace, created_at, subject
+),
+rename as (
+    select e.workspace, e.model, any_value(v.subject) as subject
+    from exact e join vanished v
+      on v.workspace = e.workspace and v.created_at = moment(e.creation_time)
+    where e.subject is null
+    group by e.workspace, e.model
+    having count(*) = 1
+),
+single as (
+    select subject from rename group by subject having count(*) = 1
+)
+select e.workspace, e.model, moment(e.creation_time) as created_at,
+       coalesce(e.subject, r.subject,
+                'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model
+                                    || chr(31) || coalesce(e.creation_time::VARCHAR, '')), 16)
+       ) as subject
+from exact e
+left join (select * from rename where subject in (from single)) r
+  on r.workspace = e.workspace and r.model = e.model;
+
+-- table: every state of this reading, with its fingerprint
+create or replace temp table incoming (
+    kind VARCHAR, subject VARCHAR, workspace VARCHAR, model VARCHAR, version BIGINT,
+    created_at TIMESTAMP, changed_at TIMESTAMP, fingerprint VARCHAR, secrets VARCHAR, item VARCHAR
+);
+
+-- kind: registered_model
+insert into incoming
+select 'registered_model', i.subject, s.workspace, s.model, null, i.created_at,
+       moment(s.last_updated_time),
+       sha256(concat_ws(chr(31), printed(s.workspace), printed(s.model), plain(s.creation_time),
+              plain(s.last_updated_time), printed(s.description))),
+       null, null
+from stage_registered_models s join model_id i using (workspace, model);
+
+-- kind: registered_model_tag
+insert into incoming
+select 'registered_model_tag', i.subject || ':tag:' || s.key, s.workspace, s.model, null,
+       i.created_at, null, sha256(printed(s.value)), secret_of(s.value), s.key
+from stage_registered_model_tags s join model_id i using (workspace, model);
+
+-- kind: model_version
+insert into incoming
+select 'model_version', i.subject || '/' || s.version, s.workspace, s.model, s.version,
+       moment(s.creation_time), moment(s.last_updated_time),
+       sha256(concat_ws(chr(31), plain(s.creation_time),
+              plain(s.last_updated_time), printed(s.description),
+              printed(s.user_id), printed(s.stage), printed(s.source), printed(s.run_id),
+              printed(s.run_link), printed(s.status), printed(s.status_message),
+              printed(s.storage_location))),
+       null, null
+from stage_model_versions s join model_id i using (workspace, model);
+
+-- kind: model_version_tag
+insert into incoming
+select 'model_version_tag', i.subject || '/' || s.version || ':tag:' || s.key, s.workspace,
+       s.model, s.version, coalesce(moment(v.creation_time), i.created_at), null,
+       sha256(printed(s.value)), secret_of(s.value), s.key
+from stage_model_version_tags s join model_id i using (workspace, model)
+left join stage_model_versions v using (workspace, model, version);
+
+-- kind: alias
+insert into incoming
+select 'alias', i.subject || ':alias:' || s.alias, s.workspace, s.model, s.version,
+       i.created_at, null, sha256(plain(s.version)), null, s.alias
+from stage_aliases s join model_id i using (workspace, model);
+
+-- kind: experiment
+insert into incoming
+select 'experiment', 'x-' || left(sha256($registry || chr(31) || experiment_id), 16), workspace,
+       null, null, moment(creation_time), null,
+       sha256(concat_ws(chr(31), printed(experiment_id), printed(name),
+              printed(artifact_location), printed(lifecycle_stage),
+              plain(last_update_time))),
+       null, experiment_id
+from stage_experiments;
+
+-- table: fingerprints of what belongs to a run
+create or replace temp table run_child as
+select run_id, sha256(string_agg(fingerprint, '' order by place)) as fingerprint,
+       string_agg(secrets, ' ' order by place) as secrets
+from (
+    select run_id, 1 as place,
+           sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30)))
+               as fingerprint,
+           array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ') as secrets
+    from stage_run_params group by run_id
+    union all
+    select run_id, 2,
+           sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))),
+           array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ')
+    from stage_run_tags group by run_id
+    union all
+    select run_id, 3,
+           sha256(array_to_string(list_sort(list(concat_ws(chr(31), key, plain(value), plain(timestamp), plain(step)))), chr(30))),
+           null
+    from stage_run_metrics group by run_id
+    union all
+    select run_id, 4,
+           sha256(array_to_string(list_sort(list(concat_ws(chr(31), printed(name), printed(digest),
+                  printed(context), printed(source_type), printed(source), printed(schema),
+                  printed(profile)))), chr(30))), null
+    from stage_run_datasets group by run_id
+)
+group by run_id;
+
+-- kind: run
+insert into incoming
+select 'run', 'r-' || left(sha256($registry || chr(31) || s.run_id), 16), null, null, null,
+       moment(s.start_time), null,
+       sha256(concat_ws(chr(31), printed(s.experiment_id), printed(s.name), printed(s.user_id),
+              printed(s.status), plain(s.start_time),
+              plain(s.end_time), printed(s.lifecycle_stage),
+              printed(s.artifact_uri), printed(c.fingerprint))),
+       nullif(c.secrets, ''), s.run_id
+from stage_runs s left join run_child c using (run_id);
+
+-- kind: logged_model
+insert into incoming
+with child as (
+    select model_id, sha256(string_agg(fingerprint, '' order by place)) as fingerprint,
+           string_agg(secrets, ' ' order by place) as secrets
+    from (
+        select model_id, 1 as place,
+               sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))) as fingerprint,
+               array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ') as secrets
+        from stage_logged_model_params group by model_id
+        union all
+        select model_id, 2,
+               sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))),
+               array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ')
+        from stage_logged_model_tags group by model_id
+        union all
+        select model_id, 3,
+               sha256(array_to_string(list_sort(list(concat_ws(chr(31), key, plain(value), plain(timestamp), plain(step),
+                      printed(run_id), printed(dataset_name), printed(dataset_digest)))), chr(30))), null
+        from stage_logged_model_metrics group by model_id
+    )
+    group by model_id
+)
+select 'logged_model', 'l-' || left(sha256($registry || chr(31) || s.model_id), 16), null, null,
+       null, moment(s.creation_time), null,
+       sha256(concat_ws(chr(31), printed(s.experiment_id), printed(s.name),
+              printed(s.artifact_location), plain(s.creation_time),
+              plain(s.last_updated_time), printed(s.status),
+              printed(s.lifecycle_stage), printed(s.model_type), printed(s.source_run_id),
+              printed(s.status_message), printed(c.fingerprint))),
+       nullif(c.secrets, ''), s.model_id
+from stage_logged_models s left join child c using (model_id);
+
+-- kind: model_artifact
+insert into incoming
+select 'model_artifact', i.subject || '/' || s.version || ':artifact', s.workspace, s.model,
+       s.version, coalesce(moment(v.creation_time), i.created_at), null,
+       sha256(concat_ws(chr(31), printed(location), printed(state), printed(problem),
+              printed(mlmodel_sha256), printed(signature_inputs), printed(signature_outputs),
+              printed(signature_params), printed(flavors), printed(requirements),
+              printed(python_version), printed(mlflow_version), printed(s.model_id),
+              printed(s.run_id), printed(utc_time_created),
+              plain(model_size_bytes), printed(input_example),
+              printed(files))),
+       null, null
+from stage_model_artifacts s join model_id i using (workspace, model)
+left join stage_model_versions v using (workspace, model, version)
+where s.state <> 'not_looked_at';
+
+-- table: the states known before this reading
+-- in the order of the source: what readings later than this one saw does not count
+create or replace temp table known as
+select subject, kind, seq, op, fingerprint, secrets
+from ledger.heads
+where registry = $registry and not $late
+union all
+select subject, any_value(kind), max_by(seq, (observed_at, seq)), max_by(op, (observed_at, seq)),
+       max_by(coalesce(fingerprint, ''), (observed_at, seq)),
+       nullif(max_by(coalesce(secrets, ''), (observed_at, seq)), '')
+from ledger.log
+where $late and registry = $registry and kind in (select unnest($states))
+  and observed_at <= $observed_at
+group by subject;
+
+-- table: what is new or different
+-- a secret hashed with another key is not a change
+create or replace temp table changed as
+select i.*, 'put' as op, k.seq as previous_seq
+from incoming i left join known k using (subject)
+where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fingerprint
+   or (k.secrets is distinct from i.secrets
+       and split_part(k.secrets, ':', 1) is not distinct from split_part(i.secrets, ':', 1));
+
+-- table: what was there and is not any more
+-- runs, LoggedModels, experiments and artifacts are read because something points to them: what
+-- nothing points to any more is not gone
+create or replace temp table vanished as
+select k.subject, k.kind, k.seq as previous_seq
+from known k
+where k.op = 'put' and k.kind in (select unnest($covered))
+  and k.subject not in (select subject from incoming)
+  and (k.kind in ('registered_model', 'registered_model_tag', 'model_version',
+                  'model_version_tag', 'alias')
+       or k.kind = 'run' and k.subject in (
+           select 'r-' || left(sha256($registry || chr(31) || run_id), 16)
+           from stage_model_versions where run_id is not null)
+       or k.kind = 'logged_model' and k.subject in (
+           select 'l-' || left(sha256($registry || chr(31)
+                  || regexp_extract(source, '^models:/(m-[0-9a-zA-Z]+)$', 1)), 16)
+           from stage_model_versions where source is not null));

@@ -1,0 +1,360 @@
+-- What readers want, over the state tables. Each block is made twice: as a view over the latest
+-- state, where [name] is the table or view of that name, and as the macro <name>_as_of(ts), where
+-- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
+
+-- block: prompts
+-- the registered "models" that are prompts
+select distinct model_subject
+from [registered_model_tags]
+where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
+
+-- block: live_versions
+with named as (
+    select v.subject, 'stage ' || v.stage as via, v.certainty, v.candidate,
+           v.not_before, v.not_after
+    from [model_versions] v join live_names n on n.kind = 'stage' and n.name = v.stage
+    where not v.deleted
+    union all
+    select a.subject, 'alias ' || a.alias, a.certainty, a.candidate, a.not_before, a.not_after
+    from [aliases] a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+),
+version as (
+    select subject, model_subject, registry, workspace, model, version
+    from [model_versions]
+    where not deleted
+    group by all
+)
+select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
+       string_agg(distinct via, ', ' order by via) as live_via,
+       case when bool_or(certainty not in ('uncertain', 'unknown'))
+            then max(certainty) filter (where certainty not in ('uncertain', 'unknown'))
+            else 'uncertain' end as certainty,
+       min(not_before) as live_not_before, min(not_after) as live_not_after
+from named join version v using (subject)
+where v.model_subject not in (select model_subject from [prompts])
+group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
+
+-- block: fields
+with version as (
+    select subject, model_subject, registry, workspace, model, version,
+           any_value(run_id) as run_id, any_value(logged_model_id) as logged_model_id
+    from [model_versions]
+    group by subject, model_subject, registry, workspace, model, version
+),
+model as (
+    select subject, registry, workspace, model from [registered_models]
+    group by subject, registry, workspace, model
+),
+found as (
+    select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+    from [model_version_tags] t join governance_fields g on g.tag = t.key
+    union all
+    select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    union all
+    select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    join version v on v.model_subject = t.model_subject
+    union all
+    select subject, 'description', description, 'MLflow', 'version description', 200,
+           grade, certainty, candidate, not_before, not_after
+    from [model_versions] where trim(description) <> ''
+    union all
+    select subject, 'description', description, 'MLflow', 'model description', 400,
+           grade, certainty, candidate, not_before, not_after
+    from [registered_models] where trim(description) <> ''
+    union all
+    select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
+           m.grade, m.certainty, m.candidate, m.not_before, m.not_after
+    from [registered_models] m join version v on v.model_subject = m.subject
+    where trim(m.description) <> ''
+    union all
+    select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
+           'last_updated_time', 400, grade, certainty, candidate, not_before, not_after
+    from [model_versions]
+    union all
+    select subject, 'lifecycle_status', stage, 'MLflow', 'stage', 400,
+           grade, certainty, candidate, not_before, not_after
+    from [model_versions] where stage <> 'None'
+    union all
+    select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
+           'asserted', r.certainty, r.candidate, r.not_before, r.not_after
+    from [runs] r join version v on v.registry = r.registry and v.run_id = r.run_id
+    left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
+                          and t.candidate = r.candidate
+    where coalesce(t.value, r.user_id, '') <> ''
+    union all
+    select v.subject, 'code_reference', t.value, 'run', t.key, 400,
+           'asserted', t.certainty, t.candidate, t.not_before, t.not_after
+    from [run_tags] t join version v on v.registry = t.registry and v.run_id = t.run_id
+    where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
+    union all
+    select v.subject, 'data_sources',
+           string_agg(distinct d.name || ' (' || coalesce(d.context, 'no context') || ')', ', '
+                      order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
+           'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
+           min(d.not_before), min(d.not_after)
+    from [run_datasets] d join version v on v.registry = d.registry and v.run_id = d.run_id
+    group by v.subject, d.candidate
+    union all
+    select v.subject, 'performance',
+           string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
+           'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
+           min(m.not_before), min(m.not_after)
+    from [run_metrics] m join version v on v.registry = m.registry and v.run_id = m.run_id
+    group by v.subject, m.candidate
+    union all
+    select subject, 'inputs', signature_inputs, 'MLmodel', 'signature', 400,
+           grade, certainty, candidate, not_before, not_after
+    from [model_artifacts] where signature_inputs is not null
+    union all
+    select subject, 'outputs', signature_outputs, 'MLmodel', 'signature', 400,
+           grade, certainty, candidate, not_before, not_after
+    from [model_artifacts] where signature_outputs is not null
+    union all
+    select subject, 'methodology', array_to_string(json_keys(flavors), ', '), 'MLmodel', 'flavors',
+           400, grade, certainty, candidate, not_before, not_after
+    from [model_artifacts] where json_valid(flavors)
+    union all
+    select subject, 'artifact_digest', mlmodel_sha256, 'MLmodel', 'sha256 of MLmodel', 400,
+           grade, certainty, candidate, not_before, not_after
+    from [model_artifacts] where mlmodel_sha256 is not null
+),
+named as (
+    select subject, model_subject, registry, workspace, model, version from version
+    union all
+    select subject, subject, registry, workspace, model, null from model
+)
+select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
+       f.field, f.value, f.found_in, f.tag,
+       case when f.found_in in ('version tag', 'model tag') and f.grade = 'observed'
+            then 'asserted' else f.grade end as grade,
+       f.certainty, f.candidate,
+       dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
+       f.not_before, f.not_after
+from found f join named n using (subject)
+where trim(f.value) <> ''
+
+-- block: inventory
+with version as (
+    select subject, model_subject, registry, workspace, model, version,
+           count(distinct coalesce(stage, '')) > 1
+               or (count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown'))) as stage_open,
+           case when not stage_open then any_value(stage) end as stage,
+           bool_and(deleted) as deleted,
+           min(created_at) as version_created_at, max(last_updated_at) as last_updated_at,
+           any_value(run_id) as run_id, any_value(source) as source,
+           any_value(certainty) as certainty,
+           count(distinct deleted) > 1 as deleted_open
+    from [model_versions]
+    group by subject, model_subject, registry, workspace, model, version
+),
+model as (
+    select subject as model_subject, registry, workspace, model,
+           min(created_at) as model_created_at, max(last_updated_at) as last_updated_at,
+           bool_and(deleted) as deleted, any_value(certainty) as certainty
+    from [registered_models]
+    group by subject, registry, workspace, model
+),
+alias as (
+    select subject,
+           string_agg(distinct alias, ', ' order by alias)
+               filter (where certainty not in ('uncertain', 'unknown')) as aliases,
+           bool_or(certainty in ('uncertain', 'unknown')) as open
+    from [aliases]
+    group by subject
+),
+subject as (
+    select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version, v.stage,
+           v.deleted or coalesce(m.deleted, false) as deleted, v.version_created_at,
+           m.model_created_at, v.last_updated_at, v.run_id, v.source, v.certainty,
+           v.stage_open, v.deleted_open
+    from version v left join model m using (model_subject)
+    union all
+    select model_subject, model_subject, registry, workspace, model, null, null, deleted, null,
+           model_created_at, last_updated_at, null, null, certainty, false, false
+    from model where model_subject not in (select model_subject from version)
+),
+best as (
+    select subject, field, any_value(value) as value,
+           bool_or(certainty in ('uncertain', 'unknown'))
+               and (count(distinct value) > 1 or count(*) = 1) as open
+    from [fields]
+    where rank = 1
+    group by subject, field
+),
+wide as (
+    select subject,
+           {pivot},
+           string_agg(field, ', ' order by field) filter (where open) as open_fields
+    from best
+    group by subject
+)
+select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version,
+       case when p.model_subject is null then 'model' else 'prompt' end as kind,
+       s.stage, a.aliases,
+       coalesce(l.certainty not in ('uncertain', 'unknown'), false) as live,
+       coalesce(l.certainty in ('uncertain', 'unknown'), false) as possibly_live,
+       s.deleted, s.version_created_at, s.model_created_at, s.last_updated_at, s.run_id, s.source,
+       {columns},
+       nullif(concat_ws(', ',
+                        case when s.stage_open then 'stage' end,
+                        case when a.open then 'aliases' end,
+                        case when s.deleted_open then 'deleted' end,
+                        w.open_fields), '') as uncertain_fields,
+       s.certainty
+from subject s
+left join alias a on a.subject = s.subject
+left join [live_versions] l on l.subject = s.subject
+left join [prompts] p on p.model_subject = s.model_subject
+left join wide w on w.subject = s.subject
+
+-- block: promotions
+with state as (
+    select t.subject as trigger, t.observed_at, t.seq, t.lo, t.hi,
+           case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
+           'stage ' || n.name as via
+    from ledger.timeline('model_version', [known]) t
+    join ledger.log l using (seq)
+    left join live_names n
+      on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
+    union all
+    select t.subject, t.observed_at, t.seq, t.lo, t.hi,
+           case when t.op = 'put' then split_part(t.subject, ':', 1) || '/' || l.version end,
+           'alias ' || n.name
+    from ledger.timeline('alias', [known]) t
+    join ledger.log l using (seq)
+    join live_names n
+      on n.kind = 'alias' and lower(n.name) = lower(split_part(t.subject, ':alias:', 2))
+),
+turn as (
+    select *,
+           live_subject is distinct from lag(live_subject) over states
+               or lag(seq) over states is null as turned
+    from state
+    window states as (partition by trigger order by observed_at, seq)
+),
+spell as (
+    select live_subject, via, seq, lo, hi,
+           lead(lo) over turns as end_lo, lead(hi) over turns as end_hi
+    from turn where turned
+    window turns as (partition by trigger order by observed_at, seq)
+),
+island as (
+    select *,
+           coalesce(hi > max(coalesce(end_hi, timestamp '9999-12-31')) over earlier, true) as opens
+    from spell where live_subject is not null
+    window earlier as (partition by live_subject order by hi, seq
+                       rows between unbounded preceding and 1 preceding)
+),
+numbered as (
+    select *, sum(opens::int) over (partition by live_subject order by hi, seq) as island_number
+    from island
+),
+whole as (
+    select live_subject, min(seq) as seq, string_agg(distinct via, ', ' order by via) as live_via,
+           min(lo) as lo, min(hi) as hi,
+           case when bool_and(end_hi is not null) then max(end_lo) end as end_lo,
+           case when bool_and(end_hi is not null) then max(end_hi) end as end_hi
+    from numbered
+    group by live_subject, island_number
+)
+select w.live_subject || '+' || w.seq as subject, w.live_subject as version_subject,
+       split_part(w.live_subject, '/', 1) as model_subject, l.registry, l.workspace, l.model,
+       split_part(w.live_subject, '/', 2)::BIGINT as version, w.live_via,
+       w.lo as live_not_before, w.hi as live_not_after,
+       case when [ts] is null or w.end_lo < [ts] then w.end_lo end as ended_not_before,
+       case when [ts] is null or w.end_lo < [ts] then w.end_hi end as ended_not_after,
+       l.actor, l.grade, w.seq
+from whole w join ledger.log l using (seq)
+where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
+  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompts])
+
+-- block: changes
+with item(kind, item, path) as (
+    values ('registered_model', 'description', '$.body.description'),
+           ('registered_model', 'name', '$.model'),
+           ('registered_model', 'model', '$.op'),
+           ('registered_model_tag', 'tag', '$.body.value'),
+           ('model_version', 'stage', '$.body.stage'),
+           ('model_version', 'description', '$.body.description'),
+           ('model_version', 'source', '$.body.source'),
+           ('model_version', 'run', '$.body.run_id'),
+           ('model_version', 'status', '$.body.status'),
+           ('model_version', 'version', '$.op'),
+           ('model_version_tag', 'tag', '$.body.value'),
+           ('alias', 'alias', '$.version'),
+           ('run', 'run', '$.body.lifecycle_stage'),
+           ('logged_model', 'logged model', '$.body.lifecycle_stage'),
+           ('model_artifact', 'MLmodel', '$.body.mlmodel_sha256'),
+           ('model_artifact', 'artifact', '$.body.state')
+),
+moved as (
+    select t.*, l.kind, l.registry as registry_name, l.workspace, l.model, l.version, l.actor,
+           l.grade, l.source, l.entry, p.entry as previous_entry
+    from ledger.timeline(null, [known]) t
+    join ledger.log l on l.seq = t.seq
+    left join ledger.log p on p.seq = t.previous_seq
+    where (t.previous_seq is not null or t.previous_reading is not null)
+      and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
+),
+compared as (
+    select m.*, i.item as name,
+           case when json_extract_string(m.previous_entry, '$.op') = 'gone' and i.path <> '$.op'
+                then null else json_extract_string(m.previous_entry, i.path) end as before,
+           case when m.op = 'gone' and i.path <> '$.op'
+                then null else json_extract_string(m.entry, i.path) end as after
+    from moved m join item i on i.kind = m.kind
+)
+select c.seq, c.lo as changed_not_before, c.hi as changed_not_after, c.observed_at,
+       c.registry_name as registry, c.workspace, c.model, c.version, c.subject, c.kind,
+       case when c.kind in ('registered_model_tag', 'model_version_tag')
+            then json_extract_string(c.entry, '$.body.key')
+            when c.kind = 'alias' then json_extract_string(c.entry, '$.body.alias')
+            else c.name end as item,
+       case when c.before is null then 'added' when c.after is null or c.after = 'gone'
+            then 'removed' else 'changed' end as change,
+       case when c.before in ('put', 'gone') and c.name in ('model', 'version')
+            then case c.before when 'put' then 'present' end else c.before end as before,
+       case when c.after in ('put', 'gone') and c.name in ('model', 'version')
+            then case c.after when 'put' then 'present' end else c.after end as after,
+       c.actor, c.grade, c.source
+from compared c
+where c.before is distinct from c.after
+  and not (c.name in ('model', 'version') and c.before = 'gone' and c.after = 'gone')
+
+-- block: population_registered_model
+select subject, registry, workspace, model, null::BIGINT as version
+from [registered_models]
+where not deleted and subject not in (select model_subject from [prompts])
+group by subject, registry, workspace, model
+
+-- block: population_model_version
+select subject, registry, workspace, model, version
+from [model_versions]
+where not deleted and model_subject not in (select model_subject from [prompts])
+group by subject, registry, workspace, model, version
+
+-- block: population_live_version
+select subject, registry, workspace, model, version from [live_versions]
+
+-- block: population_promotion
+select subject, registry, workspace, model, version
+from [promotions]
+where live_not_after > period_start()
+  and (live_not_before is null or live_not_before < period_end())
+
+-- block: population_live_in_period
+select version_subject as subject, any_value(registry) as registry,
+       any_value(workspace) as workspace, any_value(model) as model, any_value(version) as version
+from [promotions]
+where (live_not_before is null or live_not_before < period_end())
+  and (ended_not_after is null or ended_not_after > period_start())
+group by version_subject
+
+-- block: population_ledger
+select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
+       null::VARCHAR as model, null::BIGINT as version

@@ -1,0 +1,143 @@
+"""Keeping the typed tables in step with the log: only what changed, or all of it anew."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from auditreg.config import calendar
+from auditreg.ledger import schema
+from auditreg.ledger.settings import refresh_settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LATEST_ROWS = """(
+    select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry, l.seq, l.grade,
+           'certain' as certainty, 'only' as candidate, b.lo as not_before, b.hi as not_after
+    from ledger.log l join {bounds} b using (seq)
+    where l.kind = '{kind}' and l.entry is not null
+)"""
+"""The rows a state table is decoded from: last entries with the bounds of their beginning."""
+
+
+def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = False) -> None:
+    """Bring every derived table up to date with the entries from `first_new` on.
+
+    Args:
+        con: a writable connection to the ledger.
+        first_new: the first sequence number that is not in the derived tables yet.
+        late: whether a reading older than known ones was among them, so that the bounds of
+            other entries may have moved; then everything is rebuilt.
+    """
+    if first_new == 0 or late:
+        rebuild(con)
+        return
+    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    con.execute(
+        f"""
+        create or replace temp table touched as
+        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq
+        from ledger.log
+        where seq >= ? and kind in ({kinds})
+        group by subject
+        """,
+        [first_new],
+    )
+    con.execute(
+        "create or replace temp table replaced as "
+        "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
+    )
+    for table, (kind, _) in schema.state_tables().items():
+        con.execute(
+            f"delete from {table} where seq in (select seq from replaced where kind = '{kind}')"
+        )
+    con.execute("delete from ledger.heads where subject in (select subject from touched)")
+    _insert_heads(con, "touched")
+    _refresh_events(con, first_new)
+    _insert_states(con, "touched")
+    _refresh_settings(con)
+
+
+def rebuild(con: duckdb.DuckDBPyConnection) -> None:
+    """Derive every table from the log alone."""
+    for table in (*schema.derived_tables(), "ledger.heads"):
+        con.execute(f"delete from {table}")
+    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    con.execute(
+        f"""
+        create or replace temp table touched as
+        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq
+        from ledger.log where kind in ({kinds})
+        group by subject
+        """
+    )
+    _insert_heads(con, "touched")
+    _refresh_events(con, 0)
+    _insert_states(con, "touched")
+    _refresh_settings(con)
+
+
+def _insert_heads(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
+    con.execute(
+        f"""
+        insert into ledger.heads
+        select l.subject, l.kind, l.registry, l.seq, l.op, l.observed_at, l.fingerprint, l.secrets
+        from ledger.log l join {subjects} using (seq)
+        """
+    )
+
+
+def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
+    """Add auditreg's own events; of findings and waivers the last of each subject counts."""
+    new = f"(select * from ledger.log where seq >= {int(first_new)} and entry is not null)"
+    for table, (_, text) in schema.event_tables().items():
+        con.execute(f"insert into {table} {text.replace('{log}', new)}")
+    for table, (kind, text) in schema.last_tables().items():
+        last = (
+            "(select * from ledger.log where seq in (select max(seq) from ledger.log "
+            f"where kind = '{kind}' and seq >= {int(first_new)} group by subject) "
+            "and entry is not null)"
+        )
+        con.execute(
+            f"delete from {table} where seq in (select o.seq from ledger.log o join ledger.log n "
+            f"on o.subject = n.subject and o.kind = '{kind}' and n.kind = '{kind}' "
+            f"where n.seq >= {int(first_new)} and o.seq < n.seq)"
+        )
+        con.execute(f"insert into {table} {text.replace('{log}', last)}")
+
+
+def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
+    """Decode the last entries of the subjects into the state tables."""
+    for kind in schema.REGISTRY_KINDS:
+        con.execute(
+            f"""
+            create or replace temp table bounds as
+            select t.seq, t.lo, t.hi
+            from ledger.timeline('{kind}', null::TIMESTAMP) t join {subjects} s using (seq)
+            """
+        )
+        rows = _LATEST_ROWS.format(bounds="bounds", kind=kind)
+        for table, (of, text) in schema.state_tables().items():
+            if of == kind:
+                con.execute(f"insert into {table} {text.replace('{rows}', rows)}")
+
+
+def _refresh_settings(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill the settings tables from the last sealed settings and the last complete reading."""
+    sealed = con.execute(
+        "select text from policies where policy_kind = 'settings' order by seq desc limit 1"
+    ).fetchone()
+    settings = json.loads(sealed[0]) if sealed else {}
+    last = con.execute("select max(observed_at) from extractions where complete").fetchone()
+    as_of: datetime | None = last[0] if last else None
+    period = None
+    if as_of is not None:
+        quarter = calendar.quarter_of(
+            as_of,
+            str(settings.get("timezone", "UTC")),
+            int(settings.get("fiscal_year_start_month", 1)),
+        )
+        period = (quarter.start_utc, quarter.end_utc)
+    refresh_settings(con, settings, as_of=as_of, period=period)

@@ -1,0 +1,373 @@
+"""The ledger file: opened to read, written beside and replaced in one step.
+
+DuckDB lets a writer and readers exclude each other, so a write copies the file, changes the copy
+and renames it over the original. Readers keep the state they opened; a crash at any moment leaves
+the old file as it was. A lock file keeps two writers apart from the copy to the rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditreg.errors import LedgerError
+from auditreg.ledger import schema
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from auditreg.ledger.erase import Erased
+    from auditreg.ledger.ingest import Ingested, Policy, Progress
+    from auditreg.sources.interface import Reading
+
+LOCK_TIMEOUT_S = 60.0
+"""How long a writer waits for another one."""
+
+REPLACE_TIMEOUT_S = 30.0
+"""How long a writer waits where an open reader forbids replacing the file (Windows)."""
+
+WRITER_MEMORY = "600MB"
+"""DuckDB's memory limit while writing; beyond it, it uses a temporary folder."""
+
+UNCHANGED = "The ledger was not changed."
+
+
+class Ledger:
+    """A ledger file at a path; the file need not exist yet."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.notes: list[str] = []
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file at the path."""
+        return self.path.exists()
+
+    @property
+    def key_path(self) -> Path:
+        """Default place of the key for hashing secrets: beside the ledger, never inside."""
+        return self.path.with_name(self.path.name + ".key")
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A read-only connection in UTC.
+
+        Raises:
+            LedgerError: there is no file, it is not a ledger, or it is a newer one.
+        """
+        import duckdb
+
+        if not self.path.is_file():
+            raise LedgerError(
+                f"There is no ledger at {self.path}.",
+                state="Nothing was read.",
+                hint="Make one with `auditreg extract --from URI`, or name another with --ledger.",
+            )
+        try:
+            con = duckdb.connect(str(self.path), read_only=True)
+        except duckdb.Error as error:
+            raise self._unopenable(error) from error
+        try:
+            check_format(con, self.path)
+            con.execute("set timezone = 'UTC'")
+        except BaseException:
+            con.close()
+            raise
+        return con
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """`connect` as a context manager."""
+        con = self.connect()
+        try:
+            yield con
+        finally:
+            con.close()
+
+    @contextlib.contextmanager
+    def writer(self, *, fresh: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to a copy of the ledger, which replaces it when the block ends well.
+
+        A missing ledger is created. If the block raises, nothing has changed.
+
+        Args:
+            fresh: write a new file and copy only the log, so that no old block remains; the
+                caller rebuilds the derived tables.
+
+        Raises:
+            LedgerError: another writer holds the lock, the folder cannot be written, the file is
+                not a ledger, or it cannot be replaced.
+        """
+        import duckdb
+        import filelock
+
+        self._folder_must_be_writable()
+        lock = filelock.FileLock(str(self.path) + ".lock", timeout=LOCK_TIMEOUT_S)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise LedgerError(
+                f"Another auditreg process has been writing to {self.path} for a minute.",
+                state=UNCHANGED,
+                hint="Wait for it to end and run the command again.",
+            ) from error
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.draft")
+        try:
+            self._clear_drafts()
+            self._set_wal_aside()
+            new = not self.path.exists()
+            if not new and not fresh:
+                self._copy_to(draft)
+            try:
+                con = _open_draft(draft, new=new or fresh)
+            except duckdb.Error as error:
+                raise self._unopenable(error) from error
+            try:
+                if not new and not fresh:
+                    check_format(con, self.path)
+                    schema.renew(con)
+                if fresh and not new:
+                    self._copy_log(con)
+                yield con
+                con.execute("checkpoint")
+            except duckdb.OutOfMemoryException as error:
+                raise LedgerError(
+                    f"DuckDB ran out of memory or disk space: {_first_line(error)}",
+                    state=UNCHANGED,
+                    hint="Free space in the folder of the ledger and run the command again.",
+                ) from error
+            finally:
+                con.close()
+            self._replace(draft)
+        finally:
+            for leftover in (draft, Path(f"{draft}.wal")):
+                leftover.unlink(missing_ok=True)
+            shutil.rmtree(f"{draft}.tmp", ignore_errors=True)
+            lock.release()
+
+    def ingest(
+        self,
+        reading: Reading,
+        *,
+        registry: str,
+        policies: Sequence[Policy],
+        key_file: Path | None = None,
+        observed_at: datetime | None = None,
+        allow_empty: bool = False,
+        secret_patterns: tuple[str, ...] = (),
+        progress: Progress | None = None,
+    ) -> Ingested:
+        """Take a reading in and seal it; see `auditreg.ledger.ingest.ingest`."""
+        from auditreg.ledger.ingest import ingest
+        from auditreg.ledger.secrets import load_key
+
+        with self.writer() as con:
+            return ingest(
+                con,
+                reading,
+                registry=registry,
+                key=load_key(key_file or self.key_path),
+                policies=policies,
+                observed_at=observed_at,
+                allow_empty=allow_empty,
+                secret_patterns=secret_patterns,
+                progress=progress,
+            )
+
+    def erase(self, seq: int, reason: str, *, key_file: Path | None = None) -> Erased:
+        """Erase the text of an entry; see `auditreg.ledger.erase.erase`."""
+        from auditreg.ledger.erase import erase
+        from auditreg.ledger.secrets import load_key
+
+        if not self.exists:
+            self.connect()
+        with self.writer(fresh=True) as con:
+            return erase(con, seq, reason, load_key(key_file or self.key_path))
+
+    def _folder_must_be_writable(self) -> None:
+        folder = self.path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(
+                f"The folder {folder} cannot be made: {error.strerror}.",
+                state=UNCHANGED,
+                hint="Name another place with --ledger.",
+            ) from error
+        if not os.access(folder, os.W_OK):
+            raise LedgerError(
+                f"The folder {folder} cannot be written to.",
+                state=UNCHANGED,
+                hint="Ask for the right to write there, or name another place with --ledger.",
+            )
+
+    def _clear_drafts(self) -> None:
+        """Remove what writers killed before us left; the lock says none is alive."""
+        for leftover in self.path.parent.glob(f".{self.path.name}.*.draft*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+    def _set_wal_aside(self) -> None:
+        """Move a write-ahead log away: auditreg leaves none, so somebody else wrote to the file.
+
+        With it in place a replaced file could not be opened by anybody.
+        """
+        wal = Path(f"{self.path}.wal")
+        if wal.exists():
+            aside = wal.with_name(f"{wal.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.aside")
+            wal.rename(aside)
+            self.notes.append(
+                f"Somebody opened {self.path.name} to write and did not finish; what they wrote "
+                f"was set aside as {aside.name} and is not part of the record."
+            )
+
+    def _copy_to(self, draft: Path) -> None:
+        try:
+            shutil.copyfile(self.path, draft)
+        except OSError as error:
+            raise LedgerError(
+                f"{self.path} cannot be copied: {error.strerror}.",
+                state=UNCHANGED,
+                hint="A write needs as much free space as the ledger itself, and the right to "
+                "read it.",
+            ) from error
+
+    def _copy_log(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Bring the log alone over into a fresh file; a proof needs every byte of it."""
+        import duckdb
+
+        try:
+            con.execute(f"attach '{_escaped(str(self.path))}' as old (read_only)")
+            con.execute("use old")
+            check_format(con, self.path)
+            con.execute("use audit")
+            con.execute("insert into ledger.log from old.ledger.log order by seq")
+            con.execute("detach old")
+        except duckdb.Error as error:
+            raise self._unopenable(error) from error
+
+    def _replace(self, draft: Path) -> None:
+        """Put the finished draft in the ledger's place, durably."""
+        _sync(draft)
+        give_up = time.monotonic() + REPLACE_TIMEOUT_S
+        while True:
+            try:
+                draft.replace(self.path)
+                break
+            except PermissionError as error:
+                if time.monotonic() > give_up:
+                    raise LedgerError(
+                        f"{self.path} is held open by another program and cannot be replaced.",
+                        state=UNCHANGED,
+                        hint="Close the programs that have it open (DBeaver, a notebook) and run "
+                        "the command again.",
+                    ) from error
+                time.sleep(0.25)
+        _sync(self.path.parent)
+
+    def _unopenable(self, error: Exception) -> LedgerError:
+        text = _first_line(error)
+        if "lock" in text.lower() and "conflict" in text.lower():
+            return LedgerError(
+                f"{self.path} is open for writing in another program.",
+                state=UNCHANGED,
+                hint="Close that program and run the command again.",
+            )
+        if "WAL" in text:
+            return LedgerError(
+                f"Beside {self.path} lies a write-ahead log that another program left.",
+                state=UNCHANGED,
+                hint="The next `auditreg extract` sets it aside; to read now, move "
+                f"{self.path.name}.wal away.",
+            )
+        if "version number" in text:
+            return LedgerError(
+                f"{self.path} was written by a newer DuckDB than this one.",
+                state=UNCHANGED,
+                hint="Upgrade duckdb: pip install --upgrade duckdb",
+            )
+        return LedgerError(
+            f"{self.path} is not a ledger: {text}",
+            state=UNCHANGED,
+            hint="Name a ledger with --ledger, or a new file to start one.",
+        )
+
+
+def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    con = duckdb.connect()
+    try:
+        con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
+        con.execute("set preserve_insertion_order = false")
+        con.execute(f"set temp_directory = '{_escaped(f'{draft}.tmp')}'")
+        con.execute("set timezone = 'UTC'")
+        con.execute(
+            f"attach '{_escaped(str(draft))}' as audit (storage_version '{schema.STORAGE_VERSION}')"
+        )
+        con.execute("use audit")
+        if new:
+            from auditreg import __version__
+
+            schema.create(con)
+            con.execute(
+                "insert into ledger.format values (?, ?, ?)",
+                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, __version__],
+            )
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuse a DuckDB file that is no ledger, or one of a newer form.
+
+    Raises:
+        LedgerError: as said.
+    """
+    import duckdb
+
+    try:
+        row = con.execute("select version, written_by from ledger.format").fetchone()
+    except duckdb.CatalogException as error:
+        raise LedgerError(
+            f"{path} is a DuckDB file, but not a ledger of auditreg.",
+            state=UNCHANGED,
+            hint="Name a ledger with --ledger, or a new file to start one.",
+        ) from error
+    if row is None or row[0] > schema.FORMAT_VERSION:
+        written = row[1] if row else "an unknown release"
+        raise LedgerError(
+            f"{path} was written by a newer auditreg ({written}).",
+            state=UNCHANGED,
+            hint="Upgrade: pip install --upgrade auditreg",
+        )
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder to disk; folders cannot be synced on Windows."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

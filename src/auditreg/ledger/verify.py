@@ -1,0 +1,371 @@
+"""Proving that a ledger is what was written: every leaf, every root, every derived table.
+
+What this proves and what not: that the log is internally whole and that every other table follows
+from it. Whoever can rewrite the whole file can make a whole new log; only a root kept elsewhere
+(in a report, a mail, a commit) shows that, so `expected_root` compares with one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditreg.ledger import entries, schema, state
+from auditreg.ledger.merkle import Tree
+from auditreg.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN = 20
+"""Problems of one sort that are named one by one; the rest are counted."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that does not verify; `seq` names the entry where it is one entry."""
+
+    what: str
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found.
+
+    `entries` is the size of the log, `erased` how many of its texts were erased with proof,
+    `roots` how many sealed roots were recomputed, `tables` how many derived tables were compared.
+    """
+
+    path: Path
+    entries: int
+    erased: int
+    roots: int
+    tables: int
+    root: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything verifies."""
+        return not self.problems
+
+
+def verify(
+    ledger: Ledger,
+    *,
+    state_too: bool = True,
+    expected: tuple[int, str] | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Recompute everything about a ledger that can be recomputed.
+
+    Args:
+        ledger: the ledger; opened read-only.
+        state_too: also rebuild the derived tables and compare them.
+        expected: a tree size and root kept elsewhere; the log must still begin that way.
+        progress: told about phases.
+
+    Raises:
+        LedgerError: there is no ledger, or it is one of a newer release.
+    """
+    import duckdb
+
+    tell = progress or (lambda phase, done, total: None)
+    problems: list[Problem] = []
+    tree = Tree()
+    erased = roots = tables = 0
+    with ledger.reader() as con:
+        entries.prepare(con)
+        try:
+            tell("hashing entries", 0, None)
+            problems += _check_sequence(con)
+            problems += _check_leaves(con)
+            problems += _check_headers(con)
+            erased, missing = _check_erased(con)
+            problems += missing
+            tell("recomputing roots", 0, None)
+            roots, wrong = _check_roots(con, tree, expected)
+            problems += wrong
+        except (duckdb.Error, ValueError) as error:
+            problems += _damaged(con, error)
+    if state_too and not problems:
+        tell("rebuilding tables", 0, None)
+        try:
+            tables, different = _check_state(ledger.path)
+            problems += different
+            problems += _check_definitions(ledger.path)
+        except duckdb.Error as error:
+            problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
+    return Verification(
+        path=ledger.path,
+        entries=tree.size,
+        erased=erased,
+        roots=roots,
+        tables=tables,
+        root=tree.root().hex(),
+        problems=tuple(problems),
+    )
+
+
+def _listed(
+    con: duckdb.DuckDBPyConnection, query: str, say: Callable[[Any], str]
+) -> Iterator[Problem]:
+    """A problem per row of `query` (its first column is the entry), the rest counted."""
+    rows = con.execute(query).fetchmany(SHOWN + 1)
+    for row in rows[:SHOWN]:
+        yield Problem(say(row), row[0])
+    if len(rows) > SHOWN:
+        total = con.execute(f"select count(*) from ({query})").fetchone()
+        assert total is not None
+        yield Problem(f"... and {total[0] - SHOWN} more entries of that sort.")
+
+
+def _check_sequence(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
+    """Every number from 0 on stands there once."""
+    yield from _listed(
+        con,
+        "select seq from (select seq, lag(seq, 1, -1) over (order by seq) as before "
+        "from ledger.log) where seq <> before + 1 order by seq",
+        lambda row: (
+            f"Entry {row[0]} does not follow the one before it: an entry is missing or "
+            "stands there twice."
+        ),
+    )
+
+
+def _check_leaves(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
+    """Every leaf is the hash of its entry's bytes."""
+    yield from _listed(
+        con,
+        "select seq from ledger.log where entry is not null "
+        "and leaf is distinct from unhex(sha256(chr(0) || entry)) order by seq",
+        lambda row: f"Entry {row[0]} was changed: its text does not have the hash that was sealed.",
+    )
+
+
+def _check_headers(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
+    """Every projected column is what the entry says."""
+    times = [name for name, kind in entries.HEADER if kind == "time"]
+    finer = " or ".join(f"epoch_us({name}) % 1000 <> 0" for name in times)
+    yield from _listed(
+        con,
+        f"select seq from ledger.log where entry is not null and ({finer} "
+        f"or starts_with(entry, {entries.header_sql()}) is distinct from true) order by seq",
+        lambda row: f"Entry {row[0]}: a column beside its text was changed.",
+    )
+
+
+def _check_erased(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Problem]]:
+    """A missing text has an `erased` entry with the same leaf, and no column left."""
+    proof = (
+        "select json_extract(entry, '$.body.erased_seq')::BIGINT as erased_seq, "
+        "json_extract_string(entry, '$.body.leaf') as leaf "
+        "from ledger.log where kind = 'erased' and entry is not null"
+    )
+    query = (
+        "select l.seq from ledger.log l where l.entry is null and not exists "
+        f"(select 1 from ({proof}) p where p.erased_seq = l.seq and p.leaf = lower(hex(l.leaf)))"
+    )
+    problems = list(
+        _listed(
+            con,
+            f"{query} order by l.seq",
+            lambda row: f"Entry {row[0]} has lost its text, and no entry says that it was erased.",
+        )
+    )
+    left = " or ".join(f"{name} is not null" for name, _ in entries.HEADER)
+    problems += _listed(
+        con,
+        f"select seq from ledger.log where entry is null and ({left}) order by seq",
+        lambda row: f"Entry {row[0]} was erased, but one of its columns is still filled.",
+    )
+    row = con.execute("select count(*) from ledger.log where entry is null").fetchone()
+    return (int(row[0]) if row else 0), problems
+
+
+def _check_roots(
+    con: duckdb.DuckDBPyConnection, tree: Tree, expected: tuple[int, str] | None
+) -> tuple[int, list[Problem]]:
+    """Every root sealed in an event, the kept one and the frontier follow from the leaves.
+
+    Grows `tree` over the whole log.
+    """
+    sealed: list[tuple[int, str, int | None]] = [
+        (size, root, seq)
+        for seq, size, root in con.execute(
+            "select seq, json_extract(entry, '$.body.tree_size')::BIGINT as size, "
+            "json_extract_string(entry, '$.body.root') as root from ledger.log "
+            "where kind in ('extraction', 'check', 'report') and entry is not null order by size"
+        ).fetchall()
+        if size is not None
+    ]
+    if expected is not None:
+        sealed = sorted([*sealed, (*expected, None)], key=lambda item: item[0])
+    problems: list[Problem] = []
+    pending = iter(sealed)
+    wanted = next(pending, None)
+    query = con.execute("select leaf from ledger.log order by seq")
+    while True:
+        while wanted is not None and wanted[0] == tree.size:
+            if tree.root().hex() != wanted[1]:
+                problems.append(_wrong_root(*wanted))
+            wanted = next(pending, None)
+        take = min(100_000, (wanted[0] - tree.size) if wanted is not None else 100_000)
+        rows = query.fetchmany(max(take, 1))
+        if not rows:
+            break
+        tree.extend(leaf for (leaf,) in rows)
+    if wanted is not None:
+        problems.append(
+            Problem(
+                f"The log ends at entry {tree.size - 1}, but a root was sealed over "
+                f"{wanted[0]} entries: its end was cut off.",
+                wanted[2],
+            )
+        )
+    kept = con.execute("select size, height, hash from ledger.frontier order by height desc")
+    if [(h, node) for _, h, node in kept.fetchall()] != tree.frontier and not problems:
+        problems.append(Problem("ledger.frontier does not follow from the leaves of the log."))
+    return len(sealed), problems
+
+
+def _wrong_root(size: int, root: str, seq: int | None) -> Problem:
+    if seq is None:
+        return Problem(
+            f"The first {size} entries do not have the root {root[:16]}… that was kept elsewhere: "
+            "the record was rewritten after it was published."
+        )
+    return Problem(
+        f"The first {size} entries do not have the root that entry {seq} sealed: one of them was "
+        "rewritten together with its hash.",
+        seq,
+    )
+
+
+def _check_state(path: Path) -> tuple[int, list[Problem]]:
+    """Rebuild every derived table from the log alone and compare."""
+    import duckdb
+
+    problems: list[Problem] = []
+    con = duckdb.connect()
+    try:
+        con.execute("set timezone = 'UTC'")
+        escaped = str(path).replace("'", "''")
+        con.execute(f"attach '{escaped}' as audit (read_only)")
+        schema.create(con)
+        con.execute("drop table ledger.log")
+        con.execute("create view ledger.log as from audit.ledger.log")
+        state.rebuild(con)
+        compared = ("ledger.heads", *schema.derived_tables())
+        for table in compared:
+            schema_name, _, name = table.rpartition(".")
+            kept = f"audit.{schema_name or 'main'}.{name}"
+            if _differ(con, table, kept):
+                problems.append(
+                    Problem(f"The table {table} does not follow from the log: it was changed.")
+                )
+    finally:
+        con.close()
+    return len(compared), problems
+
+
+def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
+    row = con.execute(
+        f"select (select count(*) from {table}) <> (select count(*) from {kept}) "
+        f"or exists (from {table} except all from {kept})"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _check_definitions(path: Path) -> Iterator[Problem]:
+    """The views and macros in the file are those this release writes.
+
+    A changed view would show readers something else than the tables hold. Ours are written to a
+    file and read back first: DuckDB words a definition differently before it was stored.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / "definitions.duckdb"
+        con = duckdb.connect()
+        try:
+            for name, place, options in (
+                ("fresh", fresh, f"storage_version '{schema.STORAGE_VERSION}'"),
+                ("audit", path, "read_only"),
+            ):
+                escaped = str(place).replace("'", "''")
+                con.execute(f"attach '{escaped}' as {name} ({options})")
+                if name == "fresh":
+                    con.execute("use fresh")
+                    schema.create(con)
+                    con.execute("use memory")
+                    con.execute("detach fresh")
+                    con.execute(f"attach '{escaped}' as fresh (read_only)")
+            ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
+        finally:
+            con.close()
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            yield Problem(
+                f"The {name} in the file is not the one this release of auditreg writes; if no "
+                "release changed it, somebody did. `auditreg extract` writes it anew."
+            )
+
+
+def _definitions(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
+    rows = con.execute(
+        "select 'view ' || view_name, sql from duckdb_views() "
+        "where not internal and database_name = $database "
+        "union all "
+        "select 'macro ' || function_name, parameters::VARCHAR || ' ' || macro_definition "
+        "from duckdb_functions() where not internal and database_name = $database "
+        "and function_type in ('macro', 'table_macro')",
+        {"database": database},
+    ).fetchall()
+    return {name: text.replace(f"{database}.", "") for name, text in rows}
+
+
+def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
+    """Which entries of a damaged file cannot be read, by reading them in ever smaller ranges."""
+    import duckdb
+
+    def readable(low: int, high: int) -> bool:
+        try:
+            con.execute(
+                "select count(entry), count(leaf) from ledger.log where seq >= ? and seq < ? "
+                "and length(entry) >= 0 and octet_length(leaf) >= 0",
+                [low, high],
+            ).fetchall()
+        except duckdb.Error:
+            return False
+        return True
+
+    first = f"The file is damaged: {_line(error)}"
+    try:
+        row = con.execute("select max(seq) + 1 from ledger.log").fetchone()
+        end = int(row[0]) if row and row[0] is not None else 0
+    except duckdb.Error:
+        return [Problem(first), Problem("No entry of the log can be read.")]
+    low, high = 0, end
+    if readable(low, high):
+        return [Problem(first)]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if readable(low, middle):
+            low = middle
+        else:
+            high = middle
+    return [
+        Problem(first),
+        Problem(f"Entry {low} and those stored in the same block cannot be read.", low),
+    ]
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,291 @@
+"""The words of the domain: grades, statuses, severities, and what a check yields.
+
+Nothing here reads or writes anything. Strings are the values that stand in the ledger and in
+`auditreg.check/1`; the plain words for people stand beside them.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+
+class Grade(enum.StrEnum):
+    """How strong a piece of evidence is, weakest first."""
+
+    NONE = "none"
+    ASSERTED = "asserted"
+    OBSERVED = "observed"
+    CAPTURED = "captured"
+    SIGNED = "signed"
+    TIMESTAMPED = "timestamped"
+
+    @property
+    def words(self) -> str:
+        """The grade as people read it."""
+        return _GRADE_WORDS[self]
+
+
+_GRADE_WORDS = {
+    Grade.NONE: "no record",
+    Grade.ASSERTED: "stated by the firm",
+    Grade.OBSERVED: "seen by auditreg",
+    Grade.CAPTURED: "recorded by the server",
+    Grade.SIGNED: "signed",
+    Grade.TIMESTAMPED: "signed, with independent time",
+}
+
+
+class Certainty(enum.StrEnum):
+    """How sure the ledger is of a value at a moment."""
+
+    CERTAIN = "certain"
+    SEEN_SAME = "seen_same"
+    UNCERTAIN = "uncertain"
+    NOT_SEEN_SINCE = "not_seen_since"
+    UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """The certainty as people read it."""
+        return _CERTAINTY_WORDS[self]
+
+
+_CERTAINTY_WORDS = {
+    Certainty.CERTAIN: "certain",
+    Certainty.SEEN_SAME: "equal before and after; a change undone in between would not show",
+    Certainty.UNCERTAIN: "changed at some moment around this time",
+    Certainty.NOT_SEEN_SINCE: "not looked at since",
+    Certainty.UNKNOWN: "before any record",
+}
+
+
+class Severity(enum.StrEnum):
+    """How bad an open finding is, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for critical to 3 for low, for sorting."""
+        return list(Severity).index(self)
+
+
+class Status(enum.StrEnum):
+    """A rule's answer for one subject. The last three are given by the auditor alone."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_EVIDENCED = "not_evidenced"
+    NOT_APPLICABLE = "not_applicable"
+    WAIVED = "waived"
+    PREDATES_POLICY = "predates_policy"
+    ERROR = "error"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to act: a contradicting record, or a missing one."""
+        return self in (Status.FAIL, Status.NOT_EVIDENCED)
+
+    @property
+    def words(self) -> str:
+        """The status as people read it."""
+        return _STATUS_WORDS[self]
+
+
+_STATUS_WORDS = {
+    Status.PASS: "record found",
+    Status.FAIL: "a record contradicts",
+    Status.NOT_EVIDENCED: "no record found",
+    Status.NOT_APPLICABLE: "does not apply",
+    Status.WAIVED: "accepted until a date",
+    Status.PREDATES_POLICY: "older than the policy",
+    Status.ERROR: "could not be judged",
+}
+
+
+class Scope(enum.StrEnum):
+    """What a rule answers for: the population its subjects must equal."""
+
+    REGISTERED_MODEL = "registered_model"
+    MODEL_VERSION = "model_version"
+    LIVE_VERSION = "live_version"
+    LIVE_IN_PERIOD = "live_in_period"
+    PROMOTION = "promotion"
+    LEDGER = "ledger"
+
+
+class Repair(enum.StrEnum):
+    """What it takes to set a finding right."""
+
+    TAG = "tag"
+    """A tag or description can be set today."""
+    REGISTRY = "registry"
+    """Something in the registry (a stage, an alias, a run) can be put right today."""
+    RETRAIN = "retrain"
+    """It comes right with the next training."""
+    HISTORY = "history"
+    """It happened; nobody can repair it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a finding is about, by its opaque key and by the names people use."""
+
+    key: str
+    registry: str | None = None
+    workspace: str | None = None
+    model: str | None = None
+    version: int | None = None
+
+    @property
+    def label(self) -> str:
+        """`model/version`, `model`, or `the ledger`."""
+        if self.model is None:
+            return "the ledger"
+        return self.model if self.version is None else f"{self.model}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """A rule's header: what it asks, how bad a miss is, what repairs it.
+
+    `sql` is the one SELECT; `digest` the SHA-256 of the whole file's text.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    scope: Scope
+    repair: Repair
+    looks_for: str
+    rationale: str
+    remediation: str
+    sql: str
+    text: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    custom: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rule file's text, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRef:
+    """The waiver that covers a finding, as far as outputs need it."""
+
+    status: str
+    reason: str
+    approver: str | None
+    owner: str | None
+    ticket: str | None
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One rule's answer for one subject, judged. `auditreg.check/1` calls it a finding.
+
+    `number` and `since` are None where nothing is sealed (a check without a ledger file, a
+    read-only copy, a past moment). Moments are UTC and naive.
+    """
+
+    rule: RuleInfo
+    subject: Subject
+    status: Status
+    reason: str
+    grade: Grade = Grade.NONE
+    fix: str | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    waiver: WaiverRef | None = None
+    number: int | None = None
+    since: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """A stable hash of rule and subject; the same on every machine and in every run."""
+        return finding_key(self.rule.id, self.subject.key)
+
+    @property
+    def id(self) -> str | None:
+        """`F-n`, or None where nothing is sealed."""
+        return None if self.number is None else f"F-{self.number}"
+
+
+def finding_key(rule: str, subject: str) -> str:
+    """The stable key of a finding: SHA-256 over rule id and subject, 16 hex digits."""
+    return hashlib.sha256(f"{rule}\n{subject}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule over its whole population: how many there are, how many it answered for."""
+
+    rule: RuleInfo
+    population: int
+    examined: int
+    counts: Mapping[Status, int]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedWaiver:
+    """One entry of waivers.toml, judged at the moment of a check.
+
+    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved` or `overdue`;
+    `sentence` says why in words. Only `in_force` covers findings; `covers` counts them.
+    """
+
+    rule: str
+    scope: str
+    status: str
+    reason: str
+    approver: str | None
+    ticket: str | None
+    expires: date | None
+    owner: str | None
+    due: date | None
+    judged: str
+    sentence: str
+    covers: int = 0
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to look at the waiver itself."""
+        return self.judged != "in_force"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found.
+
+    `answers` holds the findings: what is open, waived, older than the policy or could not be
+    judged, worst first. `every` yields all answers of every rule, the passed ones too, in the
+    same order; large, and read from the connection the check ran on. `as_of` is UTC; `period`
+    the two dates (first day, last day) that `promotion` and `live_in_period` were judged over,
+    in the configured calendar.
+    """
+
+    as_of: datetime
+    period: tuple[date, date]
+    policy: str
+    ledger: Mapping[str, object]
+    rules: tuple[RuleResult, ...]
+    answers: Sequence[Answer]
+    selection: tuple[str, ...] = ()
+    waivers: tuple[JudgedWaiver, ...] = ()
+    every: Iterable[Answer] = ()
+
+    @property
+    def open(self) -> tuple[Answer, ...]:
+        """Findings somebody still has to act on, worst first."""
+        return tuple(a for a in self.answers if a.status.is_open)

@@ -1,0 +1,438 @@
+"""What a report holds. Plain frozen data, complete and ordered; nothing here reads or formats.
+
+Moments are UTC and naive; formats show them in `Identity.timezone`. Two moments of one interval
+are equal where the moment is known exactly, and `not_before` is None where nothing bounds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from auditreg.models import Answer, Grade, RuleInfo, Severity, Status, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """When something happened: not before the one, not after the other."""
+
+    not_before: datetime | None
+    not_after: datetime | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one moment."""
+        return self.not_before is not None and self.not_before == self.not_after
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the cover says."""
+
+    title: str
+    entity: str | None
+    period: str
+    first_day: date
+    last_day: date
+    period_start: datetime
+    period_end: datetime
+    as_of: datetime
+    timezone: str
+    draft: bool
+    prepared_by: str | None
+    addressee: str | None
+    tool_version: str
+    policy: str
+    registries: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """`Draft` or `Issued`."""
+        return "Draft" if self.draft else "Issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number of the summary page, and the section that details it."""
+
+    id: str
+    label: str
+    value: int | None
+    detail: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCount:
+    """Open findings of one severity: a record contradicts, or there is none."""
+
+    severity: Severity
+    contradicts: int
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """Both kinds together."""
+        return self.contradicts + self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one thing in the registry."""
+
+    subject: str
+    model: str | None
+    version: int | None
+    when: Interval
+    item: str
+    kind: str
+    before: str | None
+    after: str | None
+    actor: str | None
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """Changes of one sort in the period; `changes` is cut, `more` says by how many."""
+
+    title: str
+    total: int
+    changes: tuple[Change, ...]
+
+    @property
+    def more(self) -> int:
+        """How many stand only in the dossiers."""
+        return self.total - len(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A version in use, or possibly in use, and since when."""
+
+    version: int
+    via: str
+    since: Interval
+    certainty: str
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRow:
+    """One registered model. Fields are those of its version in use, else of its newest one."""
+
+    subject: str
+    registry: str
+    workspace: str | None
+    model: str
+    slug: str
+    deleted: bool
+    created_at: datetime | None
+    live: tuple[Live, ...]
+    versions: int
+    newest: int | None
+    fields: dict[str, str]
+    uncertain: tuple[str, ...]
+    open_findings: int
+    worst: Severity | None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a version is, or may be, live."""
+        return bool(self.live)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One time a version became live, and when it ceased."""
+
+    subject: str
+    model_subject: str
+    model: str
+    version: int
+    via: str
+    live: Interval
+    ended: Interval | None
+    actor: str | None
+    grade: Grade
+    approval: Status | None
+    approval_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One bar of a timeline: a version's time in use."""
+
+    version: int
+    start: Interval
+    end: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One row of a timeline: a model, or a version of it."""
+
+    label: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFindings:
+    """The open findings of one rule, worst and oldest first."""
+
+    rule: RuleInfo
+    population: int
+    examined: int
+    counts: dict[Status, int]
+    findings: tuple[Answer, ...]
+    oldest: datetime | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPresence:
+    """For how many versions in use a governance field is recorded."""
+
+    field: str
+    title: str
+    recorded: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCoverage:
+    """One clause: how far a registry can answer, what the rules found, which fields there are."""
+
+    ref: str
+    title: str
+    coverage: str
+    note: str
+    rules: tuple[str, ...]
+    counts: dict[Status, int]
+    fields: tuple[FieldPresence, ...]
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkCoverage:
+    """One supervisor's text, clause by clause."""
+
+    id: str
+    title: str
+    publisher: str
+    edition: str
+    status: str
+    effective: date | None
+    source: str
+    note: str
+    draft: bool
+    clauses: tuple[ClauseCoverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFindings:
+    """How many open findings of each severity one model has."""
+
+    label: str
+    slug: str | None
+    counts: dict[Severity, int]
+    contradicts: int
+    missing: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """One reading of the registry."""
+
+    seq: int
+    registry: str
+    source: str
+    location: str
+    observed_at: datetime
+    recorded_at: datetime
+    mlflow_version: str | None
+    complete: bool
+    doubts: tuple[str, ...]
+    counts: tuple[tuple[str, int | None, int | None], ...]
+    left_out: tuple[str, ...]
+    appended: int | None
+    tool_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question put to the ledger for this report, and how many rows answered it."""
+
+    name: str
+    purpose: str
+    sql: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """What the report can be checked against. Commands run in a shell beside the files."""
+
+    ledger: str
+    tree_size: int | None
+    root: str | None
+    policy: str
+    commands: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEntry:
+    """One governance field of one version: its values (two where it is uncertain)."""
+
+    id: str
+    number: int | None
+    title: str
+    values: tuple[str, ...]
+    grade: Grade
+    found_in: str
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Governance fields that belong together; `missing` names those without a record."""
+
+    title: str
+    entries: tuple[FieldEntry, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set logged with the training run."""
+
+    name: str
+    context: str | None
+    digest: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The training run a version came from."""
+
+    run_id: str
+    name: str | None
+    user: str | None
+    started_at: datetime | None
+    status: str | None
+    deleted: bool
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One input or output of a signature."""
+
+    direction: str
+    name: str
+    type: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What is known of a version's files."""
+
+    state: str
+    problem: str | None
+    sha256: str | None
+    flavors: str
+    python: str | None
+    mlflow: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One version in depth: the fields, where it came from, what goes in and out."""
+
+    subject: str
+    version: int
+    live: Live | None
+    created_at: datetime | None
+    stage: str | None
+    aliases: str | None
+    groups: tuple[FieldGroup, ...]
+    run: Run | None
+    run_id: str | None
+    datasets: tuple[Dataset, ...]
+    artifact: Artifact | None
+    columns: tuple[Column, ...]
+    metrics: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in the list of a dossier, with what is recorded of its approval."""
+
+    version: int
+    created_at: datetime | None
+    state: str
+    deleted: bool
+    approver: str | None
+    role: str | None
+    decision: str | None
+    approved_on: str | None
+    validated_on: str | None
+    grade: Grade
+    uncertain: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything about one model; a file of its own."""
+
+    slug: str
+    row: InventoryRow
+    description: str | None
+    sheets: tuple[Sheet, ...]
+    versions: tuple[VersionRow, ...]
+    more_versions: int
+    promotions: tuple[Promotion, ...]
+    lanes: tuple[Lane, ...]
+    findings: tuple[Answer, ...]
+    set_aside: tuple[Answer, ...]
+    passed: int
+    changes: tuple[Change, ...]
+    more_changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The complete result, in the order in which it is read."""
+
+    identity: Identity
+    notices: tuple[str, ...]
+    numbers: tuple[Number, ...]
+    severities: tuple[SeverityCount, ...]
+    changes: tuple[ChangeGroup, ...]
+    inventory: tuple[InventoryRow, ...]
+    not_in_use: tuple[InventoryRow, ...]
+    promotions: tuple[Promotion, ...]
+    lanes: tuple[Lane, ...]
+    rules: tuple[RuleFindings, ...]
+    frameworks: tuple[FrameworkCoverage, ...]
+    by_model: tuple[ModelFindings, ...]
+    set_aside: tuple[Answer, ...]
+    cannot_show: tuple[str, ...]
+    extractions: tuple[Extraction, ...]
+    earlier_extractions: int
+    queries: tuple[Query, ...]
+    integrity: Integrity
+    dossiers: tuple[Dossier, ...]
+
+    @property
+    def open_findings(self) -> int:
+        """How many findings are open."""
+        return sum(count.total for count in self.severities)
+
+    def model_of(self, subject: Subject) -> str | None:
+        """The slug of the dossier a finding's subject belongs to, None for the ledger's own."""
+        key = subject.key.partition("/")[0]
+        return next((row.slug for row in self.inventory + self.not_in_use if row.subject == key), None)

@@ -1,0 +1,354 @@
+"""One dossier per model: its versions in use in depth, and everything known of the others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from auditreg.fields import Field
+from auditreg.models import Answer, Grade, Status
+from auditreg.report.content import (
+    Artifact,
+    Change,
+    Column,
+    Dataset,
+    Dossier,
+    FieldEntry,
+    FieldGroup,
+    InventoryRow,
+    Live,
+    Promotion,
+    Run,
+    Sheet,
+    VersionRow,
+)
+from auditreg.report.judged import SET_ASIDE, worst_first
+from auditreg.report.movement import version_lanes
+from auditreg.report.reader import Reader, Row, decoded
+
+_VERSIONS = 40
+_CHANGES = 60
+_SHEETS = 4
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "What the model is",
+        ("model_id", "description", "purpose", "methodology", "origin", "regime_scope", "exposure"),
+    ),
+    ("Where it may be used", ("approved_uses", "actual_use", "limitations", "assumptions", "users")),
+    (
+        "Risk and responsibility",
+        ("risk_rating", "risk_rationale", "owner", "developer", "compensating_controls"),
+    ),
+    ("Data, inputs and outputs", ("data_sources", "inputs", "outputs", "dependencies")),
+    (
+        "Approval",
+        (
+            "approver",
+            "approver_role",
+            "approval_decision",
+            "approval_date",
+            "approval_conditions",
+            "regulatory_approvals",
+        ),
+    ),
+    (
+        "Review and performance",
+        (
+            "reviewer",
+            "validation_date",
+            "validation_result",
+            "next_review",
+            "valid_until",
+            "performance",
+            "monitoring_status",
+            "fairness_evidence",
+            "explainability_evidence",
+            "human_oversight",
+        ),
+    ),
+    (
+        "Life and change",
+        (
+            "lifecycle_status",
+            "deployed_at",
+            "last_updated",
+            "decommissioned_at",
+            "predecessor",
+            "change_reason",
+            "change_ticket",
+            "overlays",
+        ),
+    ),
+    (
+        "Evidence and documents",
+        ("code_reference", "artifact_digest", "documentation", "retention_until"),
+    ),
+)
+"""Every governance field, by what it is about. A field of the firm's own comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The rows dossiers are made of, read once for all models."""
+
+    fields: Mapping[str, list[Row]]
+    runs: Mapping[tuple[str, str], Row]
+    commits: Mapping[str, str]
+    datasets: Mapping[str, list[Row]]
+    metrics: Mapping[str, list[Row]]
+    artifacts: Mapping[str, Row]
+    definitions: tuple[Field, ...]
+
+
+_FIELDS = """
+select subject, field, value, found_in, tag, grade, certainty, candidate
+from fields_as_of({t}) where rank = 1 and version is not null
+order by subject, field, candidate desc, value
+"""
+_RUNS = """
+select subject, registry, run_id, name, user_id, status, started_at, deleted
+from runs_as_of({t}) where candidate <> 'before' order by subject
+"""
+_COMMITS = """
+select run_subject, max(value) as value from run_tags_as_of({t})
+where key in ('mlflow.source.git.commit', 'mlflow.git.commit') group by run_subject
+order by run_subject
+"""
+_DATASETS = """
+select distinct run_subject, name, context, digest, source from run_datasets_as_of({t})
+order by run_subject, context, name, digest
+"""
+_METRICS = """
+select run_subject, key, value from run_metrics_as_of({t}) where candidate <> 'before'
+order by run_subject, key
+"""
+_ARTIFACTS = """
+select subject, state, problem, mlmodel_sha256, signature_inputs, signature_outputs,
+       signature_params, flavors, python_version, mlflow_version, model_size_bytes
+from model_artifacts_as_of({t}) where candidate <> 'before' order by subject
+"""
+
+
+def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
+    """Everything the dossiers show, in one question per table."""
+    fields = reader.rows("fields", "Governance fields of every version", _FIELDS)
+    runs = reader.rows("runs", "Training runs", _RUNS)
+    commits = reader.rows("run_tags", "Code revisions of the runs", _COMMITS)
+    datasets = reader.rows("run_datasets", "Data sets logged with the runs", _DATASETS)
+    metrics = reader.rows("run_metrics", "Metrics of the runs", _METRICS)
+    artifacts = reader.rows("model_artifacts", "What the model files say", _ARTIFACTS)
+    return Material(
+        fields=_grouped(fields, "subject"),
+        runs={(row["registry"], row["run_id"]): row for row in runs},
+        commits={row["run_subject"]: row["value"] for row in commits},
+        datasets=_grouped(datasets, "run_subject"),
+        metrics=_grouped(metrics, "run_subject"),
+        artifacts={row["subject"]: row for row in artifacts},
+        definitions=definitions,
+    )
+
+
+def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups
+
+
+def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
+    row: InventoryRow,
+    versions: Sequence[Row],
+    material: Material,
+    promotions: Sequence[Promotion],
+    answers: Sequence[Answer],
+    changes: Sequence[Change],
+    description: str | None,
+) -> Dossier:
+    """One model's dossier; every sequence holds this model's rows only."""
+    live = {one.version: one for one in row.live}
+    numbered = sorted(
+        (version for version in versions if version["version"] is not None),
+        key=lambda version: version["version"],
+    )
+    shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
+    answers = sorted(answers, key=worst_first)
+    return Dossier(
+        slug=row.slug,
+        row=row,
+        description=description,
+        sheets=tuple(
+            sheet(one, live.get(one["version"]), material) for one in shown[-_SHEETS:][::-1]
+        ),
+        versions=tuple(
+            version_row(one, one["version"] in live, material) for one in numbered[-_VERSIONS:][::-1]
+        ),
+        more_versions=max(0, len(numbered) - _VERSIONS),
+        promotions=tuple(promotions),
+        lanes=version_lanes(promotions),
+        findings=tuple(answer for answer in answers if answer.status.is_open),
+        set_aside=tuple(answer for answer in answers if answer.status in SET_ASIDE),
+        passed=sum(answer.status is Status.PASS for answer in answers),
+        changes=tuple(changes[-_CHANGES:][::-1]),
+        more_changes=max(0, len(changes) - _CHANGES),
+    )
+
+
+def sheet(version: Row, live: Live | None, material: Material) -> Sheet:
+    """One version in depth."""
+    subject = version["subject"]
+    run_row = material.runs.get((version["registry"], version["run_id"]))
+    run_subject = run_row["subject"] if run_row else ""
+    artifact = material.artifacts.get(subject)
+    return Sheet(
+        subject=subject,
+        version=version["version"],
+        live=live,
+        created_at=version["version_created_at"],
+        stage=version["stage"],
+        aliases=version["aliases"],
+        groups=_groups(material.fields.get(subject, []), material.definitions),
+        run=_run(run_row, material) if run_row else None,
+        run_id=version["run_id"],
+        datasets=tuple(
+            Dataset(one["name"], one["context"], one["digest"], one["source"])
+            for one in material.datasets.get(run_subject, [])
+        ),
+        artifact=_artifact(artifact) if artifact else None,
+        columns=_columns(artifact) if artifact else (),
+        metrics=tuple(
+            (one["key"], one["value"]) for one in material.metrics.get(run_subject, [])
+        ),
+    )
+
+
+def _run(row: Row, material: Material) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        name=row["name"],
+        user=row["user_id"],
+        started_at=row["started_at"],
+        status=row["status"],
+        deleted=bool(row["deleted"]),
+        commit=material.commits.get(row["subject"]),
+    )
+
+
+def _artifact(row: Row) -> Artifact:
+    flavors = decoded(row["flavors"], {})
+    return Artifact(
+        state=row["state"],
+        problem=row["problem"],
+        sha256=row["mlmodel_sha256"],
+        flavors=", ".join(sorted(flavors)) if isinstance(flavors, dict) else "",
+        python=row["python_version"],
+        mlflow=row["mlflow_version"],
+        size=row["model_size_bytes"],
+    )
+
+
+def _columns(row: Row) -> tuple[Column, ...]:
+    found = []
+    for key, direction in (
+        ("signature_inputs", "input"),
+        ("signature_outputs", "output"),
+        ("signature_params", "parameter"),
+    ):
+        listed = decoded(row[key], [])
+        for item in listed if isinstance(listed, list) else []:
+            if isinstance(item, dict):
+                found.append(
+                    Column(
+                        direction,
+                        str(item.get("name") or "(without a name)"),
+                        _type(item),
+                        bool(item.get("required", direction == "input")),
+                    )
+                )
+    return tuple(found)
+
+
+def _type(item: Mapping[str, object]) -> str:
+    """MLflow's type of a column, or the shape of a tensor."""
+    tensor = item.get("tensor-spec")
+    if isinstance(tensor, dict):
+        shape = " × ".join("any" if side == -1 else str(side) for side in tensor.get("shape", []))
+        return f"tensor {tensor.get('dtype', '')} {shape}".strip()
+    return str(item.get("type", item.get("dtype", "not stated")))
+
+
+def _groups(rows: Sequence[Row], definitions: tuple[Field, ...]) -> tuple[FieldGroup, ...]:
+    """The fields of a version by what they are about, the empty ones named."""
+    by_field = _grouped(rows, "field")
+    known = {definition.id: definition for definition in definitions}
+    placed = {name for _, names in GROUPS for name in names}
+    own = tuple(definition.id for definition in definitions if definition.id not in placed)
+    groups = (*GROUPS, ("Further fields of the firm", own)) if own else GROUPS
+    return tuple(
+        FieldGroup(
+            title=title,
+            entries=tuple(
+                _entry(known[name], by_field[name])
+                for name in names
+                if name in known and name in by_field
+            ),
+            missing=tuple(
+                known[name].title for name in names if name in known and name not in by_field
+            ),
+        )
+        for title, names in groups
+    )
+
+
+def _entry(definition: Field, rows: Sequence[Row]) -> FieldEntry:
+    values = tuple(dict.fromkeys(_value(definition.id, row["value"]) for row in rows))
+    where = dict.fromkeys(
+        row["found_in"] if row["found_in"] == "MLflow" else f"{row['found_in']} {row['tag']}"
+        for row in rows
+    )
+    return FieldEntry(
+        id=definition.id,
+        number=definition.number,
+        title=definition.title,
+        values=values,
+        grade=min((Grade(row["grade"]) for row in rows), key=list(Grade).index),
+        found_in=", ".join(where),
+        uncertain=any(row["certainty"] in ("uncertain", "unknown") for row in rows),
+    )
+
+
+def _value(name: str, value: str) -> str:
+    """A field's value for people; signatures have a table of their own."""
+    listed = decoded(value) if name in ("inputs", "outputs") else None
+    if isinstance(listed, list):
+        noun = "column" if len(listed) == 1 else "columns"
+        return f"{len(listed)} {noun}, listed under “Signature”"
+    return value
+
+
+def version_row(version: Row, live: bool, material: Material) -> VersionRow:
+    """One line of the list of versions."""
+    rows = {row["field"]: row for row in material.fields.get(version["subject"], [])}
+
+    def value(name: str) -> str | None:
+        found = version.get(name)
+        return str(found) if found is not None else None
+
+    states = [part for part in (version["stage"], version["aliases"]) if part and part != "None"]
+    if live:
+        states.insert(0, "in use")
+    approver = rows.get("approver")
+    return VersionRow(
+        version=version["version"],
+        created_at=version["version_created_at"],
+        state=", ".join(states),
+        deleted=bool(version["deleted"]),
+        approver=value("approver"),
+        role=value("approver_role"),
+        decision=value("approval_decision"),
+        approved_on=value("approval_date"),
+        validated_on=value("validation_date"),
+        grade=Grade(approver["grade"]) if approver else Grade.NONE,
+        uncertain=tuple(filter(None, (version["uncertain_fields"] or "").split(", "))),
+    )

@@ -1,0 +1,164 @@
+"""What moved: versions that became live, changes in the registry, and the lanes of a timeline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from auditreg.models import Answer, Grade
+from auditreg.report.content import Change, ChangeGroup, Interval, Lane, Promotion, Span
+from auditreg.report.reader import Reader, Row, interval
+
+APPROVAL_RULE = "approval-precedes-live"
+"""The rule whose answer for a promotion says whether an approval came before it."""
+
+_SHOWN = 12
+_LANES = 26
+
+_PROMOTIONS = """
+select subject, version_subject, model_subject, registry, model, version, live_via,
+       live_not_before, live_not_after, ended_not_before, ended_not_after, actor, grade
+from promotions_as_of({t})
+order by coalesce(live_not_after, live_not_before), model, version, subject
+"""
+
+_CHANGES = """
+select seq, changed_not_before, changed_not_after, model, version, subject, kind, item,
+       before, after, actor, grade
+from changes_as_of({t})
+where kind in ('registered_model', 'registered_model_tag', 'model_version', 'model_version_tag',
+               'alias')
+order by coalesce(changed_not_after, observed_at), seq, item
+"""
+
+
+def promotions(reader: Reader, answers: Iterable[Answer]) -> list[Promotion]:
+    """Every time a version became live, with what the check says of its approval."""
+    judged = {
+        answer.subject.key: answer for answer in answers if answer.rule.id == APPROVAL_RULE
+    }
+    found = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
+    return [_promotion(row, judged) for row in found]
+
+
+def _promotion(row: Row, judged: Mapping[str, Answer]) -> Promotion:
+    answer = judged.get(row["subject"])
+    over = row["ended_not_before"] is not None or row["ended_not_after"] is not None
+    return Promotion(
+        subject=row["subject"],
+        model_subject=row["model_subject"],
+        model=row["model"],
+        version=row["version"],
+        via=row["live_via"],
+        live=interval(row, "live_"),
+        ended=interval(row, "ended_") if over else None,
+        actor=row["actor"],
+        grade=Grade(row["grade"]),
+        approval=answer.status if answer else None,
+        approval_reason=answer.reason if answer else "",
+    )
+
+
+def began_within(when: Interval, start: datetime, end: datetime) -> bool:
+    """Whether something happened, or may have happened, in the half-open span."""
+    after = when.not_after is None or when.not_after > start
+    # A first sight (nothing bounds it from below) is no sign that it happened in the period.
+    return when.not_before is not None and after and when.not_before < end
+
+
+def overlaps(promotion: Promotion, start: datetime, end: datetime) -> bool:
+    """Whether a version was, or may have been, in use at some time of the half-open span."""
+    began = promotion.live.not_before
+    ended = promotion.ended.not_after if promotion.ended else None
+    return (began is None or began < end) and (ended is None or ended > start)
+
+
+def changes(reader: Reader) -> list[tuple[str, Change]]:
+    """Every change of a model, version, tag or alias, each with the key of its model."""
+    found = reader.rows("changes", "What changed in the registry", _CHANGES)
+    return [(_model_key(row["subject"]), _change(row)) for row in found]
+
+
+def _model_key(subject: str) -> str:
+    """`m-…` out of the subject of a model, a version, a tag or an alias."""
+    return subject.replace(":", "/").partition("/")[0]
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        subject=row["subject"],
+        model=row["model"],
+        version=row["version"],
+        when=interval(row, "changed_"),
+        item=row["item"] or row["kind"],
+        kind=row["kind"],
+        before=row["before"],
+        after=row["after"],
+        actor=row["actor"],
+        grade=Grade(row["grade"]),
+    )
+
+
+def group_changes(
+    found: Iterable[Change], governance_tags: frozenset[str], limit: int = _SHOWN
+) -> tuple[ChangeGroup, ...]:
+    """Changes by what they are about, in the order an examiner asks."""
+    groups: dict[str, list[Change]] = defaultdict(list)
+    for change in found:
+        groups[_sort_of(change, governance_tags)].append(change)
+    return tuple(
+        ChangeGroup(title, len(groups[title]), tuple(groups[title][:limit]))
+        for title in _SORTS
+        if groups[title]
+    )
+
+
+_SORTS = (
+    "Models and versions registered or removed",
+    "Stages and aliases",
+    "Governance fields",
+    "Descriptions, sources and other tags",
+)
+
+
+def _sort_of(change: Change, governance_tags: frozenset[str]) -> str:
+    if change.item in ("model", "version") and change.kind in ("registered_model", "model_version"):
+        return _SORTS[0]
+    if change.kind == "alias" or (change.kind == "model_version" and change.item == "stage"):
+        return _SORTS[1]
+    return _SORTS[2] if change.item in governance_tags else _SORTS[3]
+
+
+def lanes(
+    found: Sequence[Promotion], start: datetime, end: datetime, limit: int = _LANES
+) -> tuple[Lane, ...]:
+    """A lane per model that has a version in use in the period, those that moved first."""
+    spans: dict[str, list[Promotion]] = defaultdict(list)
+    for promotion in found:
+        if overlaps(promotion, start, end):
+            spans[promotion.model_subject].append(promotion)
+    moved = sorted(
+        spans.values(),
+        key=lambda own: (
+            not any(began_within(one.live, start, end) for one in own),
+            own[0].model,
+            own[0].model_subject,
+        ),
+    )
+    return tuple(Lane(own[0].model, tuple(map(_span, own))) for own in moved[:limit])
+
+
+def version_lanes(found: Sequence[Promotion], limit: int = _LANES) -> tuple[Lane, ...]:
+    """A lane per version of one model, in order of version; the latest where there are many."""
+    spans: dict[int, list[Promotion]] = defaultdict(list)
+    for promotion in found:
+        spans[promotion.version].append(promotion)
+    return tuple(
+        Lane(f"version {version}", tuple(map(_span, spans[version])))
+        for version in sorted(spans)[-limit:]
+    )
+
+
+def _span(promotion: Promotion) -> Span:
+    return Span(promotion.version, promotion.live, promotion.ended)

@@ -1,0 +1,120 @@
+"""Where the report's facts are from: readings of the registry, what they cannot show, the seal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from auditreg.models import CheckResult
+from auditreg.report.content import Extraction, Integrity
+from auditreg.report.reader import Reader, Row, decoded, texts
+
+_SHOWN = 6
+
+ALWAYS_UNSEEN = (
+    "Which version a rating engine or another system outside MLflow actually loaded, and the "
+    "prices it gave. A stage or an alias says what the firm intends.",
+    "Requests, predictions and complaints: they are not in a model registry.",
+    "Who really typed a tag or a name. MLflow stores what the client sends, unless its server "
+    "journals the signed-in user.",
+    "When a tag or an alias was set, more exactly than between two readings, unless the server "
+    "journals changes. A change made and undone between two readings leaves no trace.",
+    "That a reviewer or an approver was independent in the organisation. Names are compared, "
+    "reporting lines are not known.",
+    "Whether a document, a test or a limit is adequate. The report says that a record exists.",
+    "Models that were never registered.",
+)
+"""What no MLflow registry shows, whatever the source: silence must not be read as assurance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The readings behind a report and what the report can be checked against."""
+
+    extractions: tuple[Extraction, ...]
+    earlier: int
+    first_observed: datetime | None
+    last_observed: datetime | None
+    cannot_show: tuple[str, ...]
+    integrity: Integrity
+
+
+_EXTRACTIONS = """
+select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
+       doubts, counts, left_out, cannot_show, appended, tool_version, tree_size, root
+from extractions where observed_at <= {t} order by observed_at, seq
+"""
+
+
+def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
+    """The readings up to the report's moment, and the seal."""
+    rows = reader.rows("extractions", "Readings of the registry up to the moment", _EXTRACTIONS)
+    unseen = dict.fromkeys(
+        text for row in rows[-_SHOWN:] for text in texts(row["cannot_show"])
+    )
+    return Provenance(
+        extractions=tuple(_extraction(row) for row in rows[-_SHOWN:][::-1]),
+        earlier=max(0, len(rows) - _SHOWN),
+        first_observed=rows[0]["observed_at"] if rows else None,
+        last_observed=rows[-1]["observed_at"] if rows else None,
+        cannot_show=(*unseen, *ALWAYS_UNSEEN),
+        integrity=_integrity(check, ledger, rows),
+    )
+
+
+def _extraction(row: Row) -> Extraction:
+    return Extraction(
+        seq=row["seq"],
+        registry=row["registry"],
+        source=row["source"],
+        location=row["location"],
+        observed_at=row["observed_at"],
+        recorded_at=row["recorded_at"],
+        mlflow_version=row["mlflow_version"],
+        complete=bool(row["complete"]),
+        doubts=texts(row["doubts"]),
+        counts=_counts(decoded(row["counts"], {})),
+        left_out=texts(row["left_out"]),
+        appended=row["appended"],
+        tool_version=row["tool_version"],
+    )
+
+
+def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:  # noqa: ANN401
+    """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
+    found: list[tuple[str, int | None, int | None]] = []
+    for table, pair in counts.items() if isinstance(counts, dict) else ():
+        match pair:
+            case [source, taken]:
+                found.append((table, source, taken))
+            case int():
+                found.append((table, None, pair))
+            case _:
+                found.append((table, None, None))
+    return tuple(sorted(found))
+
+
+def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
+    """The seal the check was made on; else that of the last reading."""
+    size, root = check.ledger.get("tree_size"), check.ledger.get("root")
+    if rows and (size is None or root is None):
+        size, root = rows[-1]["tree_size"], rows[-1]["root"]
+    return Integrity(
+        ledger=ledger,
+        tree_size=int(str(size)) if size is not None else None,
+        root=str(root) if root is not None else None,
+        policy=check.policy,
+        commands=(
+            ("The record is complete and unchanged", f"auditreg verify --ledger {ledger}"),
+            ("This report is the one that was made", "auditreg verify report.pdf"),
+            (
+                "The root above, computed without auditreg",
+                f"python verify_ledger.py {ledger} --size {size} --root {root}",
+            ),
+            (
+                "A number of this report, in any DuckDB",
+                f'duckdb -readonly {ledger} "select …"   (the queries are listed on these pages)',
+            ),
+        ),
+    )

@@ -1,0 +1,49 @@
+"""Where the files that are not code are: templates, rules, frameworks and the ledger's SQL.
+
+Rules, frameworks and SQL live inside the package. The templates stand at the top of the checkout,
+because they are for people to copy and change, and are put into the package when a wheel is built;
+an editable install has only the checkout's. Everything found here is a folder on disk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+def templates() -> Path:
+    """The folder with a folder per report template: the wheel's, else the checkout's."""
+    return _first_folder("templates", _PACKAGE / "templates", _CHECKOUT / "templates")
+
+
+def rules() -> Path:
+    """The folder of the built-in rules, one `<rule-id>.sql` each."""
+    return _packaged("rules", "library")
+
+
+def frameworks() -> Path:
+    """The folder of the built-in frameworks, one `<framework-id>.toml` each."""
+    return _packaged("frameworks", "library")
+
+
+def ledger_sql() -> Path:
+    """The folder of the SQL that makes and derives the ledger's tables."""
+    return _packaged("ledger", "sql")
+
+
+def _packaged(*parts: str) -> Path:
+    return _first_folder("/".join(parts), _PACKAGE.joinpath(*parts))
+
+
+def _first_folder(what: str, *candidates: Path) -> Path:
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    tried = " or ".join(str(folder) for folder in candidates)
+    message = (
+        f"The installation is incomplete: {what} is not in {tried}. "
+        "Install again: pip install --force-reinstall --no-deps auditreg"
+    )
+    raise FileNotFoundError(message)

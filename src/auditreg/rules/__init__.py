@@ -1,0 +1,1 @@
+"""Rules: one `.sql` file each, read, contained and run over whole populations."""

@@ -1,0 +1,69 @@
+/*
+title = "The live version is ready and its files can be read"
+severity = "high"
+scope = "live_version"
+repair = "registry"
+looks_for = """
+Status READY in the registry, and an MLmodel file that auditreg could read where the version's
+files are."""
+rationale = """
+A version that is named as live and cannot be loaded is not what is in use, or is about to fail;
+either way the inventory is wrong."""
+remediation = """
+Repair or re-register the version, or move the live alias or stage to the version that is really
+used."""
+*/
+with version as (
+    select subject, max(status) as status, max(status_message) as status_message,
+           bool_and(deleted) as deleted, max(grade) as grade,
+           count(distinct coalesce(status, '')) > 1 or count(distinct deleted) > 1 as open,
+           string_agg(distinct coalesce(status, 'no status'), ' or ' order by coalesce(status, 'no status'))
+               as candidates
+    from model_versions group by subject
+),
+artifact as (
+    select subject, max(state) as state, max(problem) as problem, max(location) as location,
+           count(distinct state) > 1 as open
+    from model_artifacts group by subject
+),
+judged as (
+    select p.*, v.status as registry_status, v.status_message, v.grade, v.candidates,
+           a.state, a.problem, a.location,
+           case when v.subject is null then 'unread'
+                when v.deleted then 'deleted'
+                when v.open or a.open then 'uncertain'
+                when v.status <> 'READY' then 'not ready'
+                when a.state in ('no_mlmodel', 'unreadable') then 'broken'
+                when v.status is null then 'no status'
+                when a.state = 'read' then 'ready'
+                when a.state = 'unreachable' then 'unreachable'
+                else 'unread' end as found
+    from population_live_version p
+    left join version v on v.subject = p.subject
+    left join artifact a on a.subject = p.subject
+)
+select subject,
+       case when found = 'ready' then 'pass' when found in ('deleted', 'not ready', 'broken') then 'fail'
+            else 'not_evidenced' end as status,
+       case found
+           when 'ready' then model || '/' || version || ' is READY and its MLmodel can be read'
+           when 'deleted' then model || '/' || version || ' is live and deleted'
+           when 'not ready' then model || '/' || version || ' is live with registry status '
+                || registry_status || coalesce(': ' || nullif(left(status_message, 200), ''), '')
+           when 'broken' then model || '/' || version || ' is live and '
+                || case state when 'no_mlmodel' then 'its files hold no MLmodel'
+                              else 'its MLmodel cannot be read' end
+                || coalesce(': ' || nullif(left(problem, 200), ''), '')
+           when 'unreachable' then 'The files of ' || model || '/' || version || ' could not be reached'
+                || coalesce(': ' || nullif(left(problem, 200), ''), '')
+           when 'no status' then 'The registry gives no status for ' || model || '/' || version
+           when 'uncertain' then 'The state of ' || model || '/' || version
+                || ' at this moment is uncertain: ' || candidates
+           else 'The files of ' || model || '/' || version
+                || ' were not looked at, so nothing shows that it can be loaded'
+       end as reason,
+       case when found in ('unread', 'unreachable', 'no status') then 'none' else grade end as grade,
+       case when found in ('unread', 'unreachable')
+            then 'auditreg extract  # where the artifact store can be read' end as fix,
+       registry_status, coalesce(state, 'not_looked_at') as files, location, candidates
+from judged

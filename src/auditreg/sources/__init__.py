@@ -1,0 +1,120 @@
+"""Where registry state comes from: `open_source` picks the reader for an address."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from auditreg.errors import SourceError, without_password
+from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
+
+__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_source"]
+
+_STATE = "Nothing was read or changed."
+_ACCEPTED = (
+    "Give sqlite:///relative.db, sqlite:////absolute/path.db, the path of an MLflow database "
+    "file, or the http(s) address of a tracking server."
+)
+
+
+def open_source(
+    uri: str,
+    *,
+    registry: str = "default",
+    artifacts: str = "all",
+    manifest: bool = False,
+    threads: int = 8,
+) -> Source:
+    """The source behind an address. Nothing is opened yet: that is `Source.read`.
+
+    Args:
+        uri: `sqlite:///path` (three slashes relative, four absolute), a path to an existing
+            database file, or `http(s)://…` of a tracking server.
+        registry: the configured name of the registry, for messages only: a source never derives
+            a name from its address.
+        artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
+            alias, or a stage other than None and Archived), or `none`.
+        manifest: also take the SHA-256 of every local model file, which reads all of them.
+        threads: how many requests or files are under way at once.
+
+    Raises:
+        SourceError: the address is of no kind this release reads.
+    """
+    from auditreg.sources.artifacts import ArtifactReader
+
+    if artifacts not in ("all", "live", "none"):
+        raise SourceError(
+            f"Artifacts of {artifacts!r} versions cannot be read.",
+            state=_STATE,
+            hint="Choose all, live or none.",
+        )
+    scheme = _scheme(uri)
+
+    def reader(tracking_uri: str | None = None) -> ArtifactReader | None:
+        if artifacts == "none":
+            return None
+        return ArtifactReader(
+            versions=artifacts, manifest=manifest, threads=threads, tracking_uri=tracking_uri
+        )
+
+    if scheme in ("http", "https"):
+        from auditreg.sources.rest import RestSource
+
+        return RestSource(uri, artifacts=reader(uri), threads=threads)
+    if scheme.split("+")[0] == "sqlite":
+        from auditreg.sources.sql import SqlSource
+
+        return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader())
+    if not scheme and Path(uri).is_file():
+        from auditreg.sources.sql import SqlSource
+
+        return SqlSource.sqlite(uri, artifacts=reader())
+    raise _refusal(uri, scheme, registry)
+
+
+def _scheme(uri: str) -> str:
+    # One letter before a colon is a Windows drive.
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
+    return match.group(1).lower() if match else ""
+
+
+def _sqlite_path(uri: str) -> str:
+    rest = uri.split(":", 1)[1]
+    path = rest[3:].split("?")[0] if rest.startswith("///") else ""
+    if path in ("", ":memory:", "/"):
+        raise SourceError(
+            f"{without_password(uri)} names no database file.", state=_STATE, hint=_ACCEPTED
+        )
+    return path
+
+
+def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
+    shown = without_password(uri)
+    database = scheme.partition("+")[0]
+    if database in ("postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle"):
+        return SourceError(
+            f"{shown}: reading {database} databases directly is not yet in this release.",
+            state=_STATE,
+            hint="Read the registry through its tracking server: http(s)://….",
+        )
+    if scheme == "file" or (not scheme and Path(uri).is_dir()):
+        return SourceError(
+            f"{shown} is a folder: MLflow's file store keeps no registry that can be read as one.",
+            state=_STATE,
+            hint="Give the database of the tracking server, or its http(s) address; start one "
+            f"on the folder with `mlflow server --backend-store-uri {shown}`.",
+        )
+    if scheme.startswith(("databricks", "uc")):
+        return SourceError(
+            f"{shown}: Databricks registries are not read by this release.",
+            state=_STATE,
+            hint=_ACCEPTED,
+        )
+    if not scheme:
+        what = f"There is no file {shown}" if uri else f"No address is given for {registry!r}"
+        return SourceError(
+            f"{what}.", state="Nothing was read, and no file was made.", hint=_ACCEPTED
+        )
+    return SourceError(
+        f"{shown}: addresses of scheme {scheme} are not read.", state=_STATE, hint=_ACCEPTED
+    )

@@ -1,0 +1,280 @@
+"""What a source of registry state is, and the staging tables every source fills.
+
+A source yields Arrow record batches for the tables below, always with these columns and types,
+whatever the registry's own schema looks like; the ledger compares them with what it already
+holds. `sources` never sees the ledger.
+
+Text that is not valid Unicode is staged as `BYTES_MARK` + base64; text that happens to begin
+with NUL and `$` is staged the same way, so the mark is unambiguous.
+Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BYTES_MARK = "\x00$bytes:"
+"""Prefix of staged text that was not valid Unicode; base64 of the bytes follows."""
+
+TEXT, INT, REAL, BOOL = "string", "int64", "float64", "bool"
+
+STAGING: dict[str, dict[str, str]] = {
+    "registered_models": {
+        "workspace": TEXT,
+        "model": TEXT,
+        "creation_time": INT,
+        "last_updated_time": INT,
+        "description": TEXT,
+    },
+    "registered_model_tags": {"workspace": TEXT, "model": TEXT, "key": TEXT, "value": TEXT},
+    "model_versions": {
+        "workspace": TEXT,
+        "model": TEXT,
+        "version": INT,
+        "creation_time": INT,
+        "last_updated_time": INT,
+        "description": TEXT,
+        "user_id": TEXT,
+        "stage": TEXT,
+        "source": TEXT,
+        "run_id": TEXT,
+        "run_link": TEXT,
+        "status": TEXT,
+        "status_message": TEXT,
+        "storage_location": TEXT,
+    },
+    "model_version_tags": {
+        "workspace": TEXT,
+        "model": TEXT,
+        "version": INT,
+        "key": TEXT,
+        "value": TEXT,
+    },
+    "aliases": {"workspace": TEXT, "model": TEXT, "alias": TEXT, "version": INT},
+    "experiments": {
+        "experiment_id": TEXT,
+        "workspace": TEXT,
+        "name": TEXT,
+        "artifact_location": TEXT,
+        "lifecycle_stage": TEXT,
+        "creation_time": INT,
+        "last_update_time": INT,
+    },
+    "runs": {
+        "run_id": TEXT,
+        "experiment_id": TEXT,
+        "name": TEXT,
+        "user_id": TEXT,
+        "status": TEXT,
+        "start_time": INT,
+        "end_time": INT,
+        "lifecycle_stage": TEXT,
+        "deleted_time": INT,
+        "artifact_uri": TEXT,
+    },
+    "run_params": {"run_id": TEXT, "key": TEXT, "value": TEXT},
+    "run_metrics": {
+        "run_id": TEXT,
+        "key": TEXT,
+        "value": REAL,
+        "timestamp": INT,
+        "step": INT,
+    },
+    "run_tags": {"run_id": TEXT, "key": TEXT, "value": TEXT},
+    "run_datasets": {
+        "run_id": TEXT,
+        "name": TEXT,
+        "digest": TEXT,
+        "context": TEXT,
+        "source_type": TEXT,
+        "source": TEXT,
+        "schema": TEXT,
+        "profile": TEXT,
+    },
+    "logged_models": {
+        "model_id": TEXT,
+        "experiment_id": TEXT,
+        "name": TEXT,
+        "artifact_location": TEXT,
+        "creation_time": INT,
+        "last_updated_time": INT,
+        "status": TEXT,
+        "lifecycle_stage": TEXT,
+        "model_type": TEXT,
+        "source_run_id": TEXT,
+        "status_message": TEXT,
+    },
+    "logged_model_params": {"model_id": TEXT, "key": TEXT, "value": TEXT},
+    "logged_model_metrics": {
+        "model_id": TEXT,
+        "key": TEXT,
+        "value": REAL,
+        "timestamp": INT,
+        "step": INT,
+        "run_id": TEXT,
+        "dataset_name": TEXT,
+        "dataset_digest": TEXT,
+    },
+    "logged_model_tags": {"model_id": TEXT, "key": TEXT, "value": TEXT},
+    "model_artifacts": {
+        "workspace": TEXT,
+        "model": TEXT,
+        "version": INT,
+        "location": TEXT,
+        "state": TEXT,
+        "problem": TEXT,
+        "mlmodel_sha256": TEXT,
+        "signature_inputs": TEXT,
+        "signature_outputs": TEXT,
+        "signature_params": TEXT,
+        "flavors": TEXT,
+        "requirements": TEXT,
+        "python_version": TEXT,
+        "mlflow_version": TEXT,
+        "model_id": TEXT,
+        "run_id": TEXT,
+        "utc_time_created": TEXT,
+        "model_size_bytes": INT,
+        "input_example": TEXT,
+        "files": TEXT,
+    },
+}
+"""Column name to type for every staging table.
+
+- `registered_model*`, `model_version*`, `aliases`: MLflow's rows; `workspace` is `default` where
+  the registry has none. A deleted version (SQL only) has stage `Deleted_Internal`.
+- `runs` and their children: the runs that a version or a logged model of a version points to
+  (`run_id` or `source` `runs:/…` of a version, `source_run_id` of a logged model, a run whose
+  32-digit id is the value of a version's tag). Deleted versions point nowhere.
+- `experiments`: those of the runs above. `logged_models`: those a version's `source`
+  (`models:/m-…`) points to.
+- `run_datasets.context` is the input tag `mlflow.data.context`. Metrics are the latest value of
+  each key, non-finite ones as IEEE values.
+- `model_artifacts`: one row per version whose artifacts were looked for. `state` is `read`,
+  `no_mlmodel`, `unreadable` (the file is there and cannot be parsed), `unreachable` (no access),
+  or `not_looked_at`; `problem` says why in one line. `signature_*` hold MLmodel's JSON text or
+  NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?}).
+"""
+
+READS: dict[str, tuple[str, ...]] = {
+    "registered_model": ("registered_models",),
+    "registered_model_tag": ("registered_model_tags",),
+    "model_version": ("model_versions",),
+    "model_version_tag": ("model_version_tags",),
+    "alias": ("aliases",),
+    "experiment": ("experiments",),
+    "run": ("runs", "run_params", "run_metrics", "run_tags", "run_datasets"),
+    "logged_model": (
+        "logged_models",
+        "logged_model_params",
+        "logged_model_metrics",
+        "logged_model_tags",
+    ),
+    "model_artifact": ("model_artifacts",),
+}
+"""Which staging tables make up each kind of ledger entry; the first one holds its subjects."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source is: its kind, the MLflow behind it, what it cannot show.
+
+    `location` never holds a password. `shows_deleted` is True where tombstones of deleted
+    versions are visible. `hidden_columns` (`table.column` of `STAGING`) are always NULL from this
+    source: that is no evidence that there is no value, and another source's value stands.
+    """
+
+    kind: str
+    location: str
+    mlflow_version: str | None
+    schema_version: str | None
+    shows_deleted: bool
+    cannot_show: tuple[str, ...] = ()
+    hidden_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What was read, compared with what the source itself says it holds.
+
+    `counts` maps a staging table to (as the source counts it, as read); `left_out` maps a
+    reason to a number ("runs no version points to": 120). `complete` is False when any doubt is
+    left, and `doubts` says which.
+    """
+
+    counts: dict[str, tuple[int, int]]
+    left_out: dict[str, int] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+    passes: int = 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing read is in doubt."""
+        return not self.doubts
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (phase, done, total or None) while a source reads."""
+
+
+class Reading(abc.ABC):
+    """One consistent look at a registry, open for as long as it is read from.
+
+    Use it as a context manager. `started_at` and `ended_at` are the source's moments of the
+    snapshot in milliseconds UTC (equal for SQL; first and last request for REST).
+    """
+
+    info: SourceInfo
+    started_at: int
+    ended_at: int
+
+    @abc.abstractmethod
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of `READS` this reading covers completely."""
+
+    @abc.abstractmethod
+    def table(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one staging table of `STAGING`, in batches of its fixed schema."""
+
+    @abc.abstractmethod
+    def completeness(self) -> Completeness:
+        """What was read; valid once every table has been consumed."""
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 (a source that holds nothing open need not say so)
+        """End the snapshot and free what it holds."""
+
+
+class Source(abc.ABC):
+    """A place registry state can be read from."""
+
+    @abc.abstractmethod
+    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> Reading:
+        """Take one consistent look.
+
+        Args:
+            runs: `linked` for the runs versions point to, `all` for every run.
+            progress: told about phases.
+
+        Raises:
+            SourceError: the registry cannot be reached, is not MLflow's, or contradicts itself.
+        """
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The Arrow schema of a staging table."""
+    import pyarrow as pa
+
+    kinds = {TEXT: pa.string(), INT: pa.int64(), REAL: pa.float64(), BOOL: pa.bool_()}
+    return pa.schema([(name, kinds[kind]) for name, kind in STAGING[table].items()])

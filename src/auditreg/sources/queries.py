@@ -1,0 +1,280 @@
+"""Where each staging column stands in MLflow's tables, and the queries that read it.
+
+The tables are asked which columns they have: a store of an older or newer MLflow is read as far
+as it goes, and what it cannot show is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from auditreg.sources.dialects import Dialect
+from auditreg.sources.interface import INT, REAL, STAGING, TEXT
+from auditreg.sources.staging import KEYS
+
+DELETED = "Deleted_Internal"
+"""The stage MLflow gives a version's tombstone."""
+
+_MODEL = {"workspace": "workspace", "model": "name"}
+_RUN_CHILD = {"run_id": "run_uuid", "key": "key"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How one staging table is read.
+
+    `columns` maps a staging column to a column of `base`, where the two names differ. `joins`
+    are further tables: alias to (table, condition). `elsewhere` maps a staging column to (alias,
+    column) in a joined table. `only` is a fixed condition. `linked` names the link set and the
+    column of `base` that must be in it. `wide` rows may be large: batches are kept small.
+    """
+
+    base: str
+    columns: dict[str, str] = field(default_factory=dict)
+    joins: dict[str, tuple[str, str]] = field(default_factory=dict)
+    elsewhere: dict[str, tuple[str, str]] = field(default_factory=dict)
+    only: str = ""
+    linked: tuple[str, str] | None = None
+    wide: bool = False
+
+
+SPECS: dict[str, Spec] = {
+    "registered_models": Spec("registered_models", {"model": "name"}),
+    "registered_model_tags": Spec("registered_model_tags", _MODEL),
+    "model_versions": Spec("model_versions", {"model": "name", "stage": "current_stage"}),
+    "model_version_tags": Spec("model_version_tags", _MODEL, wide=True),
+    "aliases": Spec("registered_model_aliases", _MODEL),
+    "experiments": Spec("experiments", linked=("experiments", "experiment_id")),
+    "runs": Spec("runs", {"run_id": "run_uuid"}, linked=("runs", "run_uuid")),
+    "run_params": Spec("params", _RUN_CHILD, linked=("runs", "run_uuid")),
+    "run_metrics": Spec("latest_metrics", _RUN_CHILD, linked=("runs", "run_uuid")),
+    "run_tags": Spec("tags", _RUN_CHILD, linked=("runs", "run_uuid")),
+    "run_datasets": Spec(
+        "inputs",
+        {"run_id": "destination_id"},
+        joins={
+            "d": ("datasets", "d.dataset_uuid = b.source_id"),
+            "c": ("input_tags", "c.input_uuid = b.input_uuid and c.name = 'mlflow.data.context'"),
+        },
+        elsewhere={
+            "name": ("d", "name"),
+            "digest": ("d", "digest"),
+            "source_type": ("d", "dataset_source_type"),
+            "source": ("d", "dataset_source"),
+            "schema": ("d", "dataset_schema"),
+            "profile": ("d", "dataset_profile"),
+            "context": ("c", "value"),
+        },
+        only="b.destination_type = 'RUN' and b.source_type = 'DATASET'",
+        linked=("runs", "destination_id"),
+        wide=True,
+    ),
+    "logged_models": Spec(
+        "logged_models",
+        {
+            "creation_time": "creation_timestamp_ms",
+            "last_updated_time": "last_updated_timestamp_ms",
+        },
+        linked=("models", "model_id"),
+    ),
+    "logged_model_params": Spec(
+        "logged_model_params",
+        {"key": "param_key", "value": "param_value"},
+        linked=("models", "model_id"),
+        wide=True,
+    ),
+    "logged_model_metrics": Spec(
+        "logged_model_metrics",
+        {
+            "key": "metric_name",
+            "value": "metric_value",
+            "timestamp": "metric_timestamp_ms",
+            "step": "metric_step",
+        },
+        linked=("models", "model_id"),
+    ),
+    "logged_model_tags": Spec(
+        "logged_model_tags",
+        {"key": "tag_key", "value": "tag_value"},
+        linked=("models", "model_id"),
+        wide=True,
+    ),
+}
+
+LOGGED_MODEL_STATUS = ("UNSPECIFIED", "PENDING", "READY", "FAILED")
+"""MLflow keeps a logged model's status as a number: the index in this tuple."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A SELECT over MLflow's tables, and its columns' types in order.
+
+    After the staging columns come `is_nan` (metrics) and, where not every value is plain,
+    `misfits`: a bit per staging column whose value had to be dropped or, for a part of the row's
+    identity, is missing.
+    """
+
+    select: str
+    types: dict[str, str]
+    size: int
+
+
+class Queries:
+    """The queries for one snapshot.
+
+    Args:
+        dialect: the open database.
+        runs: `linked` for the runs versions point to, `all` for every run.
+    """
+
+    def __init__(self, dialect: Dialect, runs: str) -> None:
+        self._dialect = dialect
+        self._all_runs = runs == "all"
+        self._links: dict[str, str] = {}
+
+    def shown(self, table: str) -> bool:
+        """Whether the database has the table this staging table is read from."""
+        spec = SPECS[table]
+        return bool(self._dialect.columns(spec.base)) and not (
+            table == "run_datasets" and not self._dialect.columns("datasets")
+        )
+
+    def rows(self, table: str, *, plain: bool) -> Query:
+        """The query for a staging table's rows.
+
+        Args:
+            table: the staging table.
+            plain: every stored value is known to be of its staging type (`survey`), so that none
+                has to be looked at again.
+        """
+        dialect, spec = self._dialect, SPECS[table]
+        parts, misfits, types = [], [], {}
+        for bit, (name, kind) in enumerate(STAGING[table].items()):
+            expression = self._column(table, name)
+            value = expression if plain else dialect.value(expression, kind)
+            parts.append(f'{value} as "{name}"')
+            types[name] = kind
+            misfit = dialect.misfit(expression, kind)
+            if name in KEYS[table]:
+                misfit = f"({misfit} or {expression} is null)"
+            if misfit != "0":
+                misfits.append(f"{misfit} * {1 << bit}")
+        if table == "run_metrics":
+            flag = "b.is_nan" if "is_nan" in dialect.columns(spec.base) else "0"
+            parts.append(f"case when {flag} then 1 else 0 end as is_nan")
+            types["is_nan"] = INT
+        if not plain:
+            parts.append(f"{' + '.join(misfits) or '0'} as misfits")
+            types["misfits"] = INT
+        size = 256 if spec.wide else 8192
+        return Query(f"select {', '.join(parts)} from {self._from(table)}", types, size)
+
+    def survey(self, table: str) -> str:
+        """The query for two numbers: how many rows `rows` will find, how many are not plain.
+
+        One scan without handing anything over costs a third of looking at each value on the way.
+        """
+        checks = [
+            self._dialect.is_plain(self._column(table, name), kind)
+            for name, kind in STAGING[table].items()
+        ]
+        checks += [f"{self._column(table, name)} is not null" for name in KEYS[table]]
+        doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)"
+        return f"select count(*) as n0, {doubtful} as n1 from {self._from(table)}"
+
+    def count(self, table: str) -> str:
+        """The query for how many rows `rows` will find."""
+        return f"select count(*) as n0 from {self._from(table)}"
+
+    def link(self, name: str) -> str:
+        """SQL that selects the ids of a link set: `runs`, `models` or `experiments`."""
+        if name not in self._links:
+            select = {"runs": self._runs, "models": self._models, "experiments": self._experiments}
+            self._links[name] = self._dialect.keep(f"auditreg_{name}", select[name]())
+        return self._links[name]
+
+    def missing_runs(self) -> str:
+        """The query for how many runs that versions name as theirs are no longer there."""
+        return (
+            "select count(*) as n0 from (select distinct v.run_id from model_versions v where "
+            f"v.run_id <> '' and {self._live('v')} "
+            "and v.run_id not in (select run_uuid from runs)) gone"
+        )
+
+    def _from(self, table: str) -> str:
+        dialect, spec = self._dialect, SPECS[table]
+        source = f"{spec.base} b"
+        for alias, (joined, condition) in spec.joins.items():
+            if dialect.columns(joined):
+                source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
+        conditions = [spec.only] if spec.only else []
+        if spec.linked and not (self._all_runs and spec.linked[0] == "runs"):
+            conditions.append(f"b.{spec.linked[1]} in ({self.link(spec.linked[0])})")
+        return source + (f" where {' and '.join(conditions)}" if conditions else "")
+
+    def _column(self, table: str, name: str) -> str:
+        """SQL for one staging column as stored; `null` where the database has none."""
+        dialect, spec = self._dialect, SPECS[table]
+        alias, column = spec.elsewhere.get(name, ("b", spec.columns.get(name, name)))
+        holder = spec.base if alias == "b" else spec.joins[alias][0]
+        known = column in dialect.columns(holder)
+        expression = f'{alias}."{column}"' if known else "null"
+        if name == "workspace":
+            return f"coalesce({expression}, 'default')"
+        if (table, name) == ("runs", "name") and dialect.columns("tags"):
+            # MLflow itself falls back to this tag for runs older than the column.
+            tag = "select t.value from tags t where t.run_uuid = b.run_uuid"
+            return f"coalesce(nullif({expression}, ''), ({tag} and t.key = 'mlflow.runName'))"
+        if not known:
+            return "null"
+        if (table, name) == ("logged_models", "status"):
+            words = " ".join(f"when {i} then '{w}'" for i, w in enumerate(LOGGED_MODEL_STATUS))
+            return f"case {expression} {words} else {dialect.value(expression, TEXT)} end"
+        return expression
+
+    def _live(self, alias: str) -> str:
+        return f"coalesce({alias}.current_stage, '') <> '{DELETED}'"
+
+    def _models(self) -> str:
+        """Logged models that versions come from: source `models:/m-…`."""
+        model_id = "substr(v.source, 9)"
+        return (
+            f"select {model_id} as id from model_versions v where v.source like 'models:/m-%' "
+            f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
+        )
+
+    def _runs(self) -> str:
+        """Runs that versions point to, by any of the ways MLflow has for it."""
+        dialect = self._dialect
+        rest = "substr(v.source, 7)"
+        parts = [
+            f"select v.run_id as id from model_versions v where v.run_id <> '' and {self._live('v')}",
+            (
+                f"select {dialect.before_slash(rest)} from model_versions v "
+                f"where v.source like 'runs:/%' and {self._live('v')}"
+            ),
+        ]
+        if dialect.columns("logged_models"):
+            parts.append(
+                "select l.source_run_id from logged_models l where l.source_run_id <> '' "
+                f"and l.model_id in ({self.link('models')})"
+            )
+        if dialect.columns("model_version_tags"):
+            same = "v.name = t.name and v.version = t.version"
+            if "workspace" in dialect.columns("model_version_tags"):
+                same += " and v.workspace = t.workspace"
+            parts.append(
+                "select t.value from model_version_tags t where "
+                f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
+                f"where {same} and {self._live('v')})"
+            )
+        return " union ".join(parts)
+
+    def _experiments(self) -> str:
+        chosen = "" if self._all_runs else f" where r.run_uuid in ({self.link('runs')})"
+        return f"select distinct r.experiment_id from runs r{chosen}"
+
+
+def real_columns(table: str) -> tuple[str, ...]:
+    """The staging table's columns that hold metric values."""
+    return tuple(name for name, kind in STAGING[table].items() if kind == REAL)

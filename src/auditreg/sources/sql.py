@@ -1,0 +1,276 @@
+"""Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
+
+SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in `queries.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from auditreg.errors import SourceError
+from auditreg.sources.dialects import Dialect, SQLite
+from auditreg.sources.interface import (
+    INT,
+    READS,
+    STAGING,
+    TEXT,
+    Completeness,
+    Progress,
+    Reading,
+    Source,
+    SourceInfo,
+    arrow_schema,
+)
+from auditreg.sources.queries import SPECS, Queries, real_columns
+from auditreg.sources.staging import (
+    EMPTY_IS_NULL,
+    KEYS,
+    ZERO_IS_NULL,
+    Doubts,
+    clean_metric,
+    clean_text,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from auditreg.sources.artifacts import ArtifactReader
+
+NO_RUN_POINTED = "runs no version points to"
+RUN_GONE = "runs that versions point to and that no longer exist"
+
+
+def clock() -> int:
+    """This machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class SqlSource(Source):
+    """An MLflow backend store in a database this machine can open.
+
+    Args:
+        connect: opens a fresh snapshot; raises SourceError where it cannot.
+        artifacts: reads the model files of versions; None leaves them out.
+        now: the clock, in milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Dialect],
+        *,
+        artifacts: ArtifactReader | None = None,
+        now: Callable[[], int] = clock,
+    ) -> None:
+        self._connect = connect
+        self._artifacts = artifacts
+        self._now = now
+
+    @classmethod
+    def sqlite(
+        cls,
+        path: str,
+        *,
+        artifacts: ArtifactReader | None = None,
+        now: Callable[[], int] = clock,
+    ) -> SqlSource:
+        """The SQLite database file at `path`."""
+        return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
+
+    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
+        """Take the snapshot. See `Source.read`.
+
+        While it is open SQLite makes writers wait at their commit (unless the store is in WAL
+        mode), so read the tables without delay and close it.
+        """
+        dialect = self._connect()
+        try:
+            return SqlReading(dialect, runs, self._artifacts, self._now, progress)
+        except BaseException:
+            dialect.close()
+            raise
+
+
+class SqlReading(Reading):
+    """One snapshot of a backend store; made by `SqlSource.read`."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        runs: str,
+        artifacts: ArtifactReader | None,
+        now: Callable[[], int],
+        progress: Progress | None,
+    ) -> None:
+        self._dialect = dialect
+        self._queries = Queries(dialect, runs)
+        self._artifacts = artifacts
+        self._progress = progress
+        self._runs = runs
+        for table in ("registered_models", "model_versions"):
+            if not dialect.columns(table):
+                raise SourceError(
+                    f"{dialect.location} is a database without MLflow's table {table}.",
+                    state="Nothing was read or changed.",
+                    hint="Give the database of MLflow's backend store (`mlflow server "
+                    "--backend-store-uri`), not another application's.",
+                )
+        # The snapshot began with the first read, just now: what commits later is not in it.
+        self.started_at = self.ended_at = now()
+        self._doubts = Doubts()
+        self._unreadable: list[str] = []
+        self._counts: dict[str, tuple[int, int]] = {}
+        self.info = SourceInfo(
+            kind=dialect.kind,
+            location=dialect.location,
+            mlflow_version=None,
+            schema_version=self._schema_version(),
+            shows_deleted=True,
+            cannot_show=tuple(self._cannot_show()),
+        )
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds whose tables this store has; model artifacts where they were asked for."""
+        return tuple(
+            kind
+            for kind, tables in READS.items()
+            if (self._artifacts is not None if kind == "model_artifact" else self._has(tables[0]))
+        )
+
+    def table(self, name: str) -> Iterator[pa.RecordBatch]:
+        """See `Reading.table`. A table this store lacks has no rows."""
+        if name == "model_artifacts":
+            yield from self._model_artifacts()
+            return
+        if not self._has(name):
+            return
+        expected, doubtful = self._dialect.numbers(self._queries.survey(name), 2)
+        query = self._queries.rows(name, plain=not doubtful)
+        read = 0
+        for raw in self._dialect.stream(query.select, query.types, query.size):
+            batch, left_out = self._staged(name, raw)
+            read += batch.num_rows + left_out
+            self._counts[name] = (expected, read)
+            self._tell(name, read, expected)
+            if batch.num_rows:
+                yield batch
+        self._counts[name] = (expected, read)
+
+    def completeness(self) -> Completeness:
+        """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
+        left_out = {}
+        if self._has("runs"):
+            (linked,) = self._dialect.numbers(self._queries.count("runs"))
+            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
+            (gone,) = self._dialect.numbers(self._queries.missing_runs())
+            left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+        doubts = [
+            f"{table}: the database counts {expected} rows, {read} were read"
+            for table, (expected, read) in self._counts.items()
+            if expected != read
+        ]
+        return Completeness(
+            counts=dict(self._counts),
+            left_out={reason: number for reason, number in left_out.items() if number},
+            doubts=(*doubts, *self._doubts.sentences(), *self._unreadable),
+        )
+
+    def close(self) -> None:
+        """End the snapshot; the file is free for others again."""
+        self._dialect.close()
+
+    def _has(self, table: str) -> bool:
+        return self._queries.shown(table)
+
+    def _tell(self, phase: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(phase, done, total)
+
+    def _schema_version(self) -> str | None:
+        if not self._dialect.columns("alembic_version"):
+            return None
+        versions = self._dialect.texts("select version_num as t from alembic_version")
+        return ", ".join(sorted(versions)) or None
+
+    def _cannot_show(self) -> Iterator[str]:
+        for table, spec in SPECS.items():
+            if not self._has(table):
+                yield f"{table.replace('_', ' ')}: this store has no table {spec.base}"
+        yield "who changed what, and what stood there before"
+
+    def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+        """A batch as staged, and how many of its rows were left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        left_out = 0
+        if "misfits" in raw.schema.names:
+            keep = self._note_misfits(table, raw.column("misfits").to_pylist())
+            left_out = keep.count(False)
+            raw = raw.filter(pa.array(keep))
+        is_nan = pc.equal(raw.column("is_nan"), 1) if "is_nan" in raw.schema.names else None
+        columns = []
+        for name, kind in STAGING[table].items():
+            column = raw.column(name)
+            if kind == TEXT:
+                column = clean_text(column)
+                if name in EMPTY_IS_NULL.get(table, ()):
+                    column = _without(column, "")
+            elif name in real_columns(table):
+                column = clean_metric(column, is_nan)
+            elif kind == INT and name in ZERO_IS_NULL.get(table, ()):
+                column = _without(column, 0)
+            columns.append(column)
+        return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table)), left_out
+
+    def _note_misfits(self, table: str, flags: list[int]) -> list[bool]:
+        names = list(STAGING[table])
+        keep = [True] * len(flags)
+        for row, mask in enumerate(flags):
+            if not mask:
+                continue
+            hit = [name for bit, name in enumerate(names) if mask >> bit & 1]
+            key = next((name for name in hit if name in KEYS[table]), None)
+            if key is not None:
+                keep[row] = False
+                self._doubts.row(table, key)
+                continue
+            for name in hit:
+                self._doubts.value(table, name)
+        return keep
+
+    def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
+        if self._artifacts is None:
+            return
+        from auditreg.sources.artifacts import wanted
+
+        places = self._places()
+        versions = wanted(self.table("model_versions"), self.table("aliases"), places)
+        total = self._counts.get("model_versions", (None, 0))[0]
+        for batch in self._artifacts.read(versions, self._tell, total):
+            read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
+            self._counts["model_artifacts"] = (read, read)
+            yield batch
+
+    def _places(self) -> dict[str, Any]:
+        """Where the artifacts of runs and logged models are, by their ids."""
+        places: dict[str, Any] = {}
+        for table, key, value in (
+            ("logged_models", "model_id", "artifact_location"),
+            ("runs", "run_id", "artifact_uri"),
+        ):
+            for batch in self.table(table):
+                ids, uris = batch.column(key).to_pylist(), batch.column(value).to_pylist()
+                places.update(zip(ids, uris, strict=True))
+        return places
+
+
+def _without(column: pa.Array, value: str | int) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    hit = pc.fill_null(pc.equal(column, value), False)
+    if not pc.any(hit).as_py():
+        return column
+    return pc.if_else(hit, pa.scalar(None, column.type), column)

@@ -1,0 +1,227 @@
+"""Turning what a registry holds into exact staging values, the same way for every source.
+
+A value a staging column cannot hold is never bent into one that fits: it becomes NULL and is
+counted in `Doubts`, and a row without its identity is left out and counted there too.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from auditreg.sources.interface import BYTES_MARK, INT, REAL, STAGING, TEXT, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INFINITE = 1.7976931348623157e308
+"""What MLflow's SQL store writes for an infinite metric; read back as infinity."""
+
+EMPTY_IS_NULL: dict[str, frozenset[str]] = {
+    "registered_models": frozenset({"description"}),
+    "model_versions": frozenset({"description", "run_id", "run_link", "status_message"}),
+    "runs": frozenset({"name", "artifact_uri"}),
+    "run_datasets": frozenset({"schema", "profile"}),
+    "logged_models": frozenset({"model_type", "source_run_id", "status_message"}),
+    "logged_model_metrics": frozenset({"run_id", "dataset_name", "dataset_digest"}),
+}
+"""Columns whose empty text is staged as NULL: MLflow's REST API does not tell the two apart, and
+the same registry has to look the same through either source."""
+
+ZERO_IS_NULL: dict[str, frozenset[str]] = {
+    "registered_models": frozenset({"last_updated_time"}),
+    "runs": frozenset({"end_time"}),
+    "experiments": frozenset({"creation_time", "last_update_time"}),
+}
+"""Columns whose 0 MLflow's REST API leaves out, staged as NULL by every source."""
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "registered_models": ("model",),
+    "registered_model_tags": ("model", "key"),
+    "model_versions": ("model", "version"),
+    "model_version_tags": ("model", "version", "key"),
+    "aliases": ("model", "alias", "version"),
+    "experiments": ("experiment_id",),
+    "runs": ("run_id",),
+    "run_params": ("run_id", "key"),
+    "run_metrics": ("run_id", "key"),
+    "run_tags": ("run_id", "key"),
+    "run_datasets": ("run_id", "name", "digest"),
+    "logged_models": ("model_id",),
+    "logged_model_params": ("model_id", "key"),
+    "logged_model_metrics": ("model_id", "key"),
+    "logged_model_tags": ("model_id", "key"),
+}
+"""Columns a row cannot do without: they say which thing it is about."""
+
+_MIN, _MAX = -(2**63), 2**63 - 1
+
+
+class Doubts:
+    """Counts what could not be staged as it is, and says so in sentences."""
+
+    def __init__(self) -> None:
+        self._values: Counter[tuple[str, str]] = Counter()
+        self._rows: Counter[tuple[str, str]] = Counter()
+
+    def value(self, table: str, column: str, count: int = 1) -> None:
+        """Values of `table.column` that its type cannot hold, staged as NULL."""
+        self._values[table, column] += count
+
+    def row(self, table: str, column: str, count: int = 1) -> None:
+        """Rows of `table` left out because `column`, part of their identity, is unusable."""
+        self._rows[table, column] += count
+
+    def sentences(self) -> tuple[str, ...]:
+        """One sentence per table and column concerned."""
+        values = [
+            f"{count} value(s) of {table}.{column} are not of type {STAGING[table][column]} "
+            "and were read as missing"
+            for (table, column), count in sorted(self._values.items())
+        ]
+        rows = [
+            f"{count} row(s) of {table} were left out: {column} is missing or not of type "
+            f"{STAGING[table][column]}"
+            for (table, column), count in sorted(self._rows.items())
+        ]
+        return (*rows, *values)
+
+
+def stage_bytes(raw: bytes) -> str:
+    """Text as it is staged: itself, or `BYTES_MARK` + base64 where it is not plain Unicode."""
+    if not raw.startswith(b"\x00$"):
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    return BYTES_MARK + base64.b64encode(raw).decode("ascii")
+
+
+def stage_text(text: str) -> str:
+    """As `stage_bytes`, for text that may hold lone surrogates."""
+    if text[:2] != "\x00$":
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
+    return BYTES_MARK + base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
+
+
+def clean_text(array: pa.Array) -> pa.Array:
+    """A string array in which everything is valid Unicode, marked where it was not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        array.validate(full=True)
+        valid = True
+    except pa.ArrowInvalid:
+        valid = False
+    if valid and not pc.any(pc.starts_with(array, pattern="\x00$")).as_py():
+        return array
+    raw = array.cast(pa.binary()).to_pylist()
+    return pa.array([None if v is None else stage_bytes(v) for v in raw], pa.string())
+
+
+def clean_metric(value: pa.Array, is_nan: pa.Array | None) -> pa.Array:
+    """Metric values as IEEE numbers: MLflow stores NaN beside a flag and infinity as a limit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for limit, infinite in ((INFINITE, float("inf")), (-INFINITE, float("-inf"))):
+        at_limit = pc.fill_null(pc.equal(value, limit), False)
+        if pc.any(at_limit).as_py():
+            value = pc.if_else(at_limit, infinite, value)
+    if is_nan is not None and pc.any(is_nan).as_py():
+        value = pc.if_else(pc.fill_null(is_nan, False), pa.scalar(float("nan")), value)
+    return value
+
+
+def metric(value: object) -> object:
+    """One metric value as `clean_metric` would stage it."""
+    if isinstance(value, (int, float)) and abs(value) >= INFINITE:
+        return float("inf") if value > 0 else float("-inf")
+    return value
+
+
+def integer(value: object) -> int | None:
+    """An integer of 64 bits, also one written as text (JSON's int64).
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: it is text but no integer, or beyond 64 bits.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (bool, float)) or not isinstance(value, (int, str)):
+        raise TypeError(f"not an integer: {value!r}")
+    number = int(value)
+    if not _MIN <= number <= _MAX:
+        raise ValueError("beyond 64 bits")
+    return number
+
+
+def batches(
+    table: str, rows: Iterable[dict[str, Any]], doubts: Doubts, size: int = 8192
+) -> Iterator[pa.RecordBatch]:
+    """Record batches of the table's schema from dictionaries; missing keys are NULL."""
+    import pyarrow as pa
+
+    schema = arrow_schema(table)
+    columns: dict[str, list[Any]] = {name: [] for name in STAGING[table]}
+    count = 0
+    for row in rows:
+        staged = _row(table, row, doubts)
+        if staged is None:
+            continue
+        for name, value in staged.items():
+            columns[name].append(value)
+        count += 1
+        if count == size:
+            yield pa.RecordBatch.from_pydict(columns, schema=schema)
+            columns = {name: [] for name in columns}
+            count = 0
+    if count:
+        yield pa.RecordBatch.from_pydict(columns, schema=schema)
+
+
+def _row(table: str, row: dict[str, Any], doubts: Doubts) -> dict[str, Any] | None:
+    keys = KEYS.get(table, ())
+    staged: dict[str, Any] = {}
+    for name, kind in STAGING[table].items():
+        try:
+            value = _value(kind, row.get(name))
+        except (ValueError, TypeError):
+            value = None
+            if name not in keys:
+                doubts.value(table, name)
+        if value == "" and name in EMPTY_IS_NULL.get(table, ()):
+            value = None
+        if value == 0 and name in ZERO_IS_NULL.get(table, ()):
+            value = None
+        if value is None and name in keys:
+            doubts.row(table, name)
+            return None
+        staged[name] = value
+    return staged
+
+
+def _value(kind: str, value: object) -> object:
+    if value is None:
+        return None
+    if kind == TEXT:
+        return stage_text(value if isinstance(value, str) else str(value))
+    if kind == INT:
+        return integer(value)
+    if kind == REAL:
+        if isinstance(value, bool):
+            raise ValueError("not a number")
+        # JSON has no words for these; protobuf writes them as text.
+        if isinstance(value, str) and value not in ("NaN", "Infinity", "-Infinity"):
+            raise ValueError("not a number")
+        return metric(float(value))  # type: ignore[arg-type]
+    return bool(value)

@@ -1,0 +1,97 @@
+"""Real MLflow stores and a real tracking server for the tests of `auditreg.sources`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def require(condition: object, reason: str) -> None:
+    """Skip where something is missing on this machine; in CI that is a failure."""
+    if condition:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+def made(path: Path, *folder: Path) -> None:
+    """Make an MLflow store at `path`, filled if a folder for its artifacts is given."""
+    command = [sys.executable, str(Path(__file__).with_name("filled.py")), f"sqlite:///{path}"]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": command[-1]}
+    subprocess.run([*command, *map(str, folder)], check=True, env=environment, cwd=path.parent)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database file of a filled store. Do not write to it."""
+    folder = tmp_path_factory.mktemp("store")
+    path = folder / "mlflow.db"
+    made(path, folder)
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database file of a store without anything in its registry."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    made(path)
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real tracking server over `store`."""
+    require(importlib.util.find_spec("uvicorn"), "mlflow server needs uvicorn")
+    folder = tmp_path_factory.mktemp("server")
+    uri = f"http://127.0.0.1:{free_port()}"
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{store}",
+        "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1",
+        "--port", uri.rsplit(":", 1)[1], "--workers", "1",
+    ]  # fmt: skip
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait(uri, process, folder / "log")
+            yield uri
+        finally:
+            _end(process)
+
+
+def _wait(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{uri}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    require(False, f"mlflow server did not start: {log.read_text()[-500:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # The server starts workers of its own; they share the session it was started in. It holds
+    # nothing worth a slow farewell.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)

@@ -1,0 +1,41 @@
+"""Short ways to read a whole source in a test."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from auditreg.sources import Completeness, Reading, Source
+from auditreg.sources.interface import STAGING, arrow_schema
+from auditreg.sources.sql import SqlSource
+
+
+def rows(reading: Reading, table: str) -> list[dict[str, Any]]:
+    found = []
+    for batch in reading.table(table):
+        assert batch.schema == arrow_schema(table)
+        batch.validate(full=True)
+        found += batch.to_pylist()
+    return found
+
+
+def everything(
+    source: Source, runs: str = "linked"
+) -> tuple[dict[str, list[dict[str, Any]]], Completeness]:
+    with source.read(runs=runs) as reading:
+        tables = {table: rows(reading, table) for table in STAGING}
+        return tables, reading.completeness()
+
+
+def read_sql(path: Path, runs: str = "linked") -> dict[str, list[dict[str, Any]]]:
+    return everything(SqlSource.sqlite(str(path)), runs)[0]
+
+
+def run_sql(path: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("pragma foreign_keys = off")
+        for statement in statements:
+            sql, values = statement if isinstance(statement, tuple) else (statement, ())
+            database.execute(sql, values)

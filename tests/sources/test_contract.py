@@ -1,0 +1,102 @@
+"""The same registry looks the same through its database and through its server."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from auditreg.sources import open_source
+from auditreg.sources.interface import READS, STAGING
+from auditreg.sources.rest import HIDDEN_COLUMNS
+from tests.sources.reading import everything
+
+
+@pytest.fixture(scope="module")
+def both(store, server):
+    return everything(open_source(f"sqlite:///{store}")), everything(open_source(server))
+
+
+def comparable(table: str, rows: list[dict[str, Any]]) -> list[str]:
+    deleted = {("motor", 2)}  # REST does not show tombstones
+    hidden = {column.partition(".")[2] for column in HIDDEN_COLUMNS if column.startswith(table)}
+    return sorted(
+        repr({name: value for name, value in row.items() if name not in hidden})
+        for row in rows
+        if (row.get("model"), row.get("version")) not in deleted
+    )
+
+
+@pytest.mark.parametrize("table", STAGING)
+def test_same_rows_through_sql_and_rest(both, table):
+    (sql, _), (rest, _) = both
+    assert comparable(table, sql[table]) == comparable(table, rest[table])
+    assert sql[table], "the filled store has something in every table"
+
+
+def test_both_are_complete_and_rest_counts_the_gap(both):
+    (_, sql), (_, rest) = both
+    assert sql.complete
+    assert rest.complete
+    assert sql.left_out == {"runs no version points to": 2}
+    assert rest.left_out == {"version numbers with no version": 1}
+    assert rest.passes == 2
+
+
+def test_all_runs_are_the_same_too(store, server):
+    sql, _ = everything(open_source(f"sqlite:///{store}", artifacts="none"), "all")
+    rest, _ = everything(open_source(server, artifacts="none"), "all")
+    assert len(sql["runs"]) == 5
+    for table in ("runs", "run_params", "run_metrics", "run_tags", "run_datasets", "experiments"):
+        assert comparable(table, sql[table]) == comparable(table, rest[table])
+
+
+def test_metrics_that_are_not_finite_come_back_as_such(both):
+    for tables, _ in both:
+        found = {row["key"]: row["value"] for row in tables["run_metrics"]}
+        assert math.isnan(found["nan"])
+        assert (found["inf"], found["ninf"]) == (math.inf, -math.inf)
+        assert found["auc"] == 0.1 + 0.2
+
+
+def test_prompts_aliases_deleted_and_tagged_runs_are_there(both):
+    for tables, _ in both:
+        assert {"model": "greeting", "workspace": "default", "alias": "live", "version": 1} in (
+            tables["aliases"]
+        )
+        assert "deleted" in {run["lifecycle_stage"] for run in tables["runs"]}
+        assert {"empty model", "motor", "greeting"} == {
+            model["model"] for model in tables["registered_models"]
+        }
+
+
+def test_tombstones_are_kept_by_sql(both):
+    (sql, _), _ = both
+    (tombstone,) = [row for row in sql["model_versions"] if row["stage"] == "Deleted_Internal"]
+    assert (tombstone["version"], tombstone["run_id"]) == (2, "REDACTED-RUN-ID")
+    assert {"key": "x", "model": "motor", "value": "y", "version": 2, "workspace": "default"} in (
+        sql["model_version_tags"]
+    )
+
+
+def test_info_says_what_each_shows(store, server):
+    with open_source(f"sqlite:///{store}").read() as reading:
+        assert reading.info.shows_deleted
+        assert reading.info.schema_version
+        assert reading.kinds() == tuple(READS)
+    with open_source(server, artifacts="none").read() as reading:
+        assert not reading.info.shows_deleted
+        assert reading.info.mlflow_version
+        assert "model_artifact" not in reading.kinds()
+        assert reading.started_at <= reading.ended_at
+
+
+def test_reading_a_server_changes_no_global_state(server):
+    import os
+
+    import mlflow
+
+    before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), dict(os.environ))
+    everything(open_source(server))
+    assert before == (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), dict(os.environ))

@@ -1,0 +1,54 @@
+"""Which addresses are accepted, and what is said about the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditreg.errors import ExitCode, SourceError
+from auditreg.sources import open_source
+from auditreg.sources.rest import RestSource
+from auditreg.sources.sql import SqlSource
+from tests.sources.reading import rows
+
+
+def test_addresses_of_files_and_servers(store, monkeypatch):
+    monkeypatch.chdir(store.parent)
+    for uri in (f"sqlite:///{store}", "sqlite:///mlflow.db", "mlflow.db", str(store)):
+        source = open_source(uri, artifacts="none")
+        assert isinstance(source, SqlSource)
+        with source.read() as reading:
+            assert len(rows(reading, "registered_models")) == 3
+    assert isinstance(open_source("http://localhost:5000"), RestSource)
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("postgresql://bob:s3cret@db/mlflow", "not yet in this release"),
+        ("mysql+pymysql://bob:s3cret@db/mlflow", "not yet in this release"),
+        ("file:///tmp/mlruns", "is a folder"),
+        (".", "is a folder"),
+        ("databricks://prod", "Databricks"),
+        ("ftp://bob:s3cret@host/x", "scheme ftp"),
+        ("nowhere.db", "There is no file"),
+        ("", "No address"),
+        ("sqlite://", "names no database file"),
+        ("sqlite:///:memory:", "names no database file"),
+    ],
+)
+def test_other_addresses_are_refused_with_what_to_do(uri, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError) as caught:
+        open_source(uri)
+    error = caught.value
+    assert says in error.what
+    assert error.state
+    assert error.hint
+    assert "s3cret" not in f"{error} {error.state} {error.hint}"
+    assert error.exit_code == ExitCode.ERROR
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_choice_of_artifacts_is_refused():
+    with pytest.raises(SourceError, match="all, live or none"):
+        open_source("http://localhost:5000", artifacts="some")
