@@ -25,12 +25,9 @@ __all__ = ["Book", "__version__", "open"]
 def __getattr__(name: str) -> object:
     # Loaded when asked for: `auditreg --help` needs neither pandas nor the package's metadata.
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+        from auditreg.resources import tool_version
 
-        try:
-            return version("auditreg")
-        except PackageNotFoundError:  # run from a folder that is not installed
-            return "0+unknown"
+        return tool_version()
     if name in ("Book", "open"):
         from auditreg import api
 

@@ -7,6 +7,7 @@ an editable install has only the checkout's. Everything found here is a folder o
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -47,3 +48,14 @@ def _first_folder(what: str, *candidates: Path) -> Path:
         "Install again: pip install --force-reinstall --no-deps auditreg"
     )
     raise FileNotFoundError(message)
+
+
+@functools.cache
+def tool_version() -> str:
+    """The release of auditreg, as installed; read when asked for, since it costs start-up time."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("auditreg")
+    except PackageNotFoundError:  # run from a folder that is not installed
+        return "0+unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 
+from auditreg.formats.order import worst_first
 from auditreg.models import (
     Answer,
     CheckResult,
@@ -58,7 +59,10 @@ def result(*answers: Answer, errors=(), **more) -> CheckResult:
         "policy": "3f2a9c1b" * 8,
         "ledger": {"tree_size": 12, "root": "ab" * 32},
     }
-    return CheckResult(rules=tuple(results), answers=answers, **{**values, **more})
+    ordered = sorted(answers, key=worst_first)
+    found = [a for a in ordered if a.status not in (Status.PASS, Status.NOT_APPLICABLE)]
+    values["every"] = ordered
+    return CheckResult(rules=tuple(results), answers=found, **{**values, **more})
 
 
 def large(rules=120, subjects=300, long="x" * 300) -> CheckResult:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import custom
-from auditreg.audit.prepare import Chosen, Moment, prepare, quoted
+from auditreg.audit.prepare import Chosen, Moment, prepare, quoted, selection_statements
 from auditreg.audit.results import (
     check_result,
     create_results,
@@ -22,8 +20,16 @@ from auditreg.audit.results import (
 from auditreg.audit.selection import choose
 from auditreg.config import Config, Period, calendar
 from auditreg.errors import ConfigError, NothingToAudit
-from auditreg.models import Answer, CheckResult, JudgedWaiver, RuleInfo, RuleResult, Severity
-from auditreg.models import Status, Subject
+from auditreg.models import (
+    Answer,
+    CheckResult,
+    JudgedWaiver,
+    RuleInfo,
+    RuleResult,
+    Severity,
+    Status,
+    Subject,
+)
 from auditreg.rules.contain import wrapped
 from auditreg.rules.parse import select_rules
 from auditreg.waivers import Waiver, judge
@@ -92,7 +98,8 @@ class Auditor:
         prepare(self._connection, moment)
         chosen = choose(self._connection, selection)
         if chosen is not None:
-            prepare(self._connection, moment, chosen)
+            for statement in selection_statements(chosen):
+                self._connection.execute(statement)
         results = self._run(rules, moment, chosen)
         self._judge_policy(results)
         waivers = self._judge_waivers(results, moment, whole=not selection and not only)

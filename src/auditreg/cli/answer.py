@@ -12,13 +12,16 @@ from auditreg.cli.options import (
     Output,
     as_of_option,
     config_option,
+    emit,
     emit_table,
     format_option,
     ledger_option,
     moment,
+    surface,
     the_ledger,
 )
-from auditreg.errors import ExitCode, UsageError
+from auditreg.errors import UsageError
+from auditreg.formats import table_format
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -72,30 +75,36 @@ def inventory(
     possible at that moment, the field is empty and named under `uncertain_fields`. The table shows
     the main columns; JSON, CSV and Markdown hold all of them.
     """
-    from auditreg.cli.selection import parse_selection
+    from auditreg.audit.selection import choose
 
     at = moment(config, as_of)
-    wanted = parse_selection(models)
     with the_ledger(config, ledger).reader() as con:
-        source = "inventory" if at is None else "inventory_as_of(getvariable('moment'))"
+        chosen = choose(con, models)
         if at is not None:
-            con.execute("set variable moment = ?::timestamp", [at])
-        table = _select(con, f"select * from {source} order by registry, workspace, model, version")  # noqa: S608 - one of two names of our own
+            con.execute("set variable as_of = ?::timestamp", [at])
+        source = "inventory" if at is None else "inventory_as_of(as_of())"
+        table = _select(
+            con,
+            f"select * from {source} "  # noqa: S608 - one of two names of our own
+            "order by registry, workspace, model, version",
+        )
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    if wanted:
-        rows = [row for row in rows if any(one.matches_row(row) for one in wanted)]
-        if not rows:
-            raise UsageError(
-                f"Nothing in the ledger matches {' '.join(models)}.",
-                hint="`auditreg inventory` lists every model.",
-            )
+    if chosen is not None:
+        rows = [
+            row
+            for row in rows
+            if row["model_subject"] in chosen.models or row["subject"] in chosen.versions
+        ]
     if only_live:
         rows = [row for row in rows if row["live"] or row["possibly_live"]]
-    for output in outputs:
+
+    def render(output: Output) -> bytes:
         short = output.format == "table" and not all_columns
-        columns = [c for c in table.columns if not short or c in _SHORT]
-        ordered = [c for c in _SHORT if c in columns] if short else columns
-        emit_table([output], Table(ordered, [[row[c] for c in ordered] for row in rows]))
+        names = _SHORT if short else table.columns
+        picked = Table(names, [[row[name] for name in names] for row in rows])
+        return table_format(output.format).render(picked, surface(output.path))
+
+    emit(outputs, render)
 
 
 @click.command(
@@ -120,10 +129,9 @@ def changes(
     A change that was not captured happened between `changed_not_before` and `changed_not_after`.
     With --period, a change is listed if it can have happened in the period.
     """
-    from auditreg.cli.selection import parse_selection
+    from auditreg.audit.selection import choose
 
     span = config.period(period) if period else None
-    wanted = parse_selection(models)
     statement = "select * from changes"
     parameters: list[datetime] = []
     if span:
@@ -133,13 +141,17 @@ def changes(
         )
         parameters = [span.start_utc, span.end_utc]
     with the_ledger(config, ledger).reader() as con:
+        chosen = choose(con, models)
         table = _select(con, f"{statement} order by changed_not_after, seq", parameters)
-    rows = [
-        row
-        for row in table.rows
-        if not wanted
-        or any(one.matches_row(dict(zip(table.columns, row, strict=True))) for one in wanted)
-    ]
+    rows = table.rows
+    if chosen is not None:
+        subject = list(table.columns).index("subject")
+        rows = [
+            row
+            for row in rows
+            if str(row[subject]) in chosen.versions
+            or str(row[subject]).partition("/")[0] in chosen.models
+        ]
     emit_table(outputs, Table(table.columns, rows))
 
 
@@ -241,8 +253,3 @@ def _select(
 ) -> Table:
     cursor = con.execute(statement, list(parameters))
     return Table([column[0] for column in cursor.description or ()], cursor.fetchall())
-
-
-def finish(code: ExitCode) -> None:
-    """End the command with a code."""
-    click.get_current_context().exit(int(code))

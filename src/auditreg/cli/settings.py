@@ -41,6 +41,7 @@ def show(config: Config, outputs: tuple[Output, ...]) -> None:
     from auditreg.errors import without_password
 
     values = msgspec.to_builtins({n: getattr(config, n) for n in ConfigFile.__struct_fields__})
+    values["review"]["cadence_days"] = config.review.cadences
     rows = []
     for key, value in _leaves(values):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -181,12 +181,17 @@ def _bar(scale: _Scale, span: Span, y: float, bar: float, tone: int, name: str) 
     for left, right in edges:
         if scale(right) - scale(left) > 0.5:
             body.append(_rect(scale(left), y, scale(right) - scale(left), bar, hatched))
+    label = f"v{span.version}"
     wide = scale(sure_to) - scale(sure_from)
     if sure_to > sure_from and wide > 0.2:
         body.append(_rect(scale(sure_from), y, wide, bar, f'fill="{_BARS[tone]}"'))
         if wide > 16 + 5 * len(str(span.version)):
-            label = f"v{span.version}"
             body.append(_text(scale(sure_from) + 4, y + bar - 3, label, 9, fill="#ffffff", weight=600))
+            return body
+    if scale(finish) - scale(begin) > 24 + 5 * len(label):
+        x = scale(begin) + 3
+        body.append(_rect(x, y + 1, 5.4 * len(label) + 4, bar - 2, 'fill="#ffffff"'))
+        body.append(_text(x + 2, y + bar - 3, label, 9, fill=_BARS[tone], weight=600))
     return body
 
 

@@ -59,7 +59,7 @@ def _sentence(text: str) -> str:
 def everything(result: CheckResult, view: CheckView) -> list[Text]:
     """Every rule with every subject, nothing cut."""
     answers: dict[str, list[Answer]] = defaultdict(list)
-    for answer in result.answers:
+    for answer in result.every:
         answers[answer.rule.id].append(answer)
     rules = sorted(result.rules, key=lambda r: (r.rule.severity.rank, r.rule.id))
     lines: list[Text] = []

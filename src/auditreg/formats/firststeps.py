@@ -21,14 +21,17 @@ _TAGS = {known.id: known.tags for known in FIELDS}
 
 def first_steps(result: CheckResult, width: int) -> list[Text]:
     """What to do where no rule about tags has found one; nothing otherwise."""
-    about_tags = [a for a in result.answers if a.rule.repair is Repair.TAG]
-    missing = sum(answer.status is Status.NOT_EVIDENCED for answer in about_tags)
-    found = sum(answer.status is Status.PASS for answer in about_tags)
+    missing = found = 0
+    answered: Counter[str] = Counter()
+    for examined in result.rules:
+        if examined.rule.repair is Repair.TAG:
+            missing += examined.counts.get(Status.NOT_EVIDENCED, 0)
+            found += examined.counts.get(Status.PASS, 0)
+        elif passed := examined.counts.get(Status.PASS, 0):
+            answered[examined.rule.id] = passed
     # A handful of lucky names is no convention either.
     if not missing or found * 50 > missing:
         return []
-    without = [a for a in result.answers if a.rule.repair is not Repair.TAG]
-    answered = Counter(a.rule.id for a in without if a.status is Status.PASS)
     lines = [
         Text(),
         Text("Hardly any tag the rules look for is set; that is how most begin.", "bold"),

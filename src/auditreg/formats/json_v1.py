@@ -8,6 +8,7 @@ generated from them.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +17,7 @@ from msgspec import Meta, Struct
 
 from auditreg.formats.inert import json_inert
 from auditreg.formats.interface import CheckView
-from auditreg.formats.order import shown_findings
+from auditreg.formats.order import shown_findings, totals
 from auditreg.formats.tabular import plain
 from auditreg.models import Answer, CheckResult, RuleResult, Severity, Status, WaiverRef
 
@@ -146,10 +147,6 @@ class CheckJson:
 
 def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
     """A result in its frozen form."""
-    counted = dict.fromkeys(Status, 0)
-    for rule in result.rules:
-        for status, count in rule.counts.items():
-            counted[Status(status)] += count
     severities = dict.fromkeys(Severity, 0)
     for answer in result.open:
         severities[answer.rule.severity] += 1
@@ -159,11 +156,11 @@ def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
         ledger=_plain_dict(result.ledger),
         policy=result.policy,
         summary=SummaryV1(
-            status=_counts(counted),
+            status=_counts(totals(result)),
             severity=SeverityCountsV1(**{s.value: n for s, n in severities.items()}),
         ),
         rules=[_rule(rule) for rule in sorted(result.rules, key=lambda r: r.rule.id)],
-        findings=[_finding(a) for a in shown_findings(result, everything=everything)],
+        findings=[finding_v1(a) for a in shown_findings(result, everything=everything)],
     )
 
 
@@ -182,7 +179,8 @@ def _rule(result: RuleResult) -> RuleV1:
     )
 
 
-def _finding(answer: Answer) -> FindingV1:
+def finding_v1(answer: Answer) -> FindingV1:
+    """An answer in its frozen form."""
     rule, subject = answer.rule, answer.subject
     return FindingV1(
         id=answer.id,
@@ -219,13 +217,13 @@ def _waiver(waiver: WaiverRef | None) -> WaiverV1 | None:
     )
 
 
-def _counts(counts: dict[Status, int]) -> StatusCountsV1:
+def _counts(counts: Mapping[Status, int]) -> StatusCountsV1:
     named = {"passed" if s is Status.PASS else s.value: counts.get(s, 0) for s in Status}
     return StatusCountsV1(**named)
 
 
-def _plain_dict(values: object) -> dict[str, Any]:
-    return {str(name): plain(value) for name, value in dict(values).items()}  # type: ignore[call-overload]
+def _plain_dict(values: Mapping[str, object]) -> dict[str, Any]:
+    return {str(name): plain(value) for name, value in values.items()}
 
 
 def _moment(at: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditreg.models import Answer, Status
@@ -35,6 +36,16 @@ def worst_first(answer: Answer) -> tuple[int, int, str, str, int, str]:
 
 
 def shown_findings(result: CheckResult, *, everything: bool) -> list[Answer]:
-    """The open, waived and erroneous answers, or every answer."""
-    shown = (a for a in result.answers if everything or a.status in _SHOWN)
-    return sorted(shown, key=worst_first)
+    """The open, waived and erroneous answers, or every answer; the worst first."""
+    if everything:
+        return list(result.every)  # comes in order, and is too large to be sorted again
+    return sorted((a for a in result.answers if a.status in _SHOWN), key=worst_first)
+
+
+def totals(result: CheckResult) -> Counter[Status]:
+    """How many subjects got each answer, over all rules."""
+    counted: Counter[Status] = Counter()
+    for rule in result.rules:
+        for status, count in rule.counts.items():
+            counted[Status(status)] += count
+    return counted

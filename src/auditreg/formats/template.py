@@ -34,6 +34,7 @@ DEFAULT = "regulator"
 """The template used where none is named."""
 
 _FONT_URL = re.compile(r'url\("(fonts/[A-Za-z0-9._-]+)"\)')
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?")
 _STATE = "Nothing was written."
 
 
@@ -225,9 +226,10 @@ class Pages:
             several=words.several,
         )
         environment.filters.update(
-            moment=lambda at: words.moment(at, tz),
-            day=lambda at: words.day(at, tz),
-            interval=lambda when: words.interval(when, tz),
+            moment=lambda at: _whole(words.moment(at, tz)),
+            day=lambda at: _whole(words.day(at, tz)),
+            interval=lambda when: _whole(words.interval(when, tz)),
+            whole=_whole,
             end_of=lambda at: words.end_of(at, tz),
             long_day=words.long_day,
             grouped=words.grouped,
@@ -254,6 +256,14 @@ def _lines(text: str | None) -> Markup:
 
     shown = words.visible(words.clip(text or ""), lines=True).strip().splitlines()
     return Markup("<br>").join(escape(line) for line in shown)
+
+
+def _whole(text: str) -> Markup:
+    """Text in which no line ends inside a date or a moment."""
+    from markupsafe import Markup, escape
+
+    shown = str(escape(words.visible(text)))
+    return Markup(_DATE.sub(r'<span class="nowrap">\g<0></span>', shown))  # noqa: S704 - escaped above
 
 
 def _number(value: float | None) -> str:

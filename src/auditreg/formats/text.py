@@ -19,7 +19,7 @@ from auditreg.errors import ExitCode
 from auditreg.formats.detail import everything, finding, plural
 from auditreg.formats.firststeps import first_steps
 from auditreg.formats.inert import inert
-from auditreg.formats.order import worst_first
+from auditreg.formats.order import totals, worst_first
 from auditreg.formats.screen import STYLES, cut, height, paint
 from auditreg.models import Repair, RuleInfo, Scope, Status
 
@@ -63,7 +63,7 @@ class CheckText:
         if view.everything:
             return paint([*top, Text(), *everything(result, view), Text(), *bottom], view.surface)
         room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
-        middle = _errors(result, width)
+        middle = [*_errors(result, width), *_waivers(result, width)]
         room -= len(middle)
         middle += _details(opened, view, room) or _groups(result, opened, view, room)
         return paint([*top, *middle, Text(), *bottom], view.surface)
@@ -105,7 +105,7 @@ def _as_of(result: CheckResult, tz: str) -> str:
 
 def _counts(result: CheckResult) -> list[Text]:
     """How many answers of each kind; short enough never to be cut."""
-    counts = Counter(answer.status for answer in result.answers)
+    counts = totals(result)
     repairing = sum(
         1 for a in result.answers if a.waiver is not None and a.waiver.status == "under_repair"
     )
@@ -119,10 +119,10 @@ def _counts(result: CheckResult) -> list[Text]:
     others = [
         f"{number:,} {words}"
         for number, words in (
-            (counts[Status.WAIVED] - repairing, "accepted"),
-            (repairing, "under repair"),
+            (repairing, "of the open under repair"),
+            (counts[Status.WAIVED], "accepted"),
             (counts[Status.PREDATES_POLICY], "older than the policy"),
-            (counts[Status.ERROR], "not judged"),
+            (counts[Status.NOT_APPLICABLE], "do not apply"),
         )
         if number
     ]
@@ -144,6 +144,19 @@ def _errors(result: CheckResult, width: int) -> list[Text]:
     ]
     if len(broken) > 3:
         lines.append(Text(f"  … and {len(broken) - 3} more"))
+    return [cut(line, width) for line in lines]
+
+
+def _waivers(result: CheckResult, width: int) -> list[Text]:
+    """Waivers that do not hold: somebody relies on them in vain."""
+    bad = [waiver for waiver in result.waivers if waiver.is_bad]
+    if not bad:
+        return []
+    lines = [
+        Text(),
+        Text(f"{plural(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
+    ]
+    lines += [Text(f"  {inert(waiver.sentence)}") for waiver in bad[:2]]
     return [cut(line, width) for line in lines]
 
 

@@ -284,9 +284,12 @@ def _append_states(
         "observed_at": observed,
         "recorded_at": recorded_at,
     }
+    puts = dict(con.execute("select kind, count(*) from changed group by kind").fetchall())
+    gones = dict(con.execute("select kind, count(*) from vanished group by kind").fetchall())
     for kind, (_, body) in schema.blocks("bodies.sql", "body").items():
-        row = con.execute("select count(*) from changed where kind = ?", [kind]).fetchone()
-        total = row[0] if row else 0
+        if kind not in puts and kind not in gones:
+            continue
+        total = puts.get(kind, 0)
         base = entries.size(con)
         con.execute(
             "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
@@ -312,7 +315,9 @@ def _append_states(
                 """,
                 shared,
             )
-        gone = appender.append(
+        if kind not in gones:
+            continue
+        changes[kind, "gone"] = appender.append(
             """
             select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
                    $recorded_at::TIMESTAMP as recorded_at, $source as source, l.kind, 'gone' as op,
@@ -330,9 +335,7 @@ def _append_states(
                 **{name: value for name, value in shared.items() if name != "registry"},
             },
         )
-        if gone:
-            changes[kind, "gone"] = gone
-    return {key: number for key, number in changes.items() if number}
+    return changes
 
 
 def _reaffirm(
@@ -436,7 +439,7 @@ def _append_extraction(
     root: str,
 ) -> None:
     """Close the reading with the event that says it was made, of what, and how completely."""
-    from auditreg import __version__
+    from auditreg.resources import tool_version
 
     info = reading.info
     body = {
@@ -453,7 +456,7 @@ def _append_extraction(
         "cannot_show": json.dumps(info.cannot_show),
         "appended": appended,
         "passes": completeness.passes,
-        "tool_version": __version__,
+        "tool_version": tool_version(),
         "policy": policy_digest(policies),
         "tree_size": tree_size,
         "root": root,

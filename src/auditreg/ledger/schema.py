@@ -197,14 +197,14 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
 
 def renew(con: duckdb.DuckDBPyConnection) -> None:
     """Give a ledger written by an older release this release's views, macros and descriptions."""
-    from auditreg import __version__
+    from auditreg.resources import tool_version
 
     row = con.execute("select written_by from ledger.format").fetchone()
-    if row and row[0] == __version__:
+    if row and row[0] == tool_version():
         return
     create_views(con)
     describe(con)
-    con.execute("update ledger.format set written_by = ?", [__version__])
+    con.execute("update ledger.format set written_by = ?", [tool_version()])
 
 
 def create_state(

@@ -144,11 +144,11 @@ def _close(
     base: int,
 ) -> None:
     """Append the closing event with the root over all before it, and refresh the tables."""
-    from auditreg import __version__
+    from auditreg.resources import tool_version
 
     sealed = {
         **body,
-        "tool_version": __version__,
+        "tool_version": tool_version(),
         "tree_size": tree.size,
         "root": tree.root().hex(),
     }

@@ -66,9 +66,13 @@ def _text(value: object) -> str | None:
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows in one statement: DuckDB takes a millisecond for each."""
     if rows:
-        marks = ", ".join("?" * len(rows[0]))
-        con.executemany(f"insert into {table} values ({marks})", rows)
+        marks = "(" + ", ".join("?" * len(rows[0])) + ")"
+        con.execute(
+            f"insert into {table} values {', '.join([marks] * len(rows))}",
+            [value for row in rows for value in row],
+        )
 
 
 def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -49,10 +49,12 @@ def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = Fals
         "create or replace temp table replaced as "
         "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
     )
+    outdated = {kind for (kind,) in con.execute("select distinct kind from replaced").fetchall()}
     for table, (kind, _) in schema.state_tables().items():
-        con.execute(
-            f"delete from {table} where seq in (select seq from replaced where kind = '{kind}')"
-        )
+        if kind in outdated:
+            con.execute(
+                f"delete from {table} where seq in (select seq from replaced where kind = '{kind}')"
+            )
     con.execute("delete from ledger.heads where subject in (select subject from touched)")
     _insert_heads(con, "touched")
     _refresh_events(con, first_new)
@@ -110,7 +112,8 @@ def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
     """Decode the last entries of the subjects into the state tables."""
-    for kind in schema.REGISTRY_KINDS:
+    touched = con.execute(f"select distinct kind from {subjects} order by kind").fetchall()
+    for (kind,) in touched:
         con.execute(
             f"""
             create or replace temp table bounds as

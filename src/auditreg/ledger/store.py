@@ -315,12 +315,12 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         )
         con.execute("use audit")
         if new:
-            from auditreg import __version__
+            from auditreg.resources import tool_version
 
             schema.create(con)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
-                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, __version__],
+                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
             )
     except BaseException:
         con.close()

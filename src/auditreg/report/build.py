@@ -33,6 +33,7 @@ HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1
 """Risk ratings that count as high in the summary, in lower case."""
 
 _OLD = timedelta(days=90)
+_STALE = timedelta(days=2)
 _DEFAULT_TITLE = "Model inventory and change record"
 
 _MODELS = """
@@ -91,7 +92,7 @@ def build_report(  # noqa: PLR0913 - what a report says about itself
     moved = [
         one
         for one in found.promotions
-        if movement.overlaps(one, period.start_utc, period.end_utc)
+        if movement.began_within(one.live, period.start_utc, period.end_utc)
     ]
     in_period = [
         change
@@ -271,7 +272,7 @@ def _notices(check: CheckResult, period: Period, source: Provenance) -> tuple[st
             "reading is shown only as far as MLflow's own times tell, and the rest as not known."
         )
     last = source.last_observed
-    if last is not None and last < min(check.as_of, period.end_utc):
+    if last is not None and min(check.as_of, period.end_utc) - last > _STALE:
         said.append(
             "The registry was not read again before the moment this report speaks of. What is "
             "shown is what was last seen; a later change is not in it."
@@ -309,15 +310,15 @@ def _numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
         ),
         Number(
             "high_risk",
-            "rated high risk",
+            "Rated high risk",
             len(high),
             f"{unrated} in use without a rating" if unrated else "all models in use are rated",
             "inventory",
         ),
-        Number("new", "new in the period", new, "by creation in the registry", "changes"),
+        Number("new", "New in the period", new, "by creation in the registry", "changes"),
         Number(
             "retired",
-            "no longer in use",
+            "No longer in use",
             retired if known_before else None,
             "in use when the period began"
             if known_before
@@ -333,7 +334,7 @@ def _numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
         ),
         Number(
             "approved",
-            "of those, approved before",
+            "Of those, approved before",
             approved,
             _of_the_others(changed, unjudged),
             "promotions",
@@ -341,14 +342,14 @@ def _numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
         *_finding_numbers(found, statuses),
         Number(
             "uncertain",
-            "uncertain or unknown",
+            "Uncertain or unknown",
             _uncertain(found),
             "versions with a value that cannot be told for the moment",
             "inventory",
         ),
         Number(
             "deleted",
-            "versions seen deleted",
+            "Versions seen deleted",
             sum(bool(row["deleted"]) for own in found.versions.values() for row in own),
             "up to the moment of this report",
             "changes",
@@ -391,21 +392,21 @@ def _finding_numbers(found: Found, statuses: Counter[Status]) -> tuple[Number, .
         ),
         Number(
             "old",
-            "open for over 90 days",
+            "Open for over 90 days",
             old if dated or not open_ones else None,
             f"for {unknown} it is not known since when" if unknown else "by the first check that saw it",
             "findings",
         ),
         Number(
             "accepted",
-            "accepted until a date",
+            "Accepted until a date",
             statuses[Status.WAIVED],
             "by a named approver of the firm",
             "set-aside",
         ),
         Number(
             "not_judged",
-            "could not be judged",
+            "Could not be judged",
             statuses[Status.ERROR],
             f"{statuses[Status.PREDATES_POLICY]} older than the policy",
             "set-aside",

@@ -78,8 +78,9 @@ class SeverityCount:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one thing in the registry."""
+    """One change of one thing in the registry; `with_tags` were set where it was registered."""
 
+    seq: int
     subject: str
     model: str | None
     version: int | None
@@ -90,6 +91,7 @@ class Change:
     after: str | None
     actor: str | None
     grade: Grade
+    with_tags: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from auditreg.report.content import (
     VersionRow,
 )
 from auditreg.report.judged import SET_ASIDE, worst_first
-from auditreg.report.movement import version_lanes
+from auditreg.report.movement import folded, version_lanes
 from auditreg.report.reader import Reader, Row, decoded
 
 _VERSIONS = 40
@@ -174,6 +174,7 @@ def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
     )
     shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
     answers = sorted(answers, key=worst_first)
+    told = folded(changes)
     return Dossier(
         slug=row.slug,
         row=row,
@@ -190,8 +191,8 @@ def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
         findings=tuple(answer for answer in answers if answer.status.is_open),
         set_aside=tuple(answer for answer in answers if answer.status in SET_ASIDE),
         passed=sum(answer.status is Status.PASS for answer in answers),
-        changes=tuple(changes[-_CHANGES:][::-1]),
-        more_changes=max(0, len(changes) - _CHANGES),
+        changes=tuple(told[-_CHANGES:][::-1]),
+        more_changes=max(0, len(told) - _CHANGES),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from auditreg.models import Answer, Grade
@@ -87,6 +88,7 @@ def _model_key(subject: str) -> str:
 
 def _change(row: Row) -> Change:
     return Change(
+        seq=row["seq"],
         subject=row["subject"],
         model=row["model"],
         version=row["version"],
@@ -100,12 +102,57 @@ def _change(row: Row) -> Change:
     )
 
 
+def folded(found: Iterable[Change]) -> list[Change]:
+    """Changes with each registration as one: not also its stage, its run and its first tags.
+
+    A version that is registered appears with everything it has. Listed one by one, that hides the
+    changes somebody made to what was already there.
+    """
+    changes = list(found)
+    born = {
+        one.subject: one
+        for one in changes
+        if one.item in ("version", "model") and one.kind in _REGISTERED and one.before is None
+    }
+    rows = {one.seq for one in born.values()}
+    tags: Counter[str] = Counter()
+    kept = []
+    for one in changes:
+        owner = one.subject.partition(":")[0]
+        if one.seq in rows:
+            if one is born.get(one.subject):
+                kept.append(one)
+        elif (
+            one.kind in ("registered_model_tag", "model_version_tag")
+            and one.before is None
+            and owner in born
+            and _may_be_together(born[owner].when, one.when)
+        ):
+            tags[owner] += 1
+        else:
+            kept.append(one)
+    return [
+        replace(one, with_tags=tags[one.subject]) if one is born.get(one.subject) else one
+        for one in kept
+    ]
+
+
+def _may_be_together(registration: Interval, tag: Interval) -> bool:
+    """Whether a tag may have been set in the moment its version was registered."""
+    if tag.not_before is None or registration.not_after is None:
+        return True
+    return tag.not_before <= registration.not_after
+
+
+_REGISTERED = ("registered_model", "model_version")
+
+
 def group_changes(
     found: Iterable[Change], governance_tags: frozenset[str], limit: int = _SHOWN
 ) -> tuple[ChangeGroup, ...]:
     """Changes by what they are about, in the order an examiner asks."""
     groups: dict[str, list[Change]] = defaultdict(list)
-    for change in found:
+    for change in folded(found):
         groups[_sort_of(change, governance_tags)].append(change)
     return tuple(
         ChangeGroup(title, len(groups[title]), tuple(groups[title][:limit]))

@@ -65,7 +65,7 @@ def slugs(models: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def moment(at: datetime | None, tz: str) -> str:
-    """A UTC moment in local time: `2026-09-30 17:05`; `not known` where there is none."""
+    """A UTC moment in local time, `2026-09-30 17:05`; `not known` where there is none."""
     if at is None:
         return "not known"
     return at.replace(tzinfo=UTC).astimezone(zone(tz)).strftime("%Y-%m-%d %H:%M")

@@ -97,7 +97,7 @@ def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
             state=_STATE,
             hint="Read the registry through its tracking server: http(s)://….",
         )
-    if scheme == "file" or (not scheme and Path(uri).is_dir()):
+    if scheme == "file" or (uri and not scheme and Path(uri).is_dir()):
         return SourceError(
             f"{shown} is a folder: MLflow's file store keeps no registry that can be read as one.",
             state=_STATE,

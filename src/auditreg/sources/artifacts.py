@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MAX_FILES = 10_000
-_CHUNK = 256
+_CHUNK = 1024
+_GROUP = 32
 _GIVE_UP = 3
 # Where a version's files may be fetched from. Anyone who registers a version chooses its
 # location, and MLflow sends its credentials along with a request: a web address is asked only
@@ -127,10 +128,15 @@ class ArtifactReader:
         remaining, done = iter(versions), 0
         with _bounded_http(), ThreadPoolExecutor(self._threads, "artifacts") as pool:
             while chunk := list(islice(remaining, _CHUNK)):
-                rows = pool.map(self.row, chunk)
+                # A task per version would cost more than looking at one that is not there.
+                groups = [chunk[start : start + _GROUP] for start in range(0, len(chunk), _GROUP)]
+                rows = (row for group in pool.map(self._rows, groups) for row in group)
                 yield from batches("model_artifacts", rows, Doubts(), _CHUNK)
                 done += len(chunk)
                 tell("model_artifacts", done, total)
+
+    def _rows(self, versions: list[Version]) -> list[dict[str, Any]]:
+        return [self.row(version) for version in versions]
 
     def row(self, version: Version) -> dict[str, Any]:
         """The `model_artifacts` row of one version."""

@@ -112,14 +112,14 @@ select 'registered_model_tag', i.subject || ':tag:' || s.key, s.workspace, s.mod
 from stage_registered_model_tags s join model_id i using (workspace, model);
 
 -- kind: model_version
+-- storage_location is left out of the fingerprint: REST does not show it
 insert into incoming
 select 'model_version', i.subject || '/' || s.version, s.workspace, s.model, s.version,
        moment(s.creation_time), moment(s.last_updated_time),
        sha256(concat_ws(chr(31), plain(s.creation_time),
               plain(s.last_updated_time), printed(s.description),
               printed(s.user_id), printed(s.stage), printed(s.source), printed(s.run_id),
-              printed(s.run_link), printed(s.status), printed(s.status_message),
-              printed(s.storage_location))),
+              printed(s.run_link), printed(s.status), printed(s.status_message))),
        null, null
 from stage_model_versions s join model_id i using (workspace, model);
 
@@ -134,8 +134,10 @@ left join stage_model_versions v using (workspace, model, version);
 -- kind: alias
 insert into incoming
 select 'alias', i.subject || ':alias:' || s.alias, s.workspace, s.model, s.version,
-       i.created_at, null, sha256(plain(s.version)), null, s.alias
-from stage_aliases s join model_id i using (workspace, model);
+       coalesce(moment(v.creation_time), i.created_at), null, sha256(plain(s.version)), null,
+       s.alias
+from stage_aliases s join model_id i using (workspace, model)
+left join stage_model_versions v using (workspace, model, version);
 
 -- kind: experiment
 insert into incoming

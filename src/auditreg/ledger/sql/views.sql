@@ -293,38 +293,48 @@ with item(kind, item, path) as (
            ('model_artifact', 'artifact', '$.body.state')
 ),
 moved as (
-    select t.*, l.kind, l.registry as registry_name, l.workspace, l.model, l.version, l.actor,
-           l.grade, l.source, l.entry, p.entry as previous_entry
+    select t.seq, t.subject, t.observed_at, t.lo, t.hi, t.previous_seq, t.created_at,
+           l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
+           l.entry, p.entry as previous_entry,
+           t.op = 'gone'
+               or l.kind = 'model_version'
+                  and json_extract_string(l.entry, '$.body.stage') = 'Deleted_Internal' as gone,
+           p.entry is null or p.op = 'gone'
+               or p.kind = 'model_version'
+                  and json_extract_string(p.entry, '$.body.stage') = 'Deleted_Internal' as absent
     from ledger.timeline(null, [known]) t
     join ledger.log l on l.seq = t.seq
     left join ledger.log p on p.seq = t.previous_seq
-    where (t.previous_seq is not null or t.previous_reading is not null)
+    where (t.previous_seq is not null
+           or t.previous_reading is not null
+              and l.kind not in ('run', 'logged_model', 'model_artifact'))
       and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
 ),
 compared as (
-    select m.*, i.item as name,
-           case when json_extract_string(m.previous_entry, '$.op') = 'gone' and i.path <> '$.op'
-                then null else json_extract_string(m.previous_entry, i.path) end as before,
-           case when m.op = 'gone' and i.path <> '$.op'
-                then null else json_extract_string(m.entry, i.path) end as after
+    select m.*, i.item as name, i.path = '$.op' as existence,
+           case when i.path = '$.op' then case when not m.absent then 'present' end
+                when not m.absent then json_extract_string(m.previous_entry, i.path) end as before,
+           case when i.path = '$.op' then case when not m.gone then 'present' end
+                when not m.gone then json_extract_string(m.entry, i.path) end as after
     from moved m join item i on i.kind = m.kind
+    where i.path = '$.op'
+       or m.kind not in ('registered_model', 'model_version')
+       or not m.gone and (not m.absent or i.item = 'stage')
 )
-select c.seq, c.lo as changed_not_before, c.hi as changed_not_after, c.observed_at,
-       c.registry_name as registry, c.workspace, c.model, c.version, c.subject, c.kind,
+select c.seq,
+       case when c.existence and not c.gone then c.created_at else c.lo end as changed_not_before,
+       case when c.existence and not c.gone then c.created_at else c.hi end as changed_not_after,
+       c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
             when c.kind = 'alias' then json_extract_string(c.entry, '$.body.alias')
             else c.name end as item,
-       case when c.before is null then 'added' when c.after is null or c.after = 'gone'
-            then 'removed' else 'changed' end as change,
-       case when c.before in ('put', 'gone') and c.name in ('model', 'version')
-            then case c.before when 'put' then 'present' end else c.before end as before,
-       case when c.after in ('put', 'gone') and c.name in ('model', 'version')
-            then case c.after when 'put' then 'present' end else c.after end as after,
-       c.actor, c.grade, c.source
+       case when c.before is null then 'added' when c.after is null then 'removed'
+            else 'changed' end as change,
+       c.before, c.after, c.actor, c.grade, c.source
 from compared c
 where c.before is distinct from c.after
-  and not (c.name in ('model', 'version') and c.before = 'gone' and c.after = 'gone')
+  and not (c.name = 'stage' and c.before is null and c.after = 'None')
 
 -- block: population_registered_model
 select subject, registry, workspace, model, null::BIGINT as version

@@ -45,6 +45,7 @@ NAMES = (
     "travel-medical-load",
     "fraud-score",
 )
+VERSIONS = (4, 3, 4, 2, 3, 4, 2, 3)
 CONFIG = """
 [calendar]
 timezone = "Europe/London"
@@ -202,7 +203,7 @@ def _model(ledger, index, name, number, at, hostile):
             at,
             **where,
         )
-    versions = (4, 3, 4, 2, 3, 4, 2, 3)[index]
+    versions = VERSIONS[index]
     shown = versions if number == 2 else max(1, versions - (2 - number))
     for version in range(1, shown + 1):
         _version(ledger, index, name, version, shown, number, at)
@@ -211,7 +212,10 @@ def _model(ledger, index, name, number, at, hostile):
 def _version(ledger, index, name, version, newest, number, at):
     subject = subject_of(index)
     mine = f"{subject}/{version}"
-    created = datetime(2025, 3, 1, 14) + timedelta(days=150 * version + 11 * index)
+    first_seen = max(0, version - VERSIONS[index] + 2) if version > 1 or index == 6 else 0
+    created = READINGS[first_seen] - timedelta(days=9 + index, hours=12)
+    if first_seen == 0:
+        created -= timedelta(days=95 * max(0, VERSIONS[index] - 2 - version))
     run = hashlib.sha256(mine.encode()).hexdigest()[:32]
     where = {"model": name, "version": version}
     live = version == newest and not (index == 7 and number == 2) and not (index == 4)
@@ -354,17 +358,20 @@ def rule(name):
     )
 
 
+def _rows(connection, sql, values):
+    cursor = connection.execute(sql, values)
+    columns = [column[0] for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
 def check(connection, as_of=datetime(2026, 9, 30, 23)):
     """A check result that follows from the ledger's rows, one answer per subject of each rule."""
-    live = (
-        connection.execute(
-            "select i.* from inventory_as_of(?) i join live_versions_as_of(?) using (subject)",
-            [as_of, as_of],
-        )
-        .to_arrow_table()
-        .to_pylist()
+    live = _rows(
+        connection,
+        "select i.* from inventory_as_of(?) i join live_versions_as_of(?) using (subject)",
+        [as_of, as_of],
     )
-    moved = connection.execute("select * from promotions_as_of(?)", [as_of]).to_arrow_table()
+    moved = _rows(connection, "select * from promotions_as_of(?)", [as_of])
     needs = {
         "approver-recorded": "approver",
         "owner-recorded": "owner",
@@ -377,7 +384,7 @@ def check(connection, as_of=datetime(2026, 9, 30, 23)):
     answers = []
     for name, column in needs.items():
         answers += [_answer(name, row, row[column]) for row in live]
-    for row in moved.to_pylist():
+    for row in moved:
         version = (row["version"] + int(row["model_subject"][2:4], 16)) % 4
         status = (Status.PASS, Status.PASS, Status.NOT_EVIDENCED, Status.FAIL)[version]
         answers.append(

@@ -1,0 +1,1 @@
+"""Programs that measure the budgets of auditreg as ratios of one run."""

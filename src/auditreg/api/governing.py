@@ -1,0 +1,104 @@
+"""The texts that govern results: rules, frameworks, settings and waivers, read once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditreg.config import Config
+    from auditreg.frameworks.parse import Framework
+    from auditreg.ledger.ingest import Policy
+    from auditreg.models import RuleInfo
+    from auditreg.waivers import Waiver
+
+WAIVERS = "waivers.toml"
+
+
+def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:
+    """The built-in rules and those of the configured packs, disabled ones included."""
+    from auditreg.rules.parse import load_rules
+
+    return load_rules(config.resolve(pack) for pack in config.rules.packs)
+
+
+def frameworks_in_force(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framework, ...]:
+    """Every framework; which of them a report prints is for `config.frameworks` to say."""
+    from auditreg.frameworks.parse import load_library
+
+    return load_library(
+        {rule.id for rule in rules}, fields=[known.id for known in config.governance_fields()]
+    )
+
+
+def waivers_path(config: Config) -> Path:
+    """`waivers.toml` beside the settings."""
+    return config.resolve(WAIVERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """What results follow from."""
+
+    config: Config
+    rules: tuple[RuleInfo, ...]
+    frameworks: tuple[Framework, ...]
+    waivers: str | None
+
+    @classmethod
+    def load(cls, config: Config) -> Governing:
+        """Read everything.
+
+        Raises:
+            AuditregError: a file is wrong; it is named.
+        """
+        rules = rules_in_force(config)
+        path = waivers_path(config)
+        waivers = path.read_text(encoding="utf-8") if path.exists() else None
+        return cls(config, rules, frameworks_in_force(config, rules), waivers)
+
+    def parsed_waivers(self) -> tuple[Waiver, ...]:
+        """The entries of waivers.toml.
+
+        Raises:
+            ConfigError: one of them is wrong.
+        """
+        from auditreg.waivers import parse_waivers
+
+        return (
+            () if self.waivers is None else parse_waivers(self.waivers, waivers_path(self.config))
+        )
+
+    @property
+    def enabled(self) -> tuple[RuleInfo, ...]:
+        """The rules that run."""
+        from auditreg.audit import configured
+
+        return configured(self.rules, self.config)
+
+    def policies(self) -> tuple[Policy, ...]:
+        """The texts as they are sealed in the ledger."""
+        from auditreg.config import effective_settings
+        from auditreg.ledger.ingest import Policy
+
+        settings = {
+            f"{rule.id}.{name}": value
+            for rule in self.enabled
+            for name, value in rule.params.items()
+        }
+        settings |= effective_settings(self.config)
+        found = [Policy("rule", rule.id, rule.text) for rule in self.enabled]
+        found += [
+            Policy("framework", framework.id, framework.text) for framework in self.frameworks
+        ]
+        found.append(
+            Policy("settings", "settings", json.dumps(settings, sort_keys=True, ensure_ascii=False))
+        )
+        if self.config.text:
+            found.append(Policy("config", "auditreg.toml", self.config.text))
+        if self.waivers is not None:
+            found.append(Policy("waivers", WAIVERS, self.waivers))
+        return tuple(found)

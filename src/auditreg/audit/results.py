@@ -1,0 +1,328 @@
+"""What rules answered, as tables: checked against the population, judged, and read back.
+
+A rule's answers stay in its own table `result_<id>`, as the rule returned them. What policy and
+waivers make of them is one small table, `override`; the view `results` puts both together, with
+the evidence as JSON and the names people use. So a hundred thousand passed subjects cost a scan
+and no Python objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from auditreg.audit.custom import result_table
+from auditreg.audit.prepare import quoted
+from auditreg.models import (
+    Answer,
+    Grade,
+    JudgedWaiver,
+    Repair,
+    RuleInfo,
+    RuleResult,
+    Scope,
+    Status,
+    Subject,
+)
+from auditreg.rules.contain import COLUMNS, STATUSES
+from auditreg.waivers import Waiver
+
+if TYPE_CHECKING:
+    import duckdb
+
+_OPEN = "('fail', 'not_evidenced')"
+_OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
+_BATCH = 10_000
+_AGED = (Repair.RETRAIN, Repair.HISTORY)
+_CREATED = {
+    Scope.REGISTERED_MODEL: "select subject, min(created_at) as at from registered_models group by subject",
+    Scope.PROMOTION: "select subject, live_not_after as at from promotions",
+}
+_VERSION_CREATED = "select subject, min(created_at) as at from model_versions group by subject"
+
+
+def check_result(
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, problem: str | None, selected: bool
+) -> RuleResult:
+    """Compare a rule's table with what a rule has to return, and with its population.
+
+    Args:
+        connection: where `result_<id>` and `population_<scope>` are.
+        rule: the rule.
+        problem: why it did not run, if it did not.
+        selected: whether the population is a selection; answers outside it are then dropped,
+            while answers about what is in no population at all stay an error.
+    """
+    population = f"population_{rule.scope}"
+    size = _number(connection, f"select count(*) from {population}")
+    if problem is not None:
+        return RuleResult(rule, size, 0, {}, problem)
+    table = result_table(rule)
+    problem = _shape(connection, table)
+    if problem is not None:
+        return RuleResult(rule, size, 0, {}, problem)
+    if selected:
+        connection.execute(
+            f"delete from {table} where subject in (select subject from whole_{population}) "
+            f"and subject not in (select subject from {population})"
+        )
+    rows = connection.execute(
+        f"select status, count(*) from {table} group by status order by status"
+    ).fetchall()
+    examined = _number(
+        connection,
+        f"select count(distinct r.subject) from {table} r semi join {population} p "
+        "on p.subject = r.subject",
+    )
+    problem = _difference(connection, table, population, size, examined, sum(n for _, n in rows))
+    if problem is not None:
+        return RuleResult(rule, size, examined, {}, problem)
+    return RuleResult(rule, size, examined, {Status(s): n for s, n in rows})
+
+
+def _shape(connection: duckdb.DuckDBPyConnection, table: str) -> str | None:
+    """What is wrong with the columns and values, apart from the subjects."""
+    columns = _columns(connection, table)
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        return f"it does not return the column {', '.join(missing)}"
+    allowed = ", ".join(quoted(s) for s in STATUSES)
+    row = connection.execute(
+        f"select any_value(coalesce(status::VARCHAR, 'NULL')) from {table} "
+        f"where coalesce(status::VARCHAR, '') not in ({allowed})"
+    ).fetchone()
+    if row and row[0] is not None:
+        return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
+    if _number(connection, f"select count(*) from {table} where reason is null"):
+        return "it gives no reason for some subjects"
+    if "grade" in columns:
+        grades = ", ".join(quoted(g) for g in Grade)
+        row = connection.execute(
+            f"select min(grade::VARCHAR) from {table} where grade::VARCHAR not in ({grades})"
+        ).fetchone()
+        if row and row[0] is not None:
+            return f"it gives the grade {row[0]!r}; allowed: {', '.join(Grade)}"
+    return None
+
+
+def _difference(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    population: str,
+    size: int,
+    examined: int,
+    returned: int,
+) -> str | None:
+    if examined == size == returned:
+        return None
+    parts = [f"it examined {examined} of {size}"]
+    foreign = connection.execute(
+        f"select count(*), min(subject) from {table} r anti join {population} p "
+        "on p.subject = r.subject"
+    ).fetchone()
+    outside = int(foreign[0]) if foreign else 0
+    if examined < size:
+        example = connection.execute(
+            f"select min(coalesce(model || coalesce('/' || version, ''), subject)) "
+            f"from {population} p anti join {table} r on p.subject = r.subject"
+        ).fetchone()
+        parts.append(f"nothing was said about {example[0] if example else ''}")
+    if foreign and outside:
+        parts.append(f"{outside} answers are about subjects outside its scope, as {foreign[1]}")
+    if returned - outside > examined:
+        parts.append("some subjects were answered for more than once")
+    return "; ".join(parts)
+
+
+def policy_overrides(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], effective: datetime | None
+) -> None:
+    """Start the table `override` with what is older than the policy.
+
+    Only rules that a training or nothing can repair look at age: the version's creation, the
+    model's for rules about models, and for a promotion the moment it went live.
+    """
+    connection.execute(f"create or replace temp table override ({_OVERRIDE})")
+    if effective is None:
+        return
+    for rule in rules:
+        if rule.repair not in _AGED or rule.scope is Scope.LEDGER:
+            continue
+        connection.execute(
+            f"insert into override select {quoted(rule.id)}, r.subject, r.status, "
+            f"'predates_policy', null from {result_table(rule)} r "
+            f"join ({_CREATED.get(rule.scope, _VERSION_CREATED)}) c on c.subject = r.subject "
+            f"where r.status in {_OPEN} and c.at < ?",
+            [effective],
+        )
+
+
+def waiver_overrides(
+    connection: duckdb.DuckDBPyConnection,
+    rule: RuleInfo | None,
+    number: int,
+    waiver: Waiver,
+    verdict: Callable[[int, bool], JudgedWaiver],
+) -> JudgedWaiver:
+    """Judge one waiver and let it cover what it may; an earlier waiver goes first.
+
+    Args:
+        connection: where results and `override` are.
+        rule: the rule it names, None if that did not run.
+        number: its place in the file, from 0.
+        waiver: the waiver.
+        verdict: judges it from the number of findings it names and whether it is self-approved.
+    """
+    own = _self_approved(connection, waiver)
+    if rule is None:
+        return verdict(0, own)
+    population = f"population_{rule.scope}"
+    covered = (
+        f"select {quoted(rule.id)} as rule, r.subject, r.status as was "
+        f"from {result_table(rule)} r join {population} p on p.subject = r.subject "
+        f"where r.status in {_OPEN} and (list_contains(?::VARCHAR[], p.model) "
+        "or list_contains(?::VARCHAR[], p.model || '/' || p.version)) "
+        f"and r.subject not in (select subject from override where rule = {quoted(rule.id)})"
+    )
+    versions = [f"{model}/{version}" for model, version in waiver.pairs]
+    values: list[object] = [list(waiver.models), versions]
+    row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
+    judged = verdict(int(row[0]) if row else 0, own)
+    if judged.judged in ("in_force", "overdue"):
+        status = "'waived'" if waiver.status == "accepted" else "was"
+        connection.execute(
+            f"insert into override select rule, subject, was, {status}, {number} from ({covered})",
+            values,
+        )
+    return judged
+
+
+def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> bool:
+    """Whether the approver owns or developed a model the waiver names, compared as persons."""
+    if waiver.status != "accepted" or waiver.approver is None:
+        return False
+    models = [*waiver.models, *(model for model, _ in waiver.pairs)]
+    values: list[object] = [models, waiver.approver, waiver.approver]
+    row = connection.execute(
+        "select count(*) from (select distinct value from fields "
+        "where field in ('owner', 'developer') and list_contains(?::VARCHAR[], model)) "
+        "where lower(trim(value)) = lower(trim(?::VARCHAR)) or person_of(value) = person_of(?::VARCHAR)",
+        values,
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def create_results(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], *, numbered: bool
+) -> None:
+    """Make the view `results`: every answer with names, evidence (JSON), number and since.
+
+    Args:
+        connection: where the rules' tables are.
+        rules: the rules that ran.
+        numbered: whether findings sealed in the ledger lend their numbers (the latest state).
+    """
+    number = "f.number, case when f.open then f.since end as since"
+    lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
+    if not numbered:
+        number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
+    parts = [_part(connection, rule) for rule in rules] or [
+        "select null::VARCHAR as rule, null::INTEGER as rank, null::VARCHAR as subject, "
+        "null::VARCHAR as status, null::VARCHAR as reason, null::VARCHAR as grade, "
+        "null::VARCHAR as fix, null::VARCHAR as evidence, null::VARCHAR as registry, "
+        "null::VARCHAR as workspace, null::VARCHAR as model, null::BIGINT as version where false"
+    ]
+    connection.execute(
+        "create or replace temp view results as "
+        f"select r.* replace (coalesce(o.status, r.status) as status), o.waiver, {number} "
+        f"from ({' union all '.join(parts)}) r "
+        f"left join override o on o.rule = r.rule and o.subject = r.subject {lent}"
+    )
+
+
+def _part(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> str:
+    table = result_table(rule)
+    columns = _columns(connection, table)
+    evidence = [c for c in columns if c not in (*COLUMNS, "grade", "fix")]
+    packed = ", ".join(f"{_name(c)} := r.{_name(c)}" for c in evidence)
+    return (
+        f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
+        "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
+        f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
+        f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
+        f"{f'to_json(struct_pack({packed}))::VARCHAR' if packed else 'null'} as evidence, "
+        "p.registry, p.workspace, p.model, p.version "
+        f"from {table} r join population_{rule.scope} p on p.subject = r.subject"
+    )
+
+
+def findings(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
+) -> tuple[Answer, ...]:
+    """The answers that are open, waived or older than the policy, worst first."""
+    return tuple(_answers(connection, rules, waivers, "status not in ('pass', 'not_applicable')"))
+
+
+def every_answer(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
+) -> Iterator[Answer]:
+    """Every answer of every rule, worst rule first."""
+    return _answers(connection, rules, waivers, "true")
+
+
+def _answers(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    waivers: Sequence[Waiver],
+    condition: str,
+) -> Iterator[Answer]:
+    by_id = {rule.id: rule for rule in rules}
+    # Its own cursor: the reader may use the connection while it iterates.
+    cursor = connection.execute(
+        "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, model, "
+        f"version, waiver, number, since from results where {condition} "
+        "order by rank, rule, registry, workspace, model, version, subject"
+    )
+    while rows := cursor.fetchmany(_BATCH):
+        for row in rows:
+            yield _answer(row, by_id, waivers)
+
+
+def _answer(
+    row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]
+) -> Answer:
+    rule, subject, status, reason, grade, fix, evidence, registry, workspace, model = row[:10]
+    version, waiver, number, since = row[10:]
+    return Answer(
+        rule=rules[rule],
+        subject=Subject(subject, registry, workspace, model, version),
+        status=Status(status),
+        reason=reason,
+        grade=Grade(grade) if grade else Grade.NONE,
+        fix=fix,
+        evidence=_evidence(evidence),
+        waiver=None if waiver is None else waivers[waiver].ref,
+        number=number,
+        since=since,
+    )
+
+
+def _evidence(text: str | None) -> dict[str, object]:
+    """The further columns that hold something."""
+    found: dict[str, object] = json.loads(text) if text else {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    return [str(c[0]) for c in connection.execute(f"select * from {table} limit 0").description or ()]
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,169 @@
+"""`auditreg check`: judge models by the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    as_of_option,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    moment,
+    surface,
+    the_ledger,
+)
+from auditreg.errors import ExitCode, UsageError, worst
+from auditreg.formats import CHECK_FORMATS
+
+if TYPE_CHECKING:
+    from auditreg.api.judging import Asked, Judged
+    from auditreg.config import Config
+    from auditreg.models import CheckResult, Severity
+
+SEVERITIES = ("critical", "high", "medium", "low", "none")
+
+
+@click.command(
+    epilog=examples(
+        "auditreg check",
+        "auditreg check motor-frequency/47 --fail-on high",
+        "auditreg check motor-frequency@champion --rule approver-recorded",
+        "auditreg check --as-of 2026-09-30 --format json=check.json --format text",
+        "auditreg check --from sqlite:///mlflow.db",
+    )
+)
+@click.argument("models", metavar="[MODEL[/VERSION|@ALIAS]]...", nargs=-1)
+@click.option(
+    "--from", "uri", metavar="URI", help="Check a registry directly, without a ledger file."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    default="low",
+    show_default=True,
+    help="The least severity whose open findings end in exit code 1.",
+)
+@click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Every subject of every rule.")
+@as_of_option
+@config_option
+@ledger_option
+@format_option(CHECK_FORMATS)
+def check(  # noqa: PLR0913, PLR0917 - one argument per option
+    models: tuple[str, ...],
+    uri: str | None,
+    fail_on: str,
+    rules: tuple[str, ...],
+    everything: bool,
+    as_of: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Check models against the rules.
+
+    Judges everything that is live, or what is named: NAME, NAME/VERSION, NAME@ALIAS or models:/….
+    A version named here is judged as if it were live. The result is sealed in the ledger, so that
+    findings keep their numbers; with --as-of, --from or a ledger that cannot be written to, nothing
+    is sealed.
+
+    Exit codes: 0 nothing open at or above --fail-on; 1 open findings; 2 a rule could not be
+    evaluated, or the last extraction was incomplete: trust no result; 3 nothing to check.
+    """
+    from auditreg.api.governing import Governing
+    from auditreg.api.judging import Asked
+    from auditreg.api.judging import check as judge
+
+    if uri and as_of:
+        raise UsageError(
+            "--from and --as-of exclude each other.",
+            state="Nothing was checked.",
+            hint="A registry shows only its present; its past is in a ledger.",
+        )
+    asked = Asked(
+        as_of=moment(config, as_of),
+        selection=models,
+        only=rules,
+        seal=uri is None,
+        everything=everything,
+    )
+    if uri:
+        judged = _directly(uri, config, asked)
+    else:
+        judged = judge(the_ledger(config, ledger), Governing.load(config), asked)
+    if judged.unsealed:
+        click.echo(f"{'not sealed':<12} {judged.unsealed}", err=True)
+    limit = _severity(fail_on)
+    code = exit_code(judged.result, limit)
+    _write(judged.result, outputs, code, limit, config, everything=everything)
+    click.get_current_context().exit(int(code))
+
+
+def _directly(uri: str, config: Config, asked: Asked) -> Judged:
+    """Check a registry through a ledger that is thrown away."""
+    import tempfile
+
+    from auditreg.api.governing import Governing
+    from auditreg.api.judging import check as judge
+    from auditreg.cli.progress import progress
+    from auditreg.cli.record import record
+    from auditreg.ledger.store import Ledger
+    from auditreg.sources import open_source
+
+    with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
+        book = Ledger(Path(folder) / "direct.duckdb")
+        source = open_source(uri, registry=config.registry.name)
+        with progress() as tell, source.read(progress=tell) as reading:
+            record(reading, book, config, progress=tell)
+        return judge(book, Governing.load(config), asked)
+
+
+def _severity(name: str) -> Severity | None:
+    from auditreg.models import Severity
+
+    return None if name == "none" else Severity(name)
+
+
+def exit_code(result: CheckResult, limit: Severity | None) -> ExitCode:
+    """What a check ends in: rules that failed to run and doubtful readings before findings."""
+    codes = [ExitCode.OK]
+    if any(examined.error for examined in result.rules):
+        codes.append(ExitCode.ERROR)
+    extractions = result.ledger.get("extractions")
+    if isinstance(extractions, list) and not all(one["complete"] for one in extractions):
+        codes.append(ExitCode.ERROR)
+    if limit and any(answer.rule.severity.rank <= limit.rank for answer in result.open):
+        codes.append(ExitCode.FINDINGS)
+    return worst(*codes)
+
+
+def _write(
+    result: CheckResult,
+    outputs: tuple[Output, ...],
+    code: ExitCode,
+    limit: Severity | None,
+    config: Config,
+    *,
+    everything: bool,
+) -> None:
+    from auditreg.formats import check_format
+    from auditreg.formats.interface import CheckView
+
+    def render(output: Output) -> bytes:
+        view = CheckView(
+            code=code,
+            fail_on=limit,
+            everything=everything,
+            timezone=config.calendar.timezone,
+            surface=surface(output.path),
+        )
+        return check_format(output.format).render(result, view)
+
+    emit(outputs, render)

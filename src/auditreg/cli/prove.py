@@ -1,0 +1,150 @@
+"""Commands that prove: verify and erase."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    the_ledger,
+)
+from auditreg.errors import ExitCode, UsageError
+from auditreg.formats.inert import inert, json_inert
+
+if TYPE_CHECKING:
+    from auditreg.config import Config
+    from auditreg.ledger.verify import Verification
+
+
+@click.command(
+    epilog=examples(
+        "auditreg verify",
+        "auditreg verify audit-2026-q3.duckdb --root 1234:9f86d081…",
+    )
+)
+@click.argument(
+    "file", metavar="[LEDGER]", required=False, type=click.Path(path_type=Path, dir_okay=False)
+)
+@click.option(
+    "--root",
+    metavar="SIZE:ROOT",
+    help="A number of entries and the root over them that was kept elsewhere, as reports print it.",
+)
+@click.option("--log-only", is_flag=True, help="Do not rebuild and compare the tables.")
+@config_option
+@ledger_option
+@format_option(("text", "json"))
+def verify(
+    file: Path | None,
+    root: str | None,
+    log_only: bool,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Recompute that nothing recorded was changed.
+
+    Hashes every entry, recomputes every root, rebuilds every table and compares. What is inside
+    the file proves that it is whole; only a root kept elsewhere (--root) shows that the whole file
+    was not written anew.
+
+    Exit codes: 0 everything verifies; 4 something does not.
+    """
+    from auditreg.cli.progress import progress
+    from auditreg.ledger.verify import verify as recompute
+
+    book = the_ledger(config, file or ledger)
+    with progress() as tell:
+        found = recompute(book, state_too=not log_only, expected=_expected(root), progress=tell)
+    emit(
+        outputs,
+        lambda output: _json(found) if output.format == "json" else _text(found, log_only=log_only),
+    )
+    code = ExitCode.OK if found.ok else ExitCode.NOT_VERIFIED
+    click.get_current_context().exit(int(code))
+
+
+def _expected(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    size, colon, root = text.partition(":")
+    digest = "".join(root.split()).lower()
+    if not (colon and size.isascii() and size.isdecimal() and len(digest) == 64) or set(
+        digest
+    ) - set("0123456789abcdef"):
+        raise UsageError(
+            f"{text!r} is not a size and a root.",
+            state="Nothing was verified.",
+            hint="Write the number of entries, a colon and 64 hexadecimal digits.",
+        )
+    return int(size), digest
+
+
+def _text(found: Verification, *, log_only: bool) -> bytes:
+    lines = [
+        f"{'ledger':<10} {found.path}",
+        f"{'entries':<10} {found.entries:,}, of which {found.erased:,} erased with proof",
+        f"{'roots':<10} {found.roots:,} recomputed",
+        f"{'tables':<10} "
+        + ("not compared" if log_only else f"{found.tables:,} rebuilt and compared"),
+        f"{'root':<10} {found.root}",
+    ]
+    for problem in found.problems:
+        at = f" (entry {problem.seq})" if problem.seq is not None else ""
+        lines.append(f"{'problem':<10} {inert(problem.what)}{at}")
+    lines.append("verified" if found.ok else f"NOT VERIFIED: {len(found.problems)} problems")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _json(found: Verification) -> bytes:
+    document = {
+        "schema": "auditreg.verification/1",
+        "verified": found.ok,
+        "entries": found.entries,
+        "erased": found.erased,
+        "roots": found.roots,
+        "tables": found.tables,
+        "root": found.root,
+        "problems": [{"what": p.what, "seq": p.seq} for p in found.problems],
+    }
+    return (json_inert(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+
+
+@click.command(epilog=examples('auditreg erase 1234 --reason "personal data, request 2026-17"'))
+@click.argument("seq", type=click.IntRange(min=0))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept for ever.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+@ledger_option
+def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None) -> None:
+    """Remove the text of one entry and keep the proof.
+
+    The entry's hash stays, so the rest goes on verifying; what was erased cannot be brought back,
+    and the next extraction does not take the same value in again. Copies of the ledger made before
+    still hold it.
+    """
+    from auditreg.ledger.erase import erase as remove
+    from auditreg.ledger.secrets import load_key
+
+    book = the_ledger(config, ledger)
+    with book.reader():
+        pass  # says that there is no ledger before anything is asked
+    if not yes:
+        click.confirm(f"Erase entry {seq} of {book.path} for good?", abort=True, err=True)
+    key_file = config.secrets.key_file
+    key = load_key(config.resolve(key_file) if key_file else book.key_path)
+    with book.writer(fresh=True) as con:
+        done = remove(con, seq, reason, key)
+    click.echo(f"erased entry {done.seq}: {done.kind} {inert(done.subject)}")
+    if done.also_in:
+        others = ", ".join(str(other) for other in done.also_in)
+        click.echo(f"the same text also stands in: {others}")

@@ -1,0 +1,226 @@
+"""Commands about reports: make one, list those that were issued."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    as_of_option,
+    config_option,
+    emit_table,
+    format_option,
+    ledger_option,
+    moment,
+    the_ledger,
+    write_file,
+)
+from auditreg.errors import UsageError
+from auditreg.formats.interface import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from auditreg.config import Config, Period
+    from auditreg.ledger.store import Ledger
+    from auditreg.models import CheckResult
+    from auditreg.report import Report
+
+FORMATS = ("html", "pdf")
+
+
+@click.command(
+    epilog=examples(
+        "auditreg report --period 2026-Q3",
+        "auditreg report --period 2026-Q3 --issue --output reports/2026-Q3",
+        "auditreg report --as-of 2026-09-30 --format html",
+    )
+)
+@click.option(
+    "--period", metavar="PERIOD", help="2026-Q3, 2026, 2026-07 or two dates with `..` between."
+)
+@as_of_option
+@click.option(
+    "--draft/--issue",
+    "draft",
+    default=True,
+    help="Marked as a draft (the default), or issued and sealed in the ledger.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder that is written to.  [default: report-PERIOD]",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=FORMATS,
+    help="Repeatable.  [default: html and pdf]",
+)
+@click.option("--template", metavar="NAME|FOLDER", help="How the report looks.")
+@click.option("--drafts", is_flag=True, help="Also print frameworks nobody has checked.")
+@config_option
+@ledger_option
+def report(  # noqa: PLR0913, PLR0917 - one argument per option
+    period: str | None,
+    as_of: str | None,
+    draft: bool,
+    output: Path | None,
+    formats: tuple[str, ...],
+    template: str | None,
+    drafts: bool,
+    config: Config,
+    ledger: Path | None,
+) -> None:
+    """Write the report of a period, as HTML and PDF.
+
+    The period is the fiscal quarter of the last extraction, unless --period or --as-of say
+    otherwise. The state is that at the period's end, or the latest where the period is still
+    running. Each model has a file of its own beside the report. Exit code 0 whatever is open:
+    `auditreg check` is what fails.
+    """
+    from auditreg.api.governing import Governing
+    from auditreg.api.judging import Asked, judging
+    from auditreg.cli.progress import progress
+    from auditreg.report import build_report
+
+    governing = Governing.load(config)
+    book = the_ledger(config, ledger)
+    chosen = template or config.report.template
+    with progress() as tell:
+        if tell:
+            tell("checking", 0, None)
+        at, span = _when(book, config, period, moment(config, as_of))
+        with judging(book, governing, Asked(as_of=at, period=span, seal=False)) as (con, result):
+            wanted = [f for f in governing.frameworks if f.id in config.frameworks.enabled]
+            made = build_report(
+                con,
+                result,
+                wanted,
+                config,
+                span,
+                draft=draft,
+                drafts=drafts,
+                ledger=book.path.name,
+            )
+        files: dict[str, bytes] = {}
+        for name in dict.fromkeys(formats):
+            if tell:
+                tell(f"making {name.upper()}", 0, None)
+            files |= _render(name, made, _template(config, chosen))
+    folder = output or Path(f"report-{span.label.replace(' ', '-')}")
+    written = write_folder(folder, files)
+    if not draft:
+        _seal(book, result, span, chosen, files)
+    for path in written:
+        click.echo(path)
+    kind = "draft" if draft else "issued and sealed"
+    click.echo(f"{len(files):,} files, {kind}, {span.days}", err=True)
+
+
+def _when(
+    book: Ledger, config: Config, period: str | None, at: datetime | None
+) -> tuple[datetime | None, Period]:
+    """The moment judged (None for the latest state) and the period reported on."""
+    from auditreg.errors import NothingToAudit
+
+    with book.reader() as con:
+        row = con.execute("select max(observed_at) from extractions where complete").fetchone()
+    latest = row[0] if row else None
+    if latest is None:
+        raise NothingToAudit(
+            "The ledger holds no complete reading of a registry.",
+            state="No report was made.",
+            hint="auditreg extract --from URI",
+        )
+    span = config.period(period) if period else config.quarter_of(at or latest)
+    if at is not None and not span.start_utc < at <= span.end_utc:
+        raise UsageError(
+            f"The moment of --as-of is not in the period {span.days}.",
+            state="No report was made.",
+            hint="Leave one of the two out.",
+        )
+    if at is None and span.end_utc <= latest:
+        at = span.end_utc
+    return at, span
+
+
+def _template(config: Config, name: str | None) -> str | Path | None:
+    """A bundled template's name, or a folder: of the settings, relative to their file."""
+    if name is None or name != config.report.template:
+        return name
+    folder = config.resolve(name)
+    return folder if folder.is_dir() else name
+
+
+def _render(name: str, made: Report, template: str | Path | None) -> Mapping[str, bytes]:
+    if name == "html":
+        from auditreg.formats.html import HtmlFormat
+
+        return HtmlFormat(template).render(made)
+    from auditreg.formats.pdf import PdfFormat
+
+    return PdfFormat(template).render(made)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files below a folder; the main ones are returned, dossiers are only written."""
+    for name, content in files.items():
+        write_file(folder / name, content)
+    return [folder / name for name in files if "/" not in name]
+
+
+def _seal(
+    book: Ledger,
+    result: CheckResult,
+    span: Period,
+    template: str | None,
+    files: Mapping[str, bytes],
+) -> None:
+    from auditreg.ledger.seal import seal_report
+
+    with book.writer() as con:
+        seal_report(
+            con,
+            period=(span.first_day, span.last_day),
+            as_of=result.as_of,
+            template=template or "default",
+            draft=False,
+            files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+            policy=result.policy,
+        )
+
+
+@click.command(epilog=examples("auditreg reports", "auditreg reports --format json"))
+@config_option
+@ledger_option
+@format_option()
+def reports(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
+    """List the reports that were issued.
+
+    The hashes of their files are in the ledger's table `reports`; `auditreg verify FILE` compares
+    a file with them.
+    """
+    names: Sequence[str] = (
+        "recorded_at",
+        "period_first",
+        "period_last",
+        "as_of",
+        "template",
+        "policy",
+        "root",
+    )
+    with the_ledger(config, ledger).reader() as con:
+        rows = con.execute(
+            f"select {', '.join(names)}, length(files) - length(replace(files, ':', '')) "  # noqa: S608 - columns of our own
+            "from reports order by seq"
+        ).fetchall()
+    emit_table(outputs, Table((*names, "files"), rows))

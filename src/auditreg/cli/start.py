@@ -1,0 +1,97 @@
+"""Commands to start with: demo and completion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditreg.demo import DemoFiles
+
+
+@click.command(epilog=examples("auditreg demo", "auditreg demo my-demo"))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="auditreg-demo")
+def demo(folder: Path) -> None:
+    """Play a realistic pricing registry: extract, check and report it.
+
+    Trains real models, registers, approves (or not) and promotes them in a new MLflow store below
+    FOLDER, with everything that goes wrong in half a year; reads it at several moments; checks it;
+    and writes the report. Takes a few minutes. Needs `pip install 'auditreg[demo]'`.
+    """
+    from auditreg.api.governing import Governing
+    from auditreg.api.judging import Asked
+    from auditreg.api.judging import check as judge
+    from auditreg.cli.progress import progress
+    from auditreg.cli.record import record
+    from auditreg.config import load_config
+    from auditreg.demo import play
+    from auditreg.ledger.store import Ledger
+    from auditreg.sources import open_source
+
+    book = Ledger(folder / "audit.duckdb")
+    with progress() as tell:
+
+        def reading(files: DemoFiles, at: datetime) -> None:
+            config = load_config(files.config)
+            with open_source(files.store_uri, registry=config.registry.name).read() as opened:
+                record(opened, book, config, observed_at=_naive(at))
+
+        files = play(folder, reading=reading, progress=tell)
+        config = load_config(files.config)
+        if tell:
+            tell("checking", 0, None)
+        judged = judge(book, Governing.load(config), Asked())
+    context = click.get_current_context()
+    report_folder = folder / "report"
+    from auditreg.cli.report import report
+
+    context.invoke(
+        report, config=config, ledger=book.path, output=report_folder, formats=("html", "pdf")
+    )
+    opened = len(judged.result.open)
+    for label, text in (
+        ("registry", f"{files.store_uri}  (a real MLflow store: mlflow ui --backend-store-uri …)"),
+        ("settings", f"{files.config}, {files.waivers.name} beside it"),
+        ("ledger", f"{book.path}  (opens in any DuckDB, DBeaver or notebook)"),
+        ("report", f"{report_folder / 'report.html'}, report.pdf and a file per model beside it"),
+        ("findings", f"{opened:,} open: all of them are in the story, see `auditreg check --all`"),
+    ):
+        click.echo(f"{label:<10} {text}")
+    click.echo("\nLook next, in that folder:")
+    for command in (
+        "auditreg check",
+        "auditreg inventory --live --as-of 2026-09-30",
+        "auditreg questions",
+        "auditreg verify",
+    ):
+        click.echo(f"  cd {folder} && {command}")
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+@click.command(
+    epilog=examples(
+        'eval "$(auditreg completion bash)"     in ~/.bashrc',
+        'eval "$(auditreg completion zsh)"      in ~/.zshrc',
+        "auditreg completion fish > ~/.config/fish/completions/auditreg.fish",
+    )
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands in your shell."""
+    from click.shell_completion import get_completion_class
+
+    from auditreg.cli import PROGRAM, cli
+
+    kind = get_completion_class(shell)
+    if kind is None:  # click always has the three above
+        raise UsageError(f"click completes nothing in {shell}.")
+    click.echo(kind(cli, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source())

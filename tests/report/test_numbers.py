@@ -1,0 +1,160 @@
+"""The numbers of a report agree with the ledger's tables, each counted by another query."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from auditreg.errors import NothingToAudit
+from auditreg.models import Status
+from auditreg.report import build_report
+
+import small_ledger as ledgers
+
+AS_OF = "timestamp '2026-09-30 23:00:00'"
+START = "timestamp '2026-06-30 23:00:00'"
+
+
+def one(connection, sql):
+    return connection.execute(sql).fetchone()[0]
+
+
+def value(report, name):
+    return next(number.value for number in report.numbers if number.id == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"),
+    [
+        ("in_use", f"select count(distinct model_subject) from live_versions_as_of({AS_OF})"),
+        (
+            "high_risk",
+            f"select count(distinct l.model) from live_versions_as_of({AS_OF}) l "
+            f"join registered_model_tags_as_of({AS_OF}) t using (model_subject) "
+            "where t.key = 'gov.risk.rating' and t.value = 'high'",
+        ),
+        (
+            "new",
+            f"select count(*) from registered_models_as_of({AS_OF}) "
+            f"where created_at >= {START} and created_at < {AS_OF}",
+        ),
+        (
+            "retired",
+            f"select count(distinct model_subject) from live_versions_as_of({START}) where "
+            f"model_subject not in (select model_subject from live_versions_as_of({AS_OF}))",
+        ),
+        (
+            "promoted",
+            f"select count(*) from promotions_as_of({AS_OF}) where live_not_before < {AS_OF} "
+            f"and live_not_after > {START}",
+        ),
+        ("deleted", f"select count(*) from model_versions_as_of({AS_OF}) where deleted"),
+        (
+            "uncertain",
+            f"select count(*) from inventory_as_of({AS_OF}) where version is not null "
+            "and (uncertain_fields is not null or certainty in ('uncertain', 'unknown'))",
+        ),
+    ],
+)
+def test_a_number_of_the_summary_is_what_the_ledger_says(made, name, sql):
+    connection, _, report = made
+    assert value(report, name) == one(connection, sql)
+
+
+def test_the_numbers_of_findings_are_those_of_the_check(made):
+    _, check, report = made
+    is_open = [a for a in check.answers if a.status in (Status.FAIL, Status.NOT_EVIDENCED)]
+    assert value(report, "open") == len(is_open) > 0
+    old = [a for a in is_open if (check.as_of - a.since).total_seconds() > 90 * 86400]
+    assert value(report, "old") == len(old) > 0
+    waived = [a for a in check.answers if a.status is Status.WAIVED]
+    assert value(report, "accepted") == len(waived) > 0
+    assert value(report, "not_judged") == 0
+
+
+def test_every_open_finding_is_under_its_rule_and_its_model(report, made):
+    _, check, _ = made
+    expected = sorted(a.key for a in check.open)
+    assert sorted(a.key for row in report.rules for a in row.findings) == expected
+    assert sorted(a.key for d in report.dossiers for a in d.findings) == expected
+    assert sum(sum(row.counts.values()) for row in report.by_model) == len(expected)
+    assert report.open_findings == len(expected)
+
+
+def test_what_is_set_aside_is_shown_and_not_counted_as_open(report):
+    assert {a.status for a in report.set_aside} == {Status.WAIVED}
+    assert sorted(a.key for d in report.dossiers for a in d.set_aside) == sorted(
+        a.key for a in report.set_aside
+    )
+
+
+def test_approved_before_counts_promotions_the_check_passed(report):
+    passed = [one for one in report.promotions if one.approval is Status.PASS]
+    assert value(report, "approved") == len(passed) > 0
+
+
+def test_every_model_is_in_the_inventory_once_and_has_a_dossier(report):
+    subjects = [row.subject for row in report.inventory + report.not_in_use]
+    assert len(subjects) == len(set(subjects)) == 8
+    assert sorted(d.row.subject for d in report.dossiers) == sorted(subjects)
+    slugs = [d.slug for d in report.dossiers]
+    assert len(slugs) == len(set(slugs))
+
+
+def test_every_question_gives_the_rows_the_report_says(made):
+    connection, _, report = made
+    for query in report.queries:
+        assert len(connection.execute(query.sql).fetchall()) == query.rows, query.name
+
+
+def test_a_clause_counts_its_rules_and_its_fields(made):
+    connection, check, report = made
+    owner, approval = report.frameworks[0].clauses
+    assert owner.counts[Status.NOT_EVIDENCED] == sum(
+        a.rule.id == "owner-recorded" and a.status is Status.NOT_EVIDENCED for a in check.answers
+    )
+    assert sum(approval.counts.values()) == sum(
+        a.rule.id in ("approval-precedes-live", "approver-recorded") for a in check.answers
+    )
+    recorded = one(
+        connection,
+        f"select count(*) from inventory_as_of({AS_OF}) join live_versions_as_of({AS_OF}) "
+        "using (subject) where owner is not null",
+    )
+    live = one(connection, f"select count(*) from live_versions_as_of({AS_OF})")
+    assert [(f.recorded, f.of) for f in owner.fields] == [(recorded, live)]
+
+
+def test_a_ledger_that_starts_inside_the_period_says_first_report(made):
+    connection, check, _ = made
+    config = ledgers.config()
+    report = build_report(connection, check, [], config, config.period("2026-01-01..2026-09-30"))
+    assert any("First report" in text for text in report.notices)
+    assert value(report, "retired") is None
+
+
+def test_a_registration_is_one_change_with_the_tags_it_came_with(report):
+    changes = {group.title: group for group in report.changes}
+    registered = changes["Models and versions registered or removed"].changes
+    assert any(change.with_tags for change in registered)
+    rows = [(change.subject, change.item) for change in registered]
+    assert len(rows) == len(set(rows))
+    owner = [c for c in changes["Governance fields"].changes if c.item == "gov.owner"]
+    assert [(c.before, c.after) for c in owner] == [("Tom Ellery", "Asha Verma")]
+
+
+def test_all_44_fields_are_in_a_version_s_sheet(report):
+    for dossier in report.dossiers:
+        for sheet in dossier.sheets:
+            shown = sum(len(group.entries) + len(group.missing) for group in sheet.groups)
+            assert shown == 49  # 44 and five companions
+
+
+def test_nothing_to_report_on_is_said(made):
+    connection, check, _ = made
+    early = type(check)(**{**{n: getattr(check, n) for n in check.__slots__},
+                           "as_of": datetime(2020, 1, 1)})  # fmt: skip
+    config = ledgers.config()
+    with pytest.raises(NothingToAudit, match="no registered model"):
+        build_report(connection, early, [], config, config.period("2019"))
