@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -134,10 +135,9 @@ def _job(
 
 def _child(job: str, limits: Limits, rules: int) -> str:
     """Run the child to its end; in words, why it ended if it ended early."""
-    command = [sys.executable, "-I", "-m", "auditreg.rules.child"]
     # Isolated mode ignores the working directory and PYTHONPATH, so nothing lying about is
     # imported; the package's own place is handed over instead.
-    command[2:] = ["-c", _BOOT.format(path=str(Path(__file__).parents[2]))]
+    command = [sys.executable, "-I", "-c", _BOOT.format(path=str(Path(__file__).parents[2]))]
     try:
         ended = subprocess.run(
             command,
@@ -149,7 +149,7 @@ def _child(job: str, limits: Limits, rules: int) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"it was stopped: it took longer than {limits.seconds * 3} seconds"
-    if ended.returncode in (-24, -9):
+    if ended.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
         return f"it was stopped: it used more than {limits.seconds} seconds of processor time"
     if ended.returncode < 0 or b"MemoryError" in ended.stderr or b"bad_alloc" in ended.stderr:
         return f"it was stopped: it needed more than {limits.megabytes} MB of memory"

@@ -279,13 +279,14 @@ def _answers(
     condition: str,
 ) -> Iterator[Answer]:
     by_id = {rule.id: rule for rule in rules}
-    # Its own cursor: the reader may use the connection while it iterates.
-    cursor = connection.execute(
+    # A relation keeps its own result, so the reader may use the connection while it iterates.
+    # (A cursor would be another connection, which does not see temporary tables.)
+    answers = connection.sql(
         "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, model, "
         f"version, waiver, number, since from results where {condition} "
         "order by rank, rule, registry, workspace, model, version, subject"
     )
-    while rows := cursor.fetchmany(_BATCH):
+    while rows := answers.fetchmany(_BATCH):
         for row in rows:
             yield _answer(row, by_id, waivers)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SCHEME = "template:"
 """Addresses of the template's own files; there is no other place to fetch from."""
 
+_FONT = re.compile(r"fonts/[A-Za-z0-9_-]+\.(?:woff2|woff|otf|ttf)")
 _VARIANT = "pdf/ua-1"
 _CHUNK = 4
 _ALONE = 6  # fewer dossiers than this are done before a second process has started
@@ -172,8 +174,8 @@ def _fetcher(template: Template) -> Any:  # noqa: ANN401 - WeasyPrint's classes 
             parts = urlsplit(url)
             if parts.scheme == "data":
                 return super().fetch(url, headers)
-            name = unquote(parts.path).lstrip("/")
-            if f"{parts.scheme}:" != SCHEME or not name.startswith("fonts/"):
+            name = unquote(parts.path).removeprefix("/")
+            if f"{parts.scheme}:" != SCHEME or not _FONT.fullmatch(name):
                 raise FatalURLFetchingError(f"{url[:200]} is not allowed")
             return URLFetcherResponse(url, template.file(name), {"Content-Type": "font/woff2"})
 

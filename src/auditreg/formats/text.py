@@ -38,7 +38,9 @@ GROUPS = {
     Repair.RETRAIN: "Comes right with the next training",
     Repair.HISTORY: "History: it happened, and nobody can repair it",
 }
-"""What it takes to repair, as headings."""
+"""What it takes to repair, as headings; what can be done today comes first."""
+
+_EFFORT = tuple(GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def _groups(
         return []
     width = view.surface.width
     steps = first_steps(result, width)
-    worst = [Text(), Text("Worst first", "bold"), *finding(opened[0], view)]
+    start = min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
+    worst = [Text(), Text("Start with", "bold"), *finding(start, view)]
     for block in (steps, worst):
         room -= sum(height(line, width) for line in block)
     if room < 8:
@@ -210,8 +213,10 @@ def _rules(result: CheckResult, opened: Sequence[Answer]) -> list[_Rule]:
 
 def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
     """The ids of the rules that get a line: each group's worst, then the worst of all."""
-    # A group takes a blank line, a heading and, where not all its rules are shown, a line for the
-    # others.
+    everyone = {rule.rule.id for rules in by_repair.values() for rule in rules}
+    if 2 * len(by_repair) + len(everyone) <= room:
+        return everyone
+    # A group takes a blank line, a heading and a line for the rules that are not shown.
     room -= 3 * len(by_repair)
     first = [rules[0] for rules in by_repair.values()]
     others = [rule for rules in by_repair.values() for rule in rules[1:]]

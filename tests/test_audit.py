@@ -1,0 +1,421 @@
+"""The auditor: populations, policy, waivers, selections, past moments, a firm's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pytest
+
+from auditreg.audit import Auditor, Limits
+from auditreg.audit.cases import AS_OF, Case, Model, Promotion, Version, build, empty_ledger
+from auditreg.config import Config, parse_config
+from auditreg.errors import ConfigError, NothingToAudit, UsageError
+from auditreg.models import CheckResult, Grade, RuleInfo, Severity, Status
+from auditreg.rules.parse import builtin_rules, parse_rule
+from auditreg.waivers import parse_waivers
+
+HEADER = """/*
+title = "T"
+severity = "{severity}"
+scope = "{scope}"
+repair = "{repair}"
+looks_for = "x"
+rationale = "x"
+remediation = "x"
+{more}
+*/
+"""
+ALL = "select subject, 'fail' as status, 'because' as reason from population_{scope}"
+
+
+def rule(
+    sql: str | None = None,
+    *,
+    name: str = "mine",
+    scope: str = "live_version",
+    repair: str = "tag",
+    severity: str = "high",
+    more: str = "",
+    custom: bool = False,
+) -> RuleInfo:
+    header = HEADER.format(severity=severity, scope=scope, repair=repair, more=more)
+    return parse_rule(header + (sql or ALL.format(scope=scope)), name, custom=custom)
+
+
+def case(**parts: object) -> Case:
+    return msgspec.convert({"name": "registry", **parts}, Case)
+
+
+MOTOR = case(
+    models={
+        "motor": {
+            "tags": {"gov.owner": "jane"},
+            "aliases": {"candidate": 8},
+            "versions": {
+                "6": {"stage": "Archived"},
+                "7": {},
+                "8": {"stage": "None", "created_at": "2026-09-01T00:00:00"},
+            },
+        },
+        "home": {"versions": {"1": {"created_at": "2020-01-01T00:00:00"}}},
+    },
+)
+
+
+@pytest.fixture
+def ledger() -> Iterator[duckdb.DuckDBPyConnection]:
+    with empty_ledger() as connection:
+        connection.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+        build(connection, MOTOR)
+        yield connection
+
+
+def check(
+    ledger: duckdb.DuckDBPyConnection, *rules: RuleInfo, config: str = "", waivers: str = "",
+    **options: object,
+) -> CheckResult:
+    settings = parse_config(config, Path("auditreg.toml")) if config else Config()
+    entries = parse_waivers(waivers, Path("waivers.toml")) if waivers else ()
+    auditor = Auditor(ledger, settings, rules, entries, limits=Limits(seconds=2, megabytes=2048))
+    return auditor.check(**options)  # type: ignore[arg-type]
+
+
+def labels(result: CheckResult) -> list[str]:
+    return [answer.subject.label for answer in result.answers]
+
+
+def test_every_builtin_rule_answers_for_its_whole_population(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    result = check(ledger, *builtin_rules())
+    assert [r.error for r in result.rules] == [None] * 20
+    assert all(r.examined == r.population == sum(r.counts.values()) for r in result.rules)
+    assert result.period == (date(2026, 7, 1), date(2026, 9, 30))
+    assert result.as_of == AS_OF
+    ranks = [answer.rule.severity.rank for answer in result.answers]
+    assert ranks == sorted(ranks)
+    assert len(list(result.every)) == sum(r.population for r in result.rules)
+    assert {a.status for a in result.answers} <= {Status.FAIL, Status.NOT_EVIDENCED}
+
+
+def test_further_columns_are_evidence(ledger: duckdb.DuckDBPyConnection) -> None:
+    sql = (
+        "select subject, 'fail' as status, 'because' as reason, 'observed' as grade, "
+        "'do it' as fix, 3 as n, null as nothing, 'a\"b' as \"odd name\" "
+        "from population_live_version where true"
+    )
+    answer = check(ledger, rule(sql)).answers[0]
+    assert answer.evidence == {"n": 3, "odd name": 'a"b'}
+    assert (answer.grade, answer.fix) == (Grade.OBSERVED, "do it")
+    assert (answer.subject.registry, answer.subject.model) == ("default", "home")
+    assert answer.number is None and answer.id is None and len(answer.key) == 16
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("select subject from population_live_version", "does not return the column status"),
+        ("select subject, 'maybe' as status, '' as reason from population_live_version", "'maybe'"),
+        ("select subject, null as status, '' as reason from population_live_version", "'NULL'"),
+        ("select subject, 'pass' as status, null as reason from population_live_version", "reason"),
+        (
+            "select subject, 'pass' as status, '' as reason, 'good' as grade "
+            "from population_live_version",
+            "the grade 'good'",
+        ),
+        (
+            "select subject, 'pass' as status, '' as reason from population_live_version "
+            "where model = 'home'",
+            "examined 1 of 2; nothing was said about motor/7",
+        ),
+        (
+            "select subject, 'pass' as status, '' as reason from population_live_version "
+            "union all select 'x', 'pass', ''",
+            "1 answers are about subjects outside its scope, as x",
+        ),
+        (
+            "select subject, 'pass' as status, '' as reason from population_live_version, range(2)",
+            "more than once",
+        ),
+        ("select nowhere from population_live_version", "nowhere"),
+        ("select 1/0 as subject, error_code, 1 as reason", "error_code"),
+    ],
+)
+def test_a_wrong_rule_is_an_error_and_hides_no_other(
+    ledger: duckdb.DuckDBPyConnection, sql: str, problem: str
+) -> None:
+    result = check(ledger, rule(sql, name="wrong"), rule(name="right"))
+    wrong, right = result.rules
+    assert wrong.error is not None and problem in wrong.error
+    assert wrong.population == 2 and not wrong.counts
+    assert right.error is None and right.counts == {Status.FAIL: 2}
+    assert result.answers[0].status is Status.ERROR
+    assert result.answers[0].reason == wrong.error
+
+
+def test_parameters_come_from_rule_then_config(ledger: duckdb.DuckDBPyConnection) -> None:
+    sql = (
+        "select subject, 'fail' as status, getvariable('limit')::VARCHAR as reason "
+        "from population_live_version"
+    )
+    mine = rule(sql, more="[params]\nlimit = 3")
+    assert check(ledger, mine).answers[0].reason == "3"
+    config = "[rules.params.mine]\nlimit = 4"
+    assert check(ledger, mine, config=config).answers[0].reason == "4"
+    with pytest.raises(ConfigError, match="no parameter 'limits'"):
+        check(ledger, mine, config="[rules.params.mine]\nlimits = 4")
+
+
+def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyConnection) -> None:
+    config = '[rules]\ndisabled = ["other"]\nseverity = { mine = "low" }'
+    result = check(ledger, rule(), rule(name="other"), config=config)
+    assert [(r.rule.id, r.rule.severity) for r in result.rules] == [("mine", Severity.LOW)]
+    with pytest.raises(UsageError, match="no rule 'oter'"):
+        check(ledger, rule(name="other"), config='[rules]\ndisabled = ["oter"]')
+    assert [r.rule.id for r in check(ledger, rule(), rule(name="b"), only=["b"]).rules] == ["b"]
+
+
+def test_what_is_older_than_the_policy_is_counted_apart(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    config = "[policy]\neffective = 2026-01-01"
+    result = check(
+        ledger, rule(repair="retrain", name="old"), rule(name="today"), config=config
+    )
+    old, today = result.rules
+    assert old.counts == {Status.FAIL: 1, Status.PREDATES_POLICY: 1}
+    assert today.counts == {Status.FAIL: 2}
+    assert [a.status for a in result.answers if a.rule.id == "old"] == [
+        Status.PREDATES_POLICY, Status.FAIL,
+    ]
+
+
+def test_a_promotion_is_judged_by_when_it_went_live() -> None:
+    with empty_ledger() as connection:
+        old, new = datetime(2026, 7, 2), datetime(2026, 8, 2)
+        promotions = tuple(
+            Promotion("motor/7", live_not_before=at, live_not_after=at) for at in (old, new)
+        )
+        build(connection, Case("x", models={"motor": Model(versions={
+            "7": Version(created_at=datetime(2020, 1, 1))})}, promotions=promotions))
+        rows = connection.execute("select * from promotions").fetchall()
+        connection.execute("drop view main.promotions")
+        connection.execute("create table main.promotions as from temp.promotions")
+        assert len(rows) == 2
+        # The auditor makes promotions from the log; here the log is empty, so count statuses.
+        result = check(connection, rule(scope="promotion", repair="history"))
+        assert result.rules[0].population == 0
+
+
+WAIVER = """
+[[waiver]]
+rule = "mine"
+models = ["motor"]
+status = "accepted"
+reason = "known"
+approver = "{approver}"
+expires = {expires}
+"""
+
+
+def test_an_accepted_finding_is_waived(ledger: duckdb.DuckDBPyConnection) -> None:
+    result = check(ledger, rule(), waivers=WAIVER.format(approver="ann", expires="2026-09-30"))
+    assert result.rules[0].counts == {Status.FAIL: 1, Status.WAIVED: 1}
+    waived = [a for a in result.answers if a.status is Status.WAIVED]
+    assert [a.subject.label for a in waived] == ["motor/7"]
+    assert waived[0].waiver is not None and waived[0].waiver.until == date(2026, 9, 30)
+    assert [w.judged for w in result.waivers] == ["in_force"]
+    assert result.waivers[0].covers == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "judged"),
+    [
+        (WAIVER.format(approver="ann", expires="2026-09-29"), "expired"),
+        (WAIVER.format(approver=" Jane", expires="2026-12-31"), "self_approved"),
+        (WAIVER.format(approver="ann", expires="2026-12-31").replace('"motor"', ""), "over_broad"),
+        (WAIVER.format(approver="ann", expires="2026-12-31").replace('"motor"', '"*"'), "over_broad"),
+        (WAIVER.format(approver="ann", expires="2026-12-31").replace("motor", "nix"), "unused"),
+        (WAIVER.format(approver="ann", expires="2026-12-31").replace("mine", "nix"), "unused"),
+    ],
+)
+def test_a_bad_waiver_covers_nothing(
+    ledger: duckdb.DuckDBPyConnection, text: str, judged: str
+) -> None:
+    result = check(ledger, rule(), waivers=text)
+    assert [w.judged for w in result.waivers] == [judged]
+    assert result.waivers[0].is_bad and result.waivers[0].sentence.endswith(".")
+    assert result.rules[0].counts == {Status.FAIL: 2}
+
+
+def test_self_approval_is_judged_on_persons(ledger: duckdb.DuckDBPyConnection) -> None:
+    ledger.execute("insert into people (person, account, service) values ('j', 'jane', false), "
+                   "('j', 'jane smith', false)")
+    result = check(ledger, rule(), waivers=WAIVER.format(approver="Jane Smith", expires="2026-12-31"))
+    assert result.waivers[0].judged == "self_approved"
+
+
+def test_under_repair_stays_open_and_says_who(ledger: duckdb.DuckDBPyConnection) -> None:
+    repair = """
+[[waiver]]
+rule = "mine"
+versions = ["motor/7"]
+status = "under_repair"
+reason = "being reorganised"
+owner = "ops"
+due = {due}
+"""
+    for due, judged in (("2026-12-31", "in_force"), ("2026-09-01", "overdue")):
+        result = check(ledger, rule(), waivers=repair.format(due=due))
+        assert [w.judged for w in result.waivers] == [judged]
+        assert result.rules[0].counts == {Status.FAIL: 2}
+        motor = next(a for a in result.answers if a.subject.label == "motor/7")
+        assert motor.status.is_open and motor.waiver is not None and motor.waiver.owner == "ops"
+
+
+def test_a_selected_check_does_not_call_waivers_unused(ledger: duckdb.DuckDBPyConnection) -> None:
+    text = WAIVER.format(approver="ann", expires="2026-12-31")
+    assert check(ledger, rule(), waivers=text, selection=["home"]).waivers[0].judged == "in_force"
+
+
+@pytest.mark.parametrize(
+    ("selection", "found"),
+    [
+        (["motor"], ["motor/7"]),
+        (["motor/8"], ["motor/8"]),
+        (["motor/7", "home"], ["home/1", "motor/7"]),
+        (["motor@Candidate"], ["motor/8"]),
+        (["models:/motor/8"], ["motor/8"]),
+        (["models:/motor@candidate"], ["motor/8"]),
+        (["models:/motor/latest"], ["motor/8"]),
+        (["models:/motor/Production"], ["motor/7"]),
+    ],
+)
+def test_selections(
+    ledger: duckdb.DuckDBPyConnection, selection: list[str], found: list[str]
+) -> None:
+    # The second rule looks at the whole table of live versions, not at its population.
+    careless = rule(
+        "select subject, 'fail' as status, 'x' as reason from live_versions", name="careless"
+    )
+    result = check(ledger, rule(), careless, selection=selection)
+    assert [r.error for r in result.rules] == [None, None]
+    assert [a.subject.label for a in result.answers if a.rule.id == "mine"] == found
+    assert [a.subject.label for a in result.answers if a.rule.id == "careless"] == found
+
+
+def test_a_candidate_is_judged_in_models_of_its_own_only(ledger: duckdb.DuckDBPyConnection) -> None:
+    result = check(
+        ledger, rule(scope="registered_model"), rule(scope="ledger", name="whole"),
+        selection=["motor/8"],
+    )
+    assert labels(result) == ["motor"]
+    # The next check sees the whole registry again.
+    assert labels(check(ledger, rule(scope="model_version"))) == [
+        "home/1", "motor/6", "motor/7", "motor/8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("motr", "Did you mean motor?"),
+        ("motor/9", "go up to 8"),
+        ("motor@champion", "It has: candidate."),
+        ("motor/Staging", "no version 'Staging'"),
+        ("models:/", "Names can be written as"),
+    ],
+)
+def test_an_unknown_selection_says_what_there_is(
+    ledger: duckdb.DuckDBPyConnection, text: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(ledger, rule(), selection=[text])
+    assert hint in str(caught.value)
+
+
+def test_hostile_names_and_values_pass_through() -> None:
+    name = "a'b\"<script>\n\x00\x1b[31m)--"
+    with empty_ledger() as connection:
+        connection.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+        build(connection, case(models={name: {
+            "tags": {"Owner Team": name}, "versions": {"1": {"tags": {"approver": name}}}}}))
+        result = check(connection, *builtin_rules())
+        assert [r.error for r in result.rules] == [None] * 20
+        owner = next(a for a in result.answers if a.rule.id == "owner-recorded")
+        assert owner.subject.model == name and owner.evidence["nearest_value"] == name
+        assert owner.fix is not None
+        called: list[object] = []
+
+        class Client:
+            def set_registered_model_tag(self, *values: object) -> None:
+                called.extend(values)
+
+        eval(owner.fix, {"client": Client()})  # noqa: S307
+        assert called == [name, "gov.owner", "<owner>"]
+        assert labels(check(connection, rule(), selection=[name])) == [f"{name}/1"]
+
+
+def test_an_empty_ledger_is_nothing_to_audit() -> None:
+    with empty_ledger() as connection, pytest.raises(NothingToAudit):
+        check(connection, rule())
+
+
+def test_the_past_is_not_the_present(ledger: duckdb.DuckDBPyConnection) -> None:
+    before = AS_OF - timedelta(days=3000)
+    result = check(ledger, *builtin_rules(), as_of=before)
+    assert [r.error for r in result.rules] == [None] * 20
+    assert result.as_of == before
+    # The log of this ledger is empty, so nothing was there; afterwards the present is back.
+    assert sum(r.population for r in result.rules) == 0
+    assert check(ledger, rule()).rules[0].population == 2
+
+
+def test_the_first_instant_of_a_quarter_closes_the_one_before(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    result = check(ledger, rule(), as_of=datetime(2026, 7, 1))
+    assert result.period == (date(2026, 4, 1), date(2026, 6, 30))
+
+
+def test_a_sealed_finding_lends_its_number(ledger: duckdb.DuckDBPyConnection) -> None:
+    ledger.execute("insert into findings (number, rule, subject, open, since) "
+                   "values (12, 'mine', 'm-1/7', true, TIMESTAMP '2026-01-01')")
+    motor = check(ledger, rule(), selection=["motor"]).answers[0]
+    assert motor.id == "F-12" and motor.since == datetime(2026, 1, 1)
+
+
+def test_own_rules_run_in_a_child(ledger: duckdb.DuckDBPyConnection) -> None:
+    good = rule(name="own-good", custom=True, more="[params]\nword = 'hello'", sql=(
+        "select subject, 'fail' as status, getvariable('word') as reason, owner, 2 as n "
+        "from population_live_version join inventory i using (subject)"
+    ))
+    result = check(ledger, good, rule(), selection=["motor"])
+    assert [r.error for r in result.rules] == [None, None]
+    answer = next(a for a in result.answers if a.rule.id == "own-good")
+    assert (answer.reason, answer.evidence) == ("hello", {"owner": "jane", "n": 2})
+
+
+def test_a_child_is_stopped_and_the_other_rules_still_answer(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    endless = rule(name="own-endless", custom=True, sql=(
+        "select subject, 'fail' as status, (select sum(a.range * b.range) from range(10000000) a, "
+        "range(10000000) b)::VARCHAR as reason from population_live_version"
+    ))
+    bomb = rule(name="own-bomb", custom=True, sql=(
+        "select subject, 'fail' as status, length(repeat(subject, 3000000000))::VARCHAR as reason "
+        "from population_live_version"
+    ))
+    file = rule(name="own-wrong", custom=True, sql="select subject, status from population_live_version")
+    last = rule(name="own-last", custom=True)
+    result = check(ledger, endless, bomb, file, last)
+    errors = {r.rule.id: r.error for r in result.rules}
+    assert errors["own-endless"] is not None and "2 seconds" in errors["own-endless"]
+    assert errors["own-bomb"] is not None
+    assert errors["own-wrong"] is not None and "status" in errors["own-wrong"]
+    assert errors["own-last"] is None
