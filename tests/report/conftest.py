@@ -10,10 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import small_ledger as ledgers  # noqa: E402 - found through the line above
+import small_ledger as ledgers
 
-from auditreg.frameworks.parse import parse_framework  # noqa: E402
-from auditreg.report import build_report  # noqa: E402
+from auditreg.frameworks.parse import parse_framework
+from auditreg.report import build_report
 
 FRAMEWORK = """
 id = "made-up"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -7,8 +8,8 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-
 import small_ledger as ledgers
+
 from auditreg.errors import RenderError
 from auditreg.formats.html import HtmlFormat
 from auditreg.formats.template import load_template
@@ -24,7 +25,7 @@ class Page(HTMLParser):
         self.feed(text)
         self.close()
 
-    VOID = {"meta", "br", "col", "link", "img", "rect", "line", "path"}
+    VOID = frozenset({"meta", "br", "col", "link", "img", "rect", "line", "path"})
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
@@ -79,7 +80,7 @@ def test_headings_are_in_order(files):
     for content in files.values():
         levels = Page(content.decode()).levels
         assert levels[0] == 1
-        for before, after in zip(levels, levels[1:], strict=False):
+        for before, after in itertools.pairwise(levels):
             assert after <= before + 1 or (before, after) == (1, 3)
 
 
@@ -122,7 +123,7 @@ def test_a_browser_runs_nothing_of_it(hostile_report, tmp_path):
     for name in ("report.html", f"dossiers/{slug}.html"):
         page = tmp_path / "page.html"
         page.write_bytes(files[name])
-        done = subprocess.run(  # noqa: S603 - our own page
+        done = subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
              f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
             capture_output=True, check=True, timeout=50,

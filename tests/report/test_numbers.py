@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+import small_ledger as ledgers
 
 from auditreg.errors import NothingToAudit
 from auditreg.models import Status
 from auditreg.report import build_report
-
-import small_ledger as ledgers
 
 AS_OF = "timestamp '2026-09-30 23:00:00'"
 START = "timestamp '2026-06-30 23:00:00'"
@@ -30,30 +29,40 @@ def value(report, name):
         ("in_use", f"select count(distinct model_subject) from live_versions_as_of({AS_OF})"),
         (
             "high_risk",
-            f"select count(distinct l.model) from live_versions_as_of({AS_OF}) l "
-            f"join registered_model_tags_as_of({AS_OF}) t using (model_subject) "
-            "where t.key = 'gov.risk.rating' and t.value = 'high'",
+            (
+                f"select count(distinct l.model) from live_versions_as_of({AS_OF}) l "
+                f"join registered_model_tags_as_of({AS_OF}) t using (model_subject) "
+                "where t.key = 'gov.risk.rating' and t.value = 'high'"
+            ),
         ),
         (
             "new",
-            f"select count(*) from registered_models_as_of({AS_OF}) "
-            f"where created_at >= {START} and created_at < {AS_OF}",
+            (
+                f"select count(*) from registered_models_as_of({AS_OF}) "
+                f"where created_at >= {START} and created_at < {AS_OF}"
+            ),
         ),
         (
             "retired",
-            f"select count(distinct model_subject) from live_versions_as_of({START}) where "
-            f"model_subject not in (select model_subject from live_versions_as_of({AS_OF}))",
+            (
+                f"select count(distinct model_subject) from live_versions_as_of({START}) where "
+                f"model_subject not in (select model_subject from live_versions_as_of({AS_OF}))"
+            ),
         ),
         (
             "promoted",
-            f"select count(*) from promotions_as_of({AS_OF}) where live_not_before < {AS_OF} "
-            f"and live_not_after > {START}",
+            (
+                f"select count(*) from promotions_as_of({AS_OF}) where live_not_before < {AS_OF} "
+                f"and live_not_after > {START}"
+            ),
         ),
         ("deleted", f"select count(*) from model_versions_as_of({AS_OF}) where deleted"),
         (
             "uncertain",
-            f"select count(*) from inventory_as_of({AS_OF}) where version is not null "
-            "and (uncertain_fields is not null or certainty in ('uncertain', 'unknown'))",
+            (
+                f"select count(*) from inventory_as_of({AS_OF}) where version is not null "
+                "and (uncertain_fields is not null or certainty in ('uncertain', 'unknown'))"
+            ),
         ),
     ],
 )
@@ -64,11 +73,11 @@ def test_a_number_of_the_summary_is_what_the_ledger_says(made, name, sql):
 
 def test_the_numbers_of_findings_are_those_of_the_check(made):
     _, check, report = made
-    is_open = [a for a in check.answers if a.status in (Status.FAIL, Status.NOT_EVIDENCED)]
+    is_open = [a for a in check.every if a.status in (Status.FAIL, Status.NOT_EVIDENCED)]
     assert value(report, "open") == len(is_open) > 0
     old = [a for a in is_open if (check.as_of - a.since).total_seconds() > 90 * 86400]
     assert value(report, "old") == len(old) > 0
-    waived = [a for a in check.answers if a.status is Status.WAIVED]
+    waived = [a for a in check.every if a.status is Status.WAIVED]
     assert value(report, "accepted") == len(waived) > 0
     assert value(report, "not_judged") == 0
 
@@ -112,10 +121,10 @@ def test_a_clause_counts_its_rules_and_its_fields(made):
     connection, check, report = made
     owner, approval = report.frameworks[0].clauses
     assert owner.counts[Status.NOT_EVIDENCED] == sum(
-        a.rule.id == "owner-recorded" and a.status is Status.NOT_EVIDENCED for a in check.answers
+        a.rule.id == "owner-recorded" and a.status is Status.NOT_EVIDENCED for a in check.every
     )
     assert sum(approval.counts.values()) == sum(
-        a.rule.id in ("approval-precedes-live", "approver-recorded") for a in check.answers
+        a.rule.id in ("approval-precedes-live", "approver-recorded") for a in check.every
     )
     recorded = one(
         connection,
@@ -140,6 +149,8 @@ def test_a_registration_is_one_change_with_the_tags_it_came_with(report):
     assert any(change.with_tags for change in registered)
     rows = [(change.subject, change.item) for change in registered]
     assert len(rows) == len(set(rows))
+    for group in changes.values():
+        assert group.total == sum(change.fields for change in group.changes) + group.more
     owner = [c for c in changes["Governance fields"].changes if c.item == "gov.owner"]
     assert [(c.before, c.after) for c in owner] == [("Tom Ellery", "Asha Verma")]
 

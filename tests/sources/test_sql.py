@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources import open_source
+from auditreg.sources import open_source, queries
 from auditreg.sources.dialects import SQLite
 from auditreg.sources.interface import BYTES_MARK, STAGING
 from auditreg.sources.queries import SPECS, Queries
@@ -200,7 +200,8 @@ def test_an_older_store_is_read_as_far_as_it_goes(tmp_path):
 
 
 @pytest.mark.parametrize("table", [t for t in SPECS if t.startswith("run_")])
-def test_children_of_linked_runs_are_found_by_index(store, table):
+def test_children_of_few_linked_runs_are_found_by_index(store, table, monkeypatch):
+    monkeypatch.setattr(queries, "WHOLE_SHARE", 0)
     dialect = SQLite(str(store))
     try:
         plan = dialect.plan(Queries(dialect, "linked").rows(table, plain=True).select)
@@ -208,6 +209,18 @@ def test_children_of_linked_runs_are_found_by_index(store, table):
         dialect.close()
     assert "SEARCH b USING" in plan
     assert "SCAN b" not in plan
+
+
+@pytest.mark.parametrize("table", [t for t in SPECS if t.startswith("run_")])
+def test_picking_linked_rows_from_all_gives_the_same_rows(store, table, monkeypatch):
+    read = {}
+    for share in (0, 10**9):
+        monkeypatch.setattr(queries, "WHOLE_SHARE", share)
+        with SqlSource.sqlite(str(store)).read() as reading:
+            found = rows(reading, table)
+            read[share] = sorted(map(repr, found)), reading.completeness()
+    assert read[0] == read[10**9]
+    assert read[0][0]
 
 
 BAD = {

@@ -15,11 +15,14 @@ from auditreg.models import Answer, CheckResult, Status
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
     from auditreg.api.governing import Governing
     from auditreg.config import Period
     from auditreg.ledger.store import Ledger
+
+
+Numbers = Mapping[str, tuple[int, datetime | None]]
+"""Key of a finding to its number and since when it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,11 @@ def check(ledger: Ledger, governing: Governing, asked: Asked) -> Judged:
     if not asked.sealable:
         return Judged(result)
     try:
-        sealed = _seal(ledger, governing, result, subjects)
+        sealed, numbers = _seal(ledger, governing, result, subjects)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return Judged(result, unsealed=error.what)
-    return Judged(_numbered(ledger, result), sealed)
+    return Judged(_numbered(result, numbers), sealed)
 
 
 @contextlib.contextmanager
@@ -135,7 +138,7 @@ def _seal(
     governing: Governing,
     result: CheckResult,
     subjects: tuple[str, ...] | None,
-) -> Sealed:
+) -> tuple[Sealed, Numbers]:
     from auditreg.ledger.seal import seal_check
 
     record = CheckRecord(
@@ -162,13 +165,15 @@ def _seal(
         for waiver in result.waivers
     ]
     with ledger.writer() as connection:
-        return seal_check(
+        sealed = seal_check(
             connection,
             record,
-            _arrow(result.answers),
+            _Answers(result.answers),
             waivers=waivers,
             policies=governing.policies(),
         )
+        rows = connection.execute("select key, number, since from findings").fetchall()
+    return sealed, {key: (number, since) for key, number, since in rows}
 
 
 def _totals(result: CheckResult) -> dict[Status, int]:
@@ -183,18 +188,25 @@ def _counts(counts: Mapping[Status, int]) -> dict[str, int]:
     return {status.value: counts[status] for status in Status if counts.get(status)}
 
 
-def _arrow(answers: Sequence[Answer]) -> pa.Table:
-    """The answers as the table that is sealed."""
-    import pyarrow as pa
+class _Answers:
+    """The answers as an Arrow stream of the columns that are sealed.
 
-    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
-    rows = [_row(answer) for answer in answers]
-    return pa.table(
-        {
-            name: pa.array([row[name] for row in rows], types[kind])
-            for name, kind in FINDING_COLUMNS.items()
-        }
-    )
+    DuckDB makes the stream itself: a check would otherwise load pyarrow, numpy and pandas for it,
+    which takes longer than the check.
+    """
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        import duckdb
+
+        self._connection = duckdb.connect()
+        self._connection.execute(
+            "create table answer as select unnest(from_json(?, ?), recursive := true)",
+            [json.dumps([_row(answer) for answer in answers]), json.dumps([FINDING_COLUMNS])],
+        )
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        table = self._connection.table("answer")
+        return table.__arrow_c_stream__(requested_schema)
 
 
 def _row(answer: Answer) -> dict[str, Any]:
@@ -222,15 +234,8 @@ def _json(values: Mapping[str, object]) -> str:
     return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _numbered(ledger: Ledger, result: CheckResult) -> CheckResult:
+def _numbered(result: CheckResult, known: Numbers) -> CheckResult:
     """The result with the numbers the findings were given, and since when they are open."""
-    with ledger.reader() as connection:
-        known = {
-            key: (number, since)
-            for key, number, since in connection.execute(
-                "select key, number, since from findings"
-            ).fetchall()
-        }
 
     def numbered(answer: Answer) -> Answer:
         if answer.key not in known:

@@ -103,8 +103,9 @@ class Auditor:
         results = self._run(rules, moment, chosen)
         self._judge_policy(results)
         waivers = self._judge_waivers(results, moment, whole=not selection and not only)
-        create_results(self._connection, [r.rule for r in results if r.error is None],
-                       numbered=as_of is None)
+        create_results(
+            self._connection, [r.rule for r in results if r.error is None], numbered=as_of is None
+        )
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
@@ -153,22 +154,18 @@ class Auditor:
         table = custom.result_table(rule)
         try:
             for name, value in rule.params.items():
-                self._connection.execute(f"set variable {name} = {quoted(str(value))}")
-            self._connection.execute(
-                f"create or replace temp table {table} as {wrapped(rule.sql)}"
-            )
+                self._connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+            self._connection.execute(f"create or replace temp table {table} as {wrapped(rule.sql)}")
         except duckdb.Error as error:
             return str(error).strip().partition("\n")[0]
         finally:
             for name in rule.params:
-                self._connection.execute(f"reset variable {name}")
+                self._connection.execute(f'reset variable "{name}"')
         return None
 
     def _judge_policy(self, results: Sequence[RuleResult]) -> None:
         effective = self._config.policy.effective
-        since = (
-            calendar.day_start(effective, self._config.calendar.timezone) if effective else None
-        )
+        since = calendar.day_start(effective, self._config.calendar.timezone) if effective else None
         rules = [result.rule for result in results if result.error is None]
         policy_overrides(self._connection, rules, since)
 
@@ -186,6 +183,7 @@ class Auditor:
         )
         judged = []
         for number, waiver in enumerate(self._waivers):
+
             def verdict(covers: int, self_approved: bool, waiver: Waiver = waiver) -> JudgedWaiver:
                 return judge(
                     waiver,
@@ -248,9 +246,7 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
         select_rules(rules, [name])[0].id: Severity(value)
         for name, value in settings.severity.items()
     }
-    params = {
-        select_rules(rules, [name])[0].id: values for name, values in settings.params.items()
-    }
+    params = {select_rules(rules, [name])[0].id: values for name, values in settings.params.items()}
     chosen = []
     for rule in rules:
         if rule.id in left_out:

@@ -5,6 +5,7 @@ DuckDB stops a query only between vectors and does not count all memory, so neit
 The child opens the ledger read-only, makes the same state, locks itself in and runs one rule
 after the other. If one takes it down, the rest run in a new child.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
 from __future__ import annotations
 
@@ -76,9 +77,9 @@ def run(
                 if outcome is None:
                     break
                 done += 1
-                problem = outcome or _take_in(connection, rule, Path(folder))
-                if problem:
-                    problems[rule.id] = problem
+                wrong = outcome or _take_in(connection, rule, Path(folder))
+                if wrong:
+                    problems[rule.id] = wrong
             if done < len(waiting):
                 problems[waiting[done].id] = ended
                 done += 1
@@ -88,23 +89,20 @@ def run(
 
 def _database(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     """A file the child can open: the ledger's own where it is read-only, else a copy."""
-    row = connection.execute(
-        "select path, readonly from duckdb_databases() where database_name = current_database()"
-    ).fetchone()
-    if row and row[0] and row[1]:
-        return Path(row[0])
+    [(name, path, read_only)] = connection.execute(
+        "select database_name, path, readonly from duckdb_databases() "
+        "where database_name = current_database()"
+    ).fetchall()
+    if path and read_only:
+        return Path(path)
     copy = folder / "state.duckdb"
     connection.execute(f"attach {quoted(str(copy))} as auditreg_copy")
     try:
-        connection.execute("copy from database " + _current(connection) + " to auditreg_copy")
+        own = '"' + str(name).replace('"', '""') + '"'
+        connection.execute(f"copy from database {own} to auditreg_copy")
     finally:
         connection.execute("detach auditreg_copy")
     return copy
-
-
-def _current(connection: duckdb.DuckDBPyConnection) -> str:
-    row = connection.execute("select current_database()").fetchone()
-    return '"' + str(row[0] if row else "memory").replace('"', '""') + '"'
 
 
 def _job(
@@ -190,5 +188,3 @@ def _take_in(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
-
-

@@ -5,6 +5,7 @@ computed once, instead of once per rule; for a past moment the state tables are 
 ledger's `<table>_as_of` macros first, and everything else follows from those. Nothing here
 changes the ledger: it is all in the connection's temporary database.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
 from __future__ import annotations
 
@@ -60,8 +61,10 @@ def state_statements(moment: Moment) -> Iterator[str]:
     """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
     relations = (*schema.state_tables(), *schema.VIEWS)
     for name in relations:
-        yield f"drop view if exists temp.{name}" if name == "changes" else (
-            f"drop table if exists temp.{name}"
+        yield (
+            f"drop view if exists temp.{name}"
+            if name == "changes"
+            else (f"drop table if exists temp.{name}")
         )
     yield f"set variable as_of = {_literal(moment.as_of)}"
     yield f"set variable period_start = {_literal(moment.period_start)}"

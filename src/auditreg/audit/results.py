@@ -5,6 +5,7 @@ waivers make of them is one small table, `override`; the view `results` puts bot
 the evidence as JSON and the names people use. So a hundred thousand passed subjects cost a scan
 and no Python objects.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
 from __future__ import annotations
 
@@ -229,10 +230,12 @@ def create_results(
     if not numbered:
         number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
     parts = [_part(connection, rule) for rule in rules] or [
-        "select null::VARCHAR as rule, null::INTEGER as rank, null::VARCHAR as subject, "
-        "null::VARCHAR as status, null::VARCHAR as reason, null::VARCHAR as grade, "
-        "null::VARCHAR as fix, null::VARCHAR as evidence, null::VARCHAR as registry, "
-        "null::VARCHAR as workspace, null::VARCHAR as model, null::BIGINT as version where false"
+        (
+            "select null::VARCHAR as rule, null::INTEGER as rank, null::VARCHAR as subject, "
+            "null::VARCHAR as status, null::VARCHAR as reason, null::VARCHAR as grade, "
+            "null::VARCHAR as fix, null::VARCHAR as evidence, null::VARCHAR as registry, "
+            "null::VARCHAR as workspace, null::VARCHAR as model, null::BIGINT as version where false"
+        )
     ]
     connection.execute(
         "create or replace temp view results as "
@@ -278,22 +281,31 @@ def _answers(
     waivers: Sequence[Waiver],
     condition: str,
 ) -> Iterator[Answer]:
+    """Read answers in batches, so that the reader may use the connection in between.
+
+    An open result would end with the connection's next statement, and another connection does
+    not see temporary tables; so the ordered answers become a table that is read by position.
+    """
     by_id = {rule.id: rule for rule in rules}
-    # A relation keeps its own result, so the reader may use the connection while it iterates.
-    # (A cursor would be another connection, which does not see temporary tables.)
-    answers = connection.sql(
+    connection.execute(
+        "create or replace temp table ordered_answers as "
         "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, model, "
-        f"version, waiver, number, since from results where {condition} "
-        "order by rank, rule, registry, workspace, model, version, subject"
+        "version, waiver, number, since, row_number() over ("
+        "order by rank, rule, registry, workspace, model, version, subject) as place "
+        f"from results where {condition} order by place"
     )
-    while rows := answers.fetchmany(_BATCH):
+    start = 1
+    while rows := connection.execute(
+        "select * exclude (place) from ordered_answers where place >= ? and place < ? "
+        "order by place",
+        [start, start + _BATCH],
+    ).fetchall():
         for row in rows:
             yield _answer(row, by_id, waivers)
+        start += _BATCH
 
 
-def _answer(
-    row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]
-) -> Answer:
+def _answer(row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]) -> Answer:
     rule, subject, status, reason, grade, fix, evidence, registry, workspace, model = row[:10]
     version, waiver, number, since = row[10:]
     return Answer(
@@ -317,7 +329,9 @@ def _evidence(text: str | None) -> dict[str, object]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [str(c[0]) for c in connection.execute(f"select * from {table} limit 0").description or ()]
+    return [
+        str(c[0]) for c in connection.execute(f"select * from {table} limit 0").description or ()
+    ]
 
 
 def _name(column: str) -> str:

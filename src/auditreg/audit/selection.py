@@ -83,8 +83,10 @@ def _version(
     if version.isdigit():
         found = [row[0] for row in kept if row[2] == int(version)]
         if not found and any(row[2] == int(version) for row in rows):
-            raise _error(f"Version {version} of {model} is deleted.", "Deleted versions are "
-                         "listed by `auditreg history`.")
+            raise _error(
+                f"Version {version} of {model} is deleted.",
+                "Deleted versions are listed by `auditreg history`.",
+            )
     elif version.lower() == "latest":
         newest = {row[1]: row[0] for row in kept}
         found = list(newest.values())
@@ -107,8 +109,10 @@ def _alias(
     found = [subject for subject, name in rows if name.lower() == alias.lower()]
     if not found:
         known = ", ".join(dict.fromkeys(name for _, name in rows))
-        raise _error(f"{model} has no alias {alias!r}.",
-                     f"It has: {known}." if known else "It has no aliases.")
+        raise _error(
+            f"{model} has no alias {alias!r}.",
+            f"It has: {known}." if known else "It has no aliases.",
+        )
     return found
 
 

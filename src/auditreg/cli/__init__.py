@@ -17,7 +17,10 @@ PROGRAM = "auditreg"
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "demo": ("start", "Play a realistic pricing registry: extract, check and report it."),
-        "doctor": ("doctor", "Show what works here, what does not, and what repairs it."),
+        "doctor": (
+            "doctor",
+            "Show what works here, what does not, and the command that repairs it.",
+        ),
         "config": ("settings", "Show the settings in force and where each comes from."),
         "completion": ("start", "Print the script that completes commands in your shell."),
     },

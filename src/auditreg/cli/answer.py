@@ -18,11 +18,10 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
-    surface,
+    render_table,
     the_ledger,
 )
 from auditreg.errors import UsageError
-from auditreg.formats import table_format
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def inventory(
         short = output.format == "table" and not all_columns
         names = _SHORT if short else table.columns
         picked = Table(names, [[row[name] for name in names] for row in rows])
-        return table_format(output.format).render(picked, surface(output.path))
+        return render_table(output, picked)
 
     emit(outputs, render)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
 
+_UNLIMITED = 100_000
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -135,10 +137,15 @@ def moment(config: Config, text: str | None) -> datetime | None:
     return None if text is None else config.moment(text)
 
 
-def surface(path: Path | None = None) -> Surface:
-    """What is written on: the terminal with its width and colours, or neither."""
+def surface(path: Path | None = None, *, otherwise: int = WIDTH) -> Surface:
+    """What is written on: the terminal with its width and colours, or neither.
+
+    Args:
+        path: the file that is written, None for standard output.
+        otherwise: the width where there is no terminal.
+    """
     if path is not None or not sys.stdout.isatty():
-        return Surface()
+        return Surface(otherwise)
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Surface(shutil.get_terminal_size((WIDTH, 40)).columns, colour)
 
@@ -194,9 +201,15 @@ def write_file(path: Path, content: bytes) -> None:
         ) from error
 
 
+def render_table(output: Output, table: Table) -> bytes:
+    """A table in the format asked for; as wide as it is where no terminal limits it."""
+    shown = surface(output.path, otherwise=_UNLIMITED)
+    return table_format(output.format).render(table, shown)
+
+
 def emit_table(outputs: Sequence[Output], table: Table) -> None:
     """Write a table in every format asked for."""
     emit(
         outputs,
-        lambda output: table_format(output.format).render(table, surface(output.path)),
+        lambda output: render_table(output, table),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from auditreg.cli.options import (
     ledger_option,
     the_ledger,
 )
-from auditreg.errors import ExitCode, UsageError
+from auditreg.errors import ExitCode, UsageError, VerificationError
 from auditreg.formats.inert import inert, json_inert
 
 if TYPE_CHECKING:
     from auditreg.config import Config
+    from auditreg.ledger.store import Ledger
     from auditreg.ledger.verify import Verification
 
 
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
     epilog=examples(
         "auditreg verify",
         "auditreg verify audit-2026-q3.duckdb --root 1234:9f86d081…",
+        "auditreg verify report.pdf --ledger audit.duckdb",
     )
 )
 @click.argument(
-    "file", metavar="[LEDGER]", required=False, type=click.Path(path_type=Path, dir_okay=False)
+    "file",
+    metavar="[LEDGER|REPORT]",
+    required=False,
+    type=click.Path(path_type=Path, dir_okay=False),
 )
 @click.option(
     "--root",
@@ -57,11 +63,16 @@ def verify(
     the file proves that it is whole; only a root kept elsewhere (--root) shows that the whole file
     was not written anew.
 
+    Given a file of a report, compares it with the hashes that were sealed when it was issued.
+
     Exit codes: 0 everything verifies; 4 something does not.
     """
     from auditreg.cli.progress import progress
     from auditreg.ledger.verify import verify as recompute
 
+    if file is not None and file.exists() and not _is_database(file):
+        _verify_report(file, the_ledger(config, ledger))
+        return
     book = the_ledger(config, file or ledger)
     with progress() as tell:
         found = recompute(book, state_too=not log_only, expected=_expected(root), progress=tell)
@@ -71,6 +82,38 @@ def verify(
     )
     code = ExitCode.OK if found.ok else ExitCode.NOT_VERIFIED
     click.get_current_context().exit(int(code))
+
+
+def _is_database(file: Path) -> bool:
+    """Whether a file is DuckDB's: its mark follows a checksum of eight bytes."""
+    with file.open("rb") as opened:
+        return opened.read(12)[8:] == b"DUCK"
+
+
+def _verify_report(file: Path, book: Ledger) -> None:
+    """Compare a file with every report that was issued.
+
+    Raises:
+        VerificationError: it is none of their files.
+    """
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with book.reader() as con:
+        rows = con.execute(
+            "select seq, recorded_at, period_first, period_last, files from reports order by seq"
+        ).fetchall()
+    for seq, recorded_at, first, last, files in rows:
+        for name, sealed in json.loads(files).items():
+            if sealed == digest:
+                click.echo(f"{'report':<10} {inert(name)} of {first} to {last}")
+                click.echo(f"{'issued':<10} {recorded_at:%Y-%m-%d %H:%M:%S}Z (entry {seq})")
+                click.echo(f"{'SHA-256':<10} {digest}")
+                click.echo("verified   the file is the one that was issued; now verify the ledger")
+                return
+    raise VerificationError(
+        f"{file} is no file of a report that was issued: SHA-256 {digest}.",
+        state=f"{len(rows)} issued reports were compared.",
+        hint="Drafts are not sealed; `auditreg report --issue` issues a report.",
+    )
 
 
 def _expected(text: str | None) -> tuple[int, str] | None:

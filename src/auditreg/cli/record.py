@@ -183,7 +183,10 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
         )
     for note in (*done.notes, *ledger.notes):
         _line("note", inert(note))
-    _line("ledger", f"{ledger.path}: {done.appended:,} entries appended, {done.tree_size + 1:,} in all")
+    _line(
+        "ledger",
+        f"{ledger.path}: {done.appended:,} entries appended, {done.tree_size + 1:,} in all",
+    )
     _line("root", f"{done.tree_size}:{done.root}")
     if done.complete:
         _line("next", "auditreg check")

@@ -24,7 +24,7 @@ SEVERITY_COLOURS = {
 }
 _BARS = ("#1c4b73", "#5b8db8")
 _FONT = "IBM Plex Sans, Segoe UI, Helvetica, Arial, sans-serif"
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def _text(
@@ -58,7 +58,9 @@ def severity_chart(counts: Sequence[SeverityCount]) -> str:
     for index, count in enumerate(counts):
         y = index * row + 4
         colour = SEVERITY_COLOURS[count.severity]
-        body.append(_text(left - 10, y + bar - 3.5, count.severity.capitalize(), 11.5, anchor="end"))
+        body.append(
+            _text(left - 10, y + bar - 3.5, count.severity.capitalize(), 11.5, anchor="end")
+        )
         filled, outlined = count.contradicts * scale, count.missing * scale
         if filled:
             body.append(_rect(left, y, filled, bar, f'fill="{colour}"'))
@@ -95,7 +97,7 @@ class _Scale:
         return self.left + share * (self.right - self.left)
 
 
-def timeline(  # noqa: PLR0913 - what a timeline consists of
+def timeline(
     lanes: Sequence[Lane],
     start: datetime,
     end: datetime,
@@ -186,7 +188,9 @@ def _bar(scale: _Scale, span: Span, y: float, bar: float, tone: int, name: str) 
     if sure_to > sure_from and wide > 0.2:
         body.append(_rect(scale(sure_from), y, wide, bar, f'fill="{_BARS[tone]}"'))
         if wide > 16 + 5 * len(str(span.version)):
-            body.append(_text(scale(sure_from) + 4, y + bar - 3, label, 9, fill="#ffffff", weight=600))
+            body.append(
+                _text(scale(sure_from) + 4, y + bar - 3, label, 9, fill="#ffffff", weight=600)
+            )
             return body
     if scale(finish) - scale(begin) > 24 + 5 * len(label):
         x = scale(begin) + 3

@@ -163,14 +163,14 @@ class _Press:
             )
 
 
-def _fetcher(template: Template) -> Any:  # noqa: ANN401 - WeasyPrint's classes have no types
+def _fetcher(template: Template) -> Any:
     """Fetches `data:` addresses and the template's fonts; anything else ends the rendering."""
     from urllib.parse import unquote, urlsplit
 
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     class Fetcher(URLFetcher):  # type: ignore[misc]
-        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401
+        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
             parts = urlsplit(url)
             if parts.scheme == "data":
                 return super().fetch(url, headers)

@@ -9,8 +9,14 @@ import math
 from datetime import date, datetime
 from decimal import Decimal
 
+from rich.cells import cell_len
+
 from auditreg.formats.inert import inert, json_inert, markdown, spreadsheet
 from auditreg.formats.interface import Surface, Table
+
+
+_WORD = 40
+"""Longer words, such as digests and paths, may be broken."""
 
 
 def cell(value: object) -> str:
@@ -60,7 +66,7 @@ class ScreenFormat:
 
         if not table.rows:
             return b"(no rows)\n"
-        if len(table.columns) > surface.width // 6:
+        if _needed(table) > surface.width:
             return self._records(table)
         drawn = RichTable(box=None, pad_edge=False, header_style="bold" if surface.colour else "")
         for index, name in enumerate(table.columns):
@@ -73,7 +79,7 @@ class ScreenFormat:
         return paint([drawn], surface)
 
     def _records(self, table: Table) -> bytes:
-        """One block per row, filled columns only: more columns than a screen has room for."""
+        """One block per row, filled columns only: where a table would break words apart."""
         names = [inert(name) for name in table.columns]
         blocks = []
         for row in table.rows:
@@ -81,6 +87,16 @@ class ScreenFormat:
             width = max((len(name) for name, _ in filled), default=0)
             blocks.append("\n".join(f"{name:<{width}}  {inert(text)}" for name, text in filled))
         return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _needed(table: Table) -> int:
+    """The columns a screen needs so that no header and no word of usual length is broken."""
+    widths = [cell_len(inert(name)) for name in table.columns]
+    for row in table.rows:
+        for index, value in enumerate(row):
+            longest = max((cell_len(word) for word in inert(cell(value)).split()), default=0)
+            widths[index] = max(widths[index], min(longest, _WORD))
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _is_number(value: object) -> bool:

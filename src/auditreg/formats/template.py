@@ -35,6 +35,7 @@ DEFAULT = "regulator"
 
 _FONT_URL = re.compile(r'url\("(fonts/[A-Za-z0-9._-]+)"\)')
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?")
+_CODE = re.compile(r"`([^`]+)`")
 _STATE = "Nothing was written."
 
 
@@ -189,7 +190,7 @@ class Pages:
             f"The template {self.template.name} cannot be filled in: "
             f"{name}, line {line}: {message.rstrip('.')}.",
             state=_STATE,
-            hint="Correct that line; docs/templates lists what a page may use.",
+            hint="Correct that line; the bundled template shows what a page may use.",
         )
 
     @cached_property
@@ -230,6 +231,7 @@ class Pages:
             day=lambda at: _whole(words.day(at, tz)),
             interval=lambda when: _whole(words.interval(when, tz)),
             whole=_whole,
+            ticks=_ticks,
             end_of=lambda at: words.end_of(at, tz),
             long_day=words.long_day,
             grouped=words.grouped,
@@ -258,6 +260,14 @@ def _lines(text: str | None) -> Markup:
     return Markup("<br>").join(escape(line) for line in shown)
 
 
+def _ticks(text: str) -> Markup:
+    """A rule's text, its `code` as code."""
+    from markupsafe import Markup, escape
+
+    shown = str(escape(words.visible(words.clip(text, 500))))
+    return Markup(_CODE.sub(r"<code>\1</code>", shown))  # noqa: S704 - escaped above
+
+
 def _whole(text: str) -> Markup:
     """Text in which no line ends inside a date or a moment."""
     from markupsafe import Markup, escape
@@ -273,7 +283,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.6g}" if abs(value) < 1e15 else f"{value:.6g}"
 
 
-def _markup(draw: Any) -> Any:  # noqa: ANN401 - wraps any picture
+def _markup(draw: Any) -> Any:
     from markupsafe import Markup
 
     return lambda *args: Markup(draw(*args))  # noqa: S704 - made of numbers and escaped text

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _TEXT = "text"
+_WORD = "word"  # one of our own words or hashes: nothing in it needs escaping
 _TIME = "time"
 _INT = "int"
 
 HEADER: tuple[tuple[str, str], ...] = (
     ("recorded_at", _TIME),
-    ("source", _TEXT),
-    ("kind", _TEXT),
-    ("op", _TEXT),
+    ("source", _WORD),
+    ("kind", _WORD),
+    ("op", _WORD),
     ("subject", _TEXT),
     ("registry", _TEXT),
     ("workspace", _TEXT),
@@ -39,8 +40,8 @@ HEADER: tuple[tuple[str, str], ...] = (
     ("created_at", _TIME),
     ("changed_at", _TIME),
     ("actor", _TEXT),
-    ("grade", _TEXT),
-    ("fingerprint", _TEXT),
+    ("grade", _WORD),
+    ("fingerprint", _WORD),
     ("secrets", _TEXT),
 )
 """Columns of `ledger.log` that are projected out of the entry, in its order."""
@@ -53,6 +54,7 @@ def header_sql(alias: str = "") -> str:
     prefix = f"{alias}." if alias else ""
     encode = {
         _TEXT: "encoded({0})",
+        _WORD: "coalesce('\"' || {0} || '\"', 'null')",
         _TIME: "coalesce(epoch_ms({0})::VARCHAR, 'null')",
         _INT: "coalesce({0}::VARCHAR, 'null')",
     }

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-CHUNK = 40_000
-"""Entries whose bodies are put together at once; bounds the memory of a first extraction."""
+CHUNKS = {"run": 50_000, "logged_model": 50_000}
+CHUNK = 400_000
+"""Entries whose bodies are put together at once; bounds the memory of a first extraction.
+
+Many small ones at once, since DuckDB shares work out in blocks of 122,880 rows.
+"""
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -297,12 +301,13 @@ def _append_states(
             "from changed where kind = $kind",
             {"base": base, "kind": kind},
         )
-        for start in range(0, total, CHUNK):
+        chunk = CHUNKS.get(kind, CHUNK)
+        for start in range(0, total, chunk):
             tell(f"writing {kind.replace('_', ' ')}s", start, total)
             con.execute(
                 "create or replace temp table todo as select * from numbered "
                 "where seq >= $low and seq < $high",
-                {"low": base + start, "high": base + start + CHUNK},
+                {"low": base + start, "high": base + start + chunk},
             )
             changes[kind, "put"] = changes.get((kind, "put"), 0) + appender.append(
                 f"""

@@ -8,9 +8,10 @@ kept in the file, to make the macro `<name>_as_of(ts, known_at)`, and to rebuild
 from __future__ import annotations
 
 import functools
+import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -76,11 +77,33 @@ def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def state_tables() -> dict[str, tuple[str, str]]:
-    """State table to (kind of entry, SELECT with `{rows}`)."""
+    """State table to (kind of entry, SELECT with `{decoded}`)."""
     return {
         table: (kind, text.replace("{common}", COMMON))
         for table, (kind, text) in blocks("state.sql", "table").items()
     }
+
+
+@functools.cache
+def _bodies() -> dict[str, dict[str, object]]:
+    bodies: dict[str, dict[str, object]] = json.loads(sql("bodies.json"))
+    return bodies
+
+
+def decoded(kind: str, rows: str, *, select: str | None = None) -> str:
+    """SQL for entries of a kind with their body as a struct.
+
+    Args:
+        kind: the kind of entry.
+        rows: the relation of entries.
+        select: where given, only the parts of the body that this SELECT uses are decoded.
+    """
+    body = _bodies()[kind]
+    if select is not None:
+        used = set(re.findall(r"body\.(\w+)", select))
+        body = {name: structure for name, structure in body.items() if name in used}
+    structure = json.dumps({"body": body}, separators=(",", ":"))
+    return f"(select *, from_json(entry, '{structure}').body as body from {rows})"
 
 
 @functools.cache
@@ -145,8 +168,9 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
         "from ledger.log)"
     )
-    for table, (_, text) in state_tables().items():
-        con.execute(f"create table {table} as {text.replace('{rows}', empty_rows)} limit 0")
+    for table, (kind, text) in state_tables().items():
+        filled = text.replace("{decoded}", decoded(kind, empty_rows))
+        con.execute(f"create table {table} as {filled} limit 0")
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
         con.execute(f"create table {table} as {text.replace('{log}', 'ledger.log')} limit 0")
 
@@ -163,7 +187,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         rows = f"ledger.candidates('{kind}', ts::TIMESTAMP, known_at::TIMESTAMP)"
         con.execute(
             f"create or replace macro {table}_as_of(ts, known_at := null) as table "
-            + text.replace("{rows}", rows)
+            + text.replace("{decoded}", decoded(kind, rows, select=text))
         )
     for name in VIEWS:
         con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
@@ -183,8 +207,13 @@ def _statements(text: str) -> Iterator[str]:
             yield body.rstrip(";")
 
 
-def create(con: duckdb.DuckDBPyConnection) -> None:
-    """Make every table, view and macro of an empty ledger on a writable connection."""
+def create(con: duckdb.DuckDBPyConnection, *, described: bool = True) -> None:
+    """Make every table, view and macro of an empty ledger on a writable connection.
+
+    Args:
+        con: the connection.
+        described: also write what everything means, which takes most of the time.
+    """
     for statement in _statements(sql("log.sql")):
         con.execute(statement)
     for statement in _statements(sql("settings.sql")):
@@ -192,7 +221,8 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(statement)
     _create_tables(con)
     create_views(con)
-    describe(con)
+    if described:
+        describe(con)
 
 
 def renew(con: duckdb.DuckDBPyConnection) -> None:
@@ -278,12 +308,26 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
             what = "view" if table in views else "table"
             con.execute(f"comment on {what} {table} is '{quoted}'")
     con.execute("delete from dictionary")
-    con.executemany("insert into dictionary values (?, nullif(?, ''), ?)", rows)
+    insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
     con.execute("delete from questions")
-    for question in tomllib.loads(sql("questions.toml"))["question"]:
+    insert(con, "questions", questions())
+
+
+def questions() -> list[tuple[str, str, str]]:
+    """The questions auditors ask: (id, title, SQL)."""
+    return [
+        (question["id"], question["title"], question["sql"].strip())
+        for question in tomllib.loads(sql("questions.toml"))["question"]
+    ]
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows in one statement: DuckDB takes a millisecond for each."""
+    if rows:
+        marks = "(" + ", ".join("?" * len(rows[0])) + ")"
         con.execute(
-            "insert into questions values (?, ?, ?)",
-            [question["id"], question["title"], question["sql"].strip()],
+            f"insert into {table} values {', '.join([marks] * len(rows))}",
+            [value for row in rows for value in row],
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
+from auditreg.ledger.schema import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,28 +52,18 @@ def refresh_settings(
         values["period_start"], values["period_end"] = (p.isoformat(sep=" ") for p in period)
     for table in ("settings", "people", "live_names", "governance_fields"):
         con.execute(f"delete from {table}")
-    _insert(con, "settings", [(name, _text(values[name])) for name in sorted(values)])
-    _insert(con, "people", _people_rows(people))
+    insert(con, "settings", [(name, _text(values[name])) for name in sorted(values)])
+    insert(con, "people", _people_rows(people))
     live = [("stage", name) for name in cast("Sequence[str]", values["live.stages"])]
     live += [("alias", name) for name in cast("Sequence[str]", values["live.aliases"])]
-    _insert(con, "live_names", live)
-    _insert(con, "governance_fields", _field_rows(mapped))
+    insert(con, "live_names", live)
+    insert(con, "governance_fields", _field_rows(mapped))
 
 
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
-    """Insert rows in one statement: DuckDB takes a millisecond for each."""
-    if rows:
-        marks = "(" + ", ".join("?" * len(rows[0])) + ")"
-        con.execute(
-            f"insert into {table} values {', '.join([marks] * len(rows))}",
-            [value for row in rows for value in row],
-        )
 
 
 def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -13,6 +13,9 @@ from auditreg.ledger.settings import refresh_settings
 if TYPE_CHECKING:
     import duckdb
 
+BATCHES = {"run": 50_000, "logged_model": 50_000}
+"""How many entries of a kind are decoded at once, where one may be large."""
+
 _LATEST_ROWS = """(
     select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry, l.seq, l.grade,
            'certain' as certainty, 'only' as candidate, b.lo as not_before, b.hi as not_after
@@ -111,20 +114,34 @@ def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
 
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
-    """Decode the last entries of the subjects into the state tables."""
-    touched = con.execute(f"select distinct kind from {subjects} order by kind").fetchall()
-    for (kind,) in touched:
+    """Decode the last entries of the subjects into the state tables.
+
+    Entries are decoded once for all tables of their kind, and the large ones in batches: a run
+    holds its parameters, metrics, tags and data sets.
+    """
+    counted = con.execute(f"select kind, count(*) from {subjects} group by kind order by kind")
+    for kind, number in counted.fetchall():
         con.execute(
             f"""
             create or replace temp table bounds as
-            select t.seq, t.lo, t.hi
+            select t.seq, t.lo, t.hi, row_number() over () as place
             from ledger.timeline('{kind}', null::TIMESTAMP) t join {subjects} s using (seq)
             """
         )
-        rows = _LATEST_ROWS.format(bounds="bounds", kind=kind)
-        for table, (of, text) in schema.state_tables().items():
-            if of == kind:
-                con.execute(f"insert into {table} {text.replace('{rows}', rows)}")
+        batch = BATCHES.get(kind, number)
+        for start in range(0, number, batch):
+            chosen = f"(select * from bounds where place > {start} and place <= {start + batch})"
+            rows = _LATEST_ROWS.format(bounds=chosen, kind=kind)
+            tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
+            source = schema.decoded(kind, rows)
+            if len(tables) > 1:
+                con.execute(
+                    f"create or replace temp table decoded as select * exclude (entry) from {source}"
+                )
+                source = "decoded"
+            for table, text in tables:
+                con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+    con.execute("drop table if exists decoded")
 
 
 def _refresh_settings(con: duckdb.DuckDBPyConnection) -> None:

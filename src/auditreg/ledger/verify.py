@@ -258,7 +258,7 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
         con.execute("set timezone = 'UTC'")
         escaped = str(path).replace("'", "''")
         con.execute(f"attach '{escaped}' as audit (read_only)")
-        schema.create(con)
+        schema.create(con, described=False)
         con.execute("drop table ledger.log")
         con.execute("create view ledger.log as from audit.ledger.log")
         state.rebuild(con)
@@ -303,7 +303,7 @@ def _check_definitions(path: Path) -> Iterator[Problem]:
                 con.execute(f"attach '{escaped}' as {name} ({options})")
                 if name == "fresh":
                     con.execute("use fresh")
-                    schema.create(con)
+                    schema.create(con, described=False)
                     con.execute("use memory")
                     con.execute("detach fresh")
                     con.execute(f"attach '{escaped}' as fresh (read_only)")

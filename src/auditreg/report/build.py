@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -13,27 +13,15 @@ from auditreg.errors import NothingToAudit
 from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import Answer, CheckResult, Status
 from auditreg.report import dossiers, judged, movement, provenance
-from auditreg.report.content import (
-    Dossier,
-    Identity,
-    InventoryRow,
-    Live,
-    Number,
-    Promotion,
-    Report,
-)
-from auditreg.report.provenance import Provenance
+from auditreg.report.content import Dossier, Identity, InventoryRow, Promotion, Report
 from auditreg.report.reader import Reader, Row, interval
-from auditreg.report.words import several, slugs
+from auditreg.report.sheets import Live
+from auditreg.report.summary import notices, numbers
+from auditreg.report.words import slugs
 
 if TYPE_CHECKING:
     import duckdb
 
-HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
-"""Risk ratings that count as high in the summary, in lower case."""
-
-_OLD = timedelta(days=90)
-_STALE = timedelta(days=2)
 _DEFAULT_TITLE = "Model inventory and change record"
 
 _MODELS = """
@@ -46,13 +34,14 @@ _INVENTORY = """
 select * from inventory_as_of({t}) where kind = 'model'
 order by registry, workspace, model, model_subject, version
 """
+_FINDINGS = "select key, number, since from findings where since is not null order by number"
 _LIVE = """
 select subject, model_subject, version, live_via, certainty, live_not_before, live_not_after
 from live_versions_as_of({t}) order by model_subject, version
 """
 
 
-def build_report(  # noqa: PLR0913 - what a report says about itself
+def build_report(
     connection: duckdb.DuckDBPyConnection,
     check: CheckResult,
     frameworks: Iterable[Framework],
@@ -79,6 +68,7 @@ def build_report(  # noqa: PLR0913 - what a report says about itself
         NothingToAudit: the ledger shows no registered model at that moment.
     """
     reader = Reader(connection, check.as_of)
+    check = _numbered(reader, check)
     found = Found(reader, check, config, period)
     if not found.models:
         raise NothingToAudit(
@@ -103,8 +93,8 @@ def build_report(  # noqa: PLR0913 - what a report says about itself
     rules = judged.by_rule(check)
     return Report(
         identity=_identity(check, config, period, draft, found),
-        notices=_notices(check, period, source),
-        numbers=_numbers(found, source),
+        notices=notices(check, period, source),
+        numbers=numbers(found, source),
         severities=judged.severities(check.open),
         changes=movement.group_changes(in_period, tags),
         inventory=in_use,
@@ -125,6 +115,7 @@ def build_report(  # noqa: PLR0913 - what a report says about itself
                 key=lambda one: (judged.SET_ASIDE.index(one.status), judged.worst_first(one)),
             )
         ),
+        waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
         cannot_show=source.cannot_show,
         extractions=source.extractions,
         earlier_extractions=source.earlier,
@@ -137,9 +128,7 @@ def build_report(  # noqa: PLR0913 - what a report says about itself
 class Found:
     """The rows of one report, read once, and what is counted from them."""
 
-    def __init__(
-        self, reader: Reader, check: CheckResult, config: Config, period: Period
-    ) -> None:
+    def __init__(self, reader: Reader, check: CheckResult, config: Config, period: Period) -> None:
         self.check, self.period, self.as_of = check, period, check.as_of
         versions = reader.rows("inventory", "Every model and version at the moment", _INVENTORY)
         kept = {row["model_subject"] for row in versions}
@@ -154,9 +143,10 @@ class Found:
         )
         self.live_before = {
             row["model_subject"]
-            for row in Reader(reader._connection, period.start_utc).rows("", "", _LIVE)  # noqa: SLF001
+            for row in Reader(reader._connection, period.start_utc).rows("", "", _LIVE)
         }
-        self.promotions = movement.promotions(reader, check.answers)
+        self.passed, approvals = _sifted(check)
+        self.promotions = movement.promotions(reader, approvals)
         self.changes = movement.changes(reader)
         self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
@@ -196,7 +186,9 @@ class Found:
     def recorded(self) -> dict[str, set[str]]:
         """For every version in use, the governance fields that are recorded for it."""
         return {
-            row["subject"]: {field["field"] for field in self.material.fields.get(row["subject"], [])}
+            row["subject"]: {
+                field["field"] for field in self.material.fields.get(row["subject"], [])
+            }
             for rows in self.live.values()
             for row in rows
         }
@@ -216,11 +208,47 @@ class Found:
                 self.material,
                 promotions[key],
                 self.answers[key],
+                self.passed[key],
                 changes[key],
                 self.models[key]["description"],
             )
             for key, row in self.inventory.items()
         )
+
+
+def _numbered(reader: Reader, check: CheckResult) -> CheckResult:
+    """The check with the numbers its findings have in the ledger, and since when they are open.
+
+    A check of a past moment gives no numbers, but a rule and a subject keep theirs for good. An
+    age counts only where the finding was recorded by that moment.
+    """
+    known = {
+        row["key"]: (row["number"], row["since"])
+        for row in reader.rows("findings", "Numbers and ages of the findings", _FINDINGS)
+    }
+
+    def numbered(answer: Answer) -> Answer:
+        if answer.number is not None or answer.key not in known:
+            return answer
+        number, since = known[answer.key]
+        return replace(answer, number=number, since=since if since <= check.as_of else None)
+
+    return replace(check, answers=tuple(map(numbered, check.answers)))
+
+
+def _sifted(check: CheckResult) -> tuple[Counter[str], list[Answer]]:
+    """Out of all answers: how many passed per model, and those about approvals before going live.
+
+    There may be very many, so they are looked at once and let go.
+    """
+    passed: Counter[str] = Counter()
+    approvals = []
+    for answer in check.every:
+        if answer.status is Status.PASS:
+            passed[judged.model_key(answer)] += 1
+        if answer.rule.id == movement.APPROVAL_RULE:
+            approvals.append(answer)
+    return passed, approvals
 
 
 def _by(rows: Iterable[Row], key: str) -> defaultdict[str, list[Row]]:
@@ -258,170 +286,3 @@ def _tool_version() -> str:
         return version("auditreg")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unknown"
-
-
-def _notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str, ...]:
-    """What a reader must know before the first number."""
-    said = []
-    first = source.first_observed
-    if first is None:
-        said.append("No reading of the registry is recorded.")
-    elif first > period.start_utc:
-        said.append(
-            "First report: the record starts inside the period. What happened before the first "
-            "reading is shown only as far as MLflow's own times tell, and the rest as not known."
-        )
-    last = source.last_observed
-    if last is not None and min(check.as_of, period.end_utc) - last > _STALE:
-        said.append(
-            "The registry was not read again before the moment this report speaks of. What is "
-            "shown is what was last seen; a later change is not in it."
-        )
-    incomplete = sum(not one.complete for one in source.extractions)
-    if incomplete:
-        said.append(
-            f"{several(incomplete, 'reading')} of the registry shown in this report "
-            f"{'was' if incomplete == 1 else 'were'} incomplete; see how this was extracted."
-        )
-    if any(result.error for result in check.rules):
-        said.append("At least one rule could not be run. No conclusion rests on it.")
-    return tuple(said)
-
-
-def _numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
-    """The summary page. Every number names the section that shows what it counts."""
-    start, end = found.period.start_utc, found.period.end_utc
-    rows = list(found.inventory.values())
-    in_use = [row for row in rows if row.in_use]
-    high = [
-        row for row in in_use if row.fields.get("risk_rating", "").strip().lower() in HIGH_RATINGS
-    ]
-    unrated = sum("risk_rating" not in row.fields for row in in_use)
-    new = sum(row.created_at is not None and start <= row.created_at < end for row in rows)
-    known_before = source.first_observed is not None and source.first_observed <= start
-    retired = sum(key in found.live_before and not row.in_use for key, row in found.inventory.items())
-    changed = [one for one in found.promotions if movement.began_within(one.live, start, end)]
-    approved = sum(one.approval is Status.PASS for one in changed)
-    unjudged = sum(one.approval is None for one in changed)
-    statuses = Counter(one.status for one in found.check.answers)
-    return (
-        Number(
-            "in_use", "Models in use", len(in_use), f"of {len(rows)} registered", "inventory"
-        ),
-        Number(
-            "high_risk",
-            "Rated high risk",
-            len(high),
-            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
-            "inventory",
-        ),
-        Number("new", "New in the period", new, "by creation in the registry", "changes"),
-        Number(
-            "retired",
-            "No longer in use",
-            retired if known_before else None,
-            "in use when the period began"
-            if known_before
-            else "what was in use when the period began is not known",
-            "inventory",
-        ),
-        Number(
-            "promoted",
-            "Versions that went live",
-            len(changed),
-            "in the period, or possibly in it",
-            "promotions",
-        ),
-        Number(
-            "approved",
-            "Of those, approved before",
-            approved,
-            _of_the_others(changed, unjudged),
-            "promotions",
-        ),
-        *_finding_numbers(found, statuses),
-        Number(
-            "uncertain",
-            "Uncertain or unknown",
-            _uncertain(found),
-            "versions with a value that cannot be told for the moment",
-            "inventory",
-        ),
-        Number(
-            "deleted",
-            "Versions seen deleted",
-            sum(bool(row["deleted"]) for own in found.versions.values() for row in own),
-            "up to the moment of this report",
-            "changes",
-        ),
-    )
-
-
-def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:
-    counts = Counter(one.approval for one in changed)
-    parts = [
-        f"{counts[status]} {words}"
-        for status, words in (
-            (Status.FAIL, "not before"),
-            (Status.NOT_EVIDENCED, "without a record"),
-            (Status.WAIVED, "accepted"),
-            (Status.PREDATES_POLICY, "older than the policy"),
-            (Status.ERROR, "could not be judged"),
-        )
-        if counts[status]
-    ]
-    if unjudged:
-        parts.append(f"{unjudged} not judged")
-    return ", ".join(parts) or "none is without"
-
-
-def _finding_numbers(found: Found, statuses: Counter[Status]) -> tuple[Number, ...]:
-    open_ones = found.check.open
-    severe = judged.severities(open_ones)
-    dated = [one.since for one in open_ones if one.since is not None]
-    old = sum(_older(since, found.as_of) for since in dated)
-    unknown = len(open_ones) - len(dated)
-    return (
-        Number(
-            "open",
-            "Findings open",
-            len(open_ones),
-            ", ".join(f"{count.total} {count.severity}" for count in severe if count.total)
-            or "none of any severity",
-            "findings",
-        ),
-        Number(
-            "old",
-            "Open for over 90 days",
-            old if dated or not open_ones else None,
-            f"for {unknown} it is not known since when" if unknown else "by the first check that saw it",
-            "findings",
-        ),
-        Number(
-            "accepted",
-            "Accepted until a date",
-            statuses[Status.WAIVED],
-            "by a named approver of the firm",
-            "set-aside",
-        ),
-        Number(
-            "not_judged",
-            "Could not be judged",
-            statuses[Status.ERROR],
-            f"{statuses[Status.PREDATES_POLICY]} older than the policy",
-            "set-aside",
-        ),
-    )
-
-
-def _older(since: datetime, as_of: datetime) -> bool:
-    return as_of - since > _OLD
-
-
-def _uncertain(found: Found) -> int:
-    return sum(
-        row["version"] is not None
-        and (bool(row["uncertain_fields"]) or row["certainty"] in ("uncertain", "unknown"))
-        for own in found.versions.values()
-        for row in own
-    )

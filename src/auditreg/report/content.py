@@ -9,20 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from auditreg.models import Answer, Grade, RuleInfo, Severity, Status, Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """When something happened: not before the one, not after the other."""
-
-    not_before: datetime | None
-    not_after: datetime | None
-
-    @property
-    def exact(self) -> bool:
-        """Whether it is one moment."""
-        return self.not_before is not None and self.not_before == self.not_after
+from auditreg.models import Answer, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.report.sheets import Interval, Live, Sheet, VersionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,10 @@ class SeverityCount:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one thing in the registry; `with_tags` were set where it was registered."""
+    """One change of one thing in the registry.
+
+    `with_tags` were set along with a registration; `fields` is how many fields one row stands for.
+    """
 
     seq: int
     subject: str
@@ -92,30 +83,20 @@ class Change:
     actor: str | None
     grade: Grade
     with_tags: int = 0
+    fields: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
-    """Changes of one sort in the period; `changes` is cut, `more` says by how many."""
+    """Changes of one sort in the period; `changes` is cut, `more` says by how many.
+
+    A row may stand for several fields that were set on one version in the same interval.
+    """
 
     title: str
     total: int
     changes: tuple[Change, ...]
-
-    @property
-    def more(self) -> int:
-        """How many stand only in the dossiers."""
-        return self.total - len(self.changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A version in use, or possibly in use, and since when."""
-
-    version: int
-    via: str
-    since: Interval
-    certainty: str
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +241,17 @@ class Extraction:
     appended: int | None
     tool_version: str | None
 
+    @property
+    def in_source(self) -> int | None:
+        """Rows the source itself counts over all tables; None where it counts none of them."""
+        counted = [source for _, source, _ in self.counts if source is not None]
+        return sum(counted) if counted else None
+
+    @property
+    def taken(self) -> int:
+        """Rows read over all tables."""
+        return sum(taken or 0 for _, _, taken in self.counts)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -280,110 +272,6 @@ class Integrity:
     root: str | None
     policy: str
     commands: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FieldEntry:
-    """One governance field of one version: its values (two where it is uncertain)."""
-
-    id: str
-    number: int | None
-    title: str
-    values: tuple[str, ...]
-    grade: Grade
-    found_in: str
-    uncertain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FieldGroup:
-    """Governance fields that belong together; `missing` names those without a record."""
-
-    title: str
-    entries: tuple[FieldEntry, ...]
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set logged with the training run."""
-
-    name: str
-    context: str | None
-    digest: str | None
-    source: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The training run a version came from."""
-
-    run_id: str
-    name: str | None
-    user: str | None
-    started_at: datetime | None
-    status: str | None
-    deleted: bool
-    commit: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One input or output of a signature."""
-
-    direction: str
-    name: str
-    type: str
-    required: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """What is known of a version's files."""
-
-    state: str
-    problem: str | None
-    sha256: str | None
-    flavors: str
-    python: str | None
-    mlflow: str | None
-    size: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One version in depth: the fields, where it came from, what goes in and out."""
-
-    subject: str
-    version: int
-    live: Live | None
-    created_at: datetime | None
-    stage: str | None
-    aliases: str | None
-    groups: tuple[FieldGroup, ...]
-    run: Run | None
-    run_id: str | None
-    datasets: tuple[Dataset, ...]
-    artifact: Artifact | None
-    columns: tuple[Column, ...]
-    metrics: tuple[tuple[str, float | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    """One version in the list of a dossier, with what is recorded of its approval."""
-
-    version: int
-    created_at: datetime | None
-    state: str
-    deleted: bool
-    approver: str | None
-    role: str | None
-    decision: str | None
-    approved_on: str | None
-    validated_on: str | None
-    grade: Grade
-    uncertain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +310,7 @@ class Report:
     frameworks: tuple[FrameworkCoverage, ...]
     by_model: tuple[ModelFindings, ...]
     set_aside: tuple[Answer, ...]
+    waivers: tuple[JudgedWaiver, ...]
     cannot_show: tuple[str, ...]
     extractions: tuple[Extraction, ...]
     earlier_extractions: int
@@ -437,4 +326,6 @@ class Report:
     def model_of(self, subject: Subject) -> str | None:
         """The slug of the dossier a finding's subject belongs to, None for the ledger's own."""
         key = subject.key.partition("/")[0]
-        return next((row.slug for row in self.inventory + self.not_in_use if row.subject == key), None)
+        return next(
+            (row.slug for row in self.inventory + self.not_in_use if row.subject == key), None
+        )

@@ -7,25 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditreg.fields import Field
-from auditreg.models import Answer, Grade, Status
-from auditreg.report.content import (
+from auditreg.models import Answer, Grade
+from auditreg.report.content import Change, Dossier, InventoryRow, Promotion
+from auditreg.report.judged import SET_ASIDE, worst_first
+from auditreg.report.movement import bundled, folded, version_lanes
+from auditreg.report.reader import Reader, Row, decoded
+from auditreg.report.sheets import (
     Artifact,
-    Change,
     Column,
     Dataset,
-    Dossier,
     FieldEntry,
     FieldGroup,
-    InventoryRow,
     Live,
-    Promotion,
     Run,
     Sheet,
     VersionRow,
 )
-from auditreg.report.judged import SET_ASIDE, worst_first
-from auditreg.report.movement import folded, version_lanes
-from auditreg.report.reader import Reader, Row, decoded
 
 _VERSIONS = 40
 _CHANGES = 60
@@ -36,7 +33,10 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "What the model is",
         ("model_id", "description", "purpose", "methodology", "origin", "regime_scope", "exposure"),
     ),
-    ("Where it may be used", ("approved_uses", "actual_use", "limitations", "assumptions", "users")),
+    (
+        "Where it may be used",
+        ("approved_uses", "actual_use", "limitations", "assumptions", "users"),
+    ),
     (
         "Risk and responsibility",
         ("risk_rating", "risk_rationale", "owner", "developer", "compensating_controls"),
@@ -157,12 +157,13 @@ def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
     return groups
 
 
-def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
+def dossier(
     row: InventoryRow,
     versions: Sequence[Row],
     material: Material,
     promotions: Sequence[Promotion],
     answers: Sequence[Answer],
+    passed: int,
     changes: Sequence[Change],
     description: str | None,
 ) -> Dossier:
@@ -174,7 +175,7 @@ def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
     )
     shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
     answers = sorted(answers, key=worst_first)
-    told = folded(changes)
+    told = bundled(folded(changes))
     return Dossier(
         slug=row.slug,
         row=row,
@@ -183,16 +184,17 @@ def dossier(  # noqa: PLR0913 - one argument per table the dossier is made of
             sheet(one, live.get(one["version"]), material) for one in shown[-_SHEETS:][::-1]
         ),
         versions=tuple(
-            version_row(one, one["version"] in live, material) for one in numbered[-_VERSIONS:][::-1]
+            version_row(one, one["version"] in live, material)
+            for one in numbered[-_VERSIONS:][::-1]
         ),
         more_versions=max(0, len(numbered) - _VERSIONS),
         promotions=tuple(promotions),
         lanes=version_lanes(promotions),
         findings=tuple(answer for answer in answers if answer.status.is_open),
         set_aside=tuple(answer for answer in answers if answer.status in SET_ASIDE),
-        passed=sum(answer.status is Status.PASS for answer in answers),
+        passed=passed,
         changes=tuple(told[-_CHANGES:][::-1]),
-        more_changes=max(0, len(told) - _CHANGES),
+        more_changes=sum(one.fields for one in told[:-_CHANGES]),
     )
 
 
@@ -218,9 +220,7 @@ def sheet(version: Row, live: Live | None, material: Material) -> Sheet:
         ),
         artifact=_artifact(artifact) if artifact else None,
         columns=_columns(artifact) if artifact else (),
-        metrics=tuple(
-            (one["key"], one["value"]) for one in material.metrics.get(run_subject, [])
-        ),
+        metrics=tuple((one["key"], one["value"]) for one in material.metrics.get(run_subject, [])),
     )
 
 
@@ -257,16 +257,16 @@ def _columns(row: Row) -> tuple[Column, ...]:
         ("signature_params", "parameter"),
     ):
         listed = decoded(row[key], [])
-        for item in listed if isinstance(listed, list) else []:
-            if isinstance(item, dict):
-                found.append(
-                    Column(
-                        direction,
-                        str(item.get("name") or "(without a name)"),
-                        _type(item),
-                        bool(item.get("required", direction == "input")),
-                    )
-                )
+        found += [
+            Column(
+                direction,
+                str(item.get("name") or "(without a name)"),
+                _type(item),
+                bool(item.get("required", direction == "input")),
+            )
+            for item in (listed if isinstance(listed, list) else [])
+            if isinstance(item, dict)
+        ]
     return tuple(found)
 
 

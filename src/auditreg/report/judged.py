@@ -19,6 +19,7 @@ from auditreg.report.content import (
     SeverityCount,
 )
 
+_NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 - UTC without a zone, as everywhere here
 SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
 """Answers that are neither open nor passed: shown as what they are, never dropped."""
 
@@ -38,7 +39,7 @@ def worst_first(answer: Answer) -> tuple[int, bool, datetime, str, int, str]:
     return (
         answer.rule.severity.rank,
         answer.status is not Status.FAIL,
-        answer.since or datetime.max,
+        answer.since or _NEVER,
         answer.subject.model or "",
         answer.subject.version or 0,
         answer.rule.id,
@@ -66,7 +67,7 @@ def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
             rule=result.rule,
             population=result.population,
             examined=result.examined,
-            counts=dict(result.counts),
+            counts={status: result.counts.get(status, 0) for status in Status},
             findings=tuple(sorted(found[result.rule.id], key=worst_first)),
             oldest=oldest(found[result.rule.id]),
             error=result.error,
@@ -109,7 +110,9 @@ def by_model(
             )
         )
     return tuple(
-        sorted(made, key=lambda one: ([-one.counts[s] for s in Severity], one.label, one.slug or ""))
+        sorted(
+            made, key=lambda one: ([-one.counts[s] for s in Severity], one.label, one.slug or "")
+        )
     )
 
 
@@ -122,6 +125,8 @@ def coverage(
     """Each framework clause by clause.
 
     Args:
+        frameworks: those to print.
+        check: what the rules answered.
         live: for every version in use, the governance fields recorded for it.
         titles: the governance fields by id.
     """

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from auditreg.models import Answer, Grade
-from auditreg.report.content import Change, ChangeGroup, Interval, Lane, Promotion, Span
+from auditreg.report.content import Change, ChangeGroup, Lane, Promotion, Span
 from auditreg.report.reader import Reader, Row, interval
+from auditreg.report.sheets import Interval
 
 APPROVAL_RULE = "approval-precedes-live"
 """The rule whose answer for a promotion says whether an approval came before it."""
@@ -36,9 +37,7 @@ order by coalesce(changed_not_after, observed_at), seq, item
 
 def promotions(reader: Reader, answers: Iterable[Answer]) -> list[Promotion]:
     """Every time a version became live, with what the check says of its approval."""
-    judged = {
-        answer.subject.key: answer for answer in answers if answer.rule.id == APPROVAL_RULE
-    }
+    judged = {answer.subject.key: answer for answer in answers if answer.rule.id == APPROVAL_RULE}
     found = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
     return [_promotion(row, judged) for row in found]
 
@@ -123,7 +122,7 @@ def folded(found: Iterable[Change]) -> list[Change]:
             if one is born.get(one.subject):
                 kept.append(one)
         elif (
-            one.kind in ("registered_model_tag", "model_version_tag")
+            one.kind in _TAGS
             and one.before is None
             and owner in born
             and _may_be_together(born[owner].when, one.when)
@@ -144,6 +143,7 @@ def _may_be_together(registration: Interval, tag: Interval) -> bool:
     return tag.not_before <= registration.not_after
 
 
+_TAGS = ("registered_model_tag", "model_version_tag")
 _REGISTERED = ("registered_model", "model_version")
 
 
@@ -155,9 +155,41 @@ def group_changes(
     for change in folded(found):
         groups[_sort_of(change, governance_tags)].append(change)
     return tuple(
-        ChangeGroup(title, len(groups[title]), tuple(groups[title][:limit]))
+        _group(title, groups[title], bundled(groups[title]), limit)
         for title in _SORTS
         if groups[title]
+    )
+
+
+def _group(
+    title: str, found: Sequence[Change], rows: Sequence[Change], limit: int
+) -> ChangeGroup:
+    more = sum(row.fields for row in rows[limit:])
+    return ChangeGroup(title, len(found), tuple(rows[:limit]), more)
+
+
+def bundled(found: Iterable[Change]) -> list[Change]:
+    """Tags that were set, or that vanished, with one another on one version: a row for all."""
+    bundles: dict[object, list[Change]] = defaultdict(list)
+    for number, one in enumerate(found):
+        removed = one.after in _ABSENT
+        together = one.kind in _TAGS and (one.before is None or removed)
+        key = (one.subject.partition(":")[0], one.when, one.actor, removed) if together else number
+        bundles[key].append(one)
+    return [own[0] if len(own) == 1 else _as_one(own) for own in bundles.values()]
+
+
+_ABSENT = (None, "gone")
+
+
+def _as_one(own: Sequence[Change]) -> Change:
+    removed = own[0].after in _ABSENT
+    return replace(
+        own[0],
+        item=f"{len(own)} tags {'removed' if removed else 'set'}",
+        kind="tags",
+        after="; ".join(one.item if removed else f"{one.item} = {one.after}" for one in own),
+        fields=len(own),
     )
 
 

@@ -13,15 +13,23 @@ from auditreg.report.reader import Reader, Row, decoded, texts
 _SHOWN = 6
 
 ALWAYS_UNSEEN = (
-    "Which version a rating engine or another system outside MLflow actually loaded, and the "
-    "prices it gave. A stage or an alias says what the firm intends.",
+    (
+        "Which version a rating engine or another system outside MLflow actually loaded, and the "
+        "prices it gave. A stage or an alias says what the firm intends."
+    ),
     "Requests, predictions and complaints: they are not in a model registry.",
-    "Who really typed a tag or a name. MLflow stores what the client sends, unless its server "
-    "journals the signed-in user.",
-    "When a tag or an alias was set, more exactly than between two readings, unless the server "
-    "journals changes. A change made and undone between two readings leaves no trace.",
-    "That a reviewer or an approver was independent in the organisation. Names are compared, "
-    "reporting lines are not known.",
+    (
+        "Who really typed a tag or a name. MLflow stores what the client sends, unless its server "
+        "journals the signed-in user."
+    ),
+    (
+        "When a tag or an alias was set, more exactly than between two readings, unless the server "
+        "journals changes. A change made and undone between two readings leaves no trace."
+    ),
+    (
+        "That a reviewer or an approver was independent in the organisation. Names are compared, "
+        "reporting lines are not known."
+    ),
     "Whether a document, a test or a limit is adequate. The report says that a record exists.",
     "Models that were never registered.",
 )
@@ -50,17 +58,21 @@ from extractions where observed_at <= {t} order by observed_at, seq
 def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
     """The readings up to the report's moment, and the seal."""
     rows = reader.rows("extractions", "Readings of the registry up to the moment", _EXTRACTIONS)
-    unseen = dict.fromkeys(
-        text for row in rows[-_SHOWN:] for text in texts(row["cannot_show"])
-    )
+    unseen = dict.fromkeys(text for row in rows[-_SHOWN:] for text in texts(row["cannot_show"]))
     return Provenance(
         extractions=tuple(_extraction(row) for row in rows[-_SHOWN:][::-1]),
         earlier=max(0, len(rows) - _SHOWN),
         first_observed=rows[0]["observed_at"] if rows else None,
         last_observed=rows[-1]["observed_at"] if rows else None,
-        cannot_show=(*unseen, *ALWAYS_UNSEEN),
+        cannot_show=(*map(_sentence, unseen), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
+
+
+def _sentence(text: str) -> str:
+    """A source's note as a sentence of the list."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _extraction(row: Row) -> Extraction:
@@ -81,7 +93,7 @@ def _extraction(row: Row) -> Extraction:
     )
 
 
-def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:  # noqa: ANN401
+def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
     """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
     found: list[tuple[str, int | None, int | None]] = []
     for table, pair in counts.items() if isinstance(counts, dict) else ():

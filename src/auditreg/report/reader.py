@@ -6,7 +6,8 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.report.content import Interval, Query
+from auditreg.report.content import Query
+from auditreg.report.sheets import Interval
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +36,7 @@ class Reader:
         self.queries.append(Query(name, purpose, text, len(found)))
         return found
 
-    def one(self, sql: str) -> Any:  # noqa: ANN401 - whatever the column holds
+    def one(self, sql: str) -> Any:
         """A single value that needs no place in the record of questions."""
         row = self._connection.execute(sql).fetchone()
         return None if row is None else row[0]
@@ -51,7 +52,7 @@ def interval(row: Row, prefix: str = "") -> Interval:
     return Interval(row.get(f"{prefix}not_before"), row.get(f"{prefix}not_after"))
 
 
-def decoded(text: object, default: Any = None) -> Any:  # noqa: ANN401 - JSON may be anything
+def decoded(text: object, default: Any = None) -> Any:
     """JSON text as a value; what is no JSON is the default, for the ledger takes in anything."""
     if not isinstance(text, str):
         return default if text is None else text

@@ -9,13 +9,24 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from auditreg.config.calendar import local_day, zone
-from auditreg.report.content import Interval
+from auditreg.report.sheets import Interval
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LONG = 1_500
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def visible(text: str, *, lines: bool = False) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,18 +35,20 @@ def main() -> None:
             try:
                 for name, value in rule["params"].items():
                     text = value.replace("'", "''")
-                    connection.execute(f"set variable {name} = '{text}'")
+                    connection.execute(f"set variable \"{name}\" = '{text}'")
                 # Not lazily: a reader would go on computing while the file is written.
-                answers = connection.execute(rule["sql"]).fetch_arrow_table()
-                with pa.OSFile(str(folder / f"{rule['id']}.arrow"), "wb") as file:
-                    with pa.ipc.new_file(file, answers.schema) as writer:
-                        writer.write_table(answers)
+                answers: Any = connection.execute(rule["sql"]).to_arrow_table()
+                with (
+                    pa.OSFile(str(folder / f"{rule['id']}.arrow"), "wb") as file,
+                    pa.ipc.new_file(file, answers.schema) as writer,
+                ):
+                    writer.write_table(answers)
                 del answers
             except (duckdb.Error, MemoryError) as error:
                 note = str(error).strip().partition("\n")[0] or "it needed too much memory"
             finally:
                 for name in rule["params"]:
-                    connection.execute(f"reset variable {name}")
+                    connection.execute(f'reset variable "{name}"')
             write_note(folder / f"{rule['id']}.note", note)
     finally:
         connection.close()
@@ -57,7 +58,7 @@ def write_note(path: Path, text: str) -> None:
     """Write a note whole or not at all."""
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    part.replace(path)
 
 
 def limit_memory(megabytes: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import RuleError
@@ -44,9 +44,7 @@ REFUSED_FUNCTIONS: Mapping[str, str] = {
         ),
         _CLOCK,
     ),
-    **dict.fromkeys(
-        ("random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "setseed"), _CHANCE
-    ),
+    **dict.fromkeys(("random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "setseed"), _CHANCE),
     **dict.fromkeys(
         (
             "txid_current",
@@ -72,9 +70,7 @@ REFUSED_FUNCTIONS: Mapping[str, str] = {
         ),
         _SESSION,
     ),
-    **dict.fromkeys(
-        ("sleep_ms", "write_log", "nextval", "currval", "setval", "error"), _EFFECT
-    ),
+    **dict.fromkeys(("sleep_ms", "write_log", "nextval", "currval", "setval", "error"), _EFFECT),
 }
 """Function to why a rule may not use it. `getvariable` is how parameters come in."""
 
@@ -170,7 +166,9 @@ def _one_select(con: duckdb.DuckDBPyConnection, sql: str, name: str) -> None:
 
 
 def _tree(con: duckdb.DuckDBPyConnection, sql: str, name: str) -> dict[str, Any]:
-    row = con.execute("select json_serialize_sql(?::VARCHAR)", [sql.rstrip().rstrip(";")]).fetchone()
+    row = con.execute(
+        "select json_serialize_sql(?::VARCHAR)", [sql.rstrip().rstrip(";")]
+    ).fetchone()
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error"):
         problem = tree.get("error_message", "it cannot be analysed")
@@ -194,24 +192,21 @@ def _refusal(node: dict[str, Any]) -> str | None:
     """Why this node may not be in a rule, or None."""
     kind = str(node.get("type", ""))
     if kind.endswith("_QUERY_NODE") or kind in ("INSERT_NODE", "UPDATE_NODE", "DELETE_NODE"):
-        return f"{kind.split('_')[0]} changes data"
+        return f"{kind.split('_', maxsplit=1)[0]} changes data"
     if kind == "SHOW_REF":
         return "DESCRIBE, SHOW and SUMMARIZE are not allowed"
     if node.get("sample") is not None:
         return f"a sample {_CHANCE}"
     if kind == "VALUE_PARAMETER":
         return "a parameter has no value; use getvariable('name')"
-    if kind == "TABLE_FUNCTION":
-        return _table_function(node)
-    if kind == "BASE_TABLE":
-        return _table(node)
-    if node.get("class") in ("FUNCTION", "WINDOW"):
-        return _function(node)
-    if node.get("class") == "COLUMN_REF":
-        names = node.get("column_names", [])
-        bare = str(names[0]).lower() if len(names) == 1 else ""
-        return f"{bare} {REFUSED_NAMES[bare]}" if bare in REFUSED_NAMES else None
-    return None
+    look = _LOOKS.get(kind) or _LOOKS.get(str(node.get("class", "")))
+    return look(node) if look else None
+
+
+def _column(node: dict[str, Any]) -> str | None:
+    names = node.get("column_names", [])
+    bare = str(names[0]).lower() if len(names) == 1 else ""
+    return f"{bare} {REFUSED_NAMES[bare]}" if bare in REFUSED_NAMES else None
 
 
 def _function(node: dict[str, Any]) -> str | None:
@@ -238,6 +233,15 @@ def _table(node: dict[str, Any]) -> str | None:
     if table.lower().startswith(("duckdb_", "pragma_", "pg_", "sqlite_")):
         return f"{table} is the engine's own table"
     return None
+
+
+_LOOKS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
+    "TABLE_FUNCTION": _table_function,
+    "BASE_TABLE": _table,
+    "FUNCTION": _function,
+    "WINDOW": _function,
+    "COLUMN_REF": _column,
+}
 
 
 def _where(sql: str, node: dict[str, Any], first_line: int) -> str:

@@ -41,9 +41,7 @@ _PARAM = re.compile(r"[a-z][a-z0-9_]*")
 _HINT = "`auditreg rules show owner-recorded` prints a rule that can be copied."
 
 
-def parse_rule(
-    text: str, name: str, *, custom: bool = False, trusted: bool = False
-) -> RuleInfo:
+def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = False) -> RuleInfo:
     """Read one rule.
 
     Args:

@@ -26,7 +26,7 @@ class Spec:
     `columns` maps a staging column to a column of `base`, where the two names differ. `joins`
     are further tables: alias to (table, condition). `elsewhere` maps a staging column to (alias,
     column) in a joined table. `only` is a fixed condition. `linked` names the link set and the
-    column of `base` that must be in it. `wide` rows may be large: batches are kept small.
+    column of `base` that must be in it.
     """
 
     base: str
@@ -35,14 +35,13 @@ class Spec:
     elsewhere: dict[str, tuple[str, str]] = field(default_factory=dict)
     only: str = ""
     linked: tuple[str, str] | None = None
-    wide: bool = False
 
 
 SPECS: dict[str, Spec] = {
     "registered_models": Spec("registered_models", {"model": "name"}),
     "registered_model_tags": Spec("registered_model_tags", _MODEL),
     "model_versions": Spec("model_versions", {"model": "name", "stage": "current_stage"}),
-    "model_version_tags": Spec("model_version_tags", _MODEL, wide=True),
+    "model_version_tags": Spec("model_version_tags", _MODEL),
     "aliases": Spec("registered_model_aliases", _MODEL),
     "experiments": Spec("experiments", linked=("experiments", "experiment_id")),
     "runs": Spec("runs", {"run_id": "run_uuid"}, linked=("runs", "run_uuid")),
@@ -67,7 +66,6 @@ SPECS: dict[str, Spec] = {
         },
         only="b.destination_type = 'RUN' and b.source_type = 'DATASET'",
         linked=("runs", "destination_id"),
-        wide=True,
     ),
     "logged_models": Spec(
         "logged_models",
@@ -81,7 +79,6 @@ SPECS: dict[str, Spec] = {
         "logged_model_params",
         {"key": "param_key", "value": "param_value"},
         linked=("models", "model_id"),
-        wide=True,
     ),
     "logged_model_metrics": Spec(
         "logged_model_metrics",
@@ -97,9 +94,14 @@ SPECS: dict[str, Spec] = {
         "logged_model_tags",
         {"key": "tag_key", "value": "tag_value"},
         linked=("models", "model_id"),
-        wide=True,
     ),
 }
+
+RUN_CHILDREN = ("run_params", "run_metrics", "run_tags", "run_datasets")
+"""What belongs to a run, and may be read for all runs at once."""
+
+WHOLE_SHARE = 5
+"""From one linked run in this many on, the rows of all runs are read."""
 
 LOGGED_MODEL_STATUS = ("UNSPECIFIED", "PENDING", "READY", "FAILED")
 """MLflow keeps a logged model's status as a number: the index in this tuple."""
@@ -116,7 +118,6 @@ class Query:
 
     select: str
     types: dict[str, str]
-    size: int
 
 
 class Queries:
@@ -131,6 +132,7 @@ class Queries:
         self._dialect = dialect
         self._all_runs = runs == "all"
         self._links: dict[str, str] = {}
+        self._whole: bool | None = None
 
     def shown(self, table: str) -> bool:
         """Whether the database has the table this staging table is read from."""
@@ -166,11 +168,11 @@ class Queries:
         if not plain:
             parts.append(f"{' + '.join(misfits) or '0'} as misfits")
             types["misfits"] = INT
-        size = 256 if spec.wide else 8192
-        return Query(f"select {', '.join(parts)} from {self._from(table)}", types, size)
+        return Query(f"select {', '.join(parts)} from {self._from(table)}", types)
 
     def survey(self, table: str) -> str:
-        """The query for two numbers: how many rows `rows` will find, how many are not plain.
+        """The query for three numbers: how many rows `rows` will find, how many are not plain, and
+        the length of the longest.
 
         One scan without handing anything over costs a third of looking at each value on the way.
         """
@@ -180,7 +182,27 @@ class Queries:
         ]
         checks += [f"{self._column(table, name)} is not null" for name in KEYS[table]]
         doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)"
-        return f"select count(*) as n0, {doubtful} as n1 from {self._from(table)}"
+        lengths = [
+            f"coalesce(length({self._column(table, name)}), 0)"
+            for name, kind in STAGING[table].items()
+            if kind == TEXT and name not in KEYS[table]
+        ]
+        longest = f"max({' + '.join(lengths) or '0'})"
+        return f"select count(*) as n0, {doubtful} as n1, {longest} as n2 from {self._from(table)}"
+
+    def whole(self, table: str) -> bool:
+        """Whether `rows` finds the rows of all runs, for the reader to pick the linked ones.
+
+        Looking every linked run up in an index costs more than reading everything once the
+        linked ones are more than a small part.
+        """
+        if table not in RUN_CHILDREN or self._all_runs:
+            return False
+        if self._whole is None:
+            (linked,) = self._dialect.numbers(f"select count(*) as n0 from ({self.link('runs')}) l")
+            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
+            self._whole = linked * WHOLE_SHARE > total
+        return self._whole
 
     def count(self, table: str) -> str:
         """The query for how many rows `rows` will find."""
@@ -208,7 +230,8 @@ class Queries:
             if dialect.columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
         conditions = [spec.only] if spec.only else []
-        if spec.linked and not (self._all_runs and spec.linked[0] == "runs"):
+        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or self.whole(table)
+        if spec.linked and not unbound:
             conditions.append(f"b.{spec.linked[1]} in ({self.link(spec.linked[0])})")
         return source + (f" where {' and '.join(conditions)}" if conditions else "")
 

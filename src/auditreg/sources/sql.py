@@ -42,6 +42,10 @@ NO_RUN_POINTED = "runs no version points to"
 RUN_GONE = "runs that versions point to and that no longer exist"
 
 
+BATCH_TEXT = 64 * 2**20
+"""Characters of text in a batch at most, whatever the longest row: bounds memory."""
+
+
 def clock() -> int:
     """This machine's time in milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
@@ -118,6 +122,7 @@ class SqlReading(Reading):
                 )
         # The snapshot began with the first read, just now: what commits later is not in it.
         self.started_at = self.ended_at = now()
+        self._run_ids: pa.Array | None = None
         self._doubts = Doubts()
         self._unreadable: list[str] = []
         self._counts: dict[str, tuple[int, int]] = {}
@@ -145,10 +150,16 @@ class SqlReading(Reading):
             return
         if not self._has(name):
             return
-        expected, doubtful = self._dialect.numbers(self._queries.survey(name), 2)
+        expected, doubtful, longest = self._dialect.numbers(self._queries.survey(name), 3)
         query = self._queries.rows(name, plain=not doubtful)
+        size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
+        linked = self._linked_runs() if self._queries.whole(name) else None
         read = 0
-        for raw in self._dialect.stream(query.select, query.types, query.size):
+        for raw in self._dialect.stream(query.select, query.types, size):
+            if linked is not None:
+                chosen = _of_runs(raw, linked)
+                expected -= raw.num_rows - chosen.num_rows
+                raw = chosen
             batch, left_out = self._staged(name, raw)
             read += batch.num_rows + left_out
             self._counts[name] = (expected, read)
@@ -179,6 +190,15 @@ class SqlReading(Reading):
     def close(self) -> None:
         """End the snapshot; the file is free for others again."""
         self._dialect.close()
+
+    def _linked_runs(self) -> pa.Array:
+        """The ids of the linked runs."""
+        import pyarrow as pa
+
+        if self._run_ids is None:
+            select = f"select id as t from ({self._queries.link('runs')}) l"
+            self._run_ids = pa.array(self._dialect.texts(select), pa.string())
+        return self._run_ids
 
     def _has(self, table: str) -> bool:
         return self._queries.shown(table)
@@ -264,6 +284,13 @@ class SqlReading(Reading):
                 ids, uris = batch.column(key).to_pylist(), batch.column(value).to_pylist()
                 places.update(zip(ids, uris, strict=True))
         return places
+
+
+def _of_runs(rows: pa.RecordBatch, run_ids: pa.Array) -> pa.RecordBatch:
+    """The rows that belong to one of the runs."""
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.is_in(rows.column("run_id"), value_set=run_ids))
 
 
 def _without(column: pa.Array, value: str | int) -> pa.Array:

@@ -1,16 +1,15 @@
--- The body of an entry, as JSON text, for the states of one kind in `todo` (seq, subject, item,
--- workspace, model, version). Each block selects seq and body.
+-- The body of an entry, as JSON text, for the states of one kind in `todo` (seq, item, and place:
+-- the row of the staging table). Each block selects seq and body.
 
 -- body: registered_model
 select t.seq, '{"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_updated_time":' || coalesce(s.last_updated_time::VARCHAR, 'null')
     || ',"description":' || encoded(unlocked(s.description)) || '}' as body
-from todo t join stage_registered_models s using (workspace, model)
+from todo t join stage_registered_models s on s.rowid = t.place
 
 -- body: registered_model_tag
 select t.seq, '{"key":' || encoded(s.key) || ',"value":' || encoded(s.value) || '}' as body
-from todo t join stage_registered_model_tags s
-  on s.workspace = t.workspace and s.model = t.model and s.key = t.item
+from todo t join stage_registered_model_tags s on s.rowid = t.place
 
 -- body: model_version
 select t.seq, '{"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
@@ -21,12 +20,11 @@ select t.seq, '{"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"run_link":' || encoded(unlocked(s.run_link)) || ',"status":' || encoded(s.status)
     || ',"status_message":' || encoded(unlocked(s.status_message))
     || ',"storage_location":' || encoded(unlocked(s.storage_location)) || '}' as body
-from todo t join stage_model_versions s using (workspace, model, version)
+from todo t join stage_model_versions s on s.rowid = t.place
 
 -- body: model_version_tag
 select t.seq, '{"key":' || encoded(s.key) || ',"value":' || encoded(s.value) || '}' as body
-from todo t join stage_model_version_tags s
-  on s.workspace = t.workspace and s.model = t.model and s.version = t.version and s.key = t.item
+from todo t join stage_model_version_tags s on s.rowid = t.place
 
 -- body: alias
 select seq, '{"alias":' || encoded(item) || '}' as body from todo
@@ -37,7 +35,7 @@ select t.seq, '{"experiment_id":' || encoded(s.experiment_id) || ',"name":' || e
     || ',"lifecycle_stage":' || encoded(s.lifecycle_stage)
     || ',"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_update_time":' || coalesce(s.last_update_time::VARCHAR, 'null') || '}' as body
-from todo t join stage_experiments s on s.experiment_id = t.item
+from todo t join stage_experiments s on s.rowid = t.place
 
 -- body: run
 with params as (
@@ -69,7 +67,7 @@ select t.seq, '{"run_id":' || encoded(s.run_id) || ',"experiment_id":' || encode
     || ',"artifact_uri":' || encoded(unlocked(s.artifact_uri))
     || ',"params":[' || coalesce(params.items, '') || '],"metrics":[' || coalesce(metrics.items, '')
     || '],"tags":[' || coalesce(tags.items, '') || '],"datasets":[' || coalesce(datasets.items, '') || ']}' as body
-from todo t join stage_runs s on s.run_id = t.item
+from todo t join stage_runs s on s.rowid = t.place
 left join params on params.run_id = t.item left join metrics on metrics.run_id = t.item
 left join tags on tags.run_id = t.item left join datasets on datasets.run_id = t.item
 
@@ -98,7 +96,7 @@ select t.seq, '{"model_id":' || encoded(s.model_id) || ',"experiment_id":' || en
     || ',"status_message":' || encoded(s.status_message)
     || ',"params":[' || coalesce(params.items, '') || '],"tags":[' || coalesce(tags.items, '')
     || '],"metrics":[' || coalesce(metrics.items, '') || ']}' as body
-from todo t join stage_logged_models s on s.model_id = t.item
+from todo t join stage_logged_models s on s.rowid = t.place
 left join params on params.model_id = t.item left join tags on tags.model_id = t.item
 left join metrics on metrics.model_id = t.item
 
@@ -114,4 +112,4 @@ select t.seq, '{"location":' || encoded(unlocked(s.location)) || ',"state":' || 
     || ',"run_id":' || encoded(s.run_id) || ',"utc_time_created":' || encoded(s.utc_time_created)
     || ',"model_size_bytes":' || coalesce(s.model_size_bytes::VARCHAR, 'null')
     || ',"input_example":' || encoded(s.input_example) || ',"files":' || encoded(s.files) || '}' as body
-from todo t join stage_model_artifacts s using (workspace, model, version)
+from todo t join stage_model_artifacts s on s.rowid = t.place

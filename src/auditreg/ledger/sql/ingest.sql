@@ -90,10 +90,11 @@ from exact e
 left join (select * from rename where subject in (from single)) r
   on r.workspace = e.workspace and r.model = e.model;
 
--- table: every state of this reading, with its fingerprint
+-- table: every state of this reading, with its fingerprint and the row it was staged in
 create or replace temp table incoming (
     kind VARCHAR, subject VARCHAR, workspace VARCHAR, model VARCHAR, version BIGINT,
-    created_at TIMESTAMP, changed_at TIMESTAMP, fingerprint VARCHAR, secrets VARCHAR, item VARCHAR
+    created_at TIMESTAMP, changed_at TIMESTAMP, fingerprint VARCHAR, secrets VARCHAR, item VARCHAR,
+    place BIGINT
 );
 
 -- kind: registered_model
@@ -102,13 +103,13 @@ select 'registered_model', i.subject, s.workspace, s.model, null, i.created_at,
        moment(s.last_updated_time),
        sha256(concat_ws(chr(31), printed(s.workspace), printed(s.model), plain(s.creation_time),
               plain(s.last_updated_time), printed(s.description))),
-       null, null
+       null, null, s.rowid
 from stage_registered_models s join model_id i using (workspace, model);
 
 -- kind: registered_model_tag
 insert into incoming
 select 'registered_model_tag', i.subject || ':tag:' || s.key, s.workspace, s.model, null,
-       i.created_at, null, sha256(printed(s.value)), secret_of(s.value), s.key
+       i.created_at, null, sha256(printed(s.value)), secret_of(s.value), s.key, s.rowid
 from stage_registered_model_tags s join model_id i using (workspace, model);
 
 -- kind: model_version
@@ -120,14 +121,14 @@ select 'model_version', i.subject || '/' || s.version, s.workspace, s.model, s.v
               plain(s.last_updated_time), printed(s.description),
               printed(s.user_id), printed(s.stage), printed(s.source), printed(s.run_id),
               printed(s.run_link), printed(s.status), printed(s.status_message))),
-       null, null
+       null, null, s.rowid
 from stage_model_versions s join model_id i using (workspace, model);
 
 -- kind: model_version_tag
 insert into incoming
 select 'model_version_tag', i.subject || '/' || s.version || ':tag:' || s.key, s.workspace,
        s.model, s.version, coalesce(moment(v.creation_time), i.created_at), null,
-       sha256(printed(s.value)), secret_of(s.value), s.key
+       sha256(printed(s.value)), secret_of(s.value), s.key, s.rowid
 from stage_model_version_tags s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version);
 
@@ -135,7 +136,7 @@ left join stage_model_versions v using (workspace, model, version);
 insert into incoming
 select 'alias', i.subject || ':alias:' || s.alias, s.workspace, s.model, s.version,
        coalesce(moment(v.creation_time), i.created_at), null, sha256(plain(s.version)), null,
-       s.alias
+       s.alias, s.rowid
 from stage_aliases s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version);
 
@@ -146,8 +147,8 @@ select 'experiment', 'x-' || left(sha256($registry || chr(31) || experiment_id),
        sha256(concat_ws(chr(31), printed(experiment_id), printed(name),
               printed(artifact_location), printed(lifecycle_stage),
               plain(last_update_time))),
-       null, experiment_id
-from stage_experiments;
+       null, experiment_id, s.rowid
+from stage_experiments s;
 
 -- table: fingerprints of what belongs to a run
 create or replace temp table run_child as
@@ -186,7 +187,7 @@ select 'run', 'r-' || left(sha256($registry || chr(31) || s.run_id), 16), null, 
               printed(s.status), plain(s.start_time),
               plain(s.end_time), printed(s.lifecycle_stage),
               printed(s.artifact_uri), printed(c.fingerprint))),
-       nullif(c.secrets, ''), s.run_id
+       nullif(c.secrets, ''), s.run_id, s.rowid
 from stage_runs s left join run_child c using (run_id);
 
 -- kind: logged_model
@@ -219,7 +220,7 @@ select 'logged_model', 'l-' || left(sha256($registry || chr(31) || s.model_id), 
               plain(s.last_updated_time), printed(s.status),
               printed(s.lifecycle_stage), printed(s.model_type), printed(s.source_run_id),
               printed(s.status_message), printed(c.fingerprint))),
-       nullif(c.secrets, ''), s.model_id
+       nullif(c.secrets, ''), s.model_id, s.rowid
 from stage_logged_models s left join child c using (model_id);
 
 -- kind: model_artifact
@@ -233,7 +234,7 @@ select 'model_artifact', i.subject || '/' || s.version || ':artifact', s.workspa
               printed(s.run_id), printed(utc_time_created),
               plain(model_size_bytes), printed(input_example),
               printed(files))),
-       null, null
+       null, null, s.rowid
 from stage_model_artifacts s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version)
 where s.state <> 'not_looked_at';

@@ -1,6 +1,10 @@
 -- The append-only log: the one thing that is true; every other table is a function of it.
 create schema ledger;
 
+-- milliseconds since 1970 as a timestamp; NULL where no calendar holds it
+create macro ledger.moment(ms) as
+case when ms between -62135596800000 and 253402300799999 then make_timestamp(ms * 1000) end;
+
 create table ledger.log (
     seq         BIGINT NOT NULL,
     entry       VARCHAR,

@@ -1,21 +1,19 @@
--- The typed state tables. Each block decodes the entries of one kind.
--- {rows} is the relation of entries to decode: the last ones for the tables kept in the file,
--- those of a past moment for the macros <table>_as_of(ts). {common} are the columns every state
--- table ends with: seq, grade, certainty, candidate, not_before, not_after.
+-- The typed state tables. Each block decodes the entries of one kind. {decoded} is the relation of
+-- entries with their body as a struct: the last ones for the tables kept in the file, those of a
+-- past moment for the macros <table>_as_of(ts). {common} are the columns every state table ends
+-- with: seq, grade, certainty, candidate, not_before, not_after. What a body holds: bodies.json.
 
 -- table: registered_models of registered_model
 select subject, registry, workspace, model, body.description as description,
-       make_timestamp(body.creation_time * 1000) as created_at,
-       make_timestamp(body.last_updated_time * 1000) as last_updated_at,
+       ledger.moment(body.creation_time) as created_at,
+       ledger.moment(body.last_updated_time) as last_updated_at,
        op = 'gone' as deleted, {common}
-from (select *, from_json(entry, '{"body":{"description":"VARCHAR","creation_time":"BIGINT","last_updated_time":"BIGINT"}}').body as body
-      from {rows})
+from {decoded}
 
 -- table: registered_model_tags of registered_model_tag
 select split_part(subject, ':', 1) as model_subject, registry, workspace, model,
        body.key as key, body.value as value, {common}
-from (select *, from_json(entry, '{"body":{"key":"VARCHAR","value":"VARCHAR"}}').body as body
-      from {rows} where op = 'put')
+from {decoded} where op = 'put'
 
 -- table: model_versions of model_version
 select subject, split_part(subject, '/', 1) as model_subject, registry, workspace, model, version,
@@ -24,103 +22,90 @@ select subject, split_part(subject, '/', 1) as model_subject, registry, workspac
        nullif(regexp_extract(body.source, '^models:/(m-[0-9a-zA-Z]+)$', 1), '') as logged_model_id,
        body.user_id as user_id, body.status as status, body.status_message as status_message,
        body.run_link as run_link, body.storage_location as storage_location,
-       make_timestamp(body.creation_time * 1000) as created_at,
-       make_timestamp(body.last_updated_time * 1000) as last_updated_at,
+       ledger.moment(body.creation_time) as created_at,
+       ledger.moment(body.last_updated_time) as last_updated_at,
        op = 'gone' or coalesce(body.stage = 'Deleted_Internal', false) as deleted, {common}
-from (select *, from_json(entry, '{"body":{"description":"VARCHAR","stage":"VARCHAR","run_id":"VARCHAR","source":"VARCHAR","user_id":"VARCHAR","status":"VARCHAR","status_message":"VARCHAR","run_link":"VARCHAR","storage_location":"VARCHAR","creation_time":"BIGINT","last_updated_time":"BIGINT"}}').body as body
-      from {rows})
+from {decoded}
 
 -- table: model_version_tags of model_version_tag
 select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as model_subject,
        registry, workspace, model, version, body.key as key, body.value as value, {common}
-from (select *, from_json(entry, '{"body":{"key":"VARCHAR","value":"VARCHAR"}}').body as body
-      from {rows} where op = 'put')
+from {decoded} where op = 'put'
 
 -- table: aliases of alias
 select split_part(subject, ':', 1) as model_subject, registry, workspace, model,
        body.alias as alias, version,
        split_part(subject, ':', 1) || '/' || version as subject, {common}
-from (select *, from_json(entry, '{"body":{"alias":"VARCHAR"}}').body as body
-      from {rows} where op = 'put')
+from {decoded} where op = 'put'
 
 -- table: experiments of experiment
 select subject, registry, workspace, body.experiment_id as experiment_id, body.name as name,
        body.artifact_location as artifact_location, body.lifecycle_stage as lifecycle_stage,
-       make_timestamp(body.creation_time * 1000) as created_at,
-       make_timestamp(body.last_update_time * 1000) as last_updated_at,
+       ledger.moment(body.creation_time) as created_at,
+       ledger.moment(body.last_update_time) as last_updated_at,
        op = 'gone' or coalesce(body.lifecycle_stage = 'deleted', false) as deleted, {common}
-from (select *, from_json(entry, '{"body":{"experiment_id":"VARCHAR","name":"VARCHAR","artifact_location":"VARCHAR","lifecycle_stage":"VARCHAR","creation_time":"BIGINT","last_update_time":"BIGINT"}}').body as body
-      from {rows})
+from {decoded}
 
 -- table: runs of run
 select subject, registry, body.run_id as run_id, body.experiment_id as experiment_id,
        body.name as name, body.user_id as user_id, body.status as status,
-       make_timestamp(body.start_time * 1000) as started_at,
-       make_timestamp(body.end_time * 1000) as ended_at,
+       ledger.moment(body.start_time) as started_at,
+       ledger.moment(body.end_time) as ended_at,
        body.lifecycle_stage as lifecycle_stage, body.artifact_uri as artifact_uri,
        op = 'gone' or coalesce(body.lifecycle_stage = 'deleted', false) as deleted, {common}
-from (select *, from_json(entry, '{"body":{"run_id":"VARCHAR","experiment_id":"VARCHAR","name":"VARCHAR","user_id":"VARCHAR","status":"VARCHAR","start_time":"BIGINT","end_time":"BIGINT","lifecycle_stage":"VARCHAR","artifact_uri":"VARCHAR"}}').body as body
-      from {rows})
+from {decoded}
 
 -- table: run_params of run
 select subject as run_subject, registry, run_id, item.key as key, item.value as value, {common}
 from (select *, body.run_id as run_id, unnest(body.params) as item
-      from (select *, from_json(entry, '{"body":{"run_id":"VARCHAR","params":[{"key":"VARCHAR","value":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: run_tags of run
 select subject as run_subject, registry, run_id, item.key as key, item.value as value, {common}
 from (select *, body.run_id as run_id, unnest(body.tags) as item
-      from (select *, from_json(entry, '{"body":{"run_id":"VARCHAR","tags":[{"key":"VARCHAR","value":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: run_metrics of run
 select subject as run_subject, registry, run_id, item.key as key, item.value as value,
-       make_timestamp(item.timestamp * 1000) as recorded_at, item.step as step, {common}
+       ledger.moment(item.timestamp) as recorded_at, item.step as step, {common}
 from (select *, body.run_id as run_id, unnest(body.metrics) as item
-      from (select *, from_json(entry, '{"body":{"run_id":"VARCHAR","metrics":[{"key":"VARCHAR","value":"DOUBLE","timestamp":"BIGINT","step":"BIGINT"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: run_datasets of run
 select subject as run_subject, registry, run_id, item.name as name, item.digest as digest,
        item.context as context, item.source_type as source_type, item.source as source,
        item.schema as schema, item.profile as profile, {common}
 from (select *, body.run_id as run_id, unnest(body.datasets) as item
-      from (select *, from_json(entry, '{"body":{"run_id":"VARCHAR","datasets":[{"name":"VARCHAR","digest":"VARCHAR","context":"VARCHAR","source_type":"VARCHAR","source":"VARCHAR","schema":"VARCHAR","profile":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: logged_models of logged_model
 select subject, registry, body.model_id as model_id, body.experiment_id as experiment_id,
        body.name as name, body.artifact_location as artifact_location,
-       make_timestamp(body.creation_time * 1000) as created_at,
-       make_timestamp(body.last_updated_time * 1000) as last_updated_at,
+       ledger.moment(body.creation_time) as created_at,
+       ledger.moment(body.last_updated_time) as last_updated_at,
        body.status as status, body.lifecycle_stage as lifecycle_stage,
        body.model_type as model_type, body.source_run_id as source_run_id,
        body.status_message as status_message,
        op = 'gone' or coalesce(body.lifecycle_stage = 'deleted', false) as deleted, {common}
-from (select *, from_json(entry, '{"body":{"model_id":"VARCHAR","experiment_id":"VARCHAR","name":"VARCHAR","artifact_location":"VARCHAR","creation_time":"BIGINT","last_updated_time":"BIGINT","status":"VARCHAR","lifecycle_stage":"VARCHAR","model_type":"VARCHAR","source_run_id":"VARCHAR","status_message":"VARCHAR"}}').body as body
-      from {rows})
+from {decoded}
 
 -- table: logged_model_params of logged_model
 select subject as logged_model_subject, registry, model_id, item.key as key, item.value as value, {common}
 from (select *, body.model_id as model_id, unnest(body.params) as item
-      from (select *, from_json(entry, '{"body":{"model_id":"VARCHAR","params":[{"key":"VARCHAR","value":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: logged_model_tags of logged_model
 select subject as logged_model_subject, registry, model_id, item.key as key, item.value as value, {common}
 from (select *, body.model_id as model_id, unnest(body.tags) as item
-      from (select *, from_json(entry, '{"body":{"model_id":"VARCHAR","tags":[{"key":"VARCHAR","value":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: logged_model_metrics of logged_model
 select subject as logged_model_subject, registry, model_id, item.key as key, item.value as value,
-       make_timestamp(item.timestamp * 1000) as recorded_at, item.step as step,
+       ledger.moment(item.timestamp) as recorded_at, item.step as step,
        item.run_id as run_id, item.dataset_name as dataset_name,
        item.dataset_digest as dataset_digest, {common}
 from (select *, body.model_id as model_id, unnest(body.metrics) as item
-      from (select *, from_json(entry, '{"body":{"model_id":"VARCHAR","metrics":[{"key":"VARCHAR","value":"DOUBLE","timestamp":"BIGINT","step":"BIGINT","run_id":"VARCHAR","dataset_name":"VARCHAR","dataset_digest":"VARCHAR"}]}}').body as body
-            from {rows}))
+      from {decoded})
 
 -- table: model_artifacts of model_artifact
 select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as model_subject,
@@ -132,5 +117,4 @@ select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as mo
        body.mlflow_version as mlflow_version, body.model_id as model_id, body.run_id as run_id,
        body.utc_time_created as utc_time_created, body.model_size_bytes as model_size_bytes,
        body.input_example as input_example, body.files as files, {common}
-from (select *, from_json(entry, '{"body":{"location":"VARCHAR","state":"VARCHAR","problem":"VARCHAR","mlmodel_sha256":"VARCHAR","signature_inputs":"VARCHAR","signature_outputs":"VARCHAR","signature_params":"VARCHAR","flavors":"VARCHAR","requirements":"VARCHAR","python_version":"VARCHAR","mlflow_version":"VARCHAR","model_id":"VARCHAR","run_id":"VARCHAR","utc_time_created":"VARCHAR","model_size_bytes":"BIGINT","input_example":"VARCHAR","files":"VARCHAR"}}').body as body
-      from {rows} where op = 'put')
+from {decoded} where op = 'put'

@@ -1,0 +1,193 @@
+"""The summary page: about ten numbers, each with the section that details it, and the notices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from auditreg.config import Period
+from auditreg.models import CheckResult, Status
+from auditreg.report import judged, movement
+from auditreg.report.content import Number, Promotion
+from auditreg.report.provenance import Provenance
+from auditreg.report.words import several
+
+if TYPE_CHECKING:
+    from auditreg.report.build import Found
+
+HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
+"""Risk ratings that count as high in the summary, in lower case."""
+
+_OLD = timedelta(days=90)
+_STALE = timedelta(days=2)
+
+
+def notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str, ...]:
+    """What a reader must know before the first number."""
+    said = []
+    first = source.first_observed
+    if first is None:
+        said.append("No reading of the registry is recorded.")
+    elif first > period.start_utc:
+        said.append(
+            "First report: the record starts inside the period. What happened before the first "
+            "reading is shown only as far as MLflow's own times tell, and the rest as not known."
+        )
+    last = source.last_observed
+    if last is not None and min(check.as_of, period.end_utc) - last > _STALE:
+        said.append(
+            "The registry was not read again before the moment this report speaks of. What is "
+            "shown is what was last seen; a later change is not in it."
+        )
+    incomplete = sum(not one.complete for one in source.extractions)
+    if incomplete:
+        said.append(
+            f"{several(incomplete, 'reading')} of the registry shown in this report "
+            f"{'was' if incomplete == 1 else 'were'} incomplete; see how this was extracted."
+        )
+    if any(result.error for result in check.rules):
+        said.append("At least one rule could not be run. No conclusion rests on it.")
+    return tuple(said)
+
+
+def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
+    """The summary page. Every number names the section that shows what it counts."""
+    start, end = found.period.start_utc, found.period.end_utc
+    rows = list(found.inventory.values())
+    in_use = [row for row in rows if row.in_use]
+    high = [
+        row for row in in_use if row.fields.get("risk_rating", "").strip().lower() in HIGH_RATINGS
+    ]
+    unrated = sum("risk_rating" not in row.fields for row in in_use)
+    new = sum(row.created_at is not None and start <= row.created_at < end for row in rows)
+    known_before = source.first_observed is not None and source.first_observed <= start
+    retired = sum(
+        key in found.live_before and not row.in_use for key, row in found.inventory.items()
+    )
+    changed = [one for one in found.promotions if movement.began_within(one.live, start, end)]
+    approved = sum(one.approval is Status.PASS for one in changed)
+    unjudged = sum(one.approval is None for one in changed)
+    statuses = Counter(one.status for one in found.check.answers)
+    return (
+        Number("in_use", "Models in use", len(in_use), f"of {len(rows)} registered", "inventory"),
+        Number(
+            "high_risk",
+            "Rated high risk",
+            len(high),
+            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
+            "inventory",
+        ),
+        Number("new", "New in the period", new, "by creation in the registry", "changes"),
+        Number(
+            "retired",
+            "No longer in use",
+            retired if known_before else None,
+            "in use when the period began"
+            if known_before
+            else "what was in use when the period began is not known",
+            "inventory",
+        ),
+        Number(
+            "promoted",
+            "Versions that went live",
+            len(changed),
+            "in the period, or possibly in it",
+            "promotions",
+        ),
+        Number(
+            "approved",
+            "Of those, approved before",
+            approved,
+            _of_the_others(changed, unjudged),
+            "promotions",
+        ),
+        *_finding_numbers(found, statuses),
+        Number(
+            "uncertain",
+            "Uncertain or unknown",
+            _uncertain(found),
+            "versions with a value that cannot be told for the moment",
+            "inventory",
+        ),
+        Number(
+            "deleted",
+            "Versions seen deleted",
+            sum(bool(row["deleted"]) for own in found.versions.values() for row in own),
+            "up to the moment of this report",
+            "changes",
+        ),
+    )
+
+
+def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:
+    counts = Counter(one.approval for one in changed)
+    parts = [
+        f"{counts[status]} {words}"
+        for status, words in (
+            (Status.FAIL, "not before"),
+            (Status.NOT_EVIDENCED, "without a record"),
+            (Status.WAIVED, "accepted"),
+            (Status.PREDATES_POLICY, "older than the policy"),
+            (Status.ERROR, "could not be judged"),
+        )
+        if counts[status]
+    ]
+    if unjudged:
+        parts.append(f"{unjudged} not judged")
+    return ", ".join(parts) or "none is without"
+
+
+def _finding_numbers(found: Found, statuses: Counter[Status]) -> tuple[Number, ...]:
+    open_ones = found.check.open
+    severe = judged.severities(open_ones)
+    dated = [one.since for one in open_ones if one.since is not None]
+    old = sum(_older(since, found.as_of) for since in dated)
+    unknown = len(open_ones) - len(dated)
+    return (
+        Number(
+            "open",
+            "Findings open",
+            len(open_ones),
+            ", ".join(f"{count.total} {count.severity}" for count in severe if count.total)
+            or "none of any severity",
+            "findings",
+        ),
+        Number(
+            "old",
+            "Open for over 90 days",
+            old if dated or not open_ones else None,
+            f"for {unknown} it is not known since when"
+            if unknown
+            else "by the first check that saw it",
+            "findings",
+        ),
+        Number(
+            "accepted",
+            "Accepted until a date",
+            statuses[Status.WAIVED],
+            "by a named approver of the firm",
+            "set-aside",
+        ),
+        Number(
+            "not_judged",
+            "Could not be judged",
+            statuses[Status.ERROR],
+            f"{statuses[Status.PREDATES_POLICY]} older than the policy",
+            "set-aside",
+        ),
+    )
+
+
+def _older(since: datetime, as_of: datetime) -> bool:
+    return as_of - since > _OLD
+
+
+def _uncertain(found: Found) -> int:
+    return sum(
+        row["version"] is not None
+        and (bool(row["uncertain_fields"]) or row["certainty"] in ("uncertain", "unknown"))
+        for own in found.versions.values()
+        for row in own
+    )

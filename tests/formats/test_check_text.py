@@ -1,0 +1,204 @@
+"""The first screen of a check: short, worst first, and saying what to do."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from auditreg.errors import ExitCode
+from auditreg.formats.interface import CheckView, Surface
+from auditreg.formats.text import CheckText
+from auditreg.models import JudgedWaiver, Repair, Scope, Severity, Status
+from tests.formats.results import WAIVED, answer, large, result, rule
+
+
+def shown(made, *, code=ExitCode.FINDINGS, fail_on=Severity.LOW, everything=False, **surface):
+    view = CheckView(code, fail_on, everything=everything, surface=Surface(**surface))
+    return CheckText().render(made, view).decode()
+
+
+OWNER = rule()
+RATING = rule("risk-rating-recorded", Severity.CRITICAL)
+HISTORY = rule("approved-before", Severity.MEDIUM, Repair.HISTORY, Scope.PROMOTION)
+COMMIT = rule("git-commit-recorded", Severity.LOW, Repair.RETRAIN)
+ALIAS = rule("alias-agrees", Severity.HIGH, Repair.REGISTRY, Scope.REGISTERED_MODEL)
+
+
+def many(of, count, status=Status.NOT_EVIDENCED, start=0, **more):
+    return [answer(of, f"m{n}", 1, status, **more) for n in range(start, start + count)]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 30), (200, 50)])
+def test_the_first_screen_has_at_most_40_lines(size, width):
+    text = shown(large(*size), width=width)
+    rows = sum(max(1, -(-cell_len(line) // width)) for line in text.splitlines())
+    assert rows <= 40
+    assert "next:" in text
+
+
+def test_everything_wrong_at_once_still_fits():
+    made = large(60, 20)
+    waiver = JudgedWaiver(
+        "r", "s", "accepted", "x", "a", None, None, None, None, "expired", "y" * 300
+    )
+    broken = [(rule(f"broken-{n}"), "z" * 300) for n in range(9)]
+    made = result(*made.answers, errors=broken, waivers=(waiver,) * 5, selection=("m" * 300,))
+    assert len(shown(made, code=ExitCode.ERROR).splitlines()) <= 40
+
+
+def test_groups_by_what_it_takes_and_worst_first():
+    made = result(
+        *many(OWNER, 9), *many(RATING, 5), *many(HISTORY, 3, Status.FAIL), *many(COMMIT, 2),
+        *many(ALIAS, 1), *many(OWNER, 40, Status.PASS, 9),
+    )  # fmt: skip
+    text = shown(made)
+    places = [
+        text.index(heading)
+        for heading in (
+            "Set a tag or a description today: 14",
+            "Put right in the registry today: 1",
+            "Comes right with the next training: 2",
+            "History: it happened, and nobody can repair it: 3",
+        )
+    ]
+    assert places == sorted(places)
+    assert text.index("risk-rating-recorded") < text.index("owner-recorded")
+    assert "9 of 49" in text
+    assert "3 contradicted" in text
+
+
+def test_counts_and_what_the_exit_code_means():
+    made = result(
+        *many(OWNER, 2), answer(OWNER, "x", 1, Status.WAIVED, waiver=WAIVED),
+        *many(HISTORY, 3, Status.PREDATES_POLICY), *many(COMMIT, 4, Status.PASS),
+        *many(ALIAS, 1, Status.NOT_APPLICABLE),
+    )  # fmt: skip
+    text = shown(made)
+    assert "4 with a record · 2 open (2 no record, 0 contradicted)" in text
+    assert "1 accepted · 3 older than the policy · 1 do not apply" in text
+    assert "exit 1: 2 findings open" in text
+    assert "auditreg check --all" in text
+    assert "auditreg rules show owner-recorded" in text
+
+
+def test_few_findings_are_shown_in_full():
+    text = shown(result(answer(OWNER, "motor", 3, number=4, fix='client.set("motor")')))
+    for part in ("F-4", "motor/3", "found", "looked for", 'do           client.set("motor")'):
+        assert part in text
+
+
+def test_starts_with_what_can_be_done():
+    broken = rule("past", Severity.CRITICAL, Repair.HISTORY)
+    text = shown(result(*many(broken, 8), *many(RATING, 8, fix="do this")))
+    assert "do this" in text.partition("Start with")[2]
+
+
+def test_nothing_open():
+    text = shown(result(*many(OWNER, 3, Status.PASS)), code=ExitCode.OK)
+    assert "3 with a record · nothing open" in text
+    assert "exit 0: nothing open" in text
+
+
+def test_fail_on():
+    made = result(*many(COMMIT, 2))
+    assert "exit 0: nothing open of severity high or worse" in shown(
+        made, code=ExitCode.OK, fail_on=Severity.HIGH
+    )
+    assert "exit 0: open findings do not count" in shown(made, code=ExitCode.OK, fail_on=None)
+
+
+def test_a_rule_that_failed_comes_first():
+    text = shown(result(*many(OWNER, 9), errors=[(COMMIT, "no column x")]), code=ExitCode.ERROR)
+    assert text.index("1 rule could not be evaluated: trust no result.") < text.index("Set a tag")
+    assert "no column x" in text
+    assert "exit 2: not everything could be judged" in text
+
+
+def test_waivers_that_do_not_hold():
+    waiver = JudgedWaiver(
+        "r", "s", "accepted", "x", "a", None, None, None, None, "expired", "It ran out."
+    )
+    text = shown(result(*many(OWNER, 1), waivers=(waiver,)))
+    assert "1 waiver to look at" in text
+    assert "It ran out." in text
+
+
+def test_under_repair_is_counted_and_stays_open():
+    from dataclasses import replace
+
+    promised = replace(WAIVED, status="under_repair")
+    text = shown(result(answer(OWNER, waiver=promised), *many(OWNER, 1, start=5)))
+    assert "2 open" in text
+    assert "1 of the open under repair" in text
+
+
+def test_a_registry_without_conventions_is_helped():
+    near = {"nearest_tag": "team", "nearest_value": "pricing"}
+    made = result(*many(OWNER, 60, evidence=near), *many(COMMIT, 60, Status.PASS))
+    text = shown(made)
+    assert "Hardly any tag the rules look for is set" in text
+    assert "60 answers from MLflow's own records: git-commit-recorded" in text
+    assert '"team" (owner)' in text
+    assert 'auditreg.toml: [fields] owner = ["team", "gov.owner", "owner"]' in text
+    assert 'client.set_registered_model_tag(m.name, "gov.owner", "…")' in text
+    assert len(text.splitlines()) <= 40
+
+
+def test_a_registry_with_conventions_needs_no_such_help():
+    made = result(*many(OWNER, 20), *many(OWNER, 40, Status.PASS, 20))
+    assert "Hardly any tag" not in shown(made)
+
+
+def test_all_shows_every_subject_and_cuts_nothing():
+    reason = "because " * 60
+    made = result(
+        *many(OWNER, 2, reason=reason, evidence={"tag": "t" * 90}),
+        *many(OWNER, 2, Status.PASS, 2, reason="found it"),
+        answer(OWNER, "waived", 1, Status.WAIVED, waiver=WAIVED),
+    )
+    text = shown(made, everything=True)
+    assert text.count("because") == 120
+    assert text.count("t" * 60) == 2
+    assert text.count(": record found\n") == 2
+    assert "small book, by jane, until 2027-01-31, T-1" in text
+
+
+def test_hostile_text_is_inert():
+    made = result(
+        answer(
+            OWNER,
+            "\x1b[2J[red]m\u202e",
+            1,
+            reason="a\x1b]0;x\x07\nb",
+            fix="\x1b[1m",
+            evidence={"e": "\x9b"},
+        )
+    )
+    for everything in (False, True):
+        text = shown(made, everything=everything)
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
+        assert "[red]m" in text
+
+
+def test_colours_only_on_a_terminal():
+    assert "\x1b[" in shown(result(*many(OWNER, 9)), colour=True)
+    assert "\x1b[" not in shown(result(*many(OWNER, 9)))
+
+
+def test_the_end_of_a_day_is_called_so():
+    from datetime import datetime
+
+    made = result(*many(OWNER, 1), as_of=datetime(2026, 9, 30, 23))
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, timezone="Europe/London")
+    assert "as of the end of 2026-09-30 Europe/London" in CheckText().render(made, view).decode()
+
+
+@pytest.mark.golden
+def test_golden_first_screen(golden):
+    near = {"nearest_tag": "team", "nearest_value": "pricing"}
+    made = result(
+        *many(OWNER, 60, evidence=near), *many(RATING, 60, fix='client.set_tag("m0", "tier", "…")'),
+        *many(HISTORY, 30, Status.FAIL), *many(COMMIT, 60, Status.PASS), *many(ALIAS, 4, Status.FAIL),
+    )  # fmt: skip
+    golden("check/first-screen.txt", shown(made).encode())

@@ -1,0 +1,53 @@
+"""Ledgers for the tests: a new one is a copy of an empty one, which takes a second to make."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+from auditreg.ledger.ingest import Ingested
+from auditreg.ledger.store import Ledger
+from tests.ledger.reading import MemoryReading, Registry
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a ledger without entries. Do not write to it."""
+    path = tmp_path_factory.mktemp("empty") / "audit.duckdb"
+    with Ledger(path).writer():
+        pass
+    return path
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, empty_file: Path) -> Ledger:
+    """A new ledger without entries."""
+    path = tmp_path / "audit.duckdb"
+    shutil.copyfile(empty_file, path)
+    return Ledger(path)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A new registry without models."""
+    return Registry()
+
+
+def take(ledger: Ledger, reading: MemoryReading, **options: Any) -> Ingested:
+    """Take a reading in."""
+    return ledger.ingest(reading, **{"registry": "default", "policies": (), **options})
+
+
+def ask(ledger: Ledger, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows of a query on the ledger."""
+    with ledger.reader() as con:
+        return con.execute(query, values).fetchall()
+
+
+def log_rows(ledger: Ledger) -> list[tuple[Any, ...]]:
+    """Every column of every row of the log."""
+    return ask(ledger, "from ledger.log order by seq")

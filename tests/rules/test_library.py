@@ -1,0 +1,129 @@
+"""Every rule of the library: its header, its cases, and that it is what a rule may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from auditreg.audit.cases import empty_ledger, load_cases, run_cases
+from auditreg.audit.registry import Case
+from auditreg.models import Repair, RuleInfo, Scope, Severity
+from auditreg.rules.contain import check_sql
+from auditreg.rules.parse import builtin_rules
+
+if TYPE_CHECKING:
+    import duckdb
+
+CASES = Path(__file__).parent / "cases"
+RULES = {rule.id: rule for rule in builtin_rules()}
+CRITICAL = {
+    "approval-precedes-live",
+    "approver-independent",
+    "approver-recorded",
+    "model-recreated",
+    "run-linked",
+}
+
+each_rule = pytest.mark.parametrize("rule", list(RULES.values()), ids=list(RULES))
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Iterator[duckdb.DuckDBPyConnection]:
+    with empty_ledger() as connection:
+        yield connection
+
+
+def cases_of(rule: RuleInfo) -> tuple[Case, ...]:
+    return load_cases(CASES / f"{rule.id}.toml")
+
+
+def test_the_library() -> None:
+    assert len(RULES) == 20
+    assert {rule.id for rule in RULES.values() if rule.severity is Severity.CRITICAL} == CRITICAL
+    assert {path.stem for path in CASES.glob("*.toml")} == set(RULES)
+
+
+@each_rule
+def test_a_rule_is_one_that_auditreg_would_take_from_anybody(rule: RuleInfo) -> None:
+    check_sql(rule.sql, rule.id)
+    assert "->" not in rule.sql, "lambda arrows are not understood by every DuckDB from 1.1 on"
+    for text in (rule.looks_for, rule.rationale, rule.remediation):
+        assert text.endswith((".", ")", "?"))
+        assert len(text) > 40
+    assert len(rule.title) < 70
+    assert not rule.title.endswith(".")
+    if rule.scope is Scope.PROMOTION:
+        assert rule.repair is Repair.HISTORY
+
+
+@each_rule
+def test_cases(rule: RuleInfo, ledger: duckdb.DuckDBPyConnection) -> None:
+    outcomes = run_cases(rule, cases_of(rule), ledger)
+    problems = {o.case.name: o.problems for o in outcomes if not o.passed}
+    assert not problems
+
+
+@each_rule
+def test_every_status_a_rule_can_give_has_a_case(rule: RuleInfo) -> None:
+    can = set(re.findall(r"'(pass|fail|not_evidenced|not_applicable)'", rule.sql))
+    shown = {status for case in cases_of(rule) for status in case.expect.values()}
+    assert can == shown
+    assert {"pass"} < shown
+
+
+@each_rule
+def test_cases_have_an_empty_registry_and_names_of_their_own(rule: RuleInfo) -> None:
+    cases = cases_of(rule)
+    assert any(not case.models and not case.expect for case in cases)
+    assert len({case.name for case in cases}) == len(cases) >= 4
+
+
+@each_rule
+def test_hostile_names_pass_through(rule: RuleInfo, ledger: duckdb.DuckDBPyConnection) -> None:
+    name = "a'b\"</td>\n\x00$%{x}"
+    case = msgspec.convert(
+        {
+            "name": "hostile",
+            "models": {
+                name: {
+                    "tags": {name: name, "Owner Team": name, "approver": name, "tier": name},
+                    "aliases": {"champion": 1},
+                    "description": name,
+                    "versions": {
+                        "1": {
+                            "run": "r1",
+                            "files": {"signature_inputs": name, "problem": name, "flavors": name},
+                            "tags": {"approved_at": name, "developer": name},
+                        },
+                        "3": {"run": name},
+                    },
+                }
+            },
+            "runs": {
+                "r1": {
+                    "user": name,
+                    "tags": {"mlflow.source.git.commit": name, "mlflow.source.git.dirty": name},
+                    "datasets": [{"name": name, "digest": name, "context": name}],
+                }
+            },
+            "promotions": [{"version": f"{name}/1"}, {"version": f"{name}/3"}],
+        },
+        Case,
+    )
+    [outcome] = run_cases(rule, [case], ledger)
+    assert outcome.answers, outcome.problems
+    # Nothing was expected, so every problem has to be an answer that was given.
+    assert all("expected none" in problem for problem in outcome.problems)
+
+
+def test_a_case_that_is_wrong_says_so(ledger: duckdb.DuckDBPyConnection) -> None:
+    rule = RULES["owner-recorded"]
+    case = Case("wrong", expect={"motor/7": "pass"}, reasons={"motor/7": "nothing"})
+    [outcome] = run_cases(rule, [case], ledger)
+    assert not outcome.passed
+    assert outcome.problems[0] == "motor/7: no answer, expected pass"

@@ -1,0 +1,101 @@
+"""waivers.toml: what is read, and how each entry is judged."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from auditreg.errors import ConfigError
+from auditreg.waivers import Waiver, judge, load_waivers, parse_waivers
+
+ACCEPTED = """
+[[waiver]]
+rule = "owner-recorded"
+models = ["motor"]
+versions = ["home/with/slash/3"]
+status = "accepted"
+reason = "known"
+approver = "ann"
+ticket = "M-1"
+expires = 2026-12-31
+"""
+REPAIR = """
+[[waiver]]
+rule = "owner-recorded"
+models = ["motor"]
+status = "under_repair"
+reason = "known"
+owner = "ops"
+due = 2026-12-31
+"""
+TODAY = date(2026, 9, 30)
+
+
+def parse(text: str) -> tuple[Waiver, ...]:
+    return parse_waivers(text, Path("waivers.toml"))
+
+
+def test_entries() -> None:
+    accepted, repair = parse(ACCEPTED + REPAIR)
+    assert accepted.pairs == (("home/with/slash", 3),)
+    assert accepted.scope == "motor, home/with/slash/3"
+    assert accepted.until == repair.until == date(2026, 12, 31)
+    assert (repair.ref.owner, accepted.ref.approver, accepted.ref.ticket) == ("ops", "ann", "M-1")
+    assert parse("") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[waiver]", "not TOML"),
+        (ACCEPTED.replace("ticket", "tickets"), "tickets"),
+        (ACCEPTED.replace('"accepted"', '"ignored"'), "ignored"),
+        (ACCEPTED.replace("2026-12-31", '"soon"'), "expires"),
+        (ACCEPTED.replace('approver = "ann"', ""), "'approver' is missing"),
+        (ACCEPTED.replace("expires = 2026-12-31", ""), "'expires' is missing"),
+        (ACCEPTED.replace('"known"', '" "'), "'reason' is missing"),
+        (ACCEPTED.replace("slash/3", "slash/three"), "write it as model/3"),
+        (ACCEPTED.replace("home/with/slash/3", "/3"), "write it as model/3"),
+        (REPAIR.replace('owner = "ops"', ""), "'owner' is missing"),
+        (REPAIR.replace("due = 2026-12-31", ""), "'due' is missing"),
+        ("[waivers]", "waivers"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert problem in str(caught.value)
+    assert "waivers.toml" in caught.value.what
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.toml"
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_waivers(path)
+    path.write_text(REPAIR)
+    assert len(load_waivers(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "judged", "words"),
+    [
+        (ACCEPTED, {"covers": 1}, "in_force", "holds until 2026-12-31"),
+        (ACCEPTED, {"covers": 0}, "unused", "covers no open finding"),
+        (ACCEPTED, {"covers": 0, "whole": False}, "in_force", "holds"),
+        (ACCEPTED, {"covers": 1, "known": False}, "unused", "no such rule"),
+        (ACCEPTED, {"covers": 1, "self_approved": True}, "self_approved", "approved by ann"),
+        (ACCEPTED.replace("2026-12", "2025-12"), {"covers": 1}, "expired", "ran out"),
+        (ACCEPTED.replace("2026-12-31", "2026-09-30"), {"covers": 1}, "in_force", "holds"),
+        (REPAIR, {"covers": 1}, "in_force", "it stays open"),
+        (REPAIR.replace("2026-12", "2025-12"), {"covers": 1}, "overdue", "was due on 2025-12-31"),
+        (REPAIR.replace('["motor"]', "[]"), {"covers": 1}, "over_broad", "covers nothing"),
+        (REPAIR.replace('"motor"', '"*"'), {"covers": 1}, "over_broad", "covers nothing"),
+    ],
+)
+def test_judged(text: str, options: dict[str, int], judged: str, words: str) -> None:
+    result = judge(parse(text)[0], TODAY, **options)  # type: ignore[arg-type]
+    assert (result.judged, words in result.sentence) == (judged, True)
+    assert result.is_bad == (judged != "in_force")
+    assert result.covers == (1 if judged in ("in_force", "overdue") and options["covers"] else 0)
