@@ -30,6 +30,7 @@ class Clock:
         self._since = 0.0
 
     def __call__(self, phase: str, _done: int = 0, _total: int | None = None) -> None:
+        """Begin a phase; an empty name only ends the last one."""
         now = time.perf_counter()
         if self._phase:
             self.phases[self._phase] = self.phases.get(self._phase, 0.0) + now - self._since
@@ -72,7 +73,7 @@ def copy(store: str, target: str) -> Answer:
     """The yardstick of extractions: MLflow's tables as they are, by ADBC into a DuckDB file."""
     import adbc_driver_sqlite.dbapi as driver
     import duckdb
-    import pyarrow  # noqa: F401 - loaded before the clock starts, as below
+    import pyarrow as pa  # noqa: F401 - loaded before the clock starts, as below
 
     from benchmarks.store import TABLES
 
@@ -106,7 +107,7 @@ def extract(store: str, ledger: str) -> Answer:
             reading,
             registry="default",
             policies=[],
-            progress=lambda phase, done, total: clock(phase, done, total),
+            progress=clock,
         )
     if not done.complete:
         raise RuntimeError(f"the extraction is incomplete: {done.completeness.doubts}")
@@ -122,19 +123,22 @@ def extract(store: str, ledger: str) -> Answer:
 def rules(ledger: str) -> Answer:
     """Every built-in rule through the Auditor, and the same SQL without it."""
     from auditreg.audit import Auditor
-    from auditreg.config import load_config
+    from auditreg.audit.results import findings
+    from auditreg.config import Config
     from auditreg.ledger.store import Ledger
     from auditreg.rules.parse import builtin_rules
 
-    config, library = load_config(), builtin_rules()
+    config, library = Config(), builtin_rules()
     with Ledger(ledger).reader() as con:
         live = _number(con, "select count(*) from live_versions")
         moment = _moment(con, config)
         begun = time.perf_counter()
         result = Auditor(con, config, library).check()
         check = time.perf_counter() - begun
+        # The last thing a check does is to read the open answers as objects. That is output, not
+        # judging: it is done once more here so that its time can be taken off.
         begun = time.perf_counter()
-        answers = _answers(con, result)
+        answers = len(findings(con, library, ()))
         materialised = time.perf_counter() - begun
     errors = {one.rule.id: one.error for one in result.rules if one.error}
     if errors:
@@ -162,23 +166,6 @@ def _moment(con: Any, config: Any) -> Any:
     return Moment(as_of, period.start_utc, period.end_utc)
 
 
-def _answers(con: Any, result: Any) -> int:
-    """What `check` does once the result tables are there: read the open answers as objects.
-
-    It is output, not judging, so its time is taken off. The check has done it once already; this
-    is the same work again.
-    """
-    rows = 0
-    cursor = con.execute(
-        "select * from results where status not in ('pass', 'not_applicable') "
-        "order by rank, rule, registry, workspace, model, version, subject"
-    )
-    while chunk := cursor.fetchmany(10_000):
-        rows += len(chunk)
-    del result
-    return rows
-
-
 def _bare(con: Any, library: Any, moment: Any) -> dict[str, float]:
     """The state prepared once and each rule's SELECT into a table: what no auditor can undercut."""
     from auditreg.audit import prepare
@@ -202,9 +189,7 @@ def verify(ledger: str) -> Answer:
 
     clock = Clock()
     with clock.running():
-        found = prove(
-            Ledger(ledger), progress=lambda phase, done, total: clock(phase, done, total)
-        )
+        found = prove(Ledger(ledger), progress=clock)
     if not found.ok:
         raise RuntimeError(f"the ledger does not verify: {found.problems[:3]}")
     state = clock.phases["rebuilding tables"]
@@ -256,8 +241,9 @@ def _rebuild(ledger: str) -> float:
         return time.perf_counter() - begun
 
 
-def dossiers(ledger: str, processes: int) -> Answer:
-    """A report with its dossiers as PDF, in this process alone or in several."""
+def dossiers(ledger: str, processes: int, most: int) -> Answer:
+    """A report with its first dossiers as PDF, in this process alone or in several."""
+    import dataclasses
     import io
     import logging
 
@@ -265,17 +251,18 @@ def dossiers(ledger: str, processes: int) -> Answer:
     import weasyprint  # noqa: F401
 
     from auditreg.audit import Auditor
-    from auditreg.config import load_config
+    from auditreg.config import Config
     from auditreg.formats.pdf import PdfFormat
     from auditreg.ledger.store import Ledger
     from auditreg.report import build_report
     from auditreg.rules.parse import builtin_rules
 
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    config = load_config()
+    config = Config()
     with Ledger(ledger).reader() as con:
         check = Auditor(con, config, builtin_rules()).check()
         report = build_report(con, check, (), config, config.quarter_of(check.as_of))
+    report = dataclasses.replace(report, dossiers=report.dossiers[:most])
     form = PdfFormat(processes=processes)
     begun = time.perf_counter()
     files = form.render(report)

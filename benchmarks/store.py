@@ -85,18 +85,24 @@ MlflowClient(sys.argv[1], sys.argv[1]).search_registered_models()
 """
 
 
-def generate(path: Path, versions: int, *, live: str = "some") -> None:
+def generate(path: Path, versions: int, *, live: str = "some", empty: Path | None = None) -> None:
     """Write a store to `path`, over whatever is there.
 
     Args:
         path: the SQLite file.
         versions: number of versions; there are twice as many runs.
         live: `some` for the newest version of each model, `all` for stage Production everywhere.
+        empty: an empty store to begin with, made there if it is missing: MLflow takes seconds.
     """
     if live not in ("some", "all"):
         raise ValueError(f"live is 'some' or 'all', not {live!r}")
     draft = path.with_name(path.name + ".draft")
-    _empty_store(draft)
+    if empty is None:
+        _empty_store(draft)
+    else:
+        if not empty.exists():
+            _empty_store(empty)
+        shutil.copyfile(empty, draft)
     con = sqlite3.connect(draft, isolation_level=None)
     try:
         _fill(con, versions, live)
@@ -115,10 +121,7 @@ def rows(path: Path) -> dict[str, int]:
 
 
 def _empty_store(path: Path) -> None:
-    """An empty store with the schema of the installed MLflow, made once per user session.
-
-    Making one takes MLflow seconds, and a test makes two.
-    """
+    """An empty store with the schema of the installed MLflow."""
     path.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "empty.db"
@@ -314,8 +317,11 @@ def _registry_statements(versions: int, live: str) -> list[str]:
     version_tags = [
         f"""
         insert into model_version_tags (key, value, name, version, workspace)
-        select '{key}', {value.replace("day(n + 3)", _day("v.n + 3", versions))
-                              .replace("day(n)", _day("v.n", versions))},
+        select '{key}', {
+            value.replace("day(n + 3)", _day("v.n + 3", versions)).replace(
+                "day(n)", _day("v.n", versions)
+            )
+        },
                m.name, v.version, 'default'
         from v join m using (m) where (v.n * 37 + {place} * 11) % 100 < {share}
         """

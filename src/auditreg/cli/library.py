@@ -143,7 +143,7 @@ def test_rule(file: Path, cases: Path | None) -> None:
 
 @click.group(epilog=examples("auditreg frameworks list", "auditreg frameworks show osfi-e23-2027"))
 def frameworks() -> None:
-    """List and show what supervisors ask for, clause by clause."""
+    """List and show what supervisors ask for."""
 
 
 @frameworks.command("list", epilog=examples("auditreg frameworks list --format json"))

@@ -132,6 +132,7 @@ def _when(
     """The moment judged (None for the latest state) and the period reported on."""
     from auditreg.errors import NothingToAudit
 
+    named = config.period(period) if period else None
     with book.reader() as con:
         row = con.execute("select max(observed_at) from extractions where complete").fetchone()
     latest = row[0] if row else None
@@ -141,7 +142,7 @@ def _when(
             state="No report was made.",
             hint="auditreg extract --from URI",
         )
-    span = config.period(period) if period else config.quarter_of(at or latest)
+    span = named or config.quarter_of(at or latest)
     if at is not None and not span.start_utc < at <= span.end_utc:
         raise UsageError(
             f"The moment of --as-of is not in the period {span.days}.",

@@ -14,7 +14,6 @@ from rich.cells import cell_len
 from auditreg.formats.inert import inert, json_inert, markdown, spreadsheet
 from auditreg.formats.interface import Surface, Table
 
-
 _WORD = 40
 """Longer words, such as digests and paths, may be broken."""
 

@@ -180,7 +180,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     for statement in _statements(sql("timeline.sql").replace("{kinds}", kinds)):
         con.execute(statement.replace("create ", "create or replace ", 1))
-    for statement in _statements(sql("settings.sql")):
+    for statement in (*_statements(sql("log.sql")), *_statements(sql("settings.sql"))):
         if statement.startswith("create macro"):
             con.execute(statement.replace("create ", "create or replace ", 1))
     for table, (kind, text) in state_tables().items():

@@ -48,6 +48,10 @@ class Provenance:
     integrity: Integrity
 
 
+_LEAVES = (
+    "select count(*) from ledger.log "
+    "where entry is not null and leaf <> unhex(sha256(chr(0) || entry))"
+)
 _EXTRACTIONS = """
 select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
        doubts, counts, left_out, cannot_show, appended, tool_version, tree_size, root
@@ -118,15 +122,14 @@ def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
         root=str(root) if root is not None else None,
         policy=check.policy,
         commands=(
-            ("The record is complete and unchanged", f"auditreg verify --ledger {ledger}"),
-            ("This report is the one that was made", "auditreg verify report.pdf"),
             (
-                "The root above, computed without auditreg",
-                f"python verify_ledger.py {ledger} --size {size} --root {root}",
+                "The record is whole, and the one this report rests on",
+                f"auditreg verify {ledger}" + (f" --root {size}:{root}" if root else ""),
             ),
+            ("This file is the one that was issued", "auditreg verify report.pdf"),
             (
-                "A number of this report, in any DuckDB",
-                f'duckdb -readonly {ledger} "select …"   (the queries are listed on these pages)',
+                "Without auditreg, in any DuckDB: entries that are not what was hashed (0 expected)",
+                f'duckdb -readonly {ledger} "{_LEAVES}"',
             ),
         ),
     )

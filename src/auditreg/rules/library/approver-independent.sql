@@ -26,7 +26,7 @@ approver as (
            bool_or(certainty in ('uncertain', 'unknown'))
                and (count(distinct value) > 1 or count(*) = 1) as open,
            string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-               as candidates
+               filter (where certainty in ('uncertain', 'unknown')) as candidates
     from fields
     where field = 'approver' and rank = 1
     group by subject

@@ -25,7 +25,8 @@ found as (
            bool_or(certainty in ('uncertain', 'unknown'))
                and (count(distinct value) > 1 or count(*) = 1) as open,
            string_agg(left(value, 120) || ' (' || candidate || ')', ' or '
-                      order by candidate desc, value) as candidates
+                      order by candidate desc, value)
+               filter (where certainty in ('uncertain', 'unknown')) as candidates
     from fields
     where field = 'description' and rank = 1
     group by subject

@@ -33,7 +33,8 @@ run as (
 ),
 commit as (
     select registry, run_id, max(value) as value, min(value) <> max(value) as open,
-           string_agg(distinct left(value, 64), ' or ' order by left(value, 64)) as candidates
+           case when min(value) <> max(value)
+                then left(min(value), 64) || ' or ' || left(max(value), 64) end as candidates
     from run_tags
     where key in ('mlflow.source.git.commit', 'mlflow.git.commit') and trim(value) <> ''
     group by registry, run_id

@@ -38,7 +38,7 @@ dataset as (
            lower(trim(context)) in ('test', 'testing', 'eval', 'evaluation', 'validation', 'holdout')
                as testing
     from run_datasets
-    where certainty not in ('uncertain', 'unknown')
+    where certainty not in ('uncertain', 'unknown') and run_id in (select run_id from named)
     group by all
     union
     -- data sets that metrics of the logged model were computed on
@@ -72,8 +72,8 @@ compared as (
 ),
 counted as (
     select registry, run_id, bool_or(training) as has_training, bool_or(testing) as has_test,
-           string_agg(distinct name, ', ' order by name) filter (where training) as training_names
-    from dataset group by registry, run_id
+           string_agg(name, ', ' order by name) filter (where training) as training_names
+    from (select distinct registry, run_id, name, training, testing from dataset) group by registry, run_id
 ),
 judged as (
     select p.*, n.run_id, k.training_names, c.distinct_names, c.same_names, r.grade,

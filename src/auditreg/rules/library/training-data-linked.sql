@@ -34,15 +34,14 @@ dataset as (
     select registry, run_id,
            count(*) filter (where lower(trim(context)) in ('train', 'training')) as training,
            count(*) as everything,
-           string_agg(distinct name || ' [' || coalesce(digest, 'no digest') || ']', ', '
-                      order by name || ' [' || coalesce(digest, 'no digest') || ']')
+           string_agg(name || ' [' || coalesce(digest, 'no digest') || ']', ', ' order by name, digest)
                filter (where lower(trim(context)) in ('train', 'training')) as training_names,
-           string_agg(distinct name || ' (' || coalesce(nullif(trim(context), ''), 'no context') || ')',
-                      ', ' order by name || ' (' || coalesce(nullif(trim(context), ''), 'no context') || ')')
-               as names,
+           string_agg(name || ' (' || coalesce(nullif(trim(context), ''), 'no context') || ')', ', '
+                      order by name, context) as names,
            max(grade) as grade
-    from run_datasets
-    where certainty not in ('uncertain', 'unknown')
+    from (select distinct registry, run_id, name, digest, context, grade from run_datasets
+          where certainty not in ('uncertain', 'unknown')
+            and run_id in (select run_id from named))
     group by registry, run_id
 ),
 judged as (

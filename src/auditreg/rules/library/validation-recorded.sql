@@ -21,6 +21,7 @@ with best as (
            bool_or(certainty in ('uncertain', 'unknown'))
                and (count(distinct value) > 1 or count(*) = 1) as open,
            string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
+               filter (where certainty in ('uncertain', 'unknown'))
                || case when count(*) = 1 then ' or no record' else '' end as candidates
     from fields
     where field in ('validation_date', 'reviewer', 'validation_result') and rank = 1

@@ -1,0 +1,326 @@
+"""The benchmarks: which tasks are run against each other, and what is allowed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import children, store
+from benchmarks.figures import Figure, Outcome
+
+_TOP = Path(__file__).resolve().parents[1]
+_SMALL = 300
+"""Versions in the small ledger that `auditreg check` is started on: fifteen models."""
+_REPORTED = 1_200
+"""Versions in the ledger whose dossiers are printed: sixty models."""
+
+
+class TaskError(RuntimeError):
+    """A measured process failed."""
+
+
+@dataclass
+class Workshop:
+    """What the benchmarks share: stores and ledgers, made when they are first needed.
+
+    Args:
+        folder: where they are kept; a store that is already there is used again.
+        scale: versions in the large store.
+        rounds: how often a ratio is measured; the median counts.
+        say: told what is going on.
+        starts: how often the command line is started; the median counts.
+        dossiers: the most dossiers that are printed.
+        apart: run every task in a process of its own. Without, nothing that is measured means
+            much; it is for seeing that all of it runs.
+    """
+
+    folder: Path
+    scale: int
+    rounds: int
+    say: Callable[[str], None]
+    starts: int = 5
+    dossiers: int = 60
+    apart: bool = True
+    _ledgers: dict[str, Path] = field(default_factory=dict)
+
+    def store(self, versions: int, live: str = "some") -> Path:
+        """A store of that size."""
+        path = self.folder / f"store-{versions}-{live}.db"
+        if not path.exists():
+            self.say(f"generating a store of {versions:,} versions, live: {live}")
+            store.generate(path, versions, live=live, empty=self.folder / "empty.db")
+        return path
+
+    def ledger(self, versions: int, live: str = "some") -> Path:
+        """A ledger that one extraction of that store has filled."""
+        name = f"ledger-{versions}-{live}.duckdb"
+        if name not in self._ledgers:
+            source = self.store(versions, live)
+            path = self.fresh(name)
+            self.say(f"extracting {versions:,} versions")
+            self.task("extract", store=str(source), ledger=str(path))
+            self._ledgers[name] = path
+        return self._ledgers[name]
+
+    def keep(self, versions: int, ledger: Path) -> None:
+        """Use a ledger that an extraction benchmark made for the benchmarks after it."""
+        self._ledgers[f"ledger-{versions}-some.duckdb"] = ledger
+
+    def fresh(self, name: str) -> Path:
+        """A path in the folder with nothing at it, and nothing that belonged to it."""
+        path = self.folder / name
+        for leftover in self.folder.glob(f"{name}*"):
+            leftover.unlink()
+        return path
+
+    def task(self, name: str, **arguments: object) -> dict[str, Any]:
+        """Run a task of `benchmarks.children`.
+
+        Raises:
+            TaskError: it failed; its last words are in the message.
+        """
+        if not self.apart:
+            return children.TASKS[name](**arguments)
+        command = [sys.executable, "-m", "benchmarks.children", name, json.dumps(arguments)]
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise TaskError(f"{name}: {_last_words(done.stderr)}")
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+
+def environment() -> dict[str, str]:
+    """The environment of measured processes: this package importable, no settings of a user."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDITREG_")}
+    paths = [str(_TOP), str(_TOP / "src"), kept.get("PYTHONPATH", "")]
+    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _last_words(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no message"
+
+
+def _warm(path: Path) -> None:
+    """Read a file through, so that the first of two measured readers does not pay for the disk."""
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+
+
+def _median(rounds: Sequence[dict[str, Any]], top: str, bottom: str) -> float:
+    """The median over the rounds of the ratio of two tasks' seconds."""
+    return float(statistics.median(one[top]["seconds"] / one[bottom]["seconds"] for one in rounds))
+
+
+def _extraction_rounds(shop: Workshop) -> list[dict[str, Any]]:
+    """Copy, first and unchanged extraction after each other, as often as there are rounds."""
+    source = shop.store(shop.scale)
+    _warm(source)
+    rounds = []
+    for number in range(shop.rounds):
+        shop.say(f"extraction, round {number + 1} of {shop.rounds}")
+        ledger = shop.fresh(f"ledger-{shop.scale}-some.duckdb")
+        target = shop.fresh("copy.duckdb")
+        rounds.append(
+            {
+                "copy": shop.task("copy", store=str(source), target=str(target)),
+                "first": shop.task("extract", store=str(source), ledger=str(ledger)),
+                "unchanged": shop.task("extract", store=str(source), ledger=str(ledger)),
+            }
+        )
+        target.unlink()
+        shop.keep(shop.scale, ledger)
+    return rounds
+
+
+def extraction(shop: Workshop) -> Outcome:
+    """First extraction against a plain copy, and one that finds nothing changed."""
+    rounds = _extraction_rounds(shop)
+    peak = max(one[task]["peak_mib"] for one in rounds for task in ("first", "unchanged"))
+    return Outcome(
+        "extraction",
+        (
+            Figure("first / copying the tables", _median(rounds, "first", "copy"), budget=4),
+            Figure("unchanged / first", _median(rounds, "unchanged", "first"), budget=0.4),
+            Figure("peak memory", peak, "MiB", budget=1024),
+        ),
+        {"rows": sum(store.rows(shop.store(shop.scale)).values()), "rounds": rounds},
+    )
+
+
+def rules(shop: Workshop) -> Outcome:
+    """Every built-in rule over versions that are all live."""
+    ledger = shop.ledger(shop.scale, "all")
+    rounds = []
+    for number in range(shop.rounds):
+        shop.say(f"rules, round {number + 1} of {shop.rounds}")
+        rounds.append(shop.task("rules", ledger=str(ledger)))
+    tables = [one["check_seconds"] - one["answer_seconds"] for one in rounds]
+    ratio = statistics.median(
+        seconds / one["bare_seconds"] for seconds, one in zip(tables, rounds, strict=True)
+    )
+    return Outcome(
+        "rules",
+        (
+            Figure("all rules into result tables", statistics.median(tables), "s", budget=5),
+            Figure("the same / bare SQL", ratio, budget=1.5),
+            Figure(
+                "the open answers read as objects besides",
+                statistics.median(one["answer_seconds"] for one in rounds),
+                "s",
+            ),
+            Figure("peak memory", max(one["peak_mib"] for one in rounds), "MiB"),
+        ),
+        {"rounds": rounds},
+    )
+
+
+def startup(shop: Workshop) -> Outcome:
+    """From the shell to the shell: `auditreg --help`, `auditreg check` on a small ledger."""
+    small = shop.ledger(min(shop.scale, _SMALL), "some")
+    ledger = shop.fresh("startup.duckdb")
+    shutil.copyfile(small, ledger)
+    program = [sys.executable, "-m", "auditreg"]
+    check = [*program, "check", "--ledger", str(ledger), "--fail-on", "none"]
+    shop.say("starting the command line")
+    shop.say("  (once unmeasured, which writes byte code and seals the first findings)")
+    for command in ([*program, "--help"], check):
+        _start(shop, command)
+    starts: dict[str, list[float]] = {}
+    # In turns, so that a slow minute of the machine falls on all of them.
+    for _ in range(shop.starts):
+        for name, command in (
+            ("python", [sys.executable, "-c", "pass"]),
+            ("import duckdb", [sys.executable, "-c", "import duckdb"]),
+            ("help", [*program, "--help"]),
+            ("check", check),
+        ):
+            starts.setdefault(name, []).append(_start(shop, command))
+    median = {name: statistics.median(times) for name, times in starts.items()}
+    loaded = [
+        module
+        for command in ([*program, "--help"], check)
+        for module in _modules(shop, command)
+        if module.split(".")[0] == "mlflow"
+    ]
+    return Outcome(
+        "startup",
+        (
+            Figure("auditreg --help", median["help"], "s", budget=0.25),
+            Figure("auditreg --help / python -c pass", median["help"] / median["python"]),
+            Figure("auditreg check", median["check"], "s", budget=0.7),
+            Figure(
+                "auditreg check / python -c 'import duckdb'",
+                median["check"] / median["import duckdb"],
+            ),
+            Figure("modules of mlflow imported", len(loaded), "modules", budget=0),
+        ),
+        {"starts": starts, "mlflow": loaded},
+    )
+
+
+def _start(shop: Workshop, command: Sequence[str]) -> float:
+    begun = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=shop.folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        raise TaskError(f"{' '.join(command[1:4])}: {_last_words(done.stderr)}")
+    return seconds
+
+
+def _modules(shop: Workshop, command: Sequence[str]) -> set[str]:
+    """The modules a command imports, as the interpreter itself lists them."""
+    python, *rest = command
+    done = subprocess.run(
+        [python, "-X", "importtime", *rest],
+        cwd=shop.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    if not lines:
+        raise TaskError("the interpreter listed no imports")
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def verify(shop: Workshop) -> Outcome:
+    """Verification of the large ledger against hashing its bytes and against one rebuild."""
+    ledger = shop.ledger(shop.scale, "some")
+    rounds = []
+    for number in range(shop.rounds):
+        shop.say(f"verify, round {number + 1} of {shop.rounds}")
+        rounds.append(shop.task("verify", ledger=str(ledger)))
+    leaves = statistics.median(one["leaf_seconds"] / one["hash_seconds"] for one in rounds)
+    state = statistics.median(one["state_seconds"] / one["rebuild_seconds"] for one in rounds)
+    return Outcome(
+        "verify",
+        (
+            Figure("leaves and roots / hashlib.sha256 over the bytes", leaves, budget=5),
+            Figure("tables / one rebuild", state, budget=1.5),
+            Figure("peak memory", max(one["peak_mib"] for one in rounds), "MiB"),
+        ),
+        {"rounds": rounds},
+    )
+
+
+def dossiers(shop: Workshop) -> Outcome:
+    """A report with its dossiers as PDF in two processes and in one."""
+    ledger = shop.ledger(min(shop.scale, _REPORTED), "some")
+    rounds = []
+    for number in range(shop.rounds):
+        shop.say(f"dossiers, round {number + 1} of {shop.rounds}")
+        rounds.append(
+            {
+                name: shop.task(
+                    "dossiers", ledger=str(ledger), processes=processes, most=shop.dossiers
+                )
+                for name, processes in (("one", 1), ("two", 2))
+            }
+        )
+    if any(one["one"]["pages"] != one["two"]["pages"] for one in rounds):
+        raise TaskError("one process and two made different numbers of pages")
+    ratio = _median(rounds, "one", "two")  # the pages are the same, so the times say it
+    alone = statistics.median(one["one"]["pages"] / one["one"]["seconds"] for one in rounds)
+    return Outcome(
+        "dossiers",
+        (
+            Figure("pages per second, two processes / one", ratio, budget=1.6, least=True),
+            Figure("one process", alone, "pages/s"),
+            Figure("pages", rounds[0]["one"]["pages"], "pages"),
+        ),
+        {"rounds": rounds},
+    )
+
+
+BENCHMARKS: dict[str, Callable[[Workshop], Outcome]] = {
+    benchmark.__name__: benchmark for benchmark in (extraction, rules, startup, verify, dossiers)
+}
+"""Every benchmark by name, in the order they are run in."""
+
+
+def run(shop: Workshop, names: Iterable[str]) -> list[Outcome]:
+    """Run benchmarks; one that fails is told as failed and hides no other."""
+    outcomes = []
+    for name in names:
+        try:
+            outcomes.append(BENCHMARKS[name](shop))
+        except (TaskError, OSError) as error:
+            shop.say(f"{name} failed: {error}")
+            outcomes.append(Outcome(name, problem=str(error)))
+    return outcomes

@@ -1,0 +1,422 @@
+"""Every command on a real ledger: what it answers and the code it ends in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from auditreg.cli import cli
+from auditreg.formats.json_v1 import json_schema
+
+
+def auditreg(*arguments: str, code: int = 0, **options) -> str:
+    """The standard output of a command that ends in `code`."""
+    done = CliRunner().invoke(cli, list(arguments), **options)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def rows(*arguments: str, code: int = 0) -> list[dict]:
+    return json.loads(auditreg(*arguments, "--format", "json", code=code))
+
+
+# -- record -------------------------------------------------------------------------------------
+
+
+def test_a_first_extraction_says_what_it_cannot_know(small_registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = auditreg("extract", "--from", str(small_registry))
+    assert "4 registered models" in shown
+    assert "first extraction" in shown
+    assert "MLflow overwrites stages" in shown
+    assert "next         auditreg check" in shown
+    again = auditreg("extract", "--from", str(small_registry))
+    assert "nothing since the last extraction" in again
+    assert "cannot know" not in again
+
+
+def test_the_uri_comes_from_the_settings(small_registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("auditreg.toml").write_text('[registry]\nname = "pricing"\nuri_env = "WHERE"\n')
+    monkeypatch.setenv("WHERE", f"sqlite:///{small_registry}")
+    auditreg("extract")
+    assert rows("status")[0]["registry"] == "pricing"
+
+
+def test_an_empty_registry(small_registry, ledger):
+    from auditreg.errors import NothingToAudit, SourceError
+
+    empty = Path("empty.db")
+    with sqlite3.connect(small_registry) as source, sqlite3.connect(empty) as copy:
+        source.backup(copy)
+    with sqlite3.connect(empty) as copy:
+        for table in (
+            "registered_model_aliases",
+            "registered_model_tags",
+            "model_version_tags",
+            "model_versions",
+            "registered_models",
+        ):
+            copy.execute(f"delete from {table}")
+    copy.close()
+    source.close()
+    with pytest.raises(NothingToAudit):
+        auditreg("extract", "--from", str(empty), "--ledger", "new.duckdb")
+    assert not Path("new.duckdb").exists()
+    with pytest.raises(SourceError, match="empty"):
+        auditreg("extract", "--from", str(empty))
+    assert "gone" in auditreg("extract", "--from", str(empty), "--allow-empty")
+
+
+def test_status(ledger):
+    (row,) = rows("status")
+    assert (row["state"], row["models"], row["live"]) == ("fresh", 4, 3)
+    assert rows("status", "--max-age", "0", code=1)[0]["state"] == "stale"
+
+
+# -- judge --------------------------------------------------------------------------------------
+
+
+def test_check_is_sealed_and_findings_keep_their_numbers(ledger):
+    first = json.loads(auditreg("check", "--format", "json", code=1))
+    jsonschema.Draft202012Validator(json_schema()).validate(first)
+    second = json.loads(auditreg("check", "--format", "json", code=1))
+    numbers = {f["key"]: f["id"] for f in first["findings"]}
+    assert all(number.startswith("F-") for number in numbers.values())
+    assert {f["key"]: f["id"] for f in second["findings"]} == numbers
+    assert all(f["since"] for f in first["findings"])
+    with duckdb.connect(str(ledger), read_only=True) as con:
+        assert con.execute("select count(*) from checks").fetchone() == (2,)
+
+
+def test_the_first_screen(ledger):
+    shown = auditreg("check", code=1)
+    assert len(shown.splitlines()) <= 40
+    assert "3 live versions" in shown
+    assert "exit 1" in shown
+
+
+def test_hostile_names_are_inert_everywhere(ledger):
+    for name in ("text", "json", "table", "csv", "markdown"):
+        shown = auditreg("check", "--all", "--format", name, code=1)
+        assert not {"\x1b", "\u202e"} & set(shown)
+    for name in ("table", "json", "csv", "markdown"):
+        shown = auditreg("inventory", "--all-columns", "--format", name)
+        assert not {"\x1b", "\u202e"} & set(shown)
+    (hostile,) = [
+        row
+        for row in csv.DictReader(io.StringIO(auditreg("inventory", "--format", "csv")))
+        if row["model"] == "hostile"
+    ]
+    assert hostile["owner"] == "'=2+5"
+    assert "<b>" not in auditreg("inventory", "--format", "markdown")
+
+
+def test_a_selection_judges_only_what_is_named(ledger):
+    for named in ("home", "home/1", "home@champion", "models:/home/1", "models:/home@champion"):
+        found = json.loads(auditreg("check", named, "--format", "json", code=1))
+        assert {f["model"] for f in found["findings"]} == {"home"}
+
+
+def test_a_version_named_is_judged_though_it_is_not_live(ledger):
+    found = json.loads(auditreg("check", "motor-frequency/1", "--format", "json", code=1))
+    assert {(f["model"], f["version"]) for f in found["findings"] if f["version"]} == {
+        ("motor-frequency", 1)
+    }
+
+
+def test_a_selected_check_closes_nothing_else(ledger):
+    auditreg("check", code=1)
+    before = rows("query", "select id, open from findings order by number")
+    auditreg("check", "home", code=1)
+    assert rows("query", "select id, open from findings order by number") == before
+
+
+def test_a_selection_that_names_nothing(ledger):
+    from auditreg.errors import UsageError
+
+    with pytest.raises(UsageError) as caught:
+        auditreg("check", "motor-freqency")
+    assert "motor-frequency" in caught.value.hint
+
+
+def test_fail_on(ledger):
+    auditreg("check", "--fail-on", "none")
+    auditreg("check", "--rule", "owner-recorded", "motor-frequency", "--fail-on", "low")
+    auditreg("check", "--rule", "description-present", "--fail-on", "critical")
+    auditreg("check", "--rule", "description-present", "--fail-on", "medium", code=1)
+
+
+def test_a_past_moment_seals_nothing(ledger):
+    before = ledger.read_bytes()
+    found = json.loads(auditreg("check", "--as-of", "2099-12-31", "--format", "json", code=1))
+    assert {f["id"] for f in found["findings"]} == {None}
+    assert ledger.read_bytes() == before
+
+
+def test_a_copy_that_cannot_be_written_is_judged_all_the_same(ledger, monkeypatch):
+    from auditreg.errors import LedgerError
+    from auditreg.ledger.store import Ledger
+
+    def refuse(self, **_):
+        raise LedgerError("The folder cannot be written to.")
+
+    monkeypatch.setattr(Ledger, "writer", refuse)
+    done = CliRunner().invoke(cli, ["check"])
+    assert done.exit_code == 1
+    assert "not sealed" in done.stderr
+
+
+def test_check_without_a_ledger(small_registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = json.loads(auditreg("check", "--from", str(small_registry), "--format", "json", code=1))
+    assert found["findings"]
+    assert {f["id"] for f in found["findings"]} == {None}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_rule_is_2(ledger):
+    pack = Path("pack")
+    pack.mkdir()
+    header = (
+        '/*\ntitle = "t"\nseverity = "low"\nscope = "live_version"\nrepair = "tag"\n'
+        'looks_for = "l"\nrationale = "r"\nremediation = "m"\n*/\n'
+    )
+    (pack / "own-rule.sql").write_text(f"{header}select nonsense from nowhere")
+    Path("auditreg.toml").write_text('[rules]\npacks = ["pack"]\n')
+    shown = auditreg("check", code=2)
+    assert "1 rule could not be evaluated" in shown
+    assert "own-rule" in shown
+
+
+def test_outputs_into_files(ledger):
+    shown = auditreg("check", "--format", "json=out/check.json", "--format", "text", code=1)
+    assert "exit 1" in shown
+    assert json.loads(Path("out/check.json").read_text())["schema"] == "auditreg.check/1"
+
+
+def test_rules(ledger):
+    listed = rows("rules", "list")
+    assert {"owner-recorded", "description-present"} <= {row["rule"] for row in listed}
+    Path("auditreg.toml").write_text(
+        '[rules]\ndisabled = ["run-linked"]\nseverity = { "owner-recorded" = "low" }\n'
+    )
+    changed = {row["rule"]: row for row in rows("rules", "list")}
+    assert changed["run-linked"]["runs"] == "off"
+    assert changed["owner-recorded"]["severity"] == "low"
+
+
+def test_a_rule_s_sql_runs_in_a_plain_duckdb(ledger):
+    sql = auditreg("rules", "show", "owner-recorded", "--sql")
+    with duckdb.connect(str(ledger), read_only=True) as con:
+        assert len(con.execute(sql).fetchall()) == 3
+
+
+def test_rules_show(ledger):
+    shown = auditreg("rules", "show", "owner-recorded")
+    for label in ("title", "severity", "looks for", "why", "do", "SHA-256", "select"):
+        assert label in shown
+
+
+@pytest.mark.parametrize(("expected", "code", "word"), [("pass", 0, "ok"), ("fail", 1, "FAILED")])
+def test_rules_test(tmp_path, expected, code, word):
+    rule = tmp_path / "always.sql"
+    rule.write_text(
+        '/*\ntitle = "t"\nseverity = "low"\nscope = "registered_model"\nrepair = "tag"\n'
+        'looks_for = "l"\nrationale = "r"\nremediation = "m"\n*/\n'
+        "select subject, 'pass' as status, 'so' as reason from population_registered_model"
+    )
+    cases = tmp_path / "cases.toml"
+    cases.write_text(
+        f'[[case]]\nname = "one"\nexpect = {{ motor = "{expected}" }}\n[case.models.motor]\n'
+    )
+    shown = auditreg("rules", "test", str(rule), "--cases", str(cases), code=code)
+    assert shown.startswith(word)
+
+
+def test_frameworks():
+    assert {row["framework"] for row in rows("frameworks", "list")} >= {"osfi-e23-2027"}
+    clauses = rows("frameworks", "show", "osfi-e23-2027")
+    assert any("owner-recorded" in clause["rules"] for clause in clauses)
+
+
+def test_waivers(ledger):
+    Path("waivers.toml").write_text(
+        '[[waiver]]\nrule = "risk-rating-recorded"\nmodels = ["home"]\nstatus = "accepted"\n'
+        'reason = "small book"\napprover = "jane"\nexpires = 2099-01-01\n'
+        '[[waiver]]\nrule = "owner-recorded"\nmodels = ["home"]\nstatus = "accepted"\n'
+        'reason = "old"\napprover = "jane"\nexpires = 2001-01-01\n'
+    )
+    judged = {row["rule"]: row["judged"] for row in rows("waivers")}
+    assert judged == {"risk-rating-recorded": "in_force", "owner-recorded": "expired"}
+    shown = auditreg("check", code=1)
+    assert "1 accepted" in shown
+    assert "1 waiver to look at" in shown
+
+
+# -- answer -------------------------------------------------------------------------------------
+
+
+def test_inventory(ledger):
+    found = rows("inventory")
+    assert {(row["model"], row["version"]) for row in found} == {
+        ("motor-frequency", 1), ("motor-frequency", 2), ("home", 1), ("hostile", 1), ("empty", None),
+    }  # fmt: skip
+    assert {row["owner"] for row in rows("inventory", "motor-frequency/2")} == {"ann"}
+    assert len(rows("inventory", "--live")) == 3
+    assert rows("inventory", "--as-of", "2001-01-01") == []
+    assert len(rows("inventory", "--as-of", "2099-01-01")) == 5
+
+
+def test_the_inventory_table_is_short_and_the_others_are_whole(ledger):
+    assert "risk_rationale" not in auditreg("inventory")
+    assert "risk_rationale" in auditreg("inventory", "--format", "csv")
+
+
+def test_changes(ledger):
+    assert rows("changes") == []
+    assert rows("changes", "home", "--period", "2001") == []
+
+
+def test_query(ledger):
+    assert rows("query", "select 6 * 7 as answer") == [{"answer": 42}]
+    assert rows("query", "from (select count(*) as n from inventory);") == [{"n": 5}]
+    (moment,) = rows("query", "select as_of() as at", "--as-of", "2026-09-30")
+    assert moment["at"].startswith("2026-10-01T00:00:00")
+    assert auditreg("query", "-", "--format", "csv", input="select 1 as a") == "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "delete from findings",
+        "create table x(i int)",
+        "select 1; select 2",
+        "",
+        "with x as (delete from findings returning *) select * from x",
+        "select * from read_csv('/etc/passwd')",
+        "attach 'x.db'",
+        "set threads = 1",
+        "select nonsense",
+        "copy (select 1) to 'x'",
+    ],
+)
+def test_query_only_reads_the_ledger(ledger, sql):
+    from auditreg.errors import UsageError
+
+    before = ledger.read_bytes()
+    with pytest.raises(UsageError):
+        auditreg("query", sql)
+    assert ledger.read_bytes() == before
+    assert not Path("x").exists()
+
+
+def test_every_question_has_an_answer(ledger):
+    listed = rows("questions")
+    assert listed
+    for question in listed:
+        auditreg("questions", question["id"])
+
+
+def test_an_unknown_question(ledger):
+    from auditreg.errors import UsageError
+
+    with pytest.raises(UsageError, match="live-nowadays"):
+        auditreg("questions", "live-nowadays")
+
+
+# -- prove --------------------------------------------------------------------------------------
+
+
+def test_verify(ledger):
+    shown = auditreg("verify")
+    assert shown.endswith("verified\n")
+    root = json.loads(auditreg("verify", "--format", "json"))
+    assert root["verified"]
+    kept = f"{root['entries']}:{root['root']}"
+    auditreg("verify", "--root", kept)
+    auditreg("check", code=1)
+    auditreg("verify", "--root", kept)
+    wrong = f"{root['entries']}:{'0' * 64}"
+    assert "NOT VERIFIED" in auditreg("verify", "--root", wrong, code=4)
+
+
+def test_a_changed_ledger_does_not_verify(ledger):
+    with duckdb.connect(str(ledger)) as con:
+        con.execute("update ledger.log set entry = replace(entry, 'motor', 'rotor') where seq = 30")
+    shown = auditreg("verify", code=4)
+    assert "entry 30" in shown
+
+
+def test_erase(ledger):
+    (first,) = rows("query", "select min(seq) as seq from model_version_tags")
+    seq = rows("query", "select seq from registered_model_tags where value like '%2+5'")[0]["seq"]
+    assert first
+    assert "Aborted" not in auditreg("erase", str(seq), "--reason", "asked for", "--yes")
+    assert "1 erased with proof" in auditreg("verify")
+    assert rows("query", f"select entry from ledger.log where seq = {seq}") == [{"entry": None}]
+
+
+def test_erase_asks(ledger):
+    done = CliRunner().invoke(cli, ["erase", "30", "--reason", "x"], input="n\n")
+    assert done.exit_code == 1
+    assert "erased" not in done.stdout
+
+
+# -- report -------------------------------------------------------------------------------------
+
+
+def test_a_draft_and_an_issued_report(ledger):
+    draft = auditreg("report", "--format", "html", "--output", "draft")
+    assert Path("draft/report.html").exists()
+    assert "report.html" in draft
+    assert rows("reports") == []
+    auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    (issued,) = rows("reports")
+    assert issued["files"] >= 1
+    assert "verified" in auditreg("verify", "issued/report.html")
+    from auditreg.errors import VerificationError
+
+    Path("issued/report.html").write_text("changed")
+    with pytest.raises(VerificationError):
+        auditreg("verify", "issued/report.html")
+
+
+def test_a_report_of_a_period_without_models(ledger):
+    from auditreg.errors import NothingToAudit
+
+    with pytest.raises(NothingToAudit):
+        auditreg("report", "--period", "2001-Q1", "--format", "html")
+
+
+def test_a_moment_outside_the_period(ledger):
+    from auditreg.errors import UsageError
+
+    with pytest.raises(UsageError, match="not in the period"):
+        auditreg("report", "--period", "2026-Q3", "--as-of", "2026-12-31", "--format", "html")
+
+
+# -- start --------------------------------------------------------------------------------------
+
+
+def test_config_show(ledger):
+    Path("auditreg.toml").write_text('[live]\nstages = ["Live"]\n')
+    found = {row["setting"]: row for row in rows("config", "show")}
+    assert found["live.stages"] == {
+        "setting": "live.stages", "value": '["Live"]', "origin": "auditreg.toml",
+    }  # fmt: skip
+    assert found["live.aliases"]["origin"] == "default"
+
+
+def test_config_schema():
+    jsonschema.Draft202012Validator.check_schema(json.loads(auditreg("config", "schema")))

@@ -1,0 +1,143 @@
+"""Help, start-up and the documents made from them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from auditreg.cli import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def walk(command: click.Command, path: tuple[str, ...] = ()):
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from walk(command.get_command(context, name), (*path, name))
+
+
+EVERY = list(walk(cli))
+IDS = [" ".join(path) or "auditreg" for path, _ in EVERY]
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=IDS)
+def test_help_says_what_it_is_for_and_has_an_example(path, command):
+    shown = CliRunner().invoke(cli, [*path, "--help"], prog_name="auditreg")
+    assert shown.exit_code == 0
+    assert command.help
+    examples = shown.output.partition("Examples:")[2]
+    assert f"auditreg {' '.join(path)}".rstrip() in examples
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=IDS)
+def test_every_option_is_explained(path, command):
+    silent = [p.name for p in command.params if isinstance(p, click.Option) and not p.help]
+    assert silent == []
+
+
+def test_the_list_of_commands_says_what_their_help_says():
+    context = click.Context(cli)
+    for commands in COMMANDS.values():
+        for name, (_, line) in commands.items():
+            assert cli.get_command(context, name).help.partition("\n")[0] == line
+
+
+def test_help_is_grouped():
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    places = [shown.index(f"{group}:\n") for group in COMMANDS]
+    assert places == sorted(places)
+
+
+def test_help_loads_neither_a_command_nor_what_it_needs():
+    program = (
+        "import sys\n"
+        "sys.argv = ['auditreg', '--help']\n"
+        "from auditreg.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'duckdb', 'mlflow', 'pandas', 'rich', 'msgspec', 'pyarrow', 'weasyprint'}\n"
+        "ours = {m for m in sys.modules if m.startswith('auditreg.cli.')}\n"
+        "print(heavy & set(sys.modules), ours - {'auditreg.cli.examples', 'auditreg.cli.failures'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "set() set()"
+
+
+def test_check_does_not_load_mlflow(ledger):
+    program = (
+        "import sys\n"
+        "sys.argv = ['auditreg', 'check']\n"
+        "from auditreg.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end: print(end.code)\n"
+        "print({'mlflow', 'pandas', 'pyarrow', 'weasyprint'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-2:] == ["1", "set()"]
+
+
+def test_version():
+    import auditreg
+
+    assert CliRunner().invoke(cli, ["--version"]).output == f"auditreg {auditreg.__version__}\n"
+    assert auditreg.__version__[0].isdigit()
+
+
+def test_a_misspelt_command_names_the_nearest():
+    shown = CliRunner().invoke(cli, ["inventry"])
+    assert shown.exit_code == 2
+    assert "Did you mean 'inventory'?" in shown.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell):
+    shown = CliRunner().invoke(cli, ["completion", shell])
+    assert shown.exit_code == 0
+    assert "_AUDITREG_COMPLETE" in shown.output
+
+
+def test_completion_completes_commands_and_formats():
+    def completed(words: str, number: int) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "auditreg"],
+            env={
+                "_PYTHON__M_AUDITREG_COMPLETE": "bash_complete",
+                "_AUDITREG_COMPLETE": "bash_complete",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(number),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert "inventory" in completed("auditreg inv", 1)
+    assert completed("auditreg inventory --format c", 3) == ["csv"]
+
+
+def test_generated_documents_are_current():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_command_is_in_the_reference():
+    reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for path, _ in EVERY[1:]:
+        assert f"### auditreg {' '.join(path)}\n" in reference

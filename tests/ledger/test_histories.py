@@ -1,0 +1,154 @@
+"""Whatever happens to a registry and whenever it is read: the ledger says what was so, and how
+sure it is; it never changes a row; its tables follow from the log; the order of reading does not
+matter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from tests.ledger.book import Book, opened
+from tests.ledger.histories import TRUTH, Told, examples, happen, histories, said
+from tests.ledger.reading import MemoryReading, Registry, moment
+
+
+def play(steps: Sequence[tuple[Any, ...]]) -> tuple[Registry, list[MemoryReading]]:
+    registry, readings = Registry(), []
+    for step in steps:
+        if step[0] == "read":
+            readings.append(registry.read())
+        else:
+            happen(registry, step)
+        note(f"{registry.clock - 1_767_225_600_000}: {step}")
+    registry.wait()
+    return registry, readings
+
+
+def moments(registry: Registry, readings: Sequence[MemoryReading], picks: list[int]) -> list[int]:
+    """Moments worth asking about: some of the changes and readings, and between them."""
+    interesting = sorted(
+        {when for when, _ in registry.history} | {reading.ended_at for reading in readings}
+    )
+    every = [ms for at in interesting for ms in (at, at + 500)] + [registry.clock]
+    last = readings[-1].ended_at
+    return sorted({every[pick % len(every)] for pick in picks} | {last})
+
+
+def compare(book: Book, registry: Registry, readings: Sequence[int], asked: list[int]) -> None:
+    for table in TRUTH:
+        told = Told(table, registry, readings)
+        for ms in asked:
+            answers = said(book.con, table, ms)
+            for item in told.items() | answers.keys():
+                wrong = told.wrong(item, ms, answers.get(item, ()))
+                place = ms - 1_767_225_600_000
+                assert not wrong, f"{table} {item} at {place}: {wrong}: {answers.get(item)}"
+
+
+def compare_inventory(
+    book: Book, registry: Registry, readings: Sequence[int], asked: list[int]
+) -> None:
+    """One row per version, whatever is uncertain about it."""
+    told = Told("model_versions", registry, readings)
+    for ms in asked:
+        listed = Counter(
+            subject
+            for (subject,) in book.rows(
+                "select subject from inventory_as_of(?) where version is not null", moment(ms)
+            )
+        )
+        assert set(listed.values()) <= {1}
+        seen = {item for item in told.items() if item in told.at(ms)}
+        known = {item for item in seen if said(book.con, "model_versions", ms).get(item)}
+        assert len(listed) >= len(known)
+        for population in ("model_version", "live_version"):
+            subjects = [
+                subject
+                for (subject,) in book.rows(
+                    f"select subject from population_{population}_as_of(?)", moment(ms)
+                )
+            ]
+            assert len(subjects) == len(set(subjects)), population
+
+
+@examples(6)
+@given(histories(5, 5), st.lists(st.integers(0, 400), min_size=10, max_size=10))
+def test_what_the_ledger_says_of_a_moment(
+    empty_file: Path, steps: list[tuple[Any, ...]], picks: list[int]
+) -> None:
+    registry, readings = play(steps)
+    with opened(empty_file) as book:
+        before: list[tuple[Any, ...]] = []
+        for reading in readings:
+            book.take(reading, allow_empty=True)
+            after = book.log()
+            assert after[: len(before)] == before
+            assert book.tables() == book.rebuilt()
+            before = after
+        asked = moments(registry, readings, picks)
+        at = [reading.ended_at for reading in readings]
+        compare(book, registry, at, asked)
+        compare_inventory(book, registry, at, asked)
+
+
+def known_as(book: Book) -> dict[str, str]:
+    """Subject of each model -> its creation time: the subject depends on the first name seen."""
+    return {
+        subject: str(created)
+        for subject, created in book.rows(
+            "select distinct subject, created_at from ledger.log where kind = 'registered_model'"
+        )
+    }
+
+
+def answers(book: Book, ms: int) -> list[tuple[Any, ...]]:
+    """Everything the ledger says about a moment, with names that do not depend on the order."""
+    found: list[tuple[Any, ...]] = []
+    for table in TRUTH:
+        found += [(table, item, rows) for item, rows in said(book.con, table, ms).items()]
+    names = known_as(book)
+    for subject, *rest in book.rows(
+        "select model_subject, version, stage, aliases, live, possibly_live, deleted, "
+        "uncertain_fields, owner, certainty from inventory_as_of(?)",
+        moment(ms),
+    ):
+        found.append((names[subject], *rest))
+    for subject, *rest in book.rows(
+        "select model_subject, version, live_via, live_not_before, live_not_after, "
+        "ended_not_before, ended_not_after from promotions_as_of(?)",
+        moment(ms),
+    ):
+        found.append((names[subject], *rest))
+    return sorted(found, key=repr)
+
+
+@examples(5)
+@given(
+    histories(4, 5),
+    st.permutations(range(4)),
+    st.lists(st.integers(0, 400), min_size=6, max_size=6),
+)
+def test_the_order_of_reading_does_not_matter(
+    empty_file: Path, steps: list[tuple[Any, ...]], order: list[int], picks: list[int]
+) -> None:
+    registry, readings = play(steps)
+    with opened(empty_file) as one, opened(empty_file) as other:
+        for reading in readings:
+            one.take(reading, allow_empty=True)
+        before: list[tuple[Any, ...]] = []
+        for place in order:
+            other.take(readings[place], allow_empty=True)
+            after = other.log()
+            assert after[: len(before)] == before
+            assert other.tables() == other.rebuilt()
+            before = after
+        at = [reading.ended_at for reading in readings]
+        asked = moments(registry, readings, picks)
+        compare(other, registry, at, asked)
+        for ms in asked:
+            assert answers(one, ms) == answers(other, ms), ms - 1_767_225_600_000
