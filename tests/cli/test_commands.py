@@ -164,6 +164,19 @@ def test_a_past_moment_seals_nothing(ledger):
     assert ledger.read_bytes() == before
 
 
+def test_nothing_to_judge_is_3(ledger):
+    shown = auditreg("check", "--as-of", "2001-01-01", "--rule", "owner-recorded", code=3)
+    assert "exit 3: there was nothing to judge" in shown
+
+
+def test_a_doubtful_reading_is_2(ledger):
+    from auditreg.cli.check import exit_code
+    from auditreg.models import CheckResult, Severity
+
+    result = CheckResult(None, (None, None), "", {"extractions": [{"complete": False}]}, (), ())
+    assert exit_code(result, Severity.LOW) == 2
+
+
 def test_a_copy_that_cannot_be_written_is_judged_all_the_same(ledger, monkeypatch):
     from auditreg.errors import LedgerError
     from auditreg.ledger.store import Ledger

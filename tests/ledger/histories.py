@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.ledger.reading import EPOCH, Model, Registry, moment
@@ -29,6 +29,7 @@ def examples(number: int) -> Any:
         max_examples=EXAMPLES or number,
         derandomize=not EXAMPLES,
         database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink)[: 3 if EXAMPLES else 2],
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -221,8 +222,7 @@ class Told:
         before, after = self._around(item, ms)
         if not rows:
             unseen = before in (None, ABSENT) and after in (None, ABSENT)
-            born = before is None and truth == ABSENT
-            return "" if unseen or born else f"no answer, but {truth}"
+            return "" if unseen or truth == ABSENT else f"no answer, but {truth}"
         certainties = {certainty for _, certainty, _ in rows}
         values = [value for value, _, _ in rows]
         if certainties == {"uncertain"}:

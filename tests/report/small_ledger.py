@@ -86,6 +86,7 @@ class Ledger:
             "workspace": "default",
             "observed_at": at,
             "grade": "observed",
+            "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
             **columns,
         }
         names = ", ".join(row)
@@ -166,7 +167,7 @@ def _model(ledger, index, name, number, at, hostile):
         created = datetime(2026, 7, 20, 10)  # new in the period
         if at < created:
             return
-    where = {"model": name}
+    where = {"model": name, "created_at": created}
     ledger.put(
         "registered_model",
         subject,
@@ -177,7 +178,6 @@ def _model(ledger, index, name, number, at, hostile):
             "last_updated_time": millis(created),
         },
         at,
-        created_at=created,
         **where,
     )
     tags = {
@@ -217,7 +217,7 @@ def _version(ledger, index, name, version, newest, number, at):
     if first_seen == 0:
         created -= timedelta(days=95 * max(0, VERSIONS[index] - 2 - version))
     run = hashlib.sha256(mine.encode()).hexdigest()[:32]
-    where = {"model": name, "version": version}
+    where = {"model": name, "version": version, "created_at": created}
     live = version == newest and not (index == 7 and number == 2) and index != 4
     gone = index == 2 and version == 1 and number == 2
     ledger.put(
@@ -236,7 +236,6 @@ def _version(ledger, index, name, version, newest, number, at):
             "last_updated_time": millis(created),
         },
         at,
-        created_at=created,
         **where,
     )
     if gone:

@@ -36,9 +36,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Answer": {
         "inventory": ("answer", "List every version with its governance fields, at any moment."),
-        "changes": ("answer", "List who changed what and when."),
-        "query": ("answer", "Run a SELECT on the ledger."),
-        "questions": ("answer", "List or answer the questions auditors ask most."),
+        "changes": ("answer", "List who changed what and when, as far as it is on record."),
+        "query": ("answer", "Run one SELECT on the ledger, read-only."),
+        "questions": ("answer", "List the questions auditors ask most, or answer one."),
     },
     "Report": {
         "report": ("report", "Write the report of a period, as HTML and PDF."),

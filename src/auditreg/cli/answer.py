@@ -174,9 +174,9 @@ def query(
     ledger: Path | None,
     outputs: tuple[Output, ...],
 ) -> None:
-    """Run one SELECT on the ledger, read-only; `-` reads it from standard input.
+    """Run one SELECT on the ledger, read-only.
 
-    Tables and columns are described in the table `dictionary`. With --as-of, the macro `as_of()`
+    `-` reads it from standard input. Tables and columns are described in the table `dictionary`. With --as-of, the macro `as_of()`
     gives that moment; the past of a table is `inventory_as_of(as_of())`.
     """
     import duckdb
@@ -226,7 +226,7 @@ def _one_select(con: duckdb.DuckDBPyConnection, text: str) -> str:
 def questions(
     question: str | None, config: Config, ledger: Path | None, outputs: tuple[Output, ...]
 ) -> None:
-    """List the questions auditors ask most, or answer one of them.
+    """List the questions auditors ask most, or answer one.
 
     Each is a SELECT that also stands in the ledger's table `questions` and runs in any DuckDB.
     """

@@ -139,6 +139,9 @@ def exit_code(result: CheckResult, limit: Severity | None) -> ExitCode:
     extractions = result.ledger.get("extractions")
     if isinstance(extractions, list) and not all(one["complete"] for one in extractions):
         codes.append(ExitCode.ERROR)
+    if not any(examined.population or examined.error for examined in result.rules):
+        # Nobody was asked about: an empty list is never an answer.
+        codes.append(ExitCode.NOTHING)
     if limit and any(answer.rule.severity.rank <= limit.rank for answer in result.open):
         codes.append(ExitCode.FINDINGS)
     return worst(*codes)

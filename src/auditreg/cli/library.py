@@ -207,9 +207,9 @@ def show_framework(framework_id: str, config: Config, outputs: tuple[Output, ...
 @ledger_option
 @format_option()
 def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
-    """List the findings that are accepted or under repair, and whether each waiver holds.
+    """List the findings that are accepted or under repair.
 
-    Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
+    And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
     expired, unused, over-broad, self-approved or overdue covers nothing.
     """
     from auditreg.api.governing import Governing

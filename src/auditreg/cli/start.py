@@ -51,8 +51,15 @@ def demo(folder: Path) -> None:
     report_folder = folder / "report"
     from auditreg.cli.report import report
 
+    # The last quarter that is over: the last reading lies a few days into the next one.
+    quarter = config.quarter_of(config.quarter_of(judged.result.as_of).start_utc)
     context.invoke(
-        report, config=config, ledger=book.path, output=report_folder, formats=("html", "pdf")
+        report,
+        period=quarter.label.removeprefix("fiscal "),
+        config=config,
+        ledger=book.path,
+        output=report_folder,
+        formats=("html", "pdf"),
     )
     opened = len(judged.result.open)
     for label, text in (

@@ -30,8 +30,8 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def finding(answer: Answer, view: CheckView) -> list[Text]:
-    """A finding as a paragraph that stands by itself."""
+def finding(answer: Answer, view: CheckView, *, brief: bool = False) -> list[Text]:
+    """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
     width = view.surface.width
     severity = answer.rule.severity.value
     number = f"{answer.id}  " if answer.id else ""
@@ -43,12 +43,15 @@ def finding(answer: Answer, view: CheckView) -> list[Text]:
         f"  {inert(answer.subject.label)}",
     )
     lines = [cut(head, width), *wrapped("found", inert(_sentence(answer.reason)), width)]
-    lines += wrapped("looked for", inert(" ".join(answer.rule.looks_for.split())), width)
+    if not brief:
+        lines += wrapped("looked for", inert(" ".join(answer.rule.looks_for.split())), width)
     if answer.fix:
         # Left in one piece, so that it can be copied.
         lines.append(Text(f"  {'do':<12} {inert(answer.fix)}"))
-    else:
+    elif brief:
         lines += wrapped("repair", _REPAIR_WORDS[answer.rule.repair.value], width)
+    else:
+        lines += wrapped("do", " ".join(answer.rule.remediation.split()), width)
     return lines
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _FONT = re.compile(r"fonts/[A-Za-z0-9_-]+\.(?:woff2|woff|otf|ttf)")
 _VARIANT = "pdf/ua-1"
 _CHUNK = 4
 _ALONE = 6  # fewer dossiers than this are done before a second process has started
+_EPOCH, _STAMP = "SOURCE_DATE_EPOCH", "1767225600"  # any fixed moment will do
 _STATE = "Nothing was written."
 
 
@@ -100,14 +102,20 @@ def _render(
 ) -> tuple[dict[str, bytes], list[str]]:
     """The main report, or some dossiers, with what the layout engine said: one process's work."""
     pages = Pages(template, identity, "print")
-    press = _Press(template)
     files = {}
-    with _listening() as said:
+    with _listening() as said, _clock_stopped():
+        press = _press(template)
         if report is not None:
             files["report.pdf"] = press.pdf(pages.main(report))
         for dossier in dossiers:
             files[f"dossiers/{dossier.slug}.pdf"] = press.pdf(pages.dossier(dossier))
     return files, said
+
+
+@lru_cache(maxsize=1)
+def _press(template: Template) -> _Press:
+    """One per process: reading the fonts takes as long as a page."""
+    return _Press(template)
 
 
 class _Press:
@@ -177,9 +185,21 @@ def _fetcher(template: Template) -> Any:
             name = unquote(parts.path).removeprefix("/")
             if f"{parts.scheme}:" != SCHEME or not _FONT.fullmatch(name):
                 raise FatalURLFetchingError(f"{url[:200]} is not allowed")
-            return URLFetcherResponse(url, template.file(name), {"Content-Type": "font/woff2"})
+            return URLFetcherResponse(url, template.file(name), {"Content-Type": "font/woff"})
 
     return Fetcher(allowed_protocols=("data",), fail_on_errors=True)
+
+
+@contextmanager
+def _clock_stopped() -> Iterator[None]:
+    """Keeps the time of day out of the files: fontTools stamps every font it cuts with it."""
+    given = os.environ.get(_EPOCH)
+    os.environ[_EPOCH] = given or _STAMP
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[_EPOCH]
 
 
 @contextmanager

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LINES = 40
 """The first screen's length at most."""
 
+_NAME = 40
+
 _DETAILED = 6  # as many open findings as are worth a paragraph each on the first screen
 
 GROUPS = {
@@ -181,7 +183,7 @@ def _groups(
     width = view.surface.width
     steps = first_steps(result, width)
     start = min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
-    worst = [Text(), Text("Start with", "bold"), *finding(start, view)]
+    worst = [Text(), Text("Start with", "bold"), *finding(start, view, brief=True)]
     for block in (steps, worst):
         room -= sum(height(line, width) for line in block)
     if room < 8:
@@ -192,10 +194,11 @@ def _groups(
     for rule in _rules(result, opened):
         by_repair[rule.rule.repair].append(rule)
     shown = _chosen(by_repair, room)
+    names = min(_NAME, max(len(name) for name in shown))
     lines: list[Text] = []
     for repair, heading in GROUPS.items():
         if rules := by_repair.get(repair):
-            lines += _group(heading, rules, [r for r in rules if r.rule.id in shown])
+            lines += _group(heading, rules, [r for r in rules if r.rule.id in shown], names)
     return [*(cut(line, width) for line in lines), *steps, *worst]
 
 
@@ -224,8 +227,7 @@ def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
     return {rule.rule.id for rule in [*first, *others][: max(room, len(first))]}
 
 
-def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule]) -> list[Text]:
-    names = min(40, max((len(rule.rule.id) for rule in shown), default=0))
+def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: int) -> list[Text]:
     lines = [Text(), Text(f"{heading}: {sum(rule.open for rule in rules):,}", "bold")]
     for rule in shown:
         severity = rule.rule.severity.value
@@ -234,7 +236,7 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule]) -> list
             Text.assemble(
                 "  ",
                 (f"{severity:<9}", STYLES[severity]),
-                f"{rule.rule.id:<{names}}",
+                f"{rule.rule.id:<{names}} ",
                 f"{rule.open:>7,} of {rule.population:<7,}",
                 contradicted,
             )

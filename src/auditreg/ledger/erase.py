@@ -48,7 +48,7 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
     row = con.execute(
         "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
         "json_extract_string(entry, '$.body.value'), "
-        "json_extract_string(entry, '$.body.description') from ledger.log where seq = ?",
+        "json_extract_string(entry, '$.body.description') from old.ledger.log where seq = ?",
         [seq],
     ).fetchone()
     if row is None or row[4]:
@@ -66,9 +66,16 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
             state="Nothing was erased.",
             hint="Only states of the registry, findings and waivers can be erased.",
         )
+    kept = ", ".join(
+        f"case when seq <> $seq then {name} end as {name}"
+        for name in ("entry", *(name for name, _ in entries.HEADER))
+    )
+    con.execute(
+        f"insert into ledger.log select * replace ({kept}) from old.ledger.log order by seq",
+        {"seq": seq},
+    )
+    con.execute("detach old")
     base = entries.size(con)
-    cleared = ", ".join(f"{name} = null" for name, _ in entries.HEADER)
-    con.execute(f"update ledger.log set entry = null, {cleared} where seq = ?", [seq])
     Appender(con).append_events(
         [
             Event(

@@ -34,9 +34,20 @@ VALUE_PATTERN = (
     r"(-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}"
     r"|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{20}"
     r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
-    r"|[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@)"
+    r"|[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
+    r"|(?i:[?&][^=&\s]*(password|passwd|token|secret|sig|signature)=)[^&\s]{8})"
 )
 """Values that are credentials whatever their name."""
+
+_IN_TEXT = (
+    (r"(://[^\s/@:]*):[^\s/]*@", r"\1:***@"),
+    (r"(?i)([?&][^=&\s]*(?:password|passwd|token|secret|sig|signature|key)=)[^&\s\"']+", r"\1***"),
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY(?s:.*?)(?:-----END|$)", "***"),
+    (r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{20,}", "***"),
+    (r"\bxox[abprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{20}", "***"),
+    (r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "***"),
+)
+"""Credentials inside longer texts, and what stands in their place."""
 
 _HARMLESS = r"^\s*(|[-+]?[0-9.]{1,5}|true|false|none|null|yes|no)\s*$"
 """Values too plain to be a credential: `max_tokens = 512`, `use_password = true`."""
@@ -50,6 +61,23 @@ STAGED = (
     "logged_model_tags",
 )
 """Staging tables whose values are looked through."""
+
+TEXTS = {
+    "registered_models": ("description",),
+    "model_versions": (
+        "description",
+        "source",
+        "run_link",
+        "status_message",
+        "storage_location",
+    ),
+    "experiments": ("name", "artifact_location"),
+    "runs": ("name", "artifact_uri"),
+    "run_datasets": ("name", "source", "profile"),
+    "logged_models": ("artifact_location", "status_message"),
+    "model_artifacts": ("location", "problem", "flavors", "requirements", "input_example"),
+}
+"""Staged texts and addresses that may hold a credential somewhere inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +169,24 @@ def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) 
             f"where value = plain and ({suspect})",
             arguments,
         ).fetchall()[0][0]
-    return replaced
+    return replaced + _clean_texts(con)
+
+
+def _clean_texts(con: duckdb.DuckDBPyConnection) -> int:
+    """Replace credentials inside texts and addresses, before anything is made of them."""
+    cleaned, found = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
+    for pattern, shown in _IN_TEXT:
+        cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
+    number = 0
+    for table, columns in TEXTS.items():
+        for column in columns:
+            number += con.execute(
+                f"update stage_{table} set {column} = {cleaned.format(column)} "
+                f"where regexp_matches({column}, $found)",
+                {"found": found},
+            ).fetchall()[0][0]
+    return number
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"

@@ -73,11 +73,21 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace temp table touched as
-        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq
+        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq,
+               count(*) as entries
         from ledger.log where kind in ({kinds})
         group by subject
         """
     )
+    if con.execute("select 1 from touched where entries > 1 limit 1").fetchone():
+        con.execute(
+            """
+            update touched set seq = last.seq
+            from (select subject, max_by(seq, (observed_at, seq)) as seq
+                  from ledger.states(null, null::TIMESTAMP) group by subject) last
+            where touched.subject = last.subject and touched.seq <> last.seq
+            """
+        )
     _insert_heads(con, "touched")
     _refresh_events(con, 0)
     _insert_states(con, "touched")

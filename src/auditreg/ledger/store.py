@@ -97,8 +97,8 @@ class Ledger:
         A missing ledger is created. If the block raises, nothing has changed.
 
         Args:
-            fresh: write a new file and copy only the log, so that no old block remains; the
-                caller rebuilds the derived tables.
+            fresh: write a new file, so that no old block remains. The ledger is attached as
+                `old`; the caller copies of its log what is to stay and rebuilds the tables.
 
         Raises:
             LedgerError: another writer holds the lock, the folder cannot be written, the file is
@@ -133,7 +133,7 @@ class Ledger:
                     check_format(con, self.path)
                     schema.renew(con)
                 if fresh and not new:
-                    self._copy_log(con)
+                    self._attach_old(con)
                 yield con
                 con.execute("checkpoint")
             except duckdb.OutOfMemoryException as error:
@@ -144,6 +144,8 @@ class Ledger:
                 ) from error
             finally:
                 con.close()
+            if not new:
+                shutil.copymode(self.path, draft)
             self._replace(draft)
         finally:
             for leftover in (draft, Path(f"{draft}.wal")):
@@ -240,8 +242,8 @@ class Ledger:
                 "read it.",
             ) from error
 
-    def _copy_log(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Bring the log alone over into a fresh file; a proof needs every byte of it."""
+    def _attach_old(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Open the ledger as it is beside its fresh successor."""
         import duckdb
 
         try:
@@ -249,8 +251,6 @@ class Ledger:
             con.execute("use old")
             check_format(con, self.path)
             con.execute("use audit")
-            con.execute("insert into ledger.log from old.ledger.log order by seq")
-            con.execute("detach old")
         except duckdb.Error as error:
             raise self._unopenable(error) from error
 

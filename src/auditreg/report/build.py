@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,8 @@ def build_report(
     """
     reader = Reader(connection, check.as_of)
     check = _numbered(reader, check)
-    found = Found(reader, check, config, period)
+    source = provenance.read(reader, check, ledger or config.ledger_path.name)
+    found = Found(reader, check, config, period, source.last_observed)
     if not found.models:
         raise NothingToAudit(
             "There is no registered model at the moment the report speaks of.",
@@ -77,7 +79,6 @@ def build_report(
             hint="Choose a later period, or import an older reading of the registry.",
         )
     made = found.dossiers()
-    source = provenance.read(reader, check, ledger or config.ledger_path.name)
     in_use = tuple(row for row in found.inventory.values() if row.in_use)
     moved = [
         one
@@ -100,7 +101,9 @@ def build_report(
         inventory=in_use,
         not_in_use=tuple(row for row in found.inventory.values() if not row.in_use),
         promotions=tuple(moved),
-        lanes=movement.lanes(found.promotions, period.start_utc, period.end_utc),
+        lanes=movement.lanes(
+            found.promotions, period.start_utc, period.end_utc, source.last_observed
+        ),
         rules=rules,
         frameworks=judged.coverage(
             printable(frameworks, drafts=drafts),
@@ -128,7 +131,14 @@ def build_report(
 class Found:
     """The rows of one report, read once, and what is counted from them."""
 
-    def __init__(self, reader: Reader, check: CheckResult, config: Config, period: Period) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        check: CheckResult,
+        config: Config,
+        period: Period,
+        seen: datetime | None,
+    ) -> None:
         self.check, self.period, self.as_of = check, period, check.as_of
         versions = reader.rows("inventory", "Every model and version at the moment", _INVENTORY)
         kept = {row["model_subject"] for row in versions}
@@ -146,9 +156,10 @@ class Found:
             for row in Reader(reader._connection, period.start_utc).rows("", "", _LIVE)
         }
         self.passed, approvals = _sifted(check)
-        self.promotions = movement.promotions(reader, approvals)
+        names = {key: row["model"] for key, row in self.models.items()}
+        self.promotions = movement.promotions(reader, approvals, names)
         self.changes = movement.changes(reader)
-        self.material = dossiers.read(reader, config.governance_fields())
+        self.material = dossiers.read(reader, config.governance_fields(), seen)
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         for answer in check.answers:

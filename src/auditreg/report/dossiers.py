@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.models import Answer, Grade
@@ -100,6 +101,7 @@ class Material:
     metrics: Mapping[str, list[Row]]
     artifacts: Mapping[str, Row]
     definitions: tuple[Field, ...]
+    seen: datetime | None
 
 
 _FIELDS = """
@@ -131,8 +133,8 @@ from model_artifacts_as_of({t}) where candidate <> 'before' order by subject
 """
 
 
-def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
-    """Everything the dossiers show, in one question per table."""
+def read(reader: Reader, definitions: tuple[Field, ...], seen: datetime | None) -> Material:
+    """Everything the dossiers show, in one question per table; `seen`: the last reading."""
     fields = reader.rows("fields", "Governance fields of every version", _FIELDS)
     runs = reader.rows("runs", "Training runs", _RUNS)
     commits = reader.rows("run_tags", "Code revisions of the runs", _COMMITS)
@@ -147,6 +149,7 @@ def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
         metrics=_grouped(metrics, "run_subject"),
         artifacts={row["subject"]: row for row in artifacts},
         definitions=definitions,
+        seen=seen,
     )
 
 
@@ -189,7 +192,7 @@ def dossier(
         ),
         more_versions=max(0, len(numbered) - _VERSIONS),
         promotions=tuple(promotions),
-        lanes=version_lanes(promotions),
+        lanes=version_lanes(promotions, material.seen),
         findings=tuple(answer for answer in answers if answer.status.is_open),
         set_aside=tuple(answer for answer in answers if answer.status in SET_ASIDE),
         passed=passed,

@@ -35,20 +35,25 @@ order by coalesce(changed_not_after, observed_at), seq, item
 """
 
 
-def promotions(reader: Reader, answers: Iterable[Answer]) -> list[Promotion]:
-    """Every time a version became live, with what the check says of its approval."""
+def promotions(
+    reader: Reader, answers: Iterable[Answer], names: Mapping[str, str]
+) -> list[Promotion]:
+    """Every time a version became live, with what the check says of its approval.
+
+    `names` are the models' names at the report's moment: one thing has one name in a report.
+    """
     judged = {answer.subject.key: answer for answer in answers if answer.rule.id == APPROVAL_RULE}
     found = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
-    return [_promotion(row, judged) for row in found]
+    return [_promotion(row, judged, names) for row in found]
 
 
-def _promotion(row: Row, judged: Mapping[str, Answer]) -> Promotion:
+def _promotion(row: Row, judged: Mapping[str, Answer], names: Mapping[str, str]) -> Promotion:
     answer = judged.get(row["subject"])
     over = row["ended_not_before"] is not None or row["ended_not_after"] is not None
     return Promotion(
         subject=row["subject"],
         model_subject=row["model_subject"],
-        model=row["model"],
+        model=names.get(row["model_subject"], row["model"]),
         version=row["version"],
         via=row["live_via"],
         live=interval(row, "live_"),
@@ -161,9 +166,7 @@ def group_changes(
     )
 
 
-def _group(
-    title: str, found: Sequence[Change], rows: Sequence[Change], limit: int
-) -> ChangeGroup:
+def _group(title: str, found: Sequence[Change], rows: Sequence[Change], limit: int) -> ChangeGroup:
     more = sum(row.fields for row in rows[limit:])
     return ChangeGroup(title, len(found), tuple(rows[:limit]), more)
 
@@ -210,9 +213,12 @@ def _sort_of(change: Change, governance_tags: frozenset[str]) -> str:
 
 
 def lanes(
-    found: Sequence[Promotion], start: datetime, end: datetime, limit: int = _LANES
+    found: Sequence[Promotion], start: datetime, end: datetime, seen: datetime | None
 ) -> tuple[Lane, ...]:
-    """A lane per model that has a version in use in the period, those that moved first."""
+    """A lane per model that has a version in use in the period, those that moved first.
+
+    `seen` is when the registry was last read: nothing is certain after it.
+    """
     spans: dict[str, list[Promotion]] = defaultdict(list)
     for promotion in found:
         if overlaps(promotion, start, end):
@@ -225,19 +231,22 @@ def lanes(
             own[0].model_subject,
         ),
     )
-    return tuple(Lane(own[0].model, tuple(map(_span, own))) for own in moved[:limit])
+    return tuple(
+        Lane(own[0].model, tuple(_span(one, seen) for one in own)) for own in moved[:_LANES]
+    )
 
 
-def version_lanes(found: Sequence[Promotion], limit: int = _LANES) -> tuple[Lane, ...]:
+def version_lanes(found: Sequence[Promotion], seen: datetime | None) -> tuple[Lane, ...]:
     """A lane per version of one model, in order of version; the latest where there are many."""
     spans: dict[int, list[Promotion]] = defaultdict(list)
     for promotion in found:
         spans[promotion.version].append(promotion)
     return tuple(
-        Lane(f"version {version}", tuple(map(_span, spans[version])))
-        for version in sorted(spans)[-limit:]
+        Lane(f"version {version}", tuple(_span(one, seen) for one in spans[version]))
+        for version in sorted(spans)[-_LANES:]
     )
 
 
-def _span(promotion: Promotion) -> Span:
-    return Span(promotion.version, promotion.live, promotion.ended)
+def _span(promotion: Promotion, seen: datetime | None) -> Span:
+    ended = promotion.ended or (Interval(seen, None) if seen else None)
+    return Span(promotion.version, promotion.live, ended)

@@ -4,7 +4,7 @@
 -- body: registered_model
 select t.seq, '{"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_updated_time":' || coalesce(s.last_updated_time::VARCHAR, 'null')
-    || ',"description":' || encoded(unlocked(s.description)) || '}' as body
+    || ',"description":' || encoded(s.description) || '}' as body
 from todo t join stage_registered_models s on s.rowid = t.place
 
 -- body: registered_model_tag
@@ -14,12 +14,12 @@ from todo t join stage_registered_model_tags s on s.rowid = t.place
 -- body: model_version
 select t.seq, '{"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_updated_time":' || coalesce(s.last_updated_time::VARCHAR, 'null')
-    || ',"description":' || encoded(unlocked(s.description))
+    || ',"description":' || encoded(s.description)
     || ',"user_id":' || encoded(s.user_id) || ',"stage":' || encoded(s.stage)
-    || ',"source":' || encoded(unlocked(s.source)) || ',"run_id":' || encoded(s.run_id)
-    || ',"run_link":' || encoded(unlocked(s.run_link)) || ',"status":' || encoded(s.status)
-    || ',"status_message":' || encoded(unlocked(s.status_message))
-    || ',"storage_location":' || encoded(unlocked(s.storage_location)) || '}' as body
+    || ',"source":' || encoded(s.source) || ',"run_id":' || encoded(s.run_id)
+    || ',"run_link":' || encoded(s.run_link) || ',"status":' || encoded(s.status)
+    || ',"status_message":' || encoded(s.status_message)
+    || ',"storage_location":' || encoded(s.storage_location) || '}' as body
 from todo t join stage_model_versions s on s.rowid = t.place
 
 -- body: model_version_tag
@@ -31,7 +31,7 @@ select seq, '{"alias":' || encoded(item) || '}' as body from todo
 
 -- body: experiment
 select t.seq, '{"experiment_id":' || encoded(s.experiment_id) || ',"name":' || encoded(s.name)
-    || ',"artifact_location":' || encoded(unlocked(s.artifact_location))
+    || ',"artifact_location":' || encoded(s.artifact_location)
     || ',"lifecycle_stage":' || encoded(s.lifecycle_stage)
     || ',"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_update_time":' || coalesce(s.last_update_time::VARCHAR, 'null') || '}' as body
@@ -54,7 +54,7 @@ tags as (
 datasets as (
     select run_id, array_to_string(list_sort(list('{"name":' || encoded(name) || ',"digest":' || encoded(digest)
            || ',"context":' || encoded(context) || ',"source_type":' || encoded(source_type)
-           || ',"source":' || encoded(unlocked(source)) || ',"schema":' || encoded(schema)
+           || ',"source":' || encoded(source) || ',"schema":' || encoded(schema)
            || ',"profile":' || encoded(profile) || '}')), ',') as items
     from stage_run_datasets where run_id in (select item from todo) group by run_id
 )
@@ -64,7 +64,7 @@ select t.seq, '{"run_id":' || encoded(s.run_id) || ',"experiment_id":' || encode
     || ',"start_time":' || coalesce(s.start_time::VARCHAR, 'null')
     || ',"end_time":' || coalesce(s.end_time::VARCHAR, 'null')
     || ',"lifecycle_stage":' || encoded(s.lifecycle_stage)
-    || ',"artifact_uri":' || encoded(unlocked(s.artifact_uri))
+    || ',"artifact_uri":' || encoded(s.artifact_uri)
     || ',"params":[' || coalesce(params.items, '') || '],"metrics":[' || coalesce(metrics.items, '')
     || '],"tags":[' || coalesce(tags.items, '') || '],"datasets":[' || coalesce(datasets.items, '') || ']}' as body
 from todo t join stage_runs s on s.rowid = t.place
@@ -88,7 +88,7 @@ metrics as (
     from stage_logged_model_metrics where model_id in (select item from todo) group by model_id
 )
 select t.seq, '{"model_id":' || encoded(s.model_id) || ',"experiment_id":' || encoded(s.experiment_id)
-    || ',"name":' || encoded(s.name) || ',"artifact_location":' || encoded(unlocked(s.artifact_location))
+    || ',"name":' || encoded(s.name) || ',"artifact_location":' || encoded(s.artifact_location)
     || ',"creation_time":' || coalesce(s.creation_time::VARCHAR, 'null')
     || ',"last_updated_time":' || coalesce(s.last_updated_time::VARCHAR, 'null')
     || ',"status":' || encoded(s.status) || ',"lifecycle_stage":' || encoded(s.lifecycle_stage)
@@ -101,8 +101,8 @@ left join params on params.model_id = t.item left join tags on tags.model_id = t
 left join metrics on metrics.model_id = t.item
 
 -- body: model_artifact
-select t.seq, '{"location":' || encoded(unlocked(s.location)) || ',"state":' || encoded(s.state)
-    || ',"problem":' || encoded(unlocked(s.problem)) || ',"mlmodel_sha256":' || encoded(s.mlmodel_sha256)
+select t.seq, '{"location":' || encoded(s.location) || ',"state":' || encoded(s.state)
+    || ',"problem":' || encoded(s.problem) || ',"mlmodel_sha256":' || encoded(s.mlmodel_sha256)
     || ',"signature_inputs":' || encoded(s.signature_inputs)
     || ',"signature_outputs":' || encoded(s.signature_outputs)
     || ',"signature_params":' || encoded(s.signature_params)

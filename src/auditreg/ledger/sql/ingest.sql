@@ -17,11 +17,12 @@ case when number is null then 'null'
      when isinf(number) then case when number > 0 then '"Infinity"' else '"-Infinity"' end
      else to_json(number)::VARCHAR end;
 
--- macro: a text for fingerprints, with NULL told from empty and secrets left out
+-- macro: a text for fingerprints, with NULL told from empty and secrets left out; its length stands
+-- before it, so that no text passes for two
 create or replace temp macro printed(text) as
 case when text is null then chr(0)
      when starts_with(text, chr(0) || '$secret:') then chr(0) || '$secret'
-     else text end;
+     else length(text) || ':' || text end;
 
 -- macro: a number for fingerprints
 create or replace temp macro plain(number) as coalesce(number::VARCHAR, chr(0));
@@ -29,10 +30,6 @@ create or replace temp macro plain(number) as coalesce(number::VARCHAR, chr(0));
 -- macro: the keyed hash in a staged secret, else NULL
 create or replace temp macro secret_of(text) as
 case when starts_with(text, chr(0) || '$secret:') then substr(text, 10) end;
-
--- macro: a location without the password of its URI
-create or replace temp macro unlocked(text) as
-regexp_replace(text, '(://[^/\s:@]*):[^/\s@]+@', '\1:***@', 'g');
 
 -- macro: a time in milliseconds, NULL where it is no time a calendar holds
 create or replace temp macro moment(ms) as

@@ -9,20 +9,34 @@ select seq, registry, started_at, observed_at, recorded_at,
 from extractions
 where complete;
 
+-- macro: ledger.states
+-- the entries of one kind (all kinds where wanted is NULL) without those that say again what the
+-- one before them said: a reading made in between, but taken in later, makes such
+create macro ledger.states(wanted, known_at) as table
+select seq, registry, kind, subject, op, observed_at, valid_at, created_at, changed_at
+from (
+    select *, op = lag(op) over earlier
+              and fingerprint is not distinct from lag(fingerprint) over earlier
+              and (secrets is not distinct from lag(secrets) over earlier
+                   or split_part(secrets, ':', 1)
+                      is distinct from split_part(lag(secrets) over earlier, ':', 1)) as again
+    from ledger.log
+    where (kind = wanted or wanted is null and kind in ({kinds}))
+      and (known_at is null or recorded_at <= known_at)
+    window earlier as (partition by subject order by observed_at, seq)
+)
+where again is distinct from true;
+
 -- macro: ledger.timeline
 -- every state of the subjects of one kind (all kinds where wanted is NULL), with the bounds of its beginning:
 -- lo (not before) and hi (not after), and those of the states before and after it
 create macro ledger.timeline(wanted, known_at) as table
 with reading as (
-    select registry, kind, started_at, observed_at from ledger.readings
+    select registry, kind, max(started_at) as started_at, observed_at from ledger.readings
     where (wanted is null or kind = wanted) and (known_at is null or recorded_at <= known_at)
+    group by registry, kind, observed_at
 ),
-entry as (
-    select seq, registry, kind, subject, op, observed_at, valid_at, created_at, changed_at
-    from ledger.log
-    where (kind = wanted or wanted is null and kind in ({kinds}))
-      and (known_at is null or recorded_at <= known_at)
-),
+entry as (from ledger.states(wanted, known_at)),
 bounded as (
     select entry.*, reading.started_at as previous_reading,
            coalesce(valid_at,
@@ -60,7 +74,8 @@ chosen as (
     select t.*, hi <= ts as before
     from ledger.timeline(wanted, known_at) t
     where (hi <= ts and (next_hi is null or next_hi > ts))
-       or (hi > ts and (lo is null or lo < ts) and (previous_hi is null or previous_hi <= ts))
+       or (hi > ts and (lo is null or lo < ts or lo = ts and ts = created_at)
+           and (previous_hi is null or previous_hi <= ts))
 ),
 judged as (
     select seq, lo as not_before, hi as not_after,
@@ -69,7 +84,7 @@ judged as (
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
              when next_seq is null and valid_at is null
-              and ts > coalesce(last_at, observed_at) then 'not_seen_since'
+              and ts > greatest(last_at, observed_at) then 'not_seen_since'
              when own_time is not null or coalesce(read_now, false) or ts = observed_at
              then 'certain'
              else 'seen_same'

@@ -1,6 +1,7 @@
 -- What readers want, over the state tables. Each block is made twice: as a view over the latest
 -- state, where [name] is the table or view of that name, and as the macro <name>_as_of(ts), where
 -- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
+-- Around a rename both names are possible; a subject still has one row, under the later name.
 
 -- block: prompts
 -- the registered "models" that are prompts
@@ -19,10 +20,11 @@ with named as (
     from [aliases] a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
 ),
 version as (
-    select subject, model_subject, registry, workspace, model, version
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version
     from [model_versions]
     where not deleted
-    group by all
+    group by subject, model_subject, registry, version
 )
 select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
        string_agg(distinct via, ', ' order by via) as live_via,
@@ -36,14 +38,16 @@ group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
 -- block: fields
 with version as (
-    select subject, model_subject, registry, workspace, model, version,
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version,
            any_value(run_id) as run_id, any_value(logged_model_id) as logged_model_id
     from [model_versions]
-    group by subject, model_subject, registry, workspace, model, version
+    group by subject, model_subject, registry, version
 ),
 model as (
-    select subject, registry, workspace, model from [registered_models]
-    group by subject, registry, workspace, model
+    select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
+    from [registered_models]
+    group by subject, registry
 ),
 found as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
@@ -140,7 +144,8 @@ where trim(f.value) <> ''
 
 -- block: inventory
 with version as (
-    select subject, model_subject, registry, workspace, model, version,
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version,
            count(distinct coalesce(stage, '')) > 1
                or (count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown'))) as stage_open,
            case when not stage_open then any_value(stage) end as stage,
@@ -150,14 +155,15 @@ with version as (
            any_value(certainty) as certainty,
            count(distinct deleted) > 1 as deleted_open
     from [model_versions]
-    group by subject, model_subject, registry, workspace, model, version
+    group by subject, model_subject, registry, version
 ),
 model as (
-    select subject as model_subject, registry, workspace, model,
+    select subject as model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model,
            min(created_at) as model_created_at, max(last_updated_at) as last_updated_at,
            bool_and(deleted) as deleted, any_value(certainty) as certainty
     from [registered_models]
-    group by subject, registry, workspace, model
+    group by subject, registry
 ),
 alias as (
     select subject,
@@ -337,16 +343,17 @@ where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
 
 -- block: population_registered_model
-select subject, registry, workspace, model, null::BIGINT as version
+select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model,
+       null::BIGINT as version
 from [registered_models]
 where not deleted and subject not in (select model_subject from [prompts])
-group by subject, registry, workspace, model
+group by subject, registry
 
 -- block: population_model_version
-select subject, registry, workspace, model, version
+select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model, version
 from [model_versions]
 where not deleted and model_subject not in (select model_subject from [prompts])
-group by subject, registry, workspace, model, version
+group by subject, registry, version
 
 -- block: population_live_version
 select subject, registry, workspace, model, version from [live_versions]
