@@ -59,10 +59,11 @@ def header_sql(alias: str = "") -> str:
         _INT: "coalesce({0}::VARCHAR, 'null')",
     }
     parts = [
-        f"""'{"{" if n == 0 else ","}"{name}":' || {encode[kind].format(prefix + name)}"""
+        f"""'{"{" if n == 0 else ","}"{name}":', {encode[kind].format(prefix + name)}"""
         for n, (name, kind) in enumerate(HEADER)
     ]
-    return " || ".join(parts) + " || ',\"nonce\":'"
+    # One call: a chain of || copies the growing text at every step.
+    return f"concat({', '.join(parts)}, ',\"nonce\":')"
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -105,9 +106,9 @@ class Appender:
             insert into ledger.log
             select seq, entry, unhex(sha256(chr(0) || entry)), {COLUMNS}
             from (
-                select n.*, {header_sql()}
-                       || '"' || left(sha256($nonce_secret || ':' || seq), 32)
-                       || '","body":' || body || '}}' as entry
+                select n.*, concat({header_sql()}, '"',
+                                   left(sha256($nonce_secret || ':' || seq), 32),
+                                   '","body":', body, '}}') as entry
                 from ({relation}) n
             )
             """,

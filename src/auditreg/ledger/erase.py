@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditreg.errors import UsageError
-from auditreg.ledger import entries, state
+from auditreg.ledger import entries, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms
 from auditreg.ledger.secrets import Key
 
@@ -45,10 +45,14 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
             state="Nothing was erased.",
             hint="Say why with --reason; the reason is kept for ever.",
         )
+    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     row = con.execute(
         "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
         "json_extract_string(entry, '$.body.value'), "
-        "json_extract_string(entry, '$.body.description') from old.ledger.log where seq = ?",
+        "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
+        "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
+        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})) "
+        "from old.ledger.log l where seq = ?",
         [seq],
     ).fetchone()
     if row is None or row[4]:
@@ -87,6 +91,9 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
                     "reason": reason,
                     "value_hmac": key.hash(f"{subject}\n{fingerprint}"),
                     "key_id": key.id,
+                    "observed_at": row[7],
+                    "entry_recorded_at": row[8],
+                    "same_subject": row[9],
                 },
             )
         ],
@@ -94,7 +101,7 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
     )
     entries.save_tree(con, entries.load_tree(con))
     state.rebuild(con)
-    return Erased(seq, kind, subject, _also_in(con, base, [t for t in row[5:] if t]))
+    return Erased(seq, kind, subject, _also_in(con, base, [t for t in row[5:7] if t]))
 
 
 def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-CHUNKS = {"run": 50_000, "logged_model": 50_000}
-CHUNK = 400_000
+BLOCK = 122_880
+CHUNKS = {"run": BLOCK, "logged_model": BLOCK}
+CHUNK = 4 * BLOCK
 """Entries whose bodies are put together at once; bounds the memory of a first extraction.
 
-Many small ones at once, since DuckDB shares work out in blocks of 122,880 rows.
+Whole blocks of DuckDB: it shares work out by them, and writes only whole ones straight to the file.
 """
 
 Progress = Callable[[str, int, int | None], None]

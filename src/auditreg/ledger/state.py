@@ -69,6 +69,7 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
     """Derive every table from the log alone."""
     for table in (*schema.derived_tables(), "ledger.heads"):
         con.execute(f"delete from {table}")
+    _refresh_events(con, 0)
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     con.execute(
         f"""
@@ -79,7 +80,9 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
         group by subject
         """
     )
-    if con.execute("select 1 from touched where entries > 1 limit 1").fetchone():
+    if con.execute(
+        "select 1 from touched where entries > 1 union all select 1 from erasures limit 1"
+    ).fetchone():
         con.execute(
             """
             update touched set seq = last.seq
@@ -88,8 +91,8 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
             where touched.subject = last.subject and touched.seq <> last.seq
             """
         )
+        con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
     _insert_heads(con, "touched")
-    _refresh_events(con, 0)
     _insert_states(con, "touched")
     _refresh_settings(con)
 

@@ -37,6 +37,8 @@ from (select *, from_json(entry, '{"body":{"policy_kind":"VARCHAR","name":"VARCH
 
 -- table: erasures of erased
 select seq, recorded_at, body.erased_seq as erased_seq, body.leaf as leaf, body.reason as reason,
-       body.value_hmac as value_hmac, body.key_id as key_id
-from (select *, from_json(entry, '{"body":{"erased_seq":"BIGINT","leaf":"VARCHAR","reason":"VARCHAR","value_hmac":"VARCHAR","key_id":"VARCHAR"}}').body as body
+       body.value_hmac as value_hmac, body.key_id as key_id,
+       ledger.moment(body.observed_at) as observed_at,
+       ledger.moment(body.entry_recorded_at) as entry_recorded_at, body.same_subject as same_subject
+from (select *, from_json(entry, '{"body":{"erased_seq":"BIGINT","leaf":"VARCHAR","reason":"VARCHAR","value_hmac":"VARCHAR","key_id":"VARCHAR","observed_at":"BIGINT","entry_recorded_at":"BIGINT","same_subject":"BIGINT"}}').body as body
       from {log} where kind = 'erased')

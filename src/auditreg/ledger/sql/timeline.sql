@@ -9,6 +9,21 @@ select seq, registry, started_at, observed_at, recorded_at,
 from extractions
 where complete;
 
+-- view: ledger.erased_states
+-- states whose text was erased, as far as another entry still tells what they were about
+create view ledger.erased_states as
+with recursive told as (
+    select erased_seq, observed_at, entry_recorded_at, same_subject
+    from erasures where same_subject is not null
+    union
+    select t.erased_seq, t.observed_at, t.entry_recorded_at, e.same_subject
+    from told t join erasures e on e.erased_seq = t.same_subject
+)
+select t.erased_seq as seq, l.registry, l.kind, l.subject, t.observed_at, l.created_at,
+       t.entry_recorded_at as recorded_at
+from told t join ledger.log l on l.seq = t.same_subject
+where l.kind is not null;
+
 -- macro: ledger.states
 -- the entries of one kind (all kinds where wanted is NULL) without those that say again what the
 -- one before them said: a reading made in between, but taken in later, makes such
@@ -20,7 +35,15 @@ from (
               and (secrets is not distinct from lag(secrets) over earlier
                    or split_part(secrets, ':', 1)
                       is distinct from split_part(lag(secrets) over earlier, ':', 1)) as again
-    from ledger.log
+    from (
+        select seq, registry, kind, subject, op, observed_at, valid_at, created_at, changed_at,
+               fingerprint, secrets, recorded_at
+        from ledger.log
+        union all
+        select seq, registry, kind, subject, 'erased', observed_at, null, created_at, null,
+               null, null, recorded_at
+        from ledger.erased_states
+    )
     where (kind = wanted or wanted is null and kind in ({kinds}))
       and (known_at is null or recorded_at <= known_at)
     window earlier as (partition by subject order by observed_at, seq)

@@ -227,6 +227,7 @@ with state as (
     join ledger.log l using (seq)
     left join live_names n
       on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
+    where t.op <> 'erased'
     union all
     select t.subject, t.observed_at, t.seq, t.lo, t.hi,
            case when t.op = 'put' then split_part(t.subject, ':', 1) || '/' || l.version end,
@@ -235,6 +236,7 @@ with state as (
     join ledger.log l using (seq)
     join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(split_part(t.subject, ':alias:', 2))
+    where t.op <> 'erased'
 ),
 turn as (
     select *,
