@@ -1,7 +1,7 @@
 """Two quarters at Harbour & Vale, day by day: 2026-Q2, 2026-Q3 and the first days of Q4.
 
-Times are London wall-clock times. Readings happen at 22:00, every other Friday, on the last day of
-each quarter, and daily while something was wrong in August.
+Times are London wall-clock times. Readings happen at 22:00: every other Friday, on the last day of
+each quarter, since July on the eve of every release, and daily while something was wrong in August.
 """
 
 from __future__ import annotations
@@ -169,6 +169,7 @@ _SUMMER: tuple[Event, ...] = (
     Validate("2026-07-06 15:00", _SEV, 2, _BRANDT, date(2027, 7, 6)),
     # The author approves, under the spelling the committee tool gives her.
     Approve("2026-07-07 17:50", _SEV, 2, "Shah, Priya"),
+    Reading("2026-07-07 22:00"),
     Promote("2026-07-08 07:30", _SEV, 2),
     Validate("2026-07-09 11:00", _VAN, 2, _BRANDT, date(2028, 7, 9)),
     Approve("2026-07-13 10:00", _VAN, 2, _DE_SOUZA, _DEPUTY),
@@ -181,6 +182,7 @@ _SUMMER: tuple[Event, ...] = (
         "Summer campaign",
         params=(("db_user", "pricing_ro"), ("db_password", "example-only-not-a-secret")),
     ),
+    Reading("2026-07-13 22:00"),
     Promote("2026-07-14 07:30", _VAN, 2),
     Validate("2026-07-17 12:00", _LAPSE, 2, _BRANDT, date(2028, 7, 17)),
     Reading("2026-07-17 22:00"),
@@ -193,9 +195,11 @@ _SUMMER: tuple[Event, ...] = (
         "Winter freeze claims",
         test_data="training",
     ),
+    Reading("2026-07-20 22:00"),
     # The campaign could not wait for the committee.
     Promote("2026-07-21 07:30", _LAPSE, 2),
     Validate("2026-07-21 16:00", _WATER, 2, _OSEI, date(2028, 7, 21)),
+    Reading("2026-07-21 22:00"),
     # A green build is taken for an approval.
     Approve("2026-07-22 06:55", _WATER, 2, "svc-mlflow-ci", "pipeline"),
     Promote("2026-07-22 07:30", _WATER, 2),
@@ -210,10 +214,13 @@ _SUMMER: tuple[Event, ...] = (
     Found("2026-08-04 09:00", _VAN),
     Train("2026-08-04 13:00", _VAN, 1, "dokafor", "PRC-1153", "Emergency rebuild", dirty=True),
     Challenge("2026-08-04 14:00", _GBM, 3),
+    Reading("2026-08-04 22:00"),
     Promote("2026-08-05 07:30", _COST, 2),
     Validate("2026-08-05 15:00", _VAN, 1, _BRANDT, date(2028, 8, 5)),
     Approve("2026-08-05 16:00", _VAN, 1, _DE_SOUZA, _DEPUTY),
+    Reading("2026-08-05 22:00"),
     Promote("2026-08-06 07:30", _VAN, 1),
+    Reading("2026-08-10 22:00"),
     # Three days in August: the new factor doubles the price of electric cars.
     Promote("2026-08-11 09:30", _FREQ, 3),
     Reading("2026-08-11 22:00"),
@@ -237,6 +244,7 @@ _SUMMER: tuple[Event, ...] = (
     Validate("2026-08-27 11:00", _GLASS, 3, _BRANDT, date(2028, 8, 27)),
     Approve("2026-08-28 10:00", _GLASS, 3, _DE_SOUZA, _DEPUTY),
     Reading("2026-08-28 22:00"),
+    Reading("2026-08-31 22:00"),
     # The rating engine follows the alias; the stage is forgotten.
     Promote("2026-09-01 07:30", _GLASS, 3, ways=("alias",)),
     DeleteRun("2026-09-02 16:40", _COST, 2),
@@ -245,6 +253,7 @@ _SUMMER: tuple[Event, ...] = (
     Reading("2026-09-11 22:00"),
     Validate("2026-09-14 11:00", _FREQ, 4, _OSEI, date(2027, 9, 14)),
     Approve("2026-09-15 15:30", _FREQ, 4, _SOLBERG),
+    Reading("2026-09-15 22:00"),
     Promote("2026-09-16 07:30", _FREQ, 4),
     TagModel("2026-09-18 10:00", _BOX, "gov.monitoring.status", "amber"),
     # Two candidates wait for the committee of October.

@@ -182,7 +182,7 @@ def _bar(scale: _Scale, span: Span, y: float, bar: float, tone: int, name: str) 
         edges = [(begin, finish)]
     for left, right in edges:
         if scale(right) - scale(left) > 0.5:
-            body.append(_rect(scale(left), y + 0.4, scale(right) - scale(left), bar - 0.8, hatched))
+            body.append(_rect(scale(left), y + 0.7, scale(right) - scale(left), bar - 1.4, hatched))
     label = f"v{span.version}"
     wide = scale(sure_to) - scale(sure_from)
     if sure_to > sure_from and wide > 0.2:

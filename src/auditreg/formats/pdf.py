@@ -48,7 +48,7 @@ class PdfFormat:
 
     def __init__(self, template: str | Path | None = None, *, processes: int | None = None) -> None:
         self.template = load_template(template)
-        self.processes = processes or len(os.sched_getaffinity(0))
+        self.processes = processes or _processors()
         self.warnings: tuple[str, ...] = ()
         """What the layout engine complained of in the last render; a template's author reads it."""
 
@@ -95,6 +95,13 @@ class PdfFormat:
                 files.update(made)
                 said += warnings
         return files, said
+
+
+def _processors() -> int:
+    """How many this process may use; only Linux says it of a process."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _render(

@@ -76,6 +76,9 @@ class Ledger:
         try:
             check_format(con, self.path)
             con.execute("set timezone = 'UTC'")
+        except duckdb.Error as error:
+            con.close()
+            raise self._unopenable(error) from error
         except BaseException:
             con.close()
             raise
@@ -288,6 +291,12 @@ class Ledger:
                 hint="The next `auditreg extract` sets it aside; to read now, move "
                 f"{self.path.name}.wal away.",
             )
+        if is_damaged(self.path, error):
+            return LedgerError(
+                f"{self.path} is damaged: {text}",
+                state=UNCHANGED,
+                hint="Restore a copy of it; `auditreg verify` on the copy shows whether it is whole.",
+            )
         if "version number" in text:
             return LedgerError(
                 f"{self.path} was written by a newer DuckDB than this one.",
@@ -351,6 +360,24 @@ def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:
             state=UNCHANGED,
             hint="Upgrade: pip install --upgrade auditreg",
         )
+
+
+def is_damaged(path: Path, error: BaseException | None) -> bool:
+    """Whether DuckDB refuses a file because bytes of it were changed or are missing.
+
+    A file that never was DuckDB's does not have the length of one: three headers, then blocks.
+    """
+    text = str(error)
+    if "WAL" in text or "version number" in text or "lock on file" in text:
+        return False
+    if "orrupt" in text or "checksum" in text:
+        return True
+    try:
+        with path.open("rb") as file:
+            mark, length = file.read(12)[8:], path.stat().st_size
+    except OSError:
+        return False
+    return mark == b"DUCK" or (length > 3 * 4096 and (length - 3 * 4096) % 262_144 == 0)
 
 
 def _sync(path: Path) -> None:

@@ -7,15 +7,17 @@ from it. Whoever can rewrite the whole file can make a whole new log; only a roo
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditreg.errors import AuditregError, LedgerError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import Ledger
+from auditreg.ledger.store import Ledger, is_damaged
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,9 +82,16 @@ def verify(
     problems: list[Problem] = []
     tree = Tree()
     erased = roots = tables = 0
-    with ledger.reader() as con:
-        entries.prepare(con)
+    try:
+        opened = ledger.connect()
+    except LedgerError as error:
+        if error.__cause__ is None or not is_damaged(ledger.path, error.__cause__):
+            raise
+        damage = Problem(f"The file is damaged and cannot be opened: {_line(error.__cause__)}")
+        return Verification(ledger.path, 0, 0, 0, 0, tree.root().hex(), (damage,))
+    with contextlib.closing(opened) as con:
         try:
+            entries.prepare(con)
             tell("hashing entries", 0, None)
             problems += _check_sequence(con)
             problems += _check_leaves(con)
@@ -100,7 +109,7 @@ def verify(
             tables, different = _check_state(ledger.path)
             problems += different
             problems += _check_definitions(ledger.path)
-        except duckdb.Error as error:
+        except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
             problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
     return Verification(
         path=ledger.path,
@@ -308,6 +317,7 @@ def _check_definitions(path: Path) -> Iterator[Problem]:
                     con.execute("detach fresh")
                     con.execute(f"attach '{escaped}' as fresh (read_only)")
             ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
+            told = _descriptions(con)
         finally:
             con.close()
     for name in sorted(ours.keys() | theirs.keys()):
@@ -316,14 +326,44 @@ def _check_definitions(path: Path) -> Iterator[Problem]:
                 f"The {name} in the file is not the one this release of auditreg writes; if no "
                 "release changed it, somebody did. `auditreg extract` writes it anew."
             )
+    yield from (
+        Problem(f"The {what} in the file are not those this release of auditreg writes.")
+        for what in told
+    )
+
+
+def _descriptions(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Which of comments, dictionary and questions are not this release's."""
+    con.execute("use audit")
+    meant = sorted(schema.dictionary(con))
+    comments = con.execute(
+        "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
+        "where not internal and database_name = 'audit' and schema_name in ('main', 'ledger') "
+        "union all select schema_name || '.' || table_name, '', comment from duckdb_tables() "
+        "where not internal and database_name = 'audit' "
+        "union all select schema_name || '.' || view_name, '', comment from duckdb_views() "
+        "where not internal and database_name = 'audit'"
+    ).fetchall()
+    kept = {
+        "comments": sorted((name.removeprefix("main."), *rest) for name, *rest in comments),
+        "rows of dictionary": sorted(
+            con.execute(
+                "select table_name, coalesce(column_name, ''), description from dictionary"
+            ).fetchall()
+        ),
+    }
+    wrong = [what for what, rows in kept.items() if repr(rows) != repr(meant)]
+    if sorted(con.execute("from questions").fetchall()) != sorted(schema.questions()):
+        wrong.append("questions")
+    return wrong
 
 
 def _definitions(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
     rows = con.execute(
-        "select 'view ' || view_name, sql from duckdb_views() "
+        "select 'view ' || schema_name || '.' || view_name, sql from duckdb_views() "
         "where not internal and database_name = $database "
         "union all "
-        "select 'macro ' || function_name, parameters::VARCHAR || ' ' || macro_definition "
+        "select 'macro ' || schema_name || '.' || function_name, parameters::VARCHAR || ' ' || macro_definition "
         "from duckdb_functions() where not internal and database_name = $database "
         "and function_type in ('macro', 'table_macro')",
         {"database": database},
@@ -367,5 +407,5 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
     ]
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
