@@ -120,9 +120,7 @@ FIELDS: tuple[Field, ...] = (
         "model_type",
         native="flavours in MLmodel",
     ),
-    _f(
-        15, "inputs", "Inputs: schema and type", "gov.inputs", native="signature inputs"
-    ),
+    _f(15, "inputs", "Inputs: schema and type", "gov.inputs", native="signature inputs"),
     _f(
         16,
         "outputs",

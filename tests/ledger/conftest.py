@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-
 from auditreg.ledger.ingest import Ingested
 from auditreg.ledger.store import Ledger
 from tests.ledger.reading import MemoryReading, Registry

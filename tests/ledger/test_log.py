@@ -56,7 +56,13 @@ def odd(ledger: Ledger, registry: Registry) -> Ledger:
     registry.create("motor \u202e'\"", **ODD)
     registry.version("motor \u202e'\"", run_id="r1", **ODD)
     registry.describe("motor \u202e'\"", 1, ODD["quotes"])
-    metrics = {"nan": math.nan, "inf": math.inf, "ninf": -math.inf, "sum": 0.1 + 0.2, "tiny": 5e-324}
+    metrics = {
+        "nan": math.nan,
+        "inf": math.inf,
+        "ninf": -math.inf,
+        "sum": 0.1 + 0.2,
+        "tiny": 5e-324,
+    }
     run = run_rows("r1", params=ODD, tags={"bytes": BYTES_MARK + "/w=="}, metrics=metrics)
     take(ledger, MemoryReading(together(registry.rows(), run), registry.wait()))
     return ledger
@@ -217,8 +223,13 @@ def secret_reading(registry: Registry, secrets: dict[str, str], text: str) -> Me
     artifact = {
         "model_artifacts": [
             {
-                "workspace": "default", "model": "motor", "version": 1, "location": text,
-                "state": "unreachable", "problem": text, "requirements": json.dumps([text]),
+                "workspace": "default",
+                "model": "motor",
+                "version": 1,
+                "location": text,
+                "state": "unreachable",
+                "problem": text,
+                "requirements": json.dumps([text]),
             }  # fmt: skip
         ]
     }

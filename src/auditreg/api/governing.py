@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from auditreg.config import Config
     from auditreg.frameworks.parse import Framework
     from auditreg.ledger.ingest import Policy
+    from auditreg.ledger.store import Ledger
     from auditreg.models import RuleInfo
     from auditreg.waivers import Waiver
 
 WAIVERS = "waivers.toml"
+
+
+def sealed_config(ledger: Ledger) -> Config | None:
+    """The settings file last sealed in a ledger; None where there was none, or no ledger."""
+    from msgspec import structs
+
+    from auditreg.config import parse_config
+
+    with ledger.reader() as con:
+        texts = dict(
+            con.execute(
+                "select policy_kind, max_by(text, seq) from policies "
+                "where policy_kind in ('config', 'waivers') group by policy_kind"
+            ).fetchall()
+        )
+    if "config" not in texts:
+        return None
+    config = parse_config(texts["config"], Path("auditreg.toml"))
+    return structs.replace(config, sealed_waivers=texts.get("waivers"))
 
 
 def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:
@@ -50,7 +69,7 @@ class Governing:
 
     @classmethod
     def load(cls, config: Config) -> Governing:
-        """Read everything.
+        """Read everything. Settings from a ledger bring the waivers sealed beside them.
 
         Raises:
             AuditregError: a file is wrong; it is named.
@@ -58,6 +77,8 @@ class Governing:
         rules = rules_in_force(config)
         path = waivers_path(config)
         waivers = path.read_text(encoding="utf-8") if path.exists() else None
+        if waivers is None:
+            waivers = config.sealed_waivers
         return cls(config, rules, frameworks_in_force(config, rules), waivers)
 
     def parsed_waivers(self) -> tuple[Waiver, ...]:
@@ -81,15 +102,10 @@ class Governing:
 
     def policies(self) -> tuple[Policy, ...]:
         """The texts as they are sealed in the ledger."""
-        from auditreg.config import effective_settings
+        from auditreg.audit import in_force
         from auditreg.ledger.ingest import Policy
 
-        settings = {
-            f"{rule.id}.{name}": value
-            for rule in self.enabled
-            for name, value in rule.params.items()
-        }
-        settings |= effective_settings(self.config)
+        settings = in_force(self.config, self.enabled)
         found = [Policy("rule", rule.id, rule.text) for rule in self.enabled]
         found += [
             Policy("framework", framework.id, framework.text) for framework in self.frameworks

@@ -18,7 +18,7 @@ from auditreg.audit.results import (
     waiver_overrides,
 )
 from auditreg.audit.selection import choose
-from auditreg.config import Config, Period, calendar
+from auditreg.config import Config, Period, calendar, effective_settings
 from auditreg.errors import ConfigError, NothingToAudit
 from auditreg.models import (
     Answer,
@@ -132,9 +132,12 @@ class Auditor:
                 state="Nothing was checked.",
                 hint="auditreg extract --from URI",
             )
-        # A day as a moment is the first instant of the next one, which may begin a new quarter.
-        within = period or self._config.quarter_of(latest - timedelta(microseconds=1))
-        return Moment(latest, within.start_utc, within.end_utc, past=as_of), within
+        within = period or self._config.quarter_of(latest)
+        settings = in_force(self._config, self._rules) if self._config.path else None
+        return (
+            Moment(latest, within.start_utc, within.end_utc, past=as_of, settings=settings),
+            within,
+        )
 
     def _run(
         self, rules: Sequence[RuleInfo], moment: Moment, chosen: Chosen | None
@@ -231,6 +234,15 @@ class _Every:
     def __iter__(self) -> Iterator[Answer]:
         yield from self._errors
         yield from every_answer(*self._parts)
+
+
+def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:
+    """The settings as plain values, with the parameters of the rules that run.
+
+    What is sealed in the ledger, and what a check is judged by.
+    """
+    params = {f"{rule.id}.{name}": value for rule in rules for name, value in rule.params.items()}
+    return {**params, **effective_settings(config)}
 
 
 def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...]:

@@ -9,12 +9,13 @@ changes the ledger: it is all in the connection's temporary database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import schema
+from auditreg.ledger.settings import settings_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,12 +30,14 @@ class Moment:
 
     `past` is the moment asked for, None for the latest state; `as_of` the moment rules see, which
     for the latest state is that of the last complete extraction. `period_end` is exclusive.
+    `settings` are those to judge by, as plain values; None for those sealed in the ledger.
     """
 
     as_of: datetime
     period_start: datetime
     period_end: datetime
     past: datetime | None = None
+    settings: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def state_statements(moment: Moment) -> Iterator[str]:
             if name == "changes"
             else (f"drop table if exists temp.{name}")
         )
+    yield from _settings_statements(moment)
     yield f"set variable as_of = {_literal(moment.as_of)}"
     yield f"set variable period_start = {_literal(moment.period_start)}"
     yield f"set variable period_end = {_literal(moment.period_end)}"
@@ -79,6 +83,19 @@ def state_statements(moment: Moment) -> Iterator[str]:
             yield f"create temp table {name} as select * from {name}_as_of({_literal(moment.past)})"
         else:
             yield f"create temp table {name} as {schema.view_sql(name, as_of=False)}"
+
+
+def _settings_statements(moment: Moment) -> Iterator[str]:
+    """The SQL that puts the settings to judge by in the place of the sealed ones."""
+    if moment.settings is None:
+        return
+    period = (moment.period_start, moment.period_end)
+    rows = settings_rows(moment.settings, as_of=moment.as_of, period=period)
+    for table, found in rows.items():
+        yield f"create or replace temp table {table} as from {table} limit 0"
+        if found:
+            values = ", ".join(f"({', '.join(map(_value, row))})" for row in found)
+            yield f"insert into {table} values {values}"
 
 
 def selection_statements(chosen: Chosen | None) -> Iterator[str]:
@@ -125,6 +142,14 @@ def _list(values: Sequence[str]) -> str:
 def quoted(text: str) -> str:
     """The text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    return quoted(str(value))
 
 
 def _literal(moment: datetime) -> str:

@@ -25,6 +25,7 @@ import click
 
 from auditreg import resources
 from auditreg.cli import repairs
+from auditreg.cli.examples import examples
 from auditreg.errors import ExitCode
 
 SCHEMA = "auditreg.doctor/1"
@@ -414,7 +415,11 @@ def exit_code(checks: list[Check]) -> ExitCode:
     return ExitCode.ERROR if any(c.status is Status.MISSING for c in checks) else ExitCode.OK
 
 
-@click.command("doctor", context_settings={"show_default": True})
+@click.command(
+    "doctor",
+    context_settings={"show_default": True},
+    epilog=examples("auditreg doctor", "auditreg doctor --format json"),
+)
 @click.option(
     "--ledger",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -92,10 +92,11 @@ def format_option(formats: Sequence[str] = TABLE_FORMATS) -> Callable[[F], F]:
 def config_option(function: F) -> F:
     """`--config`; the function gets the settings in force as `config`."""
 
-    def load(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Config:
+    def load(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Config:
         from auditreg.config import load_config
 
-        return load_config(value)
+        config = load_config(value)
+        return config if config.path else _sealed(ctx, config)
 
     return click.option(
         "--config",
@@ -105,10 +106,27 @@ def config_option(function: F) -> F:
     )(function)
 
 
+def _sealed(ctx: click.Context, config: Config) -> Config:
+    """Where no settings file is at hand: the one sealed in the ledger, so that a copy of a ledger
+    is judged as its firm judges it.
+    """
+    ledger = the_ledger(config, ctx.params.get("ledger") or ctx.params.get("file"))
+    if "ledger" not in {param.name for param in ctx.command.params} or not ledger.exists:
+        return config
+    from auditreg.api.governing import sealed_config
+
+    found = sealed_config(ledger)
+    if found is None:
+        return config
+    click.echo(f"settings: auditreg.toml as sealed in {ledger.path.name}", err=True)
+    return found
+
+
 def ledger_option(function: F) -> F:
     """`--ledger`; the function gets a path or None as `ledger`, see `the_ledger`."""
     return click.option(
         "--ledger",
+        is_eager=True,  # the settings may have to be read from it
         type=click.Path(path_type=Path, dir_okay=False),
         envvar="AUDITREG_LEDGER",
         help="The ledger file.  [default: $AUDITREG_LEDGER, then ledger.path of the settings, "

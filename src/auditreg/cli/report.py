@@ -119,7 +119,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     folder = output or Path(f"report-{span.label.replace(' ', '-')}")
     written = write_folder(folder, files)
     if not draft:
-        _seal(book, result, span, chosen, files)
+        from auditreg.formats.template import load_template
+
+        label = load_template(_template(config, chosen)).label
+        _seal(book, result, span, label, files)
     for path in written:
         click.echo(path)
     kind = "draft" if draft else "issued and sealed"
@@ -183,7 +186,7 @@ def _seal(
     book: Ledger,
     result: CheckResult,
     span: Period,
-    template: str | None,
+    template: str,
     files: Mapping[str, bytes],
 ) -> None:
     from auditreg.ledger.seal import seal_report
@@ -193,7 +196,7 @@ def _seal(
             con,
             period=(span.first_day, span.last_day),
             as_of=result.as_of,
-            template=template or "default",
+            template=template,
             draft=False,
             files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             policy=result.policy,

@@ -55,11 +55,13 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
 
     `path` is the file they were read from, None for defaults; `text` is its text without
     passwords, as it is sealed in the ledger; `given` holds the dotted keys it sets.
+    `sealed_waivers` is the text of the waivers beside it, where both were read from a ledger.
     """
 
     path: Path | None = None
     text: str = ""
     given: frozenset[str] = frozenset()
+    sealed_waivers: str | None = None
 
     def origin(self, key: str) -> Literal["default", "file"]:
         """Whether the file sets a dotted key (`live.stages`), or something below it."""

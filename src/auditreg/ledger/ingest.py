@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.errors import NothingToAudit, SourceError
+from auditreg.errors import AuditregError, NothingToAudit, SourceError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms
 from auditreg.ledger.erase import drop_erased
@@ -123,7 +123,15 @@ def ingest(
     tell("comparing", 0, None)
     replaced = mask(con, key, secret_patterns)
     covered = [kind for kind in reading.kinds() if kind in READS]
-    _compare(con, registry, covered if completeness.complete else [], observed, late=late)
+    _compare(
+        con,
+        registry,
+        covered if completeness.complete else [],
+        observed,
+        late=late,
+        shows_deleted=reading.info.shows_deleted,
+    )
+    _refuse_doubles(con)
 
     drop_erased(con, key)
     recorded_at = now_ms()
@@ -180,17 +188,35 @@ def ingest(
 
 def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> None:
     """Read every staging table into a temporary table `stage_<name>`."""
+    import duckdb
     import pyarrow as pa
 
     entries.prepare(con)
     for place, table in enumerate(STAGING):
         tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         columns = arrow_schema(table)
-        batches = reading.table(table)
+        failed: list[AuditregError] = []
+        batches = _told(reading.table(table), failed)
         incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
         con.register("incoming_rows", incoming)
-        con.execute(f"create or replace temp table stage_{table} as from incoming_rows")
+        try:
+            con.execute(f"create or replace temp table stage_{table} as from incoming_rows")
+        except duckdb.Error as error:
+            if failed:
+                raise failed[0] from error
+            raise
         con.unregister("incoming_rows")
+
+
+def _told(
+    batches: Iterable[pa.RecordBatch], failed: list[AuditregError]
+) -> Iterator[pa.RecordBatch]:
+    """The batches; keeps the error of a source, of which DuckDB passes on only the text."""
+    try:
+        yield from batches
+    except AuditregError as error:
+        failed.append(error)
+        raise
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
@@ -255,11 +281,13 @@ def _compare(
     observed: datetime,
     *,
     late: bool,
+    shows_deleted: bool,
 ) -> None:
     """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
     parameters = {
         "registry": registry,
         "late": late,
+        "shows_deleted": shows_deleted,
         "states": list(schema.REGISTRY_KINDS),
         "covered": list(covered),
         "observed_at": observed,
@@ -270,6 +298,21 @@ def _compare(
             continue
         used = {name: value for name, value in parameters.items() if f"${name}" in body}
         con.execute(body, used)
+
+
+def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
+    """A row that stands in a reading twice would be two states at once."""
+    double = con.execute(
+        "select any_value(kind), any_value(coalesce(model, item)), count(*) from incoming "
+        "group by subject having count(*) > 1 limit 1"
+    ).fetchone()
+    if double:
+        kind, name, number = double
+        raise SourceError(
+            f"The registry showed one {kind.replace('_', ' ')} of {name} {number} times.",
+            state="The ledger was not changed.",
+            hint="Read it again; if it stays so, two rows of its database contradict each other.",
+        )
 
 
 def _append_states(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.ledger import entries, state
 from auditreg.ledger.entries import Appender, Event, now_ms
 from auditreg.ledger.ingest import Policy, policy_events
+from auditreg.ledger.merkle import Tree
 
 if TYPE_CHECKING:
     import duckdb
@@ -139,7 +140,7 @@ def _close(
     appender: Appender,
     kind: str,
     body: Mapping[str, Any],
-    tree: entries.Tree,
+    tree: Tree,
     recorded_at: datetime,
     base: int,
 ) -> None:

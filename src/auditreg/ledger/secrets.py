@@ -145,8 +145,8 @@ def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) 
     replaced = 0
     for table in STAGED:
         suspect = (
-            f"(regexp_matches(key, $names) and not regexp_matches(value, $plain)) "
-            f"or regexp_matches(value, $values)"
+            "(regexp_matches(key, $names) and not regexp_matches(value, $plain)) "
+            "or regexp_matches(value, $values)"
         )
         arguments = {"names": names, "plain": _HARMLESS, "values": VALUE_PATTERN}
         try:

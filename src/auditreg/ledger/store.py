@@ -127,10 +127,7 @@ class Ledger:
             new = not self.path.exists()
             if not new and not fresh:
                 self._copy_to(draft)
-            try:
-                con = _open_draft(draft, new=new or fresh)
-            except duckdb.Error as error:
-                raise self._unopenable(error) from error
+            con = self._connect_draft(draft, new=new or fresh)
             try:
                 if not new and not fresh:
                     check_format(con, self.path)
@@ -254,6 +251,14 @@ class Ledger:
             con.execute("use old")
             check_format(con, self.path)
             con.execute("use audit")
+        except duckdb.Error as error:
+            raise self._unopenable(error) from error
+
+    def _connect_draft(self, draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        try:
+            return _open_draft(draft, new=new)
         except duckdb.Error as error:
             raise self._unopenable(error) from error
 

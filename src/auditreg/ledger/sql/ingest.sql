@@ -262,12 +262,15 @@ where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fin
 
 -- table: what was there and is not any more
 -- runs, LoggedModels, experiments and artifacts are read because something points to them: what
--- nothing points to any more is not gone
+-- nothing points to any more is not gone; nor is a tombstone that this source cannot show
 create or replace temp table vanished as
 select k.subject, k.kind, k.seq as previous_seq
 from known k
 where k.op = 'put' and k.kind in (select unnest($covered))
   and k.subject not in (select subject from incoming)
+  and ($shows_deleted or k.kind not in ('model_version', 'model_version_tag')
+       or split_part(k.subject, ':', 1) not in (
+           select subject from model_versions where stage = 'Deleted_Internal'))
   and (k.kind in ('registered_model', 'registered_model_tag', 'model_version',
                   'model_version_tag', 'alias')
        or k.kind = 'run' and k.subject in (

@@ -73,8 +73,9 @@ bounded as (
 placed as (
     select *, coalesce(own_time, observed_at) as hi,
            coalesce(valid_at,
-                    least(coalesce(own_time, observed_at),
-                          greatest(previous_reading, created_at))) as lo
+                    case when coalesce(previous_reading, created_at) is not null
+                         then least(coalesce(own_time, observed_at),
+                                    greatest(previous_reading, created_at)) end) as lo
     from bounded
 )
 select *, lag(hi) over neighbours as previous_hi, lag(seq) over neighbours as previous_seq,

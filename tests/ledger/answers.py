@@ -1,0 +1,27 @@
+"""Prints, as JSON, what a ledger answers to the queries given as JSON on standard input.
+
+Runs in whatever DuckDB the Python path gives and knows nothing of auditreg.
+`python answers.py LEDGER`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import duckdb
+
+
+def main() -> None:
+    """Answer every query; rows in a fixed order, values as DuckDB writes them as text."""
+    con = duckdb.connect(sys.argv[1], read_only=True)
+    answers = {}
+    for name, query in json.load(sys.stdin).items():
+        rows = con.execute(query).fetchall()
+        shown = [[None if value is None else str(value) for value in row] for row in rows]
+        answers[name] = sorted(shown, key=repr)
+    json.dump({"version": duckdb.__version__, "answers": answers}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Erasing: the text is gone from the file, the log still verifies, and it does not come back."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from auditreg.errors import UsageError
+from auditreg.ledger.store import Ledger
+from auditreg.ledger.verify import verify
+from tests.ledger.conftest import ask, log_rows, take
+from tests.ledger.reading import Registry, moment
+
+PERSONAL = "Ottilie Zwingenberger-Quast, born 1961"
+
+
+@pytest.fixture
+def told(ledger: Ledger, registry: Registry) -> Ledger:
+    registry.create("motor", owner="ann")
+    registry.version("motor", note="plain")
+    take(ledger, registry.read())
+    registry.tag("motor", 1, "note", PERSONAL)
+    take(ledger, registry.read())
+    return ledger
+
+
+def number(ledger: Ledger, kind: str = "model_version_tag") -> int:
+    return ask(ledger, "select max(seq) from ledger.log where kind = ?", kind)[0][0]
+
+
+def test_the_text_is_gone_and_the_log_verifies(told: Ledger):
+    before = log_rows(told)
+    seq = number(told)
+    assert PERSONAL.encode() in told.path.read_bytes()
+    erased = told.erase(seq, "a person asked for it")
+    assert (erased.seq, erased.kind, erased.also_in) == (seq, "model_version_tag", ())
+    assert PERSONAL.encode() not in told.path.read_bytes()
+    after = log_rows(told)
+    assert after[seq] == (seq, None, before[seq][2], *[None] * (len(before[0]) - 3))
+    assert [row for row in after if row[0] != seq][: len(before) - 1] == [
+        row for row in before if row[0] != seq
+    ]
+    found = verify(told)
+    assert found.problems == ()
+    assert found.erased == 1
+    assert ask(told, "select erased_seq, reason from erasures") == [(seq, "a person asked for it")]
+
+
+def test_no_table_shows_it_and_nothing_older_stands_in_its_place(told: Ledger, registry: Registry):
+    first = moment(registry.clock - 2500)
+    told.erase(number(told), "asked")
+    assert ask(told, "select value from model_version_tags") == []
+    now = moment(registry.clock)
+    assert ask(told, "select value from model_version_tags_as_of(?)", now) == []
+    assert ask(told, "select value from model_version_tags_as_of(?)", first) == [("plain",)]
+    dumped = "".join(
+        repr(ask(told, f'from "{name}"'))
+        for (name,) in ask(told, "select view_name from duckdb_views() where not internal "
+                                 "and schema_name = 'main'")
+    )  # fmt: skip
+    assert PERSONAL not in dumped
+
+
+def test_it_does_not_come_back_but_another_value_does(told: Ledger, registry: Registry):
+    told.erase(number(told), "asked")
+    assert dict(take(told, registry.read()).changes) == {}
+    assert PERSONAL.encode() not in told.path.read_bytes()
+    registry.tag("motor", 1, "note", "another")
+    assert dict(take(told, registry.read()).changes) == {("model_version_tag", "put"): 1}
+    assert ask(told, "select value from model_version_tags") == [("another",)]
+    registry.tag("motor", 1, "note", PERSONAL)
+    take(told, registry.read())
+    assert PERSONAL.encode() not in told.path.read_bytes()
+    assert verify(told).ok
+
+
+def test_every_entry_of_a_thing_can_be_erased(told: Ledger):
+    seqs = ask(told, "select seq from ledger.log where kind = 'model_version_tag' order by seq")
+    assert len(seqs) == 2
+    for (seq,) in seqs:
+        told.erase(seq, "asked")
+        assert ask(told, "select count(*) from model_version_tags") == [
+            (len(seqs) - 1 - (seq == seqs[1][0]),)
+        ]
+        assert verify(told).ok
+    assert verify(told).erased == 2
+
+
+def test_other_entries_with_the_same_text_are_named(ledger: Ledger, registry: Registry):
+    registry.create("motor", owner=PERSONAL, other="x " + PERSONAL)
+    take(ledger, registry.read())
+    rows = ask(ledger, "select seq from ledger.log where kind = 'registered_model_tag' order by 1")
+    by_subject = dict(ask(ledger, "select split_part(subject, ':tag:', 2), seq from ledger.log "
+                                  "where kind = 'registered_model_tag'"))  # fmt: skip
+    assert len(rows) == 2
+    assert ledger.erase(by_subject["owner"], "asked").also_in == (by_subject["other"],)
+
+
+def test_no_old_block_of_a_large_ledger_remains(tmp_path: Path, empty_file: Path):
+    """The log is copied without the text, not with it and then changed."""
+    ledger = Ledger(tmp_path / "audit.duckdb")
+    shutil.copyfile(empty_file, ledger.path)
+    registry, rng = Registry(), random.Random(5)
+    registry.create("motor", note=PERSONAL)
+    rows = registry.rows()
+    rows["registered_model_tags"] += [
+        {"workspace": "default", "model": "motor", "key": f"k{n}", "value": rng.randbytes(20).hex()}
+        for n in range(130_000)
+    ]
+    from tests.ledger.reading import MemoryReading
+
+    take(ledger, MemoryReading(rows, registry.wait()))
+    ((seq, entry),) = ask(
+        ledger, "select seq, entry from ledger.log where contains(entry, ?)", PERSONAL
+    )
+    ledger.erase(seq, "asked")
+    raw = ledger.path.read_bytes()
+    assert PERSONAL.encode() not in raw
+    assert entry[-120:].encode() not in raw
+    assert verify(ledger, state_too=False).ok
+
+
+def test_a_missing_text_that_nobody_erased_does_not_verify(told: Ledger):
+    seq = number(told)
+    columns = ", ".join(
+        f"{name} = null" for (name,) in ask(told, "select column_name from duckdb_columns() where "
+        "table_name = 'log' and column_name not in ('seq', 'leaf')")
+    )  # fmt: skip
+    with duckdb.connect(str(told.path)) as con:
+        con.execute(f"update ledger.log set {columns} where seq = {seq}")
+    (problem,) = verify(told, state_too=False).problems
+    assert problem.seq == seq
+    assert "lost its text" in problem.what
+
+
+def test_a_column_left_after_an_erasure_does_not_verify(told: Ledger):
+    seq = number(told)
+    told.erase(seq, "asked")
+    with duckdb.connect(str(told.path)) as con:
+        con.execute(f"update ledger.log set subject = 'x' where seq = {seq}")
+    assert [problem.seq for problem in verify(told, state_too=False).problems] == [seq]
+
+
+@pytest.mark.parametrize("case", ["extraction", "erased", "unknown", "negative", "twice", "reason"])
+def test_what_may_not_be_erased_is_refused(told: Ledger, case: str):
+    seq, reason = number(told), "asked"
+    told.erase(seq, reason)
+    seq = {
+        "extraction": number(told, "extraction"),
+        "erased": number(told, "erased"),
+        "unknown": 10_000,
+        "negative": -1,
+        "twice": seq,
+        "reason": 0,
+    }[case]
+    before = told.path.read_bytes()
+    with pytest.raises(UsageError) as caught:
+        told.erase(seq, " " if case == "reason" else reason)
+    assert caught.value.what and caught.value.state and caught.value.hint
+    assert told.path.read_bytes() == before
+    assert sorted(path.name for path in told.path.parent.iterdir() if "draft" in path.name) == []

@@ -1,0 +1,132 @@
+"""A ledger opens and answers alike in every DuckDB from 1.1 on, without auditreg.
+
+Where other DuckDBs are installed (`pip install --target FOLDER duckdb==…`), name their folders in
+AUDITREG_TEST_DUCKDBS, separated like paths.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from auditreg.ledger import schema
+from auditreg.ledger.ingest import Policy
+from auditreg.ledger.seal import seal_check
+from auditreg.ledger.store import Ledger
+from tests.ledger.conftest import ask, take
+from tests.ledger.reading import MemoryReading, Registry, run_rows, together
+from tests.ledger.test_seal import answer, table
+from tests.sources.conftest import require
+
+FOLDERS = [Path(f) for f in os.environ.get("AUDITREG_TEST_DUCKDBS", "").split(os.pathsep) if f]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[str]]:
+    """A ledger of several readings and a check, and moments to ask about."""
+    ledger, registry = Ledger(tmp_path_factory.mktemp("filled") / "audit.duckdb"), Registry()
+    registry.create("motor", owner="ann", **{"mlflow.note": "q\"uo'te\n\u202e \U0001f9ea"})
+    registry.create("home")
+    registry.create("greeting", **{"mlflow.prompt.is_prompt": "true"})
+    moments = []
+    for number in range(1, 4):
+        registry.version("motor", run_id=f"r{number}", approved_by="bo")
+        registry.version("home")
+        registry.alias("motor", "champion", number)
+        registry.stage("home", number, "Production")
+        if number == 2:
+            registry.rename("home", "house")
+            registry.models["home"] = registry.models.pop("house")
+        registry.tag("motor", 1, "note", str(number))
+        runs = [
+            run_rows(
+                f"r{n}", params={"depth": "7"}, metrics={"auc": 0.1 + 0.2, "nan": float("nan")},
+                start_time=registry.clock if n == 1 else 10**18,
+            )
+            for n in range(1, number + 1)
+        ]  # fmt: skip
+        data = {"run_datasets": [{"run_id": "r1", "name": "claims", "digest": "d"}]}
+        reading = MemoryReading(together(registry.rows(), *runs, data), registry.wait())
+        settings = Policy("settings", "effective", '{"people": [{"id": "bo"}]}')
+        take(ledger, reading, policies=[settings])
+        moments += [registry.clock - 2500, registry.clock, registry.clock + 500]
+    registry.delete_version("motor", 3)
+    take(ledger, registry.read())
+    seal(ledger)
+    ledger.erase(ask(ledger, "select max(seq) from ledger.log where kind = 'alias'")[0][0], "x")
+    return ledger, [f"make_timestamp({ms} * 1000)" for ms in moments]
+
+
+def seal(ledger: Ledger) -> None:
+    from tests.ledger import test_seal
+
+    subject = ask(ledger, "select subject from model_versions limit 1")[0][0]
+    with ledger.writer() as con:
+        test_seal.check(test_seal.Book(con), 1, answer("has-owner", subject))
+
+
+def queries(moments: list[str]) -> dict[str, str]:
+    """Everything a reader can ask: tables, views, macros, questions."""
+    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings"]
+    asked = {name: f"select * from {name}" for name in (*names, "dictionary", "questions")}
+    for name in (*schema.state_tables(), *schema.VIEWS):
+        for place, at in enumerate(moments):
+            asked[f"{name} {place}"] = f"select * from {name}_as_of({at})"
+        known = f"known_at := {moments[4]}"
+        asked[f"{name} known"] = f"select * from {name}_as_of({moments[1]}, {known})"
+    asked |= {f"question {id_}": sql for id_, _, sql in schema.questions()}
+    asked["scalars"] = (
+        "select as_of(), period_start(), period_end(), setting('timezone'), person_of(' BO '), "
+        "is_service('bo')"
+    )
+    return asked
+
+
+def answers(ledger: Ledger, asked: dict[str, str], path: Path | None) -> dict[str, Any]:
+    program = Path(__file__).with_name("answers.py")
+    environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program), str(ledger.path)],
+        input=json.dumps(asked), capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[str]]):
+    ledger, moments = filled
+    found = answers(ledger, queries(moments), None)
+    assert found["version"] == duckdb.__version__
+    told = found["answers"]
+    for name in ("inventory", "promotions", "changes", "findings", "run_metrics", "inventory 4"):
+        assert told[name], name
+    assert len(told["inventory 4"]) > len(told["inventory 1"])
+
+
+def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[str]]):
+    require(FOLDERS, "AUDITREG_TEST_DUCKDBS names no other DuckDB")
+    ledger, moments = filled
+    asked = queries(moments)
+    ours = answers(ledger, asked, None)["answers"]
+    for folder in FOLDERS:
+        theirs = answers(ledger, asked, folder)
+        assert theirs["version"] != duckdb.__version__, folder
+        different = {
+            name: (theirs["answers"][name], ours[name])
+            for name in asked
+            if theirs["answers"][name] != ours[name]
+        }
+        assert not different, theirs["version"]
+
+
+def test_the_relations_of_a_check_are_arrow_tables():
+    assert isinstance(table([answer("r", "s")]), pa.Table)
+    assert seal_check

@@ -1,0 +1,259 @@
+"""The file: readers and writers beside each other, what is left behind, what is no ledger."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from auditreg.errors import AuditregError, LedgerError
+from auditreg.ledger import store
+from auditreg.ledger.store import Ledger
+from auditreg.ledger.verify import verify
+from tests.ledger.conftest import ask, take
+from tests.ledger.reading import Registry
+
+
+@pytest.fixture
+def filled(ledger: Ledger, registry: Registry) -> Ledger:
+    registry.create("motor")
+    take(ledger, registry.read())
+    return ledger
+
+
+def says(error: AuditregError) -> None:
+    assert error.what.endswith((".", '"')) or error.what
+    assert error.state and error.hint
+
+
+def left_over(ledger: Ledger) -> list[str]:
+    return sorted(
+        path.name
+        for path in ledger.path.parent.iterdir()
+        if path.name.startswith(f".{ledger.path.name}")
+    )
+
+
+def test_a_ledger_that_is_not_there_is_made(tmp_path: Path, registry: Registry):
+    ledger = Ledger(tmp_path / "new" / "folder" / "audit.duckdb")
+    assert not ledger.exists
+    registry.create("motor")
+    take(ledger, registry.read())
+    assert ledger.exists
+    assert verify(ledger).ok
+
+
+def test_an_open_reader_is_neither_in_the_way_nor_disturbed(filled: Ledger, registry: Registry):
+    query = "select count(*) from ledger.log"
+    with filled.reader() as con:
+        before = con.execute(query).fetchone()
+        registry.tag("motor", None, "a", "b")
+        take(filled, registry.read())
+        assert con.execute(query).fetchone() == before
+        assert con.execute("select count(*) from registered_model_tags").fetchone() == (0,)
+    assert ask(filled, query) == [(before[0] + 2,)]
+
+
+def test_a_reader_can_come_while_somebody_writes(filled: Ledger):
+    with filled.writer() as con:
+        con.execute("update ledger.format set written_by = 'x'")
+        assert ask(filled, "select written_by from ledger.format") != [("x",)]
+    assert ask(filled, "select written_by from ledger.format") == [("x",)]
+
+
+def test_a_reader_cannot_write(filled: Ledger):
+    with filled.reader() as con, pytest.raises(duckdb.Error):
+        con.execute("delete from ledger.log")
+
+
+def test_a_second_writer_waits_for_the_first(filled: Ledger, registry: Registry):
+    registry.tag("motor", None, "one", "1")
+    first = registry.read()
+    registry.tag("motor", None, "two", "2")
+    second = registry.read()
+    threads = [threading.Thread(target=take, args=(filled, r)) for r in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ask(filled, "select key from registered_model_tags order by 1") == [("one",), ("two",)]
+    assert ask(filled, "select count(*) from extractions") == [(3,)]
+    assert verify(filled).ok
+
+
+def test_a_writer_that_waits_too_long_says_so(filled: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store, "LOCK_TIMEOUT_S", 0.1)
+    before = filled.path.read_bytes()
+    with filled.writer():
+        with (
+            pytest.raises(LedgerError, match="Another auditreg process") as caught,
+            filled.writer(),
+        ):
+            pass
+        says(caught.value)
+    assert ask(filled, "select count(*) from extractions") == [(1,)]
+    assert len(before) > 0
+
+
+def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: Registry):
+    program = (
+        "import duckdb, os, sys; con = duckdb.connect(sys.argv[1]); "
+        "con.execute('pragma disable_checkpoint_on_shutdown'); "
+        "con.execute(\"insert into live_names values ('stage', 'x')\"); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(filled.path)], check=True)
+    wal = Path(f"{filled.path}.wal")
+    assert wal.exists()
+    assert not verify(filled).ok
+    take(filled, registry.read())
+    assert not wal.exists()
+    (note,) = filled.notes
+    (aside,) = filled.path.parent.glob("*.aside")
+    assert aside.name in note
+    assert ask(filled, "select count(*) from live_names where name = 'x'") == [(0,)]
+    assert verify(filled).ok
+
+
+def test_a_write_ahead_log_of_another_file_is_an_error_with_a_way_out(filled: Ledger):
+    Path(f"{filled.path}.wal").write_bytes(b"not a log of this file" * 10)
+    with pytest.raises(LedgerError) as caught:
+        filled.connect()
+    says(caught.value)
+    with filled.writer():
+        pass
+    assert verify(filled).ok
+
+
+def test_what_killed_writers_left_is_cleared(filled: Ledger):
+    folder = filled.path.parent
+    (folder / f".{filled.path.name}.99999.draft").write_bytes(b"half")
+    (folder / f".{filled.path.name}.99999.draft.wal").write_bytes(b"half")
+    spill = folder / f".{filled.path.name}.99999.draft.tmp"
+    spill.mkdir()
+    (spill / "block").write_bytes(b"half")
+    other = folder / ".other.duckdb.1.draft"
+    other.write_bytes(b"somebody else's")
+    assert len(left_over(filled)) == 3
+    with filled.writer():
+        pass
+    assert left_over(filled) == []
+    assert other.exists()
+
+
+def test_an_error_inside_a_write_changes_nothing(filled: Ledger):
+    before = filled.path.read_bytes()
+
+    def fails() -> None:
+        with filled.writer() as con:
+            con.execute("delete from ledger.log")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert filled.path.read_bytes() == before
+    assert left_over(filled) == []
+    with filled.writer():
+        pass
+
+
+def test_the_rights_of_the_file_stay(filled: Ledger, registry: Registry):
+    filled.path.chmod(0o640)
+    take(filled, registry.read())
+    assert filled.path.stat().st_mode & 0o777 == 0o640
+
+
+def make_text(path: Path) -> None:
+    path.write_text("hello\n" * 5000)
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table registered_models (name text)")
+        database.commit()
+
+
+def make_duckdb(path: Path) -> None:
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table t as select 1 as a")
+
+
+@pytest.mark.parametrize("make", [make_text, make_folder, make_sqlite, make_duckdb])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_is_no_ledger_is_refused(tmp_path: Path, make: Callable[[Path], None], fresh: bool):
+    path = tmp_path / "audit.duckdb"
+    make(path)
+    before = path.read_bytes() if path.is_file() else b""
+    ledger = Ledger(path)
+    with pytest.raises(LedgerError) as caught:
+        ledger.connect()
+    says(caught.value)
+    with pytest.raises(LedgerError) as caught, ledger.writer(fresh=fresh):
+        pass
+    says(caught.value)
+    assert (path.read_bytes() if path.is_file() else b"") == before
+    assert left_over(ledger) == []
+
+
+def test_a_newer_ledger_is_refused(filled: Ledger):
+    with filled.writer() as con:
+        con.execute("update ledger.format set version = version + 1, written_by = '9.9'")
+    for use in (filled.connect, lambda: verify(filled), filled.writer().__enter__):
+        with pytest.raises(LedgerError, match=r"newer auditreg \(9\.9\)") as caught:
+            use()
+        says(caught.value)
+        assert "Upgrade" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    for ledger in (
+        Ledger(tmp_path / "file" / "audit.duckdb"),
+        Ledger(tmp_path / "file" / "x" / "a"),
+    ):
+        with pytest.raises(LedgerError) as caught, ledger.writer():
+            pass
+        says(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_to(filled: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(LedgerError, match="cannot be written to") as caught, filled.writer():
+        pass
+    says(caught.value)
+
+
+def test_a_file_that_cannot_be_replaced(filled: Ledger, monkeypatch: pytest.MonkeyPatch):
+    """As on Windows, while another program has it open."""
+    monkeypatch.setattr(store, "REPLACE_TIMEOUT_S", 0.1)
+
+    def refuse(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "in use")
+
+    before = filled.path.read_bytes()
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(LedgerError, match="held open") as caught, filled.writer():
+        pass
+    says(caught.value)
+    assert filled.path.read_bytes() == before
+    assert left_over(filled) == []
+
+
+def test_there_is_no_ledger(tmp_path: Path):
+    with pytest.raises(LedgerError) as caught:
+        Ledger(tmp_path / "audit.duckdb").connect()
+    says(caught.value)
+    with pytest.raises(LedgerError):
+        Ledger(tmp_path / "audit.duckdb").erase(0, "why")
+    assert list(tmp_path.iterdir()) == []
