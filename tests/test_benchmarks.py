@@ -27,7 +27,7 @@ BUDGETS = {
 def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmarks")
     said = []
-    return Workshop(folder, SCALE, 1, said.append, starts=1, dossiers=6, apart=False)
+    return Workshop(folder, SCALE, 1, said.append, starts=1, dossiers=1, apart=False)
 
 
 @pytest.mark.parametrize("name", list(BENCHMARKS))
@@ -41,14 +41,11 @@ def test_every_benchmark_gives_its_ratios(shop, name):
         assert figure.value > 0 or figure.budget == 0
     document = as_json([outcome], SCALE, program.machine())
     assert json.loads(json.dumps(document))["benchmarks"][name]["problem"] is None
-
-
-def test_no_phase_of_an_extraction_is_lost(shop):
-    (outcome,) = run(shop, ["extraction"])
-    (one,) = outcome.detail["rounds"]
-    assert sum(one["first"]["phases"].values()) == pytest.approx(one["first"]["seconds"])
-    assert one["first"]["appended"] > SCALE
-    assert one["unchanged"]["appended"] == 1
+    if name == "extraction":
+        (one,) = outcome.detail["rounds"]
+        assert sum(one["first"]["phases"].values()) == pytest.approx(one["first"]["seconds"])
+        assert one["first"]["appended"] > SCALE
+        assert one["unchanged"]["appended"] == 1
 
 
 def test_a_store_has_the_promised_shares(shop):

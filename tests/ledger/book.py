@@ -7,14 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import schema, state, store
-from auditreg.ledger.ingest import Ingested, Policy, ingest
+from auditreg.ledger.ingest import Ingested, ingest
 from auditreg.ledger.secrets import Key
 from tests.ledger.reading import MemoryReading
+
+if TYPE_CHECKING:
+    import duckdb
 
 KEY = Key("0123456789ab", b"k" * 32)
 
@@ -45,14 +46,14 @@ class Book:
         """The log, every column."""
         return self.rows("from ledger.log order by seq")
 
-    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every derived table, its rows in a fixed order."""
+    def tables(self) -> dict[str, list[str]]:
+        """Every derived table, its rows as text (NaN is not itself) and in a fixed order."""
         return {
-            table: sorted(self.rows(f"from {table}"), key=repr)
+            table: sorted(repr(row) for row in self.rows(f"from {table}"))
             for table in ("ledger.heads", *schema.derived_tables())
         }
 
-    def rebuilt(self) -> dict[str, list[tuple[Any, ...]]]:
+    def rebuilt(self) -> dict[str, list[str]]:
         """What `tables` would be if they were derived anew."""
         self.con.execute("begin")
         try:
@@ -74,6 +75,3 @@ def opened(empty: Path) -> Iterator[Book]:
             yield Book(con)
         finally:
             con.close()
-
-
-SETTINGS = Policy("settings", "effective", "{}")

@@ -5,15 +5,18 @@ The strategies draw what happens; `Told` compares what the ledger answers with w
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.ledger.reading import EPOCH, Model, Registry, moment
+
+if TYPE_CHECKING:
+    import duckdb
 
 EXAMPLES = int(os.environ.get("AUDITREG_TEST_EXAMPLES", "0"))
 """More examples, and random ones, where it is set; a few fixed ones otherwise."""
@@ -213,7 +216,7 @@ class Told:
         ]
         start = sum(1 for when, _ in self._registry.history if when <= low)
         walked = values[max(start - 1, 0) :]
-        return sum(1 for a, b in zip(walked, walked[1:], strict=False) if a != b)
+        return sum(1 for a, b in itertools.pairwise(walked) if a != b)
 
     def wrong(self, item: Hashable, ms: int, rows: Iterable[tuple[Hashable, str, str]]) -> str:
         """Why an answer about a moment is wrong; empty where it is right."""

@@ -230,7 +230,7 @@ def secret_reading(registry: Registry, secrets: dict[str, str], text: str) -> Me
                 "state": "unreachable",
                 "problem": text,
                 "requirements": json.dumps([text]),
-            }  # fmt: skip
+            }
         ]
     }
     return MemoryReading(together(rows, run, logged, experiment, artifact), registry.wait())
@@ -332,7 +332,9 @@ def test_further_names_of_secrets_come_from_the_settings(ledger: Ledger, registr
     before = ledger.path.read_bytes()
     with pytest.raises(LedgerError) as caught:
         take(ledger, registry.read(), secret_patterns=("(unclosed",))
-    assert caught.value.what and caught.value.state and caught.value.hint
+    assert caught.value.what
+    assert caught.value.state
+    assert caught.value.hint
     assert ledger.path.read_bytes() == before
 
 
@@ -343,7 +345,8 @@ def test_a_broken_key_is_refused(ledger: Ledger, registry: Registry, content: st
     with pytest.raises(LedgerError) as caught:
         take(ledger, registry.read())
     assert str(ledger.key_path) in caught.value.what
-    assert caught.value.state and caught.value.hint
+    assert caught.value.state
+    assert caught.value.hint
 
 
 def test_governing_texts_are_entries_only_when_they_change(ledger: Ledger, registry: Registry):

@@ -31,7 +31,8 @@ def filled(ledger: Ledger, registry: Registry) -> Ledger:
 
 def says(error: AuditregError) -> None:
     assert error.what.endswith((".", '"')) or error.what
-    assert error.state and error.hint
+    assert error.state
+    assert error.hint
 
 
 def left_over(ledger: Ledger) -> list[str]:
@@ -103,13 +104,18 @@ def test_a_writer_that_waits_too_long_says_so(filled: Ledger, monkeypatch: pytes
     assert len(before) > 0
 
 
-def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: Registry):
+def leave_wal(path: Path, statement: str) -> None:
+    """Write to a file and die before it is checkpointed."""
     program = (
         "import duckdb, os, sys; con = duckdb.connect(sys.argv[1]); "
-        "con.execute('pragma disable_checkpoint_on_shutdown'); "
-        "con.execute(\"insert into live_names values ('stage', 'x')\"); os._exit(0)"
+        "con.execute(sys.argv[2]); os._exit(0)"
     )
-    subprocess.run([sys.executable, "-c", program, str(filled.path)], check=True)
+    subprocess.run([sys.executable, "-c", program, str(path), statement], check=True)
+    assert Path(f"{path}.wal").exists()
+
+
+def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: Registry):
+    leave_wal(filled.path, "insert into live_names values ('stage', 'x')")
     wal = Path(f"{filled.path}.wal")
     assert wal.exists()
     assert not verify(filled).ok
@@ -123,8 +129,11 @@ def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: 
 
 
 def test_a_write_ahead_log_of_another_file_is_an_error_with_a_way_out(filled: Ledger):
-    Path(f"{filled.path}.wal").write_bytes(b"not a log of this file" * 10)
-    with pytest.raises(LedgerError) as caught:
+    other = filled.path.with_name("other.duckdb")
+    make_duckdb(other)
+    leave_wal(other, "insert into t values (2)")
+    Path(f"{other}.wal").rename(f"{filled.path}.wal")
+    with pytest.raises(LedgerError, match="write-ahead log") as caught:
         filled.connect()
     says(caught.value)
     with filled.writer():

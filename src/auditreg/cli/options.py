@@ -110,12 +110,17 @@ def _sealed(ctx: click.Context, config: Config) -> Config:
     """Where no settings file is at hand: the one sealed in the ledger, so that a copy of a ledger
     is judged as its firm judges it.
     """
-    ledger = the_ledger(config, ctx.params.get("ledger") or ctx.params.get("file"))
+    from auditreg.errors import LedgerError
+
+    ledger = the_ledger(config, ctx.params.get("ledger"))
     if "ledger" not in {param.name for param in ctx.command.params} or not ledger.exists:
         return config
     from auditreg.api.governing import sealed_config
 
-    found = sealed_config(ledger)
+    try:
+        found = sealed_config(ledger)
+    except LedgerError:
+        return config  # the command itself says what is wrong with the ledger
     if found is None:
         return config
     click.echo(f"settings: auditreg.toml as sealed in {ledger.path.name}", err=True)

@@ -53,7 +53,7 @@ def _escape(character: str) -> str:
 
 def json_inert(document: str) -> str:
     """A JSON document with acting characters escaped as JSON does; it decodes to the same."""
-    if document.isascii():
+    if document.isascii() and "\x7f" not in document:
         return document
 
     def escaped(match: re.Match[str]) -> str:

@@ -114,7 +114,7 @@ def ingest(
         SourceError: the registry is empty although the ledger knows models, or it cannot be read.
     """
     tell = progress or (lambda phase, done, total: None)
-    _stage(con, reading, tell)
+    scratch = _stage(con, reading, tell)
     completeness = reading.completeness()
     started, observed = _moments(reading, observed_at)
     late = _is_late(con, registry, observed)
@@ -163,13 +163,9 @@ def ingest(
     entries.grow_tree(con, tree)
     entries.save_tree(con, tree)
     tell("building tables", 0, None)
+    counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
+    _drop_scratch(con, scratch)
     state.refresh(con, base, late=late)
-    counts = {
-        kind: number
-        for kind, number in con.execute(
-            "select kind, count(*) from incoming group by kind"
-        ).fetchall()
-    }
     return Ingested(
         registry=registry,
         observed_at=observed,
@@ -186,12 +182,18 @@ def ingest(
     )
 
 
-def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> None:
-    """Read every staging table into a temporary table `stage_<name>`."""
+def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> str:
+    """Read every staging table into a table `stage_<name>` of a scratch database; its name.
+
+    The scratch database is a file beside the draft of the ledger: compressed, and let go of by
+    DuckDB when memory is short, which temporary tables are not.
+    """
     import duckdb
     import pyarrow as pa
 
     entries.prepare(con)
+    scratch = _attach_scratch(con)
+    temporary = "temp " if scratch == "temp" else ""
     for place, table in enumerate(STAGING):
         tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         columns = arrow_schema(table)
@@ -200,12 +202,15 @@ def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> 
         incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
         con.register("incoming_rows", incoming)
         try:
-            con.execute(f"create or replace temp table stage_{table} as from incoming_rows")
+            con.execute(
+                f"create or replace {temporary}table {scratch}.stage_{table} as from incoming_rows"
+            )
         except duckdb.Error as error:
             if failed:
                 raise failed[0] from error
             raise
         con.unregister("incoming_rows")
+    return scratch
 
 
 def _told(
@@ -217,6 +222,35 @@ def _told(
     except AuditregError as error:
         failed.append(error)
         raise
+
+
+def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
+    """Attach the file for staging tables; the name of the database they go into.
+
+    The ledger's writer removes the file together with its draft; where there is no draft, temporary
+    tables have to do.
+    """
+    [(place,)] = con.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchall()
+    if not str(place).endswith(".draft"):
+        return "temp"
+    path = f"{place}.scratch".replace("'", "''")
+    con.execute(f"attach '{path}' as scratch")
+    con.execute("set search_path = 'audit,scratch'")
+    return "scratch"
+
+
+def _drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
+    """Let go of what was staged and compared before the derived tables are built."""
+    if scratch == "scratch":
+        con.execute("set search_path = 'audit'")
+        con.execute("detach scratch")
+    else:
+        for table in STAGING:
+            con.execute(f"drop table if exists temp.stage_{table}")
+    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "todo"):
+        con.execute(f"drop table if exists temp.{table}")
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:

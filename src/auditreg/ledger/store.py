@@ -69,6 +69,7 @@ class Ledger:
                 state="Nothing was read.",
                 hint="Make one with `auditreg extract --from URI`, or name another with --ledger.",
             )
+        self._refuse_sqlite()
         try:
             con = duckdb.connect(str(self.path), read_only=True)
         except duckdb.Error as error:
@@ -111,6 +112,7 @@ class Ledger:
         import filelock
 
         self._folder_must_be_writable()
+        self._refuse_sqlite()
         lock = filelock.FileLock(str(self.path) + ".lock", timeout=LOCK_TIMEOUT_S)
         try:
             lock.acquire()
@@ -148,8 +150,8 @@ class Ledger:
                 shutil.copymode(self.path, draft)
             self._replace(draft)
         finally:
-            for leftover in (draft, Path(f"{draft}.wal")):
-                leftover.unlink(missing_ok=True)
+            for ending in ("", ".wal", ".scratch", ".scratch.wal"):
+                Path(f"{draft}{ending}").unlink(missing_ok=True)
             shutil.rmtree(f"{draft}.tmp", ignore_errors=True)
             lock.release()
 
@@ -191,6 +193,13 @@ class Ledger:
             self.connect()
         with self.writer(fresh=True) as con:
             return erase(con, seq, reason, load_key(key_file or self.key_path))
+
+    def _refuse_sqlite(self) -> None:
+        """DuckDB would fetch an extension from the network to open one."""
+        if self.path.is_file():
+            with self.path.open("rb") as file:
+                if file.read(15) == b"SQLite format 3":
+                    raise self._unopenable(ValueError("it is a SQLite database"))
 
     def _folder_must_be_writable(self) -> None:
         folder = self.path.parent
@@ -322,6 +331,8 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
     try:
         con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
         con.execute("set preserve_insertion_order = false")
+        # One checkpoint at the end: one in between competes with the queries for memory.
+        con.execute("set checkpoint_threshold = '1TB'")
         con.execute(f"set temp_directory = '{_escaped(f'{draft}.tmp')}'")
         con.execute("set timezone = 'UTC'")
         con.execute(
