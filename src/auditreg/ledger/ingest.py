@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+BODIES = {kind: text for kind, (_, text) in schema.blocks("bodies.sql", "body").items()}
+"""Kind of state to the SQL of its entries' bodies, in the order they are written."""
+
+FEW = 5_000
+"""So many changes of a kind, or fewer, are written together with those of other kinds."""
+
 BLOCK = 122_880
 CHUNKS = {"run": BLOCK, "logged_model": BLOCK}
 CHUNK = 4 * BLOCK
@@ -249,7 +255,7 @@ def _drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
     else:
         for table in STAGING:
             con.execute(f"drop table if exists temp.stage_{table}")
-    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "todo"):
+    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "batch"):
         con.execute(f"drop table if exists temp.{table}")
 
 
@@ -358,8 +364,7 @@ def _append_states(
     recorded_at: datetime,
     tell: Progress,
 ) -> dict[tuple[str, str], int]:
-    """Append the changed and vanished states, kind by kind; entries per kind and op."""
-    changes: dict[tuple[str, str], int] = {}
+    """Append the changed and vanished states; entries per kind and op."""
     shared = {
         "registry": registry,
         "source": reading.info.kind,
@@ -368,39 +373,33 @@ def _append_states(
     }
     puts = dict(con.execute("select kind, count(*) from changed group by kind").fetchall())
     gones = dict(con.execute("select kind, count(*) from vanished group by kind").fetchall())
-    for kind, (_, body) in schema.blocks("bodies.sql", "body").items():
-        if kind not in puts and kind not in gones:
-            continue
-        total = puts.get(kind, 0)
-        base = entries.size(con)
+    con.execute(
+        "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
+        "over (order by list_position($kinds, kind), workspace, model, version, item, subject) "
+        "as seq from changed",
+        {"base": entries.size(con), "kinds": list(BODIES)},
+    )
+    low = entries.size(con)
+    for kinds, number in _batches(puts):
+        tell(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
         con.execute(
-            "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
-            "over (order by workspace, model, version, item, subject) as seq "
-            "from changed where kind = $kind",
-            {"base": base, "kind": kind},
+            "create or replace temp table batch as select * from numbered "
+            "where seq >= $low and seq < $high",
+            {"low": low, "high": low + number},
         )
-        chunk = CHUNKS.get(kind, CHUNK)
-        for start in range(0, total, chunk):
-            tell(f"writing {kind.replace('_', ' ')}s", start, total)
-            con.execute(
-                "create or replace temp table todo as select * from numbered "
-                "where seq >= $low and seq < $high",
-                {"low": base + start, "high": base + start + chunk},
-            )
-            changes[kind, "put"] = changes.get((kind, "put"), 0) + appender.append(
-                f"""
-                select t.seq, $recorded_at::TIMESTAMP as recorded_at, $source as source, t.kind,
-                       t.op, t.subject, $registry as registry, t.workspace, t.model, t.version,
-                       $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
-                       t.created_at, t.changed_at, null as actor, 'observed' as grade,
-                       t.fingerprint, t.secrets, b.body
-                from todo t join ({body}) b using (seq)
-                """,
-                shared,
-            )
-        if kind not in gones:
-            continue
-        changes[kind, "gone"] = appender.append(
+        low += appender.append(
+            f"""
+            select t.seq, $recorded_at::TIMESTAMP as recorded_at, $source as source, t.kind,
+                   t.op, t.subject, $registry as registry, t.workspace, t.model, t.version,
+                   $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
+                   t.created_at, t.changed_at, null as actor, 'observed' as grade,
+                   t.fingerprint, t.secrets, b.body
+            from batch t join ({_bodies(kinds)}) b using (seq)
+            """,
+            shared,
+        )
+    if gones:
+        appender.append(
             """
             select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
                    $recorded_at::TIMESTAMP as recorded_at, $source as source, l.kind, 'gone' as op,
@@ -410,15 +409,44 @@ def _append_states(
                    'observed' as grade, null as fingerprint, null as secrets,
                    coalesce(json_extract(l.entry, '$.body')::VARCHAR, '{}') as body
             from vanished v join ledger.log l on l.seq = v.previous_seq
-            where v.kind = $kind
             """,
-            {
-                "kind": kind,
-                "base": entries.size(con),
-                **{name: value for name, value in shared.items() if name != "registry"},
-            },
+            {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
         )
-    return changes
+    return {
+        **{(kind, "put"): number for kind, number in puts.items()},
+        **{(kind, "gone"): number for kind, number in gones.items()},
+    }
+
+
+def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
+    """What is written at once: (kinds, entries), in the order of the log.
+
+    Few changes of many kinds in one statement, since planning one takes longer than running it;
+    a kind with many by itself, in whole blocks.
+    """
+    few: list[str] = []
+    for kind in BODIES:
+        number = puts.get(kind, 0)
+        if number <= FEW:
+            few += [kind] if number else []
+            continue
+        if few:
+            yield few, sum(puts[name] for name in few)
+            few = []
+        chunk = CHUNKS.get(kind, CHUNK)
+        for start in range(0, number, chunk):
+            yield [kind], min(chunk, number - start)
+    if few:
+        yield few, sum(puts[name] for name in few)
+
+
+def _bodies(kinds: Sequence[str]) -> str:
+    """SQL for (seq, body) of the states in `batch`."""
+    return " union all ".join(
+        f"(with todo as (select * from batch where kind = '{kind}') "  # noqa: S608
+        f"select * from ({BODIES[kind]}))"
+        for kind in kinds
+    )
 
 
 def _reaffirm(

@@ -52,6 +52,11 @@ _IN_TEXT = (
 _HARMLESS = r"^\s*(|[-+]?[0-9.]{1,5}|true|false|none|null|yes|no)\s*$"
 """Values too plain to be a credential: `max_tokens = 512`, `use_password = true`."""
 
+_SUSPECT = (
+    "(value is not null and ((regexp_matches(key, $names) and not regexp_matches(value, $plain)) "
+    "or regexp_matches(value, $values)))"
+)
+
 STAGED = (
     "registered_model_tags",
     "model_version_tags",
@@ -139,36 +144,37 @@ def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) 
         LedgerError: one of `extra` is not a regular expression.
     """
     import duckdb
+    import pyarrow as pa
 
-    names = "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra)))
-    con.execute("create or replace temp table masked (plain VARCHAR, mark VARCHAR)")
+    arguments = {
+        "names": "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra))),
+        "plain": _HARMLESS,
+        "values": VALUE_PATTERN,
+    }
+    looked_for = " union all ".join(
+        f"select distinct '{table}' as place, value from stage_{table} where {_SUSPECT}"
+        for table in STAGED
+    )
+    try:
+        found = con.execute(looked_for, arguments).fetchall()
+    except duckdb.InvalidInputException as error:
+        raise LedgerError(
+            f"A pattern under [secrets] is not a regular expression: {error}",
+            state="The ledger was not changed.",
+            hint="Correct `patterns` in auditreg.toml.",
+        ) from error
     replaced = 0
-    for table in STAGED:
-        suspect = (
-            "(regexp_matches(key, $names) and not regexp_matches(value, $plain)) "
-            "or regexp_matches(value, $values)"
-        )
-        arguments = {"names": names, "plain": _HARMLESS, "values": VALUE_PATTERN}
-        try:
-            found = con.execute(
-                f"select distinct value from stage_{table} where value is not null and ({suspect})",
+    if found:
+        values = {value for _, value in found}
+        marks = pa.table({"plain": list(values), "mark": [key.mark(value) for value in values]})
+        con.register("secret_marks", marks)
+        for table in sorted({place for place, _ in found}):
+            replaced += con.execute(
+                f"update stage_{table} set value = mark from secret_marks "
+                f"where value = plain and {_SUSPECT}",
                 arguments,
-            ).fetchall()
-        except duckdb.InvalidInputException as error:
-            raise LedgerError(
-                f"A pattern under [secrets] is not a regular expression: {error}",
-                state="The ledger was not changed.",
-                hint="Correct `patterns` in auditreg.toml.",
-            ) from error
-        if not found:
-            continue
-        con.execute("delete from masked")
-        con.executemany("insert into masked values (?, ?)", [(v, key.mark(v)) for (v,) in found])
-        replaced += con.execute(
-            f"update stage_{table} set value = mark from masked "
-            f"where value = plain and ({suspect})",
-            arguments,
-        ).fetchall()[0][0]
+            ).fetchall()[0][0]
+        con.unregister("secret_marks")
     return replaced + _clean_texts(con)
 
 
@@ -177,14 +183,19 @@ def _clean_texts(con: duckdb.DuckDBPyConnection) -> int:
     cleaned, found = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
         cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
+    looked_for = " union all ".join(
+        f"(select '{table}', '{column}' from stage_{table} "
+        f"where regexp_matches({column}, $found) limit 1)"
+        for table, columns in TEXTS.items()
+        for column in columns
+    )
     number = 0
-    for table, columns in TEXTS.items():
-        for column in columns:
-            number += con.execute(
-                f"update stage_{table} set {column} = {cleaned.format(column)} "
-                f"where regexp_matches({column}, $found)",
-                {"found": found},
-            ).fetchall()[0][0]
+    for table, column in con.execute(looked_for, {"found": found}).fetchall():
+        number += con.execute(
+            f"update stage_{table} set {column} = {cleaned.format(column)} "
+            f"where regexp_matches({column}, $found)",
+            {"found": found},
+        ).fetchall()[0][0]
     return number
 
 

@@ -8,8 +8,10 @@ the old file as it was. A lock file keeps two writers apart from the copy to the
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -335,22 +337,43 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.execute("set checkpoint_threshold = '1TB'")
         con.execute(f"set temp_directory = '{_escaped(f'{draft}.tmp')}'")
         con.execute("set timezone = 'UTC'")
+        if new:
+            draft.write_bytes(empty_ledger())
         con.execute(
             f"attach '{_escaped(str(draft))}' as audit (storage_version '{schema.STORAGE_VERSION}')"
         )
         con.execute("use audit")
-        if new:
-            from auditreg.resources import tool_version
+    except BaseException:
+        con.close()
+        raise
+    return con
 
+
+@functools.cache
+def empty_ledger() -> bytes:
+    """The file of a ledger without entries. Making it takes half a second, once in a process."""
+    import duckdb
+
+    from auditreg.resources import tool_version
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.duckdb"
+        con = duckdb.connect()
+        try:
+            con.execute(
+                f"attach '{_escaped(str(path))}' as audit "
+                f"(storage_version '{schema.STORAGE_VERSION}')"
+            )
+            con.execute("use audit")
             schema.create(con)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
                 [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
             )
-    except BaseException:
-        con.close()
-        raise
-    return con
+            con.execute("checkpoint")
+        finally:
+            con.close()
+        return path.read_bytes()
 
 
 def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import AuditregError, LedgerError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import Ledger, is_damaged
+from auditreg.ledger.store import WRITER_MEMORY, Ledger, empty_ledger, is_damaged
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,7 +108,6 @@ def verify(
         try:
             tables, different = _check_state(ledger.path)
             problems += different
-            problems += _check_definitions(ledger.path)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
             problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
     return Verification(
@@ -258,30 +257,41 @@ def _wrong_root(size: int, root: str, seq: int | None) -> Problem:
 
 
 def _check_state(path: Path) -> tuple[int, list[Problem]]:
-    """Rebuild every derived table from the log alone and compare."""
+    """Rebuild every derived table from the log alone and compare; compare what reads them too."""
     import duckdb
 
     problems: list[Problem] = []
-    con = duckdb.connect()
-    try:
-        con.execute("set timezone = 'UTC'")
-        escaped = str(path).replace("'", "''")
-        con.execute(f"attach '{escaped}' as audit (read_only)")
-        schema.create(con, described=False)
-        con.execute("drop table ledger.log")
-        con.execute("create view ledger.log as from audit.ledger.log")
-        state.rebuild(con)
-        compared = ("ledger.heads", *schema.derived_tables())
-        for table in compared:
-            schema_name, _, name = table.rpartition(".")
-            kept = f"audit.{schema_name or 'main'}.{name}"
-            if _differ(con, table, kept):
-                problems.append(
-                    Problem(f"The table {table} does not follow from the log: it was changed.")
-                )
-    finally:
-        con.close()
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / "fresh.duckdb"
+        fresh.write_bytes(empty_ledger())
+        con = duckdb.connect()
+        try:
+            con.execute("set timezone = 'UTC'")
+            con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
+            con.execute("set preserve_insertion_order = false")
+            con.execute(f"set temp_directory = '{_escaped(folder)}'")
+            con.execute(f"attach '{_escaped(str(path))}' as audit (read_only)")
+            con.execute(f"attach '{_escaped(str(fresh))}' as fresh")
+            problems += _check_definitions(con)
+            con.execute("use fresh")
+            con.execute("drop table ledger.log")
+            con.execute("create view ledger.log as from audit.ledger.log")
+            state.rebuild(con)
+            compared = ("ledger.heads", *schema.derived_tables())
+            for table in compared:
+                schema_name, _, name = table.rpartition(".")
+                kept = f"audit.{schema_name or 'main'}.{name}"
+                if _differ(con, table, kept):
+                    problems.append(
+                        Problem(f"The table {table} does not follow from the log: it was changed.")
+                    )
+        finally:
+            con.close()
     return len(compared), problems
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
@@ -292,34 +302,14 @@ def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
     return bool(row and row[0])
 
 
-def _check_definitions(path: Path) -> Iterator[Problem]:
+def _check_definitions(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
     """The views and macros in the file are those this release writes.
 
-    A changed view would show readers something else than the tables hold. Ours are written to a
-    file and read back first: DuckDB words a definition differently before it was stored.
+    A changed view would show readers something else than the tables hold. Ours come from a file
+    too: DuckDB words a definition differently before it was stored.
     """
-    import duckdb
-
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / "definitions.duckdb"
-        con = duckdb.connect()
-        try:
-            for name, place, options in (
-                ("fresh", fresh, f"storage_version '{schema.STORAGE_VERSION}'"),
-                ("audit", path, "read_only"),
-            ):
-                escaped = str(place).replace("'", "''")
-                con.execute(f"attach '{escaped}' as {name} ({options})")
-                if name == "fresh":
-                    con.execute("use fresh")
-                    schema.create(con, described=False)
-                    con.execute("use memory")
-                    con.execute("detach fresh")
-                    con.execute(f"attach '{escaped}' as fresh (read_only)")
-            ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
-            told = _descriptions(con)
-        finally:
-            con.close()
+    ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
+    told = _descriptions(con)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             yield Problem(
