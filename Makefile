@@ -13,8 +13,13 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX CONDA_
 PYTHON ?=
 PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-# What is passed on: `make test PYTEST="-n 2 tests/ledger"`.
+# What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core, a file in one of them.
 PYTEST ?=
+PARALLEL := -n auto --dist loadfile
+# A ledger is opened by other releases of DuckDB too; only the tests need them.
+DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
+empty :=
+path_of = $(subst $(empty) $(empty),:,$(abspath $(DUCKDBS)))
 DEMO ?= reports/demo
 
 .DEFAULT_GOAL := help
@@ -27,8 +32,11 @@ help: ## list the tasks
 demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in reports/demo (DEMO=FOLDER)
 	$(VENV)/bin/auditreg demo $(DEMO)
 
-test: $(STAMP) ## run the tests and require their coverage (PYTEST="-n 2 tests/ledger" passes arguments)
-	$(PY) -m pytest --cov --cov-report=term $(PYTEST)
+test: $(STAMP) $(DUCKDBS) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
+	AUDITREG_TEST_DUCKDBS="$(path_of)" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
+
+$(VENV)/duckdb-%: $(STAMP)
+	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==$*
 
 lint: $(STAMP) ## style, types, layers, docstrings, and whether generated documents are current
 	$(PY) -m ruff check .

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auditreg.api import Book as Book
-    from auditreg.api import open as open
+    from auditreg.api import open as open  # noqa: A004 - read as `auditreg.open`
 
     __version__: str
 

@@ -10,7 +10,7 @@ import pytest
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import schema
-from auditreg.ledger.ingest import Policy
+from auditreg.ledger.policies import Policy
 from tests.ledger.book import Book, opened
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
 

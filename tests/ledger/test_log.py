@@ -13,7 +13,7 @@ import pytest
 
 from auditreg.errors import LedgerError
 from auditreg.ledger import entries, secrets
-from auditreg.ledger.ingest import Policy
+from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.sources.interface import BYTES_MARK

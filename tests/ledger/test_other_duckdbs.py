@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from auditreg.ledger import schema
-from auditreg.ledger.ingest import Policy
+from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from tests.ledger import test_seal
 from tests.ledger.book import Book

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from auditreg.ledger.ingest import Policy
+from auditreg.ledger.policies import Policy
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed, seal_check, seal_report
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify

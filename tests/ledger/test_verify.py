@@ -14,8 +14,8 @@ import pytest
 
 from auditreg.errors import ExitCode, LedgerError
 from auditreg.ledger import entries, schema
-from auditreg.ledger.ingest import Policy
 from auditreg.ledger.merkle import Tree, leaf_hash
+from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import Verification, verify
 from tests.ledger.conftest import ask, log_rows, take

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.frameworks.parse import Framework
-    from auditreg.ledger.ingest import Policy
+    from auditreg.ledger.policies import Policy
     from auditreg.ledger.store import Ledger
     from auditreg.models import RuleInfo
     from auditreg.waivers import Waiver
@@ -103,7 +103,7 @@ class Governing:
     def policies(self) -> tuple[Policy, ...]:
         """The texts as they are sealed in the ledger."""
         from auditreg.audit import in_force
-        from auditreg.ledger.ingest import Policy
+        from auditreg.ledger.policies import Policy
 
         settings = in_force(self.config, self.enabled)
         found = [Policy("rule", rule.id, rule.text) for rule in self.enabled]

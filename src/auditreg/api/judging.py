@@ -77,7 +77,7 @@ def judging(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
     """The result of a check with the connection it was made on, for what asks further."""
     from auditreg.audit import Auditor
-    from auditreg.ledger.ingest import policy_digest
+    from auditreg.ledger.policies import policy_digest
 
     with ledger.reader() as connection:
         auditor = Auditor(

@@ -81,11 +81,19 @@ def now_ms() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def silent(_phase: str, _done: int, _total: int | None) -> None:
+    """Progress that nobody is told of."""
+
+
+def number(con: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> int:
+    """The one number a query answers with; NULL is 0."""
+    [(found, *_)] = con.execute(query, parameters).fetchall()
+    return int(found or 0)
+
+
 def size(con: duckdb.DuckDBPyConnection) -> int:
     """Number of entries in the log."""
-    row = con.execute("select coalesce(max(seq) + 1, 0) from ledger.log").fetchone()
-    assert row is not None
-    return int(row[0])
+    return number(con, "select max(seq) + 1 from ledger.log")
 
 
 class Appender:
@@ -101,7 +109,8 @@ class Appender:
 
     def append(self, relation: str, parameters: Mapping[str, object] | None = None) -> int:
         """Append a relation with `seq`, the header's columns and `body`; the rows written."""
-        row = self.con.execute(
+        return number(
+            self.con,
             f"""
             insert into ledger.log
             select seq, entry, unhex(sha256(chr(0) || entry)), {COLUMNS}
@@ -113,9 +122,7 @@ class Appender:
             )
             """,
             {"nonce_secret": self.secret, **(parameters or {})},
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
+        )
 
     def append_events(self, events: Sequence[Event], recorded_at: datetime) -> int:
         """Append auditreg's own events, in their order; the rows written."""

@@ -7,23 +7,24 @@ carries the Merkle root over all earlier entries.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import AuditregError, NothingToAudit, SourceError
+from auditreg.errors import NothingToAudit, SourceError
 from auditreg.ledger import entries, schema, state
-from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
-from auditreg.sources.interface import READS, STAGING, Completeness, Reading, arrow_schema
+from auditreg.ledger.staging import Progress, drop_scratch, stage
+from auditreg.resources import tool_version
+from auditreg.sources.interface import READS, Completeness, Reading
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 BODIES = {kind: text for kind, (_, text) in schema.blocks("bodies.sql", "body").items()}
 """Kind of state to the SQL of its entries' bodies, in the order they are written."""
@@ -38,28 +39,6 @@ CHUNK = 4 * BLOCK
 
 Whole blocks of DuckDB: it shares work out by them, and writes only whole ones straight to the file.
 """
-
-Progress = Callable[[str, int, int | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A text that governs results: a rule, a framework, the settings, the waivers."""
-
-    kind: str
-    name: str
-    text: str
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the text, hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-def policy_digest(policies: Iterable[Policy]) -> str:
-    """One digest over every governing text: SHA-256 over their sorted kinds, names and hashes."""
-    lines = sorted(f"{policy.kind}\t{policy.name}\t{policy.sha256}" for policy in policies)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +69,7 @@ class Ingested:
         return self.completeness.complete
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     con: duckdb.DuckDBPyConnection,
     reading: Reading,
     *,
@@ -119,8 +98,8 @@ def ingest(
         NothingToAudit: the registry holds no model and the ledger knows none.
         SourceError: the registry is empty although the ledger knows models, or it cannot be read.
     """
-    tell = progress or (lambda phase, done, total: None)
-    scratch = _stage(con, reading, tell)
+    tell = progress or silent
+    scratch = stage(con, reading, tell)
     completeness = reading.completeness()
     started, observed = _moments(reading, observed_at)
     late = _is_late(con, registry, observed)
@@ -152,25 +131,22 @@ def ingest(
     tree = entries.load_tree(con)
     appended = tree.size - base
     root, size = tree.root().hex(), tree.size
-    _append_extraction(
-        appender,
-        reading,
-        completeness,
-        registry=registry,
-        started=started,
-        observed=observed,
-        covered=covered,
-        appended=appended,
-        policies=policies,
-        recorded_at=recorded_at,
-        tree_size=size,
-        root=root,
-    )
+    body = {
+        **_extraction(reading, completeness, covered),
+        "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
+        "appended": appended,
+        "tool_version": tool_version(),
+        "policy": policy_digest(policies),
+        "tree_size": size,
+        "root": root,
+    }
+    closing = Event("extraction", f"extraction:{registry}", body, registry=registry)
+    appender.append_events([replace(closing, observed_at=observed)], recorded_at)
     entries.grow_tree(con, tree)
     entries.save_tree(con, tree)
     tell("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
-    _drop_scratch(con, scratch)
+    drop_scratch(con, scratch)
     state.refresh(con, base, late=late)
     return Ingested(
         registry=registry,
@@ -186,77 +162,6 @@ def ingest(
         root=root,
         tree_size=size,
     )
-
-
-def _stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> str:
-    """Read every staging table into a table `stage_<name>` of a scratch database; its name.
-
-    The scratch database is a file beside the draft of the ledger: compressed, and let go of by
-    DuckDB when memory is short, which temporary tables are not.
-    """
-    import duckdb
-    import pyarrow as pa
-
-    entries.prepare(con)
-    scratch = _attach_scratch(con)
-    temporary = "temp " if scratch == "temp" else ""
-    for place, table in enumerate(STAGING):
-        tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
-        columns = arrow_schema(table)
-        failed: list[AuditregError] = []
-        batches = _told(reading.table(table), failed)
-        incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
-        con.register("incoming_rows", incoming)
-        try:
-            con.execute(
-                f"create or replace {temporary}table {scratch}.stage_{table} as from incoming_rows"
-            )
-        except duckdb.Error as error:
-            if failed:
-                raise failed[0] from error
-            raise
-        con.unregister("incoming_rows")
-    return scratch
-
-
-def _told(
-    batches: Iterable[pa.RecordBatch], failed: list[AuditregError]
-) -> Iterator[pa.RecordBatch]:
-    """The batches; keeps the error of a source, of which DuckDB passes on only the text."""
-    try:
-        yield from batches
-    except AuditregError as error:
-        failed.append(error)
-        raise
-
-
-def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
-    """Attach the file for staging tables; the name of the database they go into.
-
-    The ledger's writer removes the file together with its draft; where there is no draft, temporary
-    tables have to do.
-    """
-    [(place,)] = con.execute(
-        "select path from duckdb_databases() where database_name = current_database()"
-    ).fetchall()
-    if not str(place).endswith(".draft"):
-        return "temp"
-    path = f"{place}.scratch".replace("'", "''")
-    con.execute(f"attach '{path}' as scratch")
-    con.execute("set search_path = 'audit,scratch'")
-    return "scratch"
-
-
-def _drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
-    """Let go of what was staged and compared before the derived tables are built."""
-    if scratch == "scratch":
-        con.execute("set search_path = 'audit'")
-        con.execute("detach scratch")
-    else:
-        for table in STAGING:
-            con.execute(f"drop table if exists temp.stage_{table}")
-    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "batch"):
-        con.execute(f"drop table if exists temp.{table}")
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
@@ -443,8 +348,7 @@ def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
 def _bodies(kinds: Sequence[str]) -> str:
     """SQL for (seq, body) of the states in `batch`."""
     return " union all ".join(
-        f"(with todo as (select * from batch where kind = '{kind}') "  # noqa: S608
-        f"select * from ({BODIES[kind]}))"
+        f"(with todo as (select * from batch where kind = '{kind}') select * from ({BODIES[kind]}))"
         for kind in kinds
     )
 
@@ -508,55 +412,14 @@ def _reaffirm(
     )
 
 
-def policy_events(con: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> list[Event]:
-    """The governing texts that are not in the log as they are now."""
-    known = dict(
-        con.execute(
-            "select policy_kind || '/' || name, max_by(sha256, seq) from policies group by all"
-        ).fetchall()
-    )
-    return [
-        Event(
-            kind="policy",
-            op="put",
-            subject=f"policy:{policy.kind}:{policy.name}",
-            grade="asserted",
-            fingerprint=policy.sha256,
-            body={
-                "policy_kind": policy.kind,
-                "name": policy.name,
-                "sha256": policy.sha256,
-                "text": policy.text,
-            },
-        )
-        for policy in policies
-        if known.get(f"{policy.kind}/{policy.name}") != policy.sha256
-    ]
-
-
-def _append_extraction(
-    appender: Appender,
-    reading: Reading,
-    completeness: Completeness,
-    *,
-    registry: str,
-    started: datetime,
-    observed: datetime,
-    covered: Sequence[str],
-    appended: int,
-    policies: Sequence[Policy],
-    recorded_at: datetime,
-    tree_size: int,
-    root: str,
-) -> None:
-    """Close the reading with the event that says it was made, of what, and how completely."""
-    from auditreg.resources import tool_version
-
+def _extraction(
+    reading: Reading, completeness: Completeness, covered: Sequence[str]
+) -> dict[str, Any]:
+    """What the closing event says of the source, and of how completely it was read."""
     info = reading.info
-    body = {
+    return {
         "source_kind": info.kind,
         "location": info.location,
-        "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
         "mlflow_version": info.mlflow_version,
         "schema_version": info.schema_version,
         "kinds": ",".join(covered),
@@ -565,22 +428,5 @@ def _append_extraction(
         "counts": json.dumps(completeness.counts),
         "left_out": json.dumps(completeness.left_out),
         "cannot_show": json.dumps(info.cannot_show),
-        "appended": appended,
         "passes": completeness.passes,
-        "tool_version": tool_version(),
-        "policy": policy_digest(policies),
-        "tree_size": tree_size,
-        "root": root,
     }
-    appender.append_events(
-        [
-            Event(
-                kind="extraction",
-                subject=f"extraction:{registry}",
-                registry=registry,
-                observed_at=observed,
-                body=body,
-            )
-        ],
-        recorded_at,
-    )

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import entries, state
 from auditreg.ledger.entries import Appender, Event, now_ms
-from auditreg.ledger.ingest import Policy, policy_events
 from auditreg.ledger.merkle import Tree
+from auditreg.ledger.policies import Policy, policy_events
 
 if TYPE_CHECKING:
     import duckdb
@@ -233,11 +233,10 @@ def _append_findings(
         """,
         {"base": entries.size(con), "recorded_at": recorded_at, "as_of": record.as_of},
     )
-    row = con.execute(
+    [row] = con.execute(
         "select count(*) filter (where is_new), count(*) filter (where not is_new and not "
         "is_closed), count(*) filter (where is_closed) from finding_change"
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     return Sealed(*row)
 
 

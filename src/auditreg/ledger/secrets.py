@@ -20,7 +20,7 @@ from auditreg.errors import LedgerError
 if TYPE_CHECKING:
     import duckdb
 
-SECRET_MARK = "\x00$secret:"
+SECRET_MARK = "\x00$secret:"  # noqa: S105 - a mark, no secret
 """Prefix of a staged value that was replaced; key id, colon and hash follow."""
 
 KEY_PATTERN = (

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.ledger.erase import Erased
-    from auditreg.ledger.ingest import Ingested, Policy, Progress
+    from auditreg.ledger.ingest import Ingested
+    from auditreg.ledger.policies import Policy
+    from auditreg.ledger.staging import Progress
     from auditreg.sources.interface import Reading
 
 LOCK_TIMEOUT_S = 60.0

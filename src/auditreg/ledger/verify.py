@@ -78,7 +78,7 @@ def verify(
     """
     import duckdb
 
-    tell = progress or (lambda phase, done, total: None)
+    tell = progress or entries.silent
     problems: list[Problem] = []
     tree = Tree()
     erased = roots = tables = 0
@@ -129,9 +129,8 @@ def _listed(
     for row in rows[:SHOWN]:
         yield Problem(say(row), row[0])
     if len(rows) > SHOWN:
-        total = con.execute(f"select count(*) from ({query})").fetchone()
-        assert total is not None
-        yield Problem(f"... and {total[0] - SHOWN} more entries of that sort.")
+        total = entries.number(con, f"select count(*) from ({query})")
+        yield Problem(f"... and {total - SHOWN} more entries of that sort.")
 
 
 def _check_sequence(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:

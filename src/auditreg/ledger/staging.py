@@ -1,0 +1,87 @@
+"""A reading's rows on their way into the log: in tables of a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from auditreg.errors import AuditregError
+from auditreg.ledger import entries
+from auditreg.sources.interface import STAGING, Reading, arrow_schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> str:
+    """Read every staging table into a table `stage_<name>` of a scratch database; its name.
+
+    The scratch database is a file beside the draft of the ledger: compressed, and let go of by
+    DuckDB when memory is short, which temporary tables are not.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    entries.prepare(con)
+    scratch = _attach_scratch(con)
+    temporary = "temp " if scratch == "temp" else ""
+    for place, table in enumerate(STAGING):
+        tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
+        columns = arrow_schema(table)
+        failed: list[AuditregError] = []
+        batches = _told(reading.table(table), failed)
+        incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
+        con.register("incoming_rows", incoming)
+        try:
+            con.execute(
+                f"create or replace {temporary}table {scratch}.stage_{table} as from incoming_rows"
+            )
+        except duckdb.Error as error:
+            if failed:
+                raise failed[0] from error
+            raise
+        con.unregister("incoming_rows")
+    return scratch
+
+
+def _told(
+    batches: Iterable[pa.RecordBatch], failed: list[AuditregError]
+) -> Iterator[pa.RecordBatch]:
+    """The batches; keeps the error of a source, of which DuckDB passes on only the text."""
+    try:
+        yield from batches
+    except AuditregError as error:
+        failed.append(error)
+        raise
+
+
+def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
+    """Attach the file for staging tables; the name of the database they go into.
+
+    The ledger's writer removes the file together with its draft; where there is no draft, temporary
+    tables have to do.
+    """
+    [(place,)] = con.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchall()
+    if not str(place).endswith(".draft"):
+        return "temp"
+    path = f"{place}.scratch".replace("'", "''")
+    con.execute(f"attach '{path}' as scratch")
+    con.execute("set search_path = 'audit,scratch'")
+    return "scratch"
+
+
+def drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
+    """Let go of what was staged and compared before the derived tables are built."""
+    if scratch == "scratch":
+        con.execute("set search_path = 'audit'")
+        con.execute("detach scratch")
+    else:
+        for table in STAGING:
+            con.execute(f"drop table if exists temp.stage_{table}")
+    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "batch"):
+        con.execute(f"drop table if exists temp.{table}")
