@@ -24,7 +24,7 @@ DEMO ?= reports/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs goldens samples bench lock build clean
+.PHONY: help demo test slow lint format docs goldens samples bench lock build clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 
 test: $(STAMP) $(DUCKDBS) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
 	AUDITREG_TEST_DUCKDBS="$(path_of)" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
+
+slow: $(STAMP) ## run the long harnesses, fifty kills of an extraction among them
+	AUDITREG_TEST_KILLS=50 $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 $(VENV)/duckdb-%: $(STAMP)
 	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==$*

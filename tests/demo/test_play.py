@@ -166,6 +166,7 @@ def _registry(played: Played) -> dict[str, list[tuple]]:
     }
 
 
+@pytest.mark.slow
 def test_two_plays_give_the_same_and_the_caller_finds_mlflow_as_it_was(
     played, tmp_path, monkeypatch, capfd
 ):

@@ -100,6 +100,7 @@ def test_other_entries_with_the_same_text_are_named(ledger: Ledger, registry: Re
     assert ledger.erase(by_subject["owner"], "asked").also_in == (by_subject["other"],)
 
 
+@pytest.mark.slow
 def test_no_old_block_of_a_large_ledger_remains(tmp_path: Path, empty_file: Path):
     """The log is copied without the text, not with it and then changed."""
     ledger = Ledger(tmp_path / "audit.duckdb")

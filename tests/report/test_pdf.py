@@ -88,6 +88,7 @@ def test_a_dossier_holds_findings_fields_and_lineage(pdf_files, report):
     assert dossier.row.fields["purpose"] in text
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_bytes_in_any_number_of_processes(pdf_files, report):
     from dataclasses import replace
 
