@@ -20,6 +20,7 @@ import pytest
 from auditreg.ledger import schema
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
+from auditreg.rules.parse import builtin_rules
 from tests.ledger import test_seal
 from tests.ledger.book import Book
 from tests.ledger.conftest import ask, take
@@ -80,6 +81,7 @@ def queries(moments: list[str]) -> dict[str, str]:
         known = f"known_at := {moments[4]}"
         asked[f"{name} known"] = f"select * from {name}_as_of({moments[1]}, {known})"
     asked |= {f"question {id_}": sql for id_, _, sql in schema.questions()}
+    asked |= {f"rule {rule.id}": rule.text for rule in builtin_rules()}
     asked["scalars"] = (
         "select as_of(), period_start(), period_end(), setting('timezone'), person_of(' BO '), "
         "is_service('bo')"
