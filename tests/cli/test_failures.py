@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditreg.cli.options import write_file
 from auditreg.errors import LedgerError
 
 ROOT = Path(__file__).parents[2]
@@ -181,3 +182,16 @@ def test_the_words_of_an_error_are_inert(capsys):
     shown = capsys.readouterr().err
     assert not {"\x1b", "\u202e"} & set(shown)
     assert "u:***@h" in shown
+
+
+def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(pipe, b"result")
+        assert os.read(reader, 100) == b"result"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -266,3 +266,13 @@ def test_there_is_no_ledger(tmp_path: Path):
     with pytest.raises(LedgerError):
         Ledger(tmp_path / "audit.duckdb").erase(0, "why")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_ledger_stays_a_link(ledger: Ledger, tmp_path: Path, registry: Registry):
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(ledger.path)
+    registry.create("motor")
+    take(Ledger(link), registry.read())
+    assert link.is_symlink()
+    with ledger.reader() as con:
+        assert con.execute("select count(*) from registered_models").fetchall() == [(1,)]

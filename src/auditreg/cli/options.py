@@ -212,6 +212,9 @@ def write_file(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a device or a pipe is written to, never replaced
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(content)
         draft.replace(path)

@@ -46,7 +46,9 @@ class Ledger:
     """A ledger file at a path; the file need not exist yet."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        given = Path(path)
+        # The file behind a link is replaced, not the link.
+        self.path = given.resolve() if given.is_symlink() else given
         self.notes: list[str] = []
 
     @property
