@@ -343,3 +343,11 @@ def test_the_version_stands_in_the_changelog():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"(?m)^## \[([^\]]+)\]", changelog)
     assert versions[:2] == ["Unreleased", PROJECT["project"]["version"]]
+
+
+def test_what_the_readme_points_to_is_there():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    places = re.findall(r"\]\(([^)#\s]+)", readme)
+    assert "reports/pictures/summary.png" in places
+    missing = [p for p in places if "://" not in p and not (ROOT / p).exists()]
+    assert missing == []
