@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
+from auditreg.ledger.schema import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,23 +68,13 @@ def refresh_settings(
     """Fill the settings tables of a writable ledger anew; arguments as `settings_rows`."""
     for table, rows in settings_rows(settings, as_of=as_of, period=period).items():
         con.execute(f"delete from {table}")
-        _insert(con, table, rows)
+        insert(con, table, rows)
 
 
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
-    """Insert rows in one statement: DuckDB takes a millisecond for each."""
-    if rows:
-        marks = "(" + ", ".join("?" * len(rows[0])) + ")"
-        con.execute(
-            f"insert into {table} values {', '.join([marks] * len(rows))}",
-            [value for row in rows for value in row],
-        )
 
 
 def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
