@@ -181,7 +181,7 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
             "what was changed before now, and who changed it: MLflow overwrites stages, aliases "
             "and tags. From here on every extraction narrows it down.",
         )
-    for note in (*done.notes, *ledger.notes):
+    for note in ledger.notes:
         _line("note", inert(note))
     _line(
         "ledger",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,6 @@ class Ingested:
     cannot_show: tuple[str, ...]
     root: str
     tree_size: int
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def complete(self) -> bool:
