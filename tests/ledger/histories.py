@@ -38,8 +38,11 @@ def examples(number: int) -> Any:
     )
 
 
-_NAMES = st.sampled_from(["a", "b"])
-_NEW_NAMES = st.sampled_from(["a", "b", "c"])
+NAMES = ("a", "b", "c")
+"""What models are called; nothing else in a step is."""
+
+_NAMES = st.sampled_from(NAMES[:2])
+_NEW_NAMES = st.sampled_from(NAMES)
 _NUMBERS = st.integers(1, 3)
 _KEYS = st.sampled_from(["owner", "note"])
 _VALUES = st.sampled_from([None, "x", "y"])
@@ -96,10 +99,19 @@ def happen(registry: Registry, step: tuple[Any, ...]) -> None:
             registry.rename(name, rest[0])
     elif what in ("delete", "version"):
         getattr(registry, what)(name)
+    elif what == "prompt":
+        registry.tag(name, None, "mlflow.prompt.is_prompt", "true")
     else:
         number = rest[1] if what == "alias" else rest[0]
         version = model.versions.get(number) if number is not None else None
-        if number is None or (version is not None and not version.deleted):
+        if version is not None and version.deleted or number is not None and version is None:
+            return
+        if what == "copy":
+            if rest[1] in models:
+                registry.copy(name, *rest)
+        elif what == "archive":
+            registry.stage(name, *rest, archive=True)
+        else:
             getattr(registry, what)(name, *rest)
 
 

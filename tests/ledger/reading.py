@@ -8,7 +8,7 @@ only goes on, so that every change and every reading has a moment of its own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,7 +37,11 @@ def moment(ms: int) -> datetime:
 
 
 class MemoryReading(Reading):
-    """A reading of rows that are already here."""
+    """A reading of rows that are already here.
+
+    `journal` is the id of the server's journal, whose rows are those of the table `journal`; None
+    for a source that shows none.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class MemoryReading(Reading):
         shows_deleted: bool = True,
         source: str = "sql",
         location: str = "memory",
+        journal: str | None = None,
     ) -> None:
         self.info = SourceInfo(source, location, "3.17.2", "abc", shows_deleted, ("who",))
         self.started_at = at if started is None else started
@@ -57,6 +62,22 @@ class MemoryReading(Reading):
         self._rows = {table: [dict(row) for row in rows.get(table, ())] for table in STAGING}
         self._kinds = kinds
         self._doubts = doubts
+        self.journal = journal
+        self._sealed: Sequence[tuple[int, int]] = ()
+
+    def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
+        """Leave these rows of the journal out: the ledger has them."""
+        self._sealed = sealed
+
+    def journal_ranges(self) -> list[tuple[int, int]]:
+        """The ids of the journal's rows, consecutive ones together."""
+        ranges: list[tuple[int, int]] = []
+        for number in sorted(row["id"] for row in self._rows.get("journal", ())):
+            if ranges and ranges[-1][1] == number - 1:
+                ranges[-1] = (ranges[-1][0], number)
+            else:
+                ranges.append((number, number))
+        return ranges
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds given."""
@@ -64,7 +85,10 @@ class MemoryReading(Reading):
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
         """All rows in one batch; columns that are not given are NULL."""
-        filled = [{column: row.get(column) for column in STAGING[name]} for row in self._rows[name]]
+        rows = self._rows[name]
+        if name == "journal":
+            rows = [r for r in rows if not any(a <= r["id"] <= b for a, b in self._sealed)]
+        filled = [{column: row.get(column) for column in STAGING[name]} for row in rows]
         yield pa.RecordBatch.from_pylist(filled, schema=arrow_schema(name))
 
     def completeness(self) -> Completeness:
@@ -84,6 +108,7 @@ class Version:
     description: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     run_id: str | None = None
+    source: str | None = None
 
     @property
     def deleted(self) -> bool:
@@ -108,6 +133,7 @@ class Registry:
 
     def __init__(self, start: int = START) -> None:
         self.clock = start
+        self.tick = 1000
         self.models: dict[str, Model] = {}
         self.history: list[tuple[int, dict[str, Model]]] = [(start, {})]
 
@@ -115,6 +141,10 @@ class Registry:
         """Let time pass; the moment it is then."""
         self.clock += ms
         return self.clock
+
+    def _begin(self) -> int:
+        """Let a change begin: the time the server gives it. Changes take `tick` milliseconds."""
+        return self.wait(self.tick)
 
     def _done(self) -> None:
         self.history.append((self.clock, copy.deepcopy(self.models)))
@@ -125,25 +155,37 @@ class Registry:
 
     def create(self, name: str, **tags: str) -> Model:
         """Register a model."""
-        now = self.wait()
+        now = self._begin()
         self.models[name] = Model(now, now, tags=dict(tags))
         self._done()
         return self.models[name]
 
-    def version(self, name: str, run_id: str | None = None, **tags: str) -> Version:
+    def version(
+        self, name: str, run_id: str | None = None, source: str | None = None, **tags: str
+    ) -> Version:
         """Register the next version of a model."""
-        now = self.wait()
+        now = self._begin()
         model = self.models[name]
         model.updated = now
-        made = Version(len(model.versions) + 1, now, now, tags=dict(tags), run_id=run_id)
+        number = len(model.versions) + 1
+        made = Version(number, now, now, tags=dict(tags), run_id=run_id, source=source)
         model.versions[made.number] = made
         self._done()
         return made
 
-    def stage(self, name: str, number: int, stage: str) -> None:
-        """Move a version to a stage."""
-        version = self.models[name].versions[number]
-        version.updated = self.models[name].updated = self.wait()
+    def copy(self, name: str, number: int, target: str) -> Version:
+        """Copy a version to another model."""
+        run_id = self.models[name].versions[number].run_id
+        return self.version(target, run_id=run_id, source=f"models:/{name}/{number}")
+
+    def stage(self, name: str, number: int, stage: str, *, archive: bool = False) -> None:
+        """Move a version to a stage; with `archive`, those that were there to Archived."""
+        model = self.models[name]
+        version = model.versions[number]
+        version.updated = model.updated = self._begin()
+        for other in model.versions.values() if archive else ():
+            if other is not version and other.stage == stage:
+                other.stage, other.updated = "Archived", version.updated
         version.stage = stage
         self._done()
 
@@ -151,7 +193,7 @@ class Registry:
         """Describe a version or, without a number, the model."""
         model = self.models[name]
         row = model if number is None else model.versions[number]
-        row.updated = self.wait()
+        row.updated = self._begin()
         row.description = text
         self._done()
 
@@ -159,7 +201,7 @@ class Registry:
         """Set a tag of a version or the model, or remove it (None)."""
         model = self.models[name]
         tags = model.tags if number is None else model.versions[number].tags
-        self.wait()
+        self._begin()
         if value is None:
             tags.pop(key, None)
         else:
@@ -168,7 +210,7 @@ class Registry:
 
     def alias(self, name: str, alias: str, number: int | None) -> None:
         """Point an alias at a version, or remove it (None)."""
-        self.wait()
+        self._begin()
         if number is None:
             self.models[name].aliases.pop(alias, None)
         else:
@@ -179,20 +221,20 @@ class Registry:
         """Delete a version: its tombstone stays, its aliases go."""
         model = self.models[name]
         version = model.versions[number]
-        version.updated = model.updated = self.wait()
+        version.updated = model.updated = self._begin()
         version.stage, version.description, version.run_id = "Deleted_Internal", None, None
         model.aliases = {a: n for a, n in model.aliases.items() if n != number}
         self._done()
 
     def delete(self, name: str) -> None:
         """Delete a model and everything in it."""
-        self.wait()
+        self._begin()
         del self.models[name]
         self._done()
 
     def rename(self, old: str, new: str) -> None:
         """Rename a model; MLflow moves the update times of its versions too."""
-        now = self.wait()
+        now = self._begin()
         model = self.models[new] = self.models.pop(old)
         model.updated = now
         for version in model.versions.values():
@@ -226,7 +268,7 @@ class Registry:
                         "description": version.description,
                         "stage": version.stage,
                         "run_id": version.run_id,
-                        "source": f"/models/{number}",
+                        "source": version.source or f"/models/{number}",
                         "status": "READY",
                     }
                 )

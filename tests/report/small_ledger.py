@@ -34,7 +34,7 @@ KINDS = (
     "registered_model,registered_model_tag,model_version,model_version_tag,alias,experiment,run,"
     "logged_model,model_artifact"
 )
-HOSTILE = "<script>document.title='owned'</script> **b** \u202egnp.tpircs\u2066 {{ 7*7 }}"
+HOSTILE = "<script>document.title='owned'</script> **b** \u202egnp.tpircs\u2066 {{ 1111*7 }}"
 NAMES = (
     "motor-frequency",
     "motor-severity",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,3 +41,10 @@ def run_sql(path: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None:
         for statement in statements:
             sql, values = statement if isinstance(statement, tuple) else (statement, ())
             database.execute(sql, values)
+
+
+def in_another_process(path: Path, statement: str) -> None:
+    """As in life: a second SQLite in this process would end the file locks of the first."""
+    program = "import sys; from tests.sources.reading import run_sql; run_sql(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, str(path), statement]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -21,9 +19,8 @@ from auditreg.sources.dialects import SQLite
 from auditreg.sources.interface import BYTES_MARK, STAGING
 from auditreg.sources.queries import SPECS, Queries
 from auditreg.sources.sql import SqlSource
-from tests.sources.reading import everything, read_sql, rows, run_sql
+from tests.sources.reading import everything, in_another_process, read_sql, rows, run_sql
 
-ROOT = Path(__file__).parents[2]
 VERSION = (
     "insert into model_versions (workspace, name, version, creation_time, current_stage, run_id) "
     "values ('default', ?, ?, ?, 'None', ?)"
@@ -139,10 +136,8 @@ def test_what_commits_after_the_snapshot_is_not_seen_and_nothing_is_written(copy
     run_sql(copy, "insert into registered_models (workspace, name) values ('default', 'before')")
     with SqlSource.sqlite(str(copy), now=lambda: 42).read() as reading:
         assert (reading.started_at, reading.ended_at) == (42, 42)
-        # Another process, as in life: a second SQLite in this one would end our file locks.
         insert = "insert into registered_models (workspace, name) values ('default', 'after')"
-        program = "import sys; from tests.sources.reading import run_sql; run_sql(*sys.argv[1:])"
-        subprocess.run([sys.executable, "-c", program, str(copy), insert], check=True, cwd=ROOT)
+        in_another_process(copy, insert)
         assert [row["model"] for row in rows(reading, "registered_models")] == ["before"]
     assert len(read_sql(copy)["registered_models"]) == 2
 

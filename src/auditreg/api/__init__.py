@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from auditreg.config import Config
@@ -62,9 +65,74 @@ class Book:
             return self.query(f"from inventory {order}")
         return self.query(f"from inventory_as_of(as_of()) {order}", as_of=as_of)
 
-    def changes(self) -> pd.DataFrame:
-        """Who changed what and when, as far as it is on record."""
-        return self.query("from changes order by seq")
+    def changes(
+        self,
+        since: Moment = None,
+        until: Moment = None,
+        kind: str | Sequence[str] = (),
+        actor: str | None = None,
+        *,
+        uncaptured: bool = False,
+    ) -> pd.DataFrame:
+        """Who changed what and when, as far as it is on record.
+
+        Args:
+            since: what cannot have happened since then is left out; a date means its beginning.
+            until: what cannot have happened before then is left out; a date means its end.
+            kind: a kind of change or several, as for `auditreg changes`.
+            actor: a person or account, in any spelling the settings know.
+            uncaptured: only changes that were made behind the server's back.
+        """
+        import pandas as pd
+
+        from auditreg.api.differing import Wanted, change_rows
+
+        wanted = Wanted(
+            since=self._moment(since, begins=True),
+            until=self._moment(until),
+            kinds=(kind,) if isinstance(kind, str) else tuple(kind),
+            actor=actor,
+            uncaptured=uncaptured,
+        )
+        with self._reader() as connection:
+            columns, rows = change_rows(connection, wanted)
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def live(self, model: str | None = None, at: Moment = None) -> pd.DataFrame:
+        """Which versions were live, since when, put there and approved by whom, and how sure.
+
+        One row per version that was or may have been live, and one per model that had none.
+
+        Args:
+            model: MODEL, MODEL/VERSION, MODEL@ALIAS or a `models:/` URI; every model when None.
+            at: a past moment; a date means the end of that day in the configured time zone.
+        """
+        import pandas as pd
+
+        from auditreg.api.living import COLUMNS, live_answers, live_rows
+        from auditreg.api.naming import named
+
+        moment = self._moment(at)
+        with self._reader() as connection:
+            asked = None if model is None else named(connection, model, moment)
+            rows = live_rows(live_answers(connection, moment, asked))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def history(self, model: str) -> pd.DataFrame:
+        """Everything on record about a model or version, oldest first.
+
+        Args:
+            model: MODEL, MODEL/VERSION, MODEL@ALIAS or a `models:/` URI; deleted and former
+                names count too.
+        """
+        import pandas as pd
+
+        from auditreg.api.events import COLUMNS, history_rows
+        from auditreg.api.naming import named
+
+        with self._reader() as connection:
+            rows = history_rows(connection, named(connection, model))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def query(self, sql: str, as_of: Moment = None) -> pd.DataFrame:
         """The rows of a SELECT. `as_of()` in it is the given moment."""
@@ -108,10 +176,22 @@ class Book:
         ]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def _frame(self, sql: str, as_of: Moment) -> pd.DataFrame:
+    def _moment(self, given: Moment, *, begins: bool = False) -> datetime | None:
+        from auditreg.config.calendar import beginning
+
+        if given is None:
+            return None
+        if begins:
+            return beginning(given, self.config.calendar.timezone)
+        return self.config.moment(given)
+
+    def _reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         from auditreg.ledger.store import Ledger
 
-        with Ledger(self.path).reader() as connection:
+        return Ledger(self.path).reader()
+
+    def _frame(self, sql: str, as_of: Moment) -> pd.DataFrame:
+        with self._reader() as connection:
             if as_of is not None:
                 connection.execute("set variable as_of = ?::timestamp", [self.config.moment(as_of)])
             frame: Any = connection.sql(sql).df()

@@ -200,6 +200,7 @@ class Pages:
         from markupsafe import Markup
 
         from auditreg.formats import charts
+        from auditreg.formats.lifecycle import lifecycle_chart
 
         environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader(self.template.folder),
@@ -224,7 +225,19 @@ class Pages:
             timeline=lambda lanes, start, end, name: Markup(  # noqa: S704 - made of numbers and escaped text
                 charts.timeline(lanes, start, end, tz, name=name)
             ),
+            lifecycle_chart=lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
+                lifecycle_chart(
+                    life,
+                    self.identity.period_start,
+                    self.identity.period_end,
+                    tz,
+                    name=name,
+                    model=model,
+                )
+            ),
             several=words.several,
+            who=words.who,
+            how_known=words.how_known,
         )
         environment.filters.update(
             moment=lambda at: _whole(words.moment(at, tz)),
@@ -235,6 +248,7 @@ class Pages:
             end_of=lambda at: words.end_of(at, tz),
             long_day=words.long_day,
             grouped=words.grouped,
+            offset=words.offset,
             clip=words.clip,
             lines=_lines,
             certainty=lambda name: Certainty(name).words,

@@ -17,7 +17,7 @@ from auditreg.ledger.secrets import Key
 if TYPE_CHECKING:
     import duckdb
 
-_KEPT = ("extraction", "check", "report", "erased", "policy")
+_KEPT = ("extraction", "check", "report", "import", "erased", "policy")
 """Kinds that carry roots or the texts results follow from; without them nothing verifies."""
 
 
@@ -51,7 +51,8 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
         "json_extract_string(entry, '$.body.value'), "
         "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
         "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
-        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})) "
+        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})), "
+        "epoch_ms(valid_at), journal "
         "from old.ledger.log l where seq = ?",
         [seq],
     ).fetchone()
@@ -94,6 +95,8 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
                     "observed_at": row[7],
                     "entry_recorded_at": row[8],
                     "same_subject": row[9],
+                    "valid_at": row[10],
+                    "journal": row[11],
                 },
             )
         ],

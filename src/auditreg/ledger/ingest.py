@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import NothingToAudit, SourceError
-from auditreg.ledger import entries, schema, state
+from auditreg.ledger import entries, journal, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
@@ -46,7 +46,8 @@ class Ingested:
     """What an extraction did to the ledger.
 
     `changes` maps (kind, `put` or `gone`) to the number of entries; `first` says whether it was
-    the registry's first reading; `observed_at` is UTC.
+    the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
+    where the reading showed one, and `captured` the number of its rows taken in.
     """
 
     registry: str
@@ -61,6 +62,8 @@ class Ingested:
     cannot_show: tuple[str, ...]
     root: str
     tree_size: int
+    journal: str | None
+    captured: int
 
     @property
     def complete(self) -> bool:
@@ -98,6 +101,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         SourceError: the registry is empty although the ledger knows models, or it cannot be read.
     """
     tell = progress or silent
+    if reading.journal:
+        reading.skip_journal(journal.sealed(con, registry, reading.journal))
     scratch = stage(con, reading, tell)
     completeness = reading.completeness()
     started, observed = _moments(reading, observed_at)
@@ -107,22 +112,35 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     tell("comparing", 0, None)
     replaced = mask(con, key, secret_patterns)
     covered = [kind for kind in reading.kinds() if kind in READS]
-    _compare(
-        con,
-        registry,
-        covered if completeness.complete else [],
-        observed,
-        late=late,
-        shows_deleted=reading.info.shows_deleted,
-    )
-    _refuse_doubles(con)
 
-    drop_erased(con, key)
     recorded_at = now_ms()
     appender = Appender(con)
     base = entries.size(con)
-    events = policy_events(con, policies)
-    appender.append_events(events, recorded_at)
+    appender.append_events(policy_events(con, policies), recorded_at)
+    arrival = (
+        journal.Arrival(registry, reading.journal, reading.info.kind, observed, recorded_at)
+        if reading.journal
+        else None
+    )
+    moved = late and _place_earlier(con, appender, reading, arrival, registry, observed, recorded_at)
+    taken = (
+        journal.take(con, appender, arrival, key, secret_patterns) if arrival else journal.Taken()
+    )
+    completeness = _with_journal(completeness, taken)
+    _compare(
+        con,
+        {
+            "registry": registry,
+            "late": late,
+            "shows_deleted": reading.info.shows_deleted,
+            "states": list(schema.REGISTRY_KINDS),
+            "covered": covered if completeness.complete else [],
+            "observed_at": observed,
+            "base": base,
+        },
+    )
+    _refuse_doubles(con)
+    drop_erased(con, key)
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
     if late:
         _reaffirm(con, appender, registry, observed, recorded_at)
@@ -133,6 +151,10 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     body = {
         **_extraction(reading, completeness, covered),
         "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
+        "restored": observed_at is not None,
+        "journal": reading.journal,
+        "journal_rows": taken.rows if reading.journal else None,
+        "journal_ranges": json.dumps(taken.ranges) if reading.journal else None,
         "appended": appended,
         "tool_version": tool_version(),
         "policy": policy_digest(policies),
@@ -146,7 +168,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     tell("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
     drop_scratch(con, scratch)
-    state.refresh(con, base, late=late)
+    state.refresh(con, base, late=late or moved or taken.moved)
     return Ingested(
         registry=registry,
         observed_at=observed,
@@ -155,12 +177,38 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         appended=appended + 1,
         changes=changes,
         counts=counts,
-        secrets=replaced,
+        secrets=replaced + taken.secrets,
         completeness=completeness,
         cannot_show=reading.info.cannot_show,
         root=root,
         tree_size=size,
+        journal=reading.journal,
+        captured=taken.rows,
     )
+
+
+def _place_earlier(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    reading: Reading,
+    arrival: journal.Arrival | None,
+    registry: str,
+    observed: datetime,
+    recorded_at: datetime,
+) -> bool:
+    """An older reading than known ones: rows of the journal that were written before it."""
+    shown = reading.journal_ranges() if arrival else []
+    return journal.place_earlier(con, appender, arrival, registry, observed, recorded_at, shown) > 0
+
+
+def _with_journal(completeness: Completeness, taken: journal.Taken) -> Completeness:
+    """The account of the reading, with the rows of the journal that could not be read."""
+    doubts = [
+        f"{number} row(s) of the server's journal could not be read ({problem}); they are kept as "
+        "they stood"
+        for problem, number in (taken.unreadable or {}).items()
+    ]
+    return replace(completeness, doubts=(*completeness.doubts, *doubts)) if doubts else completeness
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
@@ -218,30 +266,12 @@ def _refuse_empty(
         )
 
 
-def _compare(
-    con: duckdb.DuckDBPyConnection,
-    registry: str,
-    covered: Sequence[str],
-    observed: datetime,
-    *,
-    late: bool,
-    shows_deleted: bool,
-) -> None:
+def _compare(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]) -> None:
     """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
-    parameters = {
-        "registry": registry,
-        "late": late,
-        "shows_deleted": shows_deleted,
-        "states": list(schema.REGISTRY_KINDS),
-        "covered": list(covered),
-        "observed_at": observed,
-    }
-    for statement in schema.sql("ingest.sql").split(";\n"):
-        body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
-        if not body.strip() or "temp macro" in body:
-            continue
-        used = {name: value for name, value in parameters.items() if f"${name}" in body}
-        con.execute(body, used)
+    for statement in schema.statements(schema.sql("ingest.sql")):
+        if "temp macro" not in statement:
+            used = {name: value for name, value in parameters.items() if f"${name}" in statement}
+            con.execute(statement, used)
 
 
 def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
@@ -297,7 +327,7 @@ def _append_states(
                    t.op, t.subject, $registry as registry, t.workspace, t.model, t.version,
                    $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
                    t.created_at, t.changed_at, null as actor, 'observed' as grade,
-                   t.fingerprint, t.secrets, b.body
+                   t.fingerprint, t.secrets, null::BIGINT as journal, b.body
             from batch t join ({_bodies(kinds)}) b using (seq)
             """,
             shared,
@@ -311,7 +341,7 @@ def _append_states(
                    $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
                    l.created_at, null::TIMESTAMP as changed_at, null as actor,
                    'observed' as grade, null as fingerprint, null as secrets,
-                   coalesce(json_extract(l.entry, '$.body')::VARCHAR, '{}') as body
+                   null::BIGINT as journal, coalesce(ledger_body(l.entry), '{}') as body
             from vanished v join ledger.log l on l.seq = v.previous_seq
             """,
             {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
@@ -374,14 +404,14 @@ def _reaffirm(
         ),
         late as (
             select subject, kind, seq from ledger.log
-            where registry = $registry and observed_at = $observed
+            where registry = $registry and observed_at = $observed and journal is null
               and recorded_at = $recorded_at and kind in (select kind from next_reading)
         ),
         silent as (
             select late.subject, late.kind, late.seq as late_seq, n.observed_at
             from late join next_reading n using (kind)
             where not exists (
-                select 1 from ledger.log l
+                select 1 from ledger.placed(null, null::TIMESTAMP) l
                 where l.subject = late.subject and l.observed_at > $observed
                   and l.observed_at <= n.observed_at)
         )
@@ -392,8 +422,8 @@ def _reaffirm(
                coalesce(p.version, l.version) as version, s.observed_at,
                null::TIMESTAMP as valid_at, coalesce(p.created_at, l.created_at) as created_at,
                p.changed_at, null as actor, 'observed' as grade, p.fingerprint, p.secrets,
-               coalesce(json_extract(p.entry, '$.body'), json_extract(l.entry, '$.body'))::VARCHAR
-                   as body
+               null::BIGINT as journal,
+               coalesce(ledger_body(p.entry), ledger_body(l.entry)) as body
         from silent s
         join ledger.log l on l.seq = s.late_seq
         left join known k on k.subject = s.subject

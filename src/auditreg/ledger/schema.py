@@ -39,7 +39,7 @@ REGISTRY_KINDS = (
 )
 """Kinds of entries that are states of a registry; the others are auditreg's own events."""
 
-COMMON = "seq, grade, certainty, candidate, not_before, not_after"
+COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
 
 VIEWS = (
@@ -48,7 +48,10 @@ VIEWS = (
     "fields",
     "inventory",
     "promotions",
+    "captures",
+    "capture_gaps",
     "changes",
+    "running",
     "population_registered_model",
     "population_model_version",
     "population_live_version",
@@ -68,11 +71,9 @@ def sql(name: str) -> str:
 @functools.cache
 def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
     """The `-- word: NAME [of KIND]` blocks of a file: name to (kind, SQL)."""
-    parts = re.split(rf"^-- {word}: (\w+)(?: of (\w+))?\n", sql(name), flags=re.MULTILINE)[1:]
-    return {
-        title: (kind or "", text.strip())
-        for title, kind, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-    }
+    parts = re.split(r"^-- (\w+): (\w+)(?: of (\w+))?\n", sql(name), flags=re.MULTILINE)[1:]
+    rows = zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
+    return {title: (kind or "", text.strip()) for of, title, kind, text in rows if of == word}
 
 
 @functools.cache
@@ -109,13 +110,18 @@ def decoded(kind: str, rows: str, *, select: str | None = None) -> str:
 @functools.cache
 def event_tables() -> dict[str, tuple[str, str]]:
     """Table of auditreg's own events to (kind, SELECT with `{log}`): every event is a row."""
-    return blocks("events.sql", "table")
+    return {**blocks("events.sql", "table"), **blocks("imports.sql", "event")}
 
 
 @functools.cache
 def last_tables() -> dict[str, tuple[str, str]]:
     """Table to (kind, SELECT with `{log}`) where only the last entry of a subject is a row."""
-    return blocks("findings.sql", "table")
+    return {**blocks("findings.sql", "table"), **blocks("imports.sql", "last")}
+
+
+@functools.cache
+def _views() -> dict[str, tuple[str, str]]:
+    return {**blocks("views.sql", "block"), **blocks("imports.sql", "block")}
 
 
 def derived_tables() -> tuple[str, ...]:
@@ -141,10 +147,10 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
 
 def view_sql(name: str, *, as_of: bool) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
-    text = blocks("views.sql", "block")[name][1]
+    text = _views()[name][1]
     pivot, columns = _pivot(FIELD_IDS)
     text = text.replace("{pivot}", pivot).replace("{columns}", columns)
-    relations = {*state_tables(), *VIEWS}
+    relations = {*state_tables(), *VIEWS, "deployments"}
 
     def relation(match: re.Match[str]) -> str:
         token = match[1]
@@ -164,7 +170,7 @@ def view_sql(name: str, *, as_of: bool) -> str:
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Empty state and event tables, their columns taken from the SELECTs that fill them."""
     empty_rows = (
-        "(select subject, registry, workspace, model, version, op, entry, seq, grade, "
+        "(select subject, registry, workspace, model, version, op, entry, seq, actor, grade, "
         "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
         "from ledger.log)"
     )
@@ -178,9 +184,9 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
-    for statement in _statements(sql("timeline.sql").replace("{kinds}", kinds)):
+    for statement in statements(sql("timeline.sql").replace("{kinds}", kinds)):
         con.execute(statement.replace("create ", "create or replace ", 1))
-    for statement in (*_statements(sql("log.sql")), *_statements(sql("settings.sql"))):
+    for statement in (*statements(sql("log.sql")), *statements(sql("settings.sql"))):
         if statement.startswith("create macro"):
             con.execute(statement.replace("create ", "create or replace ", 1))
     for table, (kind, text) in state_tables().items():
@@ -189,6 +195,17 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
             f"create or replace macro {table}_as_of(ts, known_at := null) as table "
             + text.replace("{decoded}", decoded(kind, rows, select=text))
         )
+    _, deployments = last_tables()["deployments"]
+    known = (
+        "(select * from ledger.log where kind = 'deployment' and entry is not null "
+        "and (known_at is null or recorded_at <= known_at::TIMESTAMP) "
+        "qualify row_number() over (partition by subject order by seq desc) = 1)"
+    )
+    con.execute(
+        "create or replace macro deployments_as_of(ts, known_at := null) as table select * from ("
+        + deployments.replace("{log}", known)
+        + ") where running_from <= ts::TIMESTAMP"
+    )
     for name in VIEWS:
         con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
         con.execute(
@@ -197,7 +214,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _statements(text: str) -> Iterator[str]:
+def statements(text: str) -> Iterator[str]:
     """The statements of one of our own files; none of them holds a semicolon in a string."""
     for part in text.split(";\n"):
         body = "\n".join(
@@ -214,9 +231,9 @@ def create(con: duckdb.DuckDBPyConnection, *, described: bool = True) -> None:
         con: the connection.
         described: also write what everything means, which takes most of the time.
     """
-    for statement in _statements(sql("log.sql")):
+    for statement in statements(sql("log.sql")):
         con.execute(statement)
-    for statement in _statements(sql("settings.sql")):
+    for statement in statements(sql("settings.sql")):
         if statement.startswith("create table"):
             con.execute(statement)
     _create_tables(con)

@@ -105,7 +105,7 @@ def seal_check(
         "rules": json.dumps(record.rules),
         "summary": json.dumps(record.summary),
     }
-    _close(con, appender, "check", body, tree, recorded_at, base)
+    close(con, appender, "check", body, tree, recorded_at, base)
     return count
 
 
@@ -132,10 +132,10 @@ def seal_report(
         "files": json.dumps(dict(sorted(files.items()))),
         "policy": policy,
     }
-    _close(con, Appender(con), "report", body, entries.load_tree(con), recorded_at, base)
+    close(con, Appender(con), "report", body, entries.load_tree(con), recorded_at, base)
 
 
-def _close(
+def close(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
     kind: str,
@@ -222,6 +222,7 @@ def _append_findings(
                $as_of::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
                null::TIMESTAMP as created_at, null::TIMESTAMP as changed_at, null as actor,
                'observed' as grade, null as fingerprint, null as secrets,
+               null::BIGINT as journal,
                '{"number":' || number || ',"key":' || encoded(key) || ',"rule":' || encoded(rule)
                || ',"subject":' || encoded(subject) || ',"severity":' || encoded(severity)
                || ',"status":' || encoded(status) || ',"reason":' || encoded(reason)

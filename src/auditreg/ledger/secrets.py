@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +86,15 @@ TEXTS = {
 """Staged texts and addresses that may hold a credential somewhere inside."""
 
 
+IMAGED = ("registered_model_tags", "model_version_tags")
+IMAGE_TEXTS = {
+    "registered_models": TEXTS["registered_models"],
+    "model_versions": TEXTS["model_versions"],
+    "notes": ("info", "path", "claimed"),
+}
+"""The same for what the server's journal tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """The key of the hashes and its public id."""
@@ -132,13 +142,24 @@ def load_key(path: Path, *, create: bool = True) -> Key:
     return Key(hashlib.sha256(b"auditreg key id" + secret).hexdigest()[:12], secret)
 
 
-def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) -> int:
-    """Replace the secrets in the staging tables `stage_*` by marks; the number replaced.
+def mask(
+    con: duckdb.DuckDBPyConnection,
+    key: Key,
+    extra: tuple[str, ...] = (),
+    *,
+    staged: Sequence[str] = STAGED,
+    texts: Mapping[str, Sequence[str]] = TEXTS,
+    prefix: str = "stage_",
+) -> int:
+    """Replace the secrets in staging tables by marks; the number replaced.
 
     Args:
         con: the connection that holds the staging tables.
         key: makes the hashes.
         extra: further regular expressions for names, from the settings.
+        staged: tables whose `value` is looked through, by its `key`.
+        texts: table to columns that may hold a credential somewhere inside.
+        prefix: what the tables' names begin with.
 
     Raises:
         LedgerError: one of `extra` is not a regular expression.
@@ -152,8 +173,8 @@ def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) 
         "values": VALUE_PATTERN,
     }
     looked_for = " union all ".join(
-        f"select distinct '{table}' as place, value from stage_{table} where {_SUSPECT}"
-        for table in STAGED
+        f"select distinct '{table}' as place, value from {prefix}{table} where {_SUSPECT}"
+        for table in staged
     )
     try:
         found = con.execute(looked_for, arguments).fetchall()
@@ -170,29 +191,31 @@ def mask(con: duckdb.DuckDBPyConnection, key: Key, extra: tuple[str, ...] = ()) 
         con.register("secret_marks", marks)
         for table in sorted({place for place, _ in found}):
             replaced += con.execute(
-                f"update stage_{table} set value = mark from secret_marks "
+                f"update {prefix}{table} set value = mark from secret_marks "
                 f"where value = plain and {_SUSPECT}",
                 arguments,
             ).fetchall()[0][0]
         con.unregister("secret_marks")
-    return replaced + _clean_texts(con)
+    return replaced + _clean_texts(con, texts, prefix)
 
 
-def _clean_texts(con: duckdb.DuckDBPyConnection) -> int:
+def _clean_texts(
+    con: duckdb.DuckDBPyConnection, texts: Mapping[str, Sequence[str]], prefix: str
+) -> int:
     """Replace credentials inside texts and addresses, before anything is made of them."""
     cleaned, found = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
         cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
     looked_for = " union all ".join(
-        f"(select '{table}', '{column}' from stage_{table} "
+        f"(select '{table}', '{column}' from {prefix}{table} "
         f"where regexp_matches({column}, $found) limit 1)"
-        for table, columns in TEXTS.items()
+        for table, columns in texts.items()
         for column in columns
     )
     number = 0
     for table, column in con.execute(looked_for, {"found": found}).fetchall():
         number += con.execute(
-            f"update stage_{table} set {column} = {cleaned.format(column)} "
+            f"update {prefix}{table} set {column} = {cleaned.format(column)} "
             f"where regexp_matches({column}, $found)",
             {"found": found},
         ).fetchall()[0][0]

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 BATCHES = {"run": 50_000, "logged_model": 50_000}
 """How many entries of a kind are decoded at once, where one may be large."""
 
+LAST = "max_by(seq, (observed_at, place, seq))"
+"""SQL for the last entry of a subject: they stand in the order of the source."""
+
 _LATEST_ROWS = """(
-    select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry, l.seq, l.grade,
-           'certain' as certainty, 'only' as candidate, b.lo as not_before, b.hi as not_after
+    select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry, l.seq, l.actor,
+           l.grade, 'certain' as certainty, 'only' as candidate, b.lo as not_before, b.hi as not_after
     from ledger.log l join {bounds} b using (seq)
     where l.kind = '{kind}' and l.entry is not null
 )"""
@@ -41,13 +44,14 @@ def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = Fals
     con.execute(
         f"""
         create or replace temp table touched as
-        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq
-        from ledger.log
-        where seq >= ? and kind in ({kinds})
+        select subject, any_value(kind) as kind, {LAST} as seq
+        from ledger.states(null, null::TIMESTAMP)
+        where subject in (select subject from ledger.log where seq >= ? and kind in ({kinds}))
         group by subject
         """,
         [first_new],
     )
+    con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
     con.execute(
         "create or replace temp table replaced as "
         "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
@@ -74,8 +78,7 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace temp table touched as
-        select subject, any_value(kind) as kind, max_by(seq, (observed_at, seq)) as seq,
-               count(*) as entries
+        select subject, any_value(kind) as kind, max(seq) as seq, count(*) as entries
         from ledger.log where kind in ({kinds})
         group by subject
         """
@@ -84,9 +87,9 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
         "select 1 from touched where entries > 1 union all select 1 from erasures limit 1"
     ).fetchone():
         con.execute(
-            """
+            f"""
             update touched set seq = last.seq
-            from (select subject, max_by(seq, (observed_at, seq)) as seq
+            from (select subject, {LAST} as seq
                   from ledger.states(null, null::TIMESTAMP) group by subject) last
             where touched.subject = last.subject and touched.seq <> last.seq
             """
@@ -101,7 +104,8 @@ def _insert_heads(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
     con.execute(
         f"""
         insert into ledger.heads
-        select l.subject, l.kind, l.registry, l.seq, l.op, l.observed_at, l.fingerprint, l.secrets
+        select l.subject, l.kind, l.registry, l.workspace, l.model, l.seq, l.op, l.observed_at,
+               l.fingerprint, l.secrets
         from ledger.log l join {subjects} using (seq)
         """
     )

@@ -208,7 +208,7 @@ def _check_roots(
         for seq, size, root in con.execute(
             "select seq, json_extract(entry, '$.body.tree_size')::BIGINT as size, "
             "json_extract_string(entry, '$.body.root') as root from ledger.log "
-            "where kind in ('extraction', 'check', 'report') and entry is not null order by size"
+            "where kind in ('extraction', 'check', 'report', 'import') and entry is not null order by size"
         ).fetchall()
         if size is not None
     ]

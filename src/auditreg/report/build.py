@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,28 @@ from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
 from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import Answer, CheckResult, Status
-from auditreg.report import dossiers, judged, movement, provenance
-from auditreg.report.content import Dossier, Identity, InventoryRow, Promotion, Report
+from auditreg.report import (
+    capture,
+    changes,
+    dossiers,
+    imported,
+    judged,
+    lifecycle,
+    movement,
+    provenance,
+)
+from auditreg.report.content import (
+    Change,
+    Dossier,
+    Identity,
+    InventoryRow,
+    Promotion,
+    Report,
+)
+from auditreg.report.history import Deployment, Lifecycle
 from auditreg.report.reader import Reader, Row, interval
 from auditreg.report.sheets import Live
-from auditreg.report.summary import notices, numbers
+from auditreg.report.summary import engines, notices, numbers
 from auditreg.report.words import slugs
 
 if TYPE_CHECKING:
@@ -71,7 +87,7 @@ def build_report(
     reader = Reader(connection, check.as_of)
     check = _numbered(reader, check)
     source = provenance.read(reader, check, ledger or config.ledger_path.name)
-    found = Found(reader, check, config, period, source.last_observed)
+    found = Found(reader, check, config, period)
     if not found.models:
         raise NothingToAudit(
             "There is no registered model at the moment the report speaks of.",
@@ -85,25 +101,22 @@ def build_report(
         for one in found.promotions
         if movement.began_within(one.live, period.start_utc, period.end_utc)
     ]
-    in_period = [
-        change
-        for _, change in found.changes
-        if movement.began_within(change.when, period.start_utc, period.end_utc)
-    ]
     tags = frozenset(tag for one in config.governance_fields() for tag in one.tags)
     rules = judged.by_rule(check)
     return Report(
         identity=_identity(check, config, period, draft, found),
-        notices=notices(check, period, source),
+        notices=(*notices(check, period, source), *engines(found.ran)),
         numbers=numbers(found, source),
         severities=judged.severities(check.open),
-        changes=movement.group_changes(in_period, tags),
+        changes=changes.grouped(found.in_period, tags),
         inventory=in_use,
         not_in_use=tuple(row for row in found.inventory.values() if not row.in_use),
         promotions=tuple(moved),
         lanes=movement.lanes(
             found.promotions, period.start_utc, period.end_utc, source.last_observed
         ),
+        running=tuple(one for one in found.ran if one.running),
+        captures=found.captures,
         rules=rules,
         frameworks=judged.coverage(
             printable(frameworks, drafts=drafts),
@@ -137,7 +150,6 @@ class Found:
         check: CheckResult,
         config: Config,
         period: Period,
-        seen: datetime | None,
     ) -> None:
         self.check, self.period, self.as_of = check, period, check.as_of
         versions = reader.rows("inventory", "Every model and version at the moment", _INVENTORY)
@@ -152,14 +164,23 @@ class Found:
             reader.rows("live_versions", "Versions in use at the moment", _LIVE), "model_subject"
         )
         self.live_before = {
-            row["model_subject"]
-            for row in Reader(reader._connection, period.start_utc).rows("", "", _LIVE)
+            row["model_subject"] for row in reader.at(period.start_utc).rows("", "", _LIVE)
         }
         self.passed, approvals = _sifted(check)
         names = {key: row["model"] for key, row in self.models.items()}
         self.promotions = movement.promotions(reader, approvals, names)
-        self.changes = movement.changes(reader)
-        self.material = dossiers.read(reader, config.governance_fields(), seen)
+        self.changes = changes.read(reader)
+        self.in_period = [
+            one
+            for one in self.changes
+            if movement.began_within(one.when, period.start_utc, period.end_utc)
+        ]
+        self.captures = capture.read(reader)
+        known = {(row["registry"], row["model"]): key for key, row in self.models.items()}
+        self.ran = imported.deployments(reader, known)
+        self.stated = imported.statements(reader, known)
+        self.lives = lifecycle.read(reader)
+        self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         for answer in check.answers:
@@ -209,21 +230,40 @@ class Found:
         promotions: dict[str, list[Promotion]] = defaultdict(list)
         for one in self.promotions:
             promotions[one.model_subject].append(one)
-        changes = defaultdict(list)
-        for key, change in self.changes:
-            changes[key].append(change)
+        moved: dict[str, list[Change]] = defaultdict(list)
+        for change in self.changes:
+            moved[change.model_subject].append(change)
         return tuple(
             dossiers.dossier(
                 row,
                 self.versions[key],
                 self.material,
-                promotions[key],
                 self.answers[key],
-                self.passed[key],
-                changes[key],
-                self.models[key]["description"],
+                dossiers.Past(
+                    promotions=promotions[key],
+                    changes=moved[key],
+                    lifecycle=self._life(key),
+                    statements=self.stated.get(key, []),
+                    deployments=self._ran(key),
+                ),
+                description=self.models[key]["description"],
+                passed=self.passed[key],
             )
             for key, row in self.inventory.items()
+        )
+
+    def _ran(self, key: str) -> list[Deployment]:
+        return [one for one in self.ran if one.model_subject == key]
+
+    def _life(self, key: str) -> Lifecycle | None:
+        registry = self.models[key]["registry"]
+        return lifecycle.lifecycle(
+            self.lives,
+            self.versions[key],
+            self._ran(key),
+            next((one for one in self.captures if one.registry == registry), None),
+            self.period.start_utc,
+            self.as_of,
         )
 
 

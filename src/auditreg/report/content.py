@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Answer, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.report.history import Capture, Deployment, Lifecycle, Statement
 from auditreg.report.sheets import Interval, Live, Sheet, VersionRow
 
 
@@ -68,7 +69,8 @@ class SeverityCount:
 class Change:
     """One change of one thing in the registry.
 
-    `with_tags` were set along with a registration; `fields` is how many fields one row stands for.
+    `uncaptured`: a reading saw it although the server recorded its changes around it. `together`
+    is what came or went with it, counted: a registration's tags, the versions of a deleted model.
     """
 
     seq: int
@@ -76,26 +78,60 @@ class Change:
     model: str | None
     version: int | None
     when: Interval
+    observed_at: datetime
     item: str
     kind: str
     before: str | None
     after: str | None
     actor: str | None
     grade: Grade
-    with_tags: int = 0
-    fields: int = 1
+    actor_from: str | None = None
+    request: str | None = None
+    uncaptured: bool = False
+    together: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def model_subject(self) -> str:
+        """`m-…` out of the subject of a model, a version, a tag or an alias."""
+        return self.subject.replace(":", "/").partition("/")[0]
+
+    @property
+    def removed(self) -> bool:
+        """Whether the thing is gone after it."""
+        return self.after in (None, "gone")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One line of a table of changes: one change, or several that belong together.
+
+    `changes` is cut, `more` says by how many; `count` is how many the line stands for.
+    """
+
+    when: Interval
+    changes: tuple[Change, ...]
+    more: int
+    count: int
+
+    @property
+    def first(self) -> Change:
+        """The change that tells the model, who it was, and how it is known."""
+        return self.changes[0]
+
+    @property
+    def versions(self) -> tuple[int | None, ...]:
+        """The versions the line is about, None for the model itself."""
+        return tuple(dict.fromkeys(one.version for one in self.changes))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
-    """Changes of one sort in the period; `changes` is cut, `more` says by how many.
-
-    A row may stand for several fields that were set on one version in the same interval.
-    """
+    """Changes of one sort in the period; `rows` is cut, `more` says by how many changes."""
 
     title: str
+    note: str
     total: int
-    changes: tuple[Change, ...]
+    rows: tuple[ChangeRow, ...]
     more: int
 
 
@@ -136,6 +172,7 @@ class Promotion:
     live: Interval
     ended: Interval | None
     actor: str | None
+    actor_from: str | None
     grade: Grade
     approval: Status | None
     approval_reason: str
@@ -240,6 +277,9 @@ class Extraction:
     left_out: tuple[str, ...]
     appended: int | None
     tool_version: str | None
+    journal_rows: int | None
+    restored: bool
+    clock_offset_ms: int | None
 
     @property
     def in_source(self) -> int | None:
@@ -285,12 +325,16 @@ class Dossier:
     versions: tuple[VersionRow, ...]
     more_versions: int
     promotions: tuple[Promotion, ...]
-    lanes: tuple[Lane, ...]
     findings: tuple[Answer, ...]
     set_aside: tuple[Answer, ...]
     passed: int
-    changes: tuple[Change, ...]
+    lifecycle: Lifecycle | None
+    changes: tuple[ChangeRow, ...]
+    uncaptured: ChangeGroup | None
     more_changes: int
+    statements: tuple[Statement, ...]
+    more_statements: int
+    deployments: tuple[Deployment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +350,8 @@ class Report:
     not_in_use: tuple[InventoryRow, ...]
     promotions: tuple[Promotion, ...]
     lanes: tuple[Lane, ...]
+    running: tuple[Deployment, ...]
+    captures: tuple[Capture, ...]
     rules: tuple[RuleFindings, ...]
     frameworks: tuple[FrameworkCoverage, ...]
     by_model: tuple[ModelFindings, ...]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.models import Answer, Grade
+from auditreg.report.changes import behind, folded, in_rows
 from auditreg.report.content import Change, Dossier, InventoryRow, Promotion
+from auditreg.report.history import Deployment, Lifecycle, Statement
 from auditreg.report.judged import SET_ASIDE, worst_first
-from auditreg.report.movement import bundled, folded, version_lanes
 from auditreg.report.reader import Reader, Row, decoded
 from auditreg.report.sheets import (
     Artifact,
@@ -27,6 +27,7 @@ from auditreg.report.sheets import (
 
 _VERSIONS = 40
 _CHANGES = 60
+_STATEMENTS = 30
 _SHEETS = 4
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -101,7 +102,17 @@ class Material:
     metrics: Mapping[str, list[Row]]
     artifacts: Mapping[str, Row]
     definitions: tuple[Field, ...]
-    seen: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of one model's history."""
+
+    promotions: Sequence[Promotion]
+    changes: Sequence[Change]
+    lifecycle: Lifecycle | None
+    statements: Sequence[Statement]
+    deployments: Sequence[Deployment]
 
 
 _FIELDS = """
@@ -133,8 +144,8 @@ from model_artifacts_as_of({t}) where candidate <> 'before' order by subject
 """
 
 
-def read(reader: Reader, definitions: tuple[Field, ...], seen: datetime | None) -> Material:
-    """Everything the dossiers show, in one question per table; `seen`: the last reading."""
+def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
+    """Everything the dossiers show of the versions, in one question per table."""
     fields = reader.rows("fields", "Governance fields of every version", _FIELDS)
     runs = reader.rows("runs", "Training runs", _RUNS)
     commits = reader.rows("run_tags", "Code revisions of the runs", _COMMITS)
@@ -149,7 +160,6 @@ def read(reader: Reader, definitions: tuple[Field, ...], seen: datetime | None) 
         metrics=_grouped(metrics, "run_subject"),
         artifacts={row["subject"]: row for row in artifacts},
         definitions=definitions,
-        seen=seen,
     )
 
 
@@ -164,11 +174,11 @@ def dossier(
     row: InventoryRow,
     versions: Sequence[Row],
     material: Material,
-    promotions: Sequence[Promotion],
     answers: Sequence[Answer],
-    passed: int,
-    changes: Sequence[Change],
+    past: Past,
+    *,
     description: str | None,
+    passed: int,
 ) -> Dossier:
     """One model's dossier; every sequence holds this model's rows only."""
     live = {one.version: one for one in row.live}
@@ -178,7 +188,8 @@ def dossier(
     )
     shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
     answers = sorted(answers, key=worst_first)
-    told = bundled(folded(changes))
+    told = folded(past.changes)
+    rows = in_rows(one for one in told if not one.uncaptured)
     return Dossier(
         slug=row.slug,
         row=row,
@@ -191,13 +202,17 @@ def dossier(
             for one in numbered[-_VERSIONS:][::-1]
         ),
         more_versions=max(0, len(numbered) - _VERSIONS),
-        promotions=tuple(promotions),
-        lanes=version_lanes(promotions, material.seen),
+        promotions=tuple(past.promotions),
         findings=tuple(answer for answer in answers if answer.status.is_open),
         set_aside=tuple(answer for answer in answers if answer.status in SET_ASIDE),
         passed=passed,
-        changes=tuple(told[-_CHANGES:][::-1]),
-        more_changes=sum(one.fields for one in told[:-_CHANGES]),
+        lifecycle=past.lifecycle,
+        changes=tuple(rows[-_CHANGES:][::-1]),
+        uncaptured=behind(told, _CHANGES),
+        more_changes=sum(one.count for one in rows[:-_CHANGES]),
+        statements=tuple(past.statements[:_STATEMENTS]),
+        more_statements=len(past.statements[_STATEMENTS:]),
+        deployments=tuple(past.deployments),
     )
 
 

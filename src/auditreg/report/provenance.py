@@ -14,8 +14,9 @@ _SHOWN = 6
 
 ALWAYS_UNSEEN = (
     (
-        "Which version a rating engine or another system outside MLflow actually loaded, and the "
-        "prices it gave. A stage or an alias says what the firm intends."
+        "Which version a rating engine or another system outside MLflow actually loaded, beyond what "
+        "imported records of deployments state, and the prices it gave. A stage or an alias says "
+        "what the firm intends."
     ),
     "Requests, predictions and complaints: they are not in a model registry.",
     (
@@ -54,7 +55,8 @@ _LEAVES = (
 )
 _EXTRACTIONS = """
 select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
-       doubts, counts, left_out, cannot_show, appended, tool_version, tree_size, root
+       doubts, counts, left_out, cannot_show, appended, tool_version, tree_size, root,
+       journal_rows, restored, clock_offset_ms
 from extractions where observed_at <= {t} order by observed_at, seq
 """
 
@@ -94,6 +96,9 @@ def _extraction(row: Row) -> Extraction:
         left_out=texts(row["left_out"]),
         appended=row["appended"],
         tool_version=row["tool_version"],
+        journal_rows=row["journal_rows"],
+        restored=bool(row["restored"]),
+        clock_offset_ms=row["clock_offset_ms"],
     )
 
 

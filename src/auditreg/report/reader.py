@@ -30,16 +30,28 @@ class Reader:
     def rows(self, name: str, purpose: str, sql: str) -> list[Row]:
         """The rows of a question; `{t}` in it is the report's moment."""
         text = " ".join(sql.format(t=literal(self.as_of)).split())
-        cursor = self._connection.execute(text)
-        columns = [column[0] for column in cursor.description or ()]
-        found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        found = self.plain(text)
         self.queries.append(Query(name, purpose, text, len(found)))
         return found
 
-    def one(self, sql: str) -> Any:
-        """A single value that needs no place in the record of questions."""
-        row = self._connection.execute(sql).fetchone()
-        return None if row is None else row[0]
+    def at(self, moment: datetime) -> Reader:
+        """A reader of the same ledger at another moment, whose questions are not kept."""
+        return Reader(self._connection, moment)
+
+    def plain(self, sql: str) -> list[Row]:
+        """Rows that need no place in the record of questions."""
+        cursor = self._connection.execute(sql)
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def has(self, table: str) -> bool:
+        """Whether the ledger has a table or view of that name, and any row in it."""
+        known = self._connection.execute(
+            "select count(*) from information_schema.tables "
+            "where table_schema = 'main' and table_name = ?",
+            [table],
+        ).fetchone()
+        return bool(known and known[0]) and bool(self.plain(f"select 1 from {table} limit 1"))  # noqa: S608 - a name of ours
 
 
 def literal(at: datetime) -> str:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditreg.config import Period
-from auditreg.models import CheckResult, Status
-from auditreg.report import judged, movement
-from auditreg.report.content import Number, Promotion
+from auditreg.models import CheckResult, Grade, Status
+from auditreg.report import changes, judged, movement
+from auditreg.report.content import Change, Number, Promotion
+from auditreg.report.history import CaptureGap, Deployment
 from auditreg.report.provenance import Provenance
 from auditreg.report.words import several
 
@@ -22,6 +23,7 @@ HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1
 
 _OLD = timedelta(days=90)
 _STALE = timedelta(days=2)
+_ENGINES = 3
 
 
 def notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str, ...]:
@@ -50,6 +52,26 @@ def notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str
     if any(result.error for result in check.rules):
         said.append("At least one rule could not be run. No conclusion rests on it.")
     return tuple(said)
+
+
+def engines(ran: Sequence[Deployment]) -> tuple[str, ...]:
+    """What a reader must know of engines that run another version than the registry calls live."""
+    wrong = [one for one in ran if one.agrees is False]
+    said = [
+        f"{one.system} is stated to run {_version(one)} of {one.model}, while the registry shows "
+        f"{one.registry_says}."
+        for one in wrong[:_ENGINES]
+    ]
+    if len(wrong) > _ENGINES:
+        said.append(
+            f"{several(len(wrong) - _ENGINES, 'more engine')} run another version than the "
+            "registry calls live; see the dossiers."
+        )
+    return tuple(said)
+
+
+def _version(one: Deployment) -> str:
+    return "an unknown version" if one.version is None else f"version {one.version}"
 
 
 def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
@@ -118,7 +140,66 @@ def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
             "up to the moment of this report",
             "changes",
         ),
+        *_history_numbers(found),
     )
+
+
+def _history_numbers(found: Found) -> tuple[Number, ...]:
+    """Who changed it: what the server recorded, what went past it, and what engines run."""
+    shown = changes.folded(found.in_period)
+    captured = sum(one.grade is Grade.CAPTURED for one in shown)
+    made = [
+        Number(
+            "changed",
+            "Changes in the period",
+            len(shown),
+            _known_from(shown, captured),
+            "changes",
+        )
+    ]
+    if found.captures:
+        gaps = sum(_touches(gap, found) for one in found.captures for gap in one.gaps)
+        made += [
+            Number(
+                "uncaptured",
+                changes.BEHIND,
+                sum(one.uncaptured for one in shown),
+                "found by a reading, not in the server's record",
+                "changes",
+            ),
+            Number(
+                "gaps",
+                "Gaps in the server's record",
+                gaps,
+                "in the period, or reaching into it",
+                "extraction",
+            ),
+        ]
+    running = [one for one in found.ran if one.running]
+    if running:
+        unclear = sum(one.agrees is None for one in running)
+        made.append(
+            Number(
+                "engines",
+                "Engines on another version",
+                sum(one.agrees is False for one in running),
+                f"of {len(running)} stated" + (f", {unclear} cannot be told" if unclear else ""),
+                "promotions",
+            )
+        )
+    return tuple(made)
+
+
+def _known_from(shown: Sequence[Change], captured: int) -> str:
+    if not captured:
+        return "none recorded by the server" if shown else "none is known"
+    return f"{captured} recorded by the server, {len(shown) - captured} seen by readings"
+
+
+def _touches(gap: CaptureGap, found: Found) -> bool:
+    """Whether a gap lies, at least in part, inside the period."""
+    end = gap.end or found.as_of
+    return gap.start < found.period.end_utc and end > found.period.start_utc
 
 
 def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:

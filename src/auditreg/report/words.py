@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from auditreg.config.calendar import local_day, zone
+from auditreg.models import Grade
 from auditreg.report.sheets import Interval
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -101,6 +102,38 @@ def interval(when: Interval | None, tz: str) -> str:
     if first[:10] == last[:10]:
         return f"{first} to {last[11:]}"
     return f"between {first} and {last}"
+
+
+_SIGNED_IN = {
+    "basic-auth": "signed in",
+    "plugin": "signed in",
+    "proxy": "named by the proxy",
+    "program": "named by the program",
+}
+
+
+def who(actor: str | None, actor_from: str | None) -> str:
+    """Who did it, and how the server knows; `not recorded` where nobody is named."""
+    if not actor:
+        return "not recorded"
+    known = _SIGNED_IN.get(actor_from or "")
+    return f"{clip(actor, 80)}, {known}" if known else clip(actor, 80)
+
+
+def how_known(grade: Grade, when: Interval | None, *, uncaptured: bool = False) -> str:
+    """How a change is known, in plain words."""
+    if uncaptured:
+        return "not in the server's record"
+    if grade is not Grade.OBSERVED:
+        return grade.words
+    return "time kept by MLflow" if when is not None and when.exact else "seen between readings"
+
+
+def offset(milliseconds: int) -> str:
+    """How far a clock is from another: `2.5 seconds ahead`."""
+    seconds = abs(milliseconds) / 1000
+    size = f"{seconds:,.1f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+    return "together" if seconds < 0.05 else f"{size} {'ahead' if milliseconds > 0 else 'behind'}"
 
 
 def end_of(at: datetime, tz: str) -> str:

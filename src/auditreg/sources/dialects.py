@@ -66,6 +66,10 @@ class Dialect(abc.ABC):
     def close(self) -> None:
         """End the snapshot."""
 
+    def now(self) -> int | None:
+        """The database's clock in milliseconds UTC; None where it has none of its own."""
+        return None
+
     def numbers(self, select: str, count: int = 1) -> list[int]:
         """The row of numbers a query answers with; NULL is 0."""
         types = {f"n{index}": INT for index in range(count)}
@@ -146,11 +150,11 @@ class SQLite(Dialect):
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `Dialect.stream`."""
         # ADBC takes a column's type from the first batch, where all may be NULL: a first row of
-        # known types goes ahead and is dropped again.
+        # known types goes ahead and is dropped again. An order holds only inside parentheses.
         zero = {TEXT: "''", INT: "0", REAL: "0.0"}
         first = ", ".join(f'{zero[kind]} as "{name}"' for name, kind in types.items())
         with self._errors(), contextlib.closing(self._cursor(size)) as cursor:
-            cursor.execute(f"select {first} union all {select}")
+            cursor.execute(f"select {first} union all select * from ({select})")
             dropped = False
             for batch in cursor.fetch_record_batch():
                 if not dropped:

@@ -12,7 +12,7 @@ Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -144,6 +144,27 @@ STAGING: dict[str, dict[str, str]] = {
         "input_example": TEXT,
         "files": TEXT,
     },
+    "journal": {
+        "id": INT,
+        "server_time": INT,
+        "request": TEXT,
+        "process": TEXT,
+        "operation": TEXT,
+        "table_name": TEXT,
+        "workspace": TEXT,
+        "name": TEXT,
+        "version": INT,
+        "item": TEXT,
+        "model_created": INT,
+        "before_row": TEXT,
+        "after_row": TEXT,
+        "actor": TEXT,
+        "actor_from": TEXT,
+        "claimed": TEXT,
+        "path": TEXT,
+        "method": TEXT,
+        "client": TEXT,
+    },
 }
 """Column name to type for every staging table.
 
@@ -160,6 +181,9 @@ STAGING: dict[str, dict[str, str]] = {
   `no_mlmodel`, `unreadable` (the file is there and cannot be parsed), `unreachable` (no access),
   or `not_looked_at`; `problem` says why in one line. `signature_*` hold MLmodel's JSON text or
   NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?}).
+- `journal`: what `auditreg-capture` wrote into the registry's database, as it stands there, in
+  ascending `id`, each id once; without the rows told to `Reading.skip_journal`. `before_row` and
+  `after_row` are JSON text nobody has parsed yet. It is a record of changes, no kind of state.
 """
 
 READS: dict[str, tuple[str, ...]] = {
@@ -188,6 +212,7 @@ class SourceInfo:
     `location` never holds a password. `shows_deleted` is True where tombstones of deleted
     versions are visible. `hidden_columns` (`table.column` of `STAGING`) are always NULL from this
     source: that is no evidence that there is no value, and another source's value stands.
+    `clock_offset_ms` is the source's clock minus this machine's, None where it cannot be told.
     """
 
     kind: str
@@ -197,6 +222,7 @@ class SourceInfo:
     shows_deleted: bool
     cannot_show: tuple[str, ...] = ()
     hidden_columns: tuple[str, ...] = ()
+    clock_offset_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +253,14 @@ class Reading(abc.ABC):
     """One consistent look at a registry, open for as long as it is read from.
 
     Use it as a context manager. `started_at` and `ended_at` are the source's moments of the
-    snapshot in milliseconds UTC (equal for SQL; first and last request for REST).
+    snapshot in milliseconds UTC (equal for SQL; first and last request for REST). `journal` is
+    the id of the journal that `auditreg-capture` keeps there, None where this source shows none.
     """
 
     info: SourceInfo
     started_at: int
     ended_at: int
+    journal: str | None = None
 
     @abc.abstractmethod
     def kinds(self) -> tuple[str, ...]:
@@ -245,6 +273,20 @@ class Reading(abc.ABC):
     @abc.abstractmethod
     def completeness(self) -> Completeness:
         """What was read; valid once every table has been consumed."""
+
+    def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:  # noqa: B027 (no journal)
+        """Leave out of `table("journal")` the rows whose ids are in these inclusive ranges.
+
+        Call it before the table is read; what it costs follows the rows that are left.
+        """
+
+    def journal_ranges(self) -> list[tuple[int, int]]:
+        """The ids in the journal at the snapshot, skipped ones too, as inclusive ranges.
+
+        Ascending; two ranges never touch. Rows of every operation count. Empty where this source
+        shows no journal.
+        """
+        return []
 
     def __enter__(self) -> Reading:
         return self

@@ -1,10 +1,10 @@
-"""Reads the registry part of a tracking server until two passes agree."""
+"""Reads the registry part of a tracking server until two passes agree and nobody changed it."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,25 +38,43 @@ class Registry:
     version_runs: set[str] = field(default_factory=set)
 
 
-def read_registry(server: Server, passes: int, progress: Progress | None) -> Registry:
+def read_registry(
+    server: Server,
+    workspaces: tuple[str | None, ...],
+    passes: int,
+    progress: Progress | None,
+    stands_still: Callable[[], bool] = lambda: True,
+) -> Registry:
     """Read until two passes agree, at most `passes` times.
+
+    Args:
+        server: the tracking server.
+        workspaces: those to read.
+        passes: the most passes.
+        progress: told about each.
+        stands_still: whether the journal is as it was when last asked. Where it is after a pass
+            what it was before, the pass shows the registry as the journal leaves it.
 
     Raises:
         SourceError: the server cannot be reached, refuses, or is not MLflow.
     """
-    workspaces = server.workspaces()
     before: Registry | None = None
     registry = _read_once(server, workspaces)
+    same = still = stands_still()
     for number in range(2, passes + 1):
         if progress is not None:
             progress("registry", number - 1, None)
         before, registry = registry, _read_once(server, workspaces)
         registry.passes = number
         registry.counts = {name: len(rows) for name, rows in before.tables.items()}
-        if _same(before, registry):
+        same, still = _same(before, registry), stands_still()
+        if same and still:
             break
     else:
-        registry.doubts += (f"the registry changed between each of {passes} passes over it",)
+        if not same:
+            registry.doubts += (f"the registry changed between each of {passes} passes over it",)
+        if not still:
+            registry.doubts += (f"the journal grew while the registry was read {passes} times",)
     for version in registry.tables["model_versions"]:
         _follow(registry, version)
     for tag in registry.tables["model_version_tags"]:

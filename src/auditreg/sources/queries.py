@@ -15,6 +15,9 @@ from auditreg.sources.staging import KEYS
 DELETED = "Deleted_Internal"
 """The stage MLflow gives a version's tombstone."""
 
+JOURNAL = "journal"
+"""The staging table of what `auditreg-capture` wrote."""
+
 _MODEL = {"workspace": "workspace", "model": "name"}
 _RUN_CHILD = {"run_id": "run_uuid", "key": "key"}
 
@@ -95,6 +98,7 @@ SPECS: dict[str, Spec] = {
         {"key": "tag_key", "value": "tag_value"},
         linked=("models", "model_id"),
     ),
+    JOURNAL: Spec("auditreg_journal"),
 }
 
 RUN_CHILDREN = ("run_params", "run_metrics", "run_tags", "run_datasets")
@@ -141,13 +145,14 @@ class Queries:
             table == "run_datasets" and not self._dialect.columns("datasets")
         )
 
-    def rows(self, table: str, *, plain: bool) -> Query:
-        """The query for a staging table's rows.
+    def rows(self, table: str, *, plain: bool, only: str = "") -> Query:
+        """The query for a staging table's rows, those of the journal in ascending id.
 
         Args:
             table: the staging table.
             plain: every stored value is known to be of its staging type (`survey`), so that none
                 has to be looked at again.
+            only: a condition on rows of the table, alias `b`.
         """
         dialect, spec = self._dialect, SPECS[table]
         parts, misfits, types = [], [], {}
@@ -168,9 +173,10 @@ class Queries:
         if not plain:
             parts.append(f"{' + '.join(misfits) or '0'} as misfits")
             types["misfits"] = INT
-        return Query(f"select {', '.join(parts)} from {self._from(table)}", types)
+        order = " order by b.id" if table == JOURNAL else ""
+        return Query(f"select {', '.join(parts)} from {self._from(table, only)}{order}", types)
 
-    def survey(self, table: str) -> str:
+    def survey(self, table: str, only: str = "") -> str:
         """The query for three numbers: how many rows `rows` will find, how many are not plain, and
         the length of the longest.
 
@@ -188,7 +194,8 @@ class Queries:
             if kind == TEXT and name not in KEYS[table]
         ]
         longest = f"max({' + '.join(lengths) or '0'})"
-        return f"select count(*) as n0, {doubtful} as n1, {longest} as n2 from {self._from(table)}"
+        numbers = f"count(*) as n0, {doubtful} as n1, {longest} as n2"
+        return f"select {numbers} from {self._from(table, only)}"
 
     def whole(self, table: str) -> bool:
         """Whether `rows` finds the rows of all runs, for the reader to pick the linked ones.
@@ -223,13 +230,13 @@ class Queries:
             "and v.run_id not in (select run_uuid from runs)) gone"
         )
 
-    def _from(self, table: str) -> str:
+    def _from(self, table: str, only: str = "") -> str:
         dialect, spec = self._dialect, SPECS[table]
         source = f"{spec.base} b"
         for alias, (joined, condition) in spec.joins.items():
             if dialect.columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
-        conditions = [spec.only] if spec.only else []
+        conditions = [condition for condition in (spec.only, only) if condition]
         unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or self.whole(table)
         if spec.linked and not unbound:
             conditions.append(f"b.{spec.linked[1]} in ({self.link(spec.linked[0])})")
@@ -242,7 +249,7 @@ class Queries:
         holder = spec.base if alias == "b" else spec.joins[alias][0]
         known = column in dialect.columns(holder)
         expression = f'{alias}."{column}"' if known else "null"
-        if name == "workspace":
+        if name == "workspace" and table != JOURNAL:
             return f"coalesce({expression}, 'default')"
         if (table, name) == ("runs", "name") and dialect.columns("tags"):
             # MLflow itself falls back to this tag for runs older than the column.

@@ -9,7 +9,7 @@ every server since MLflow 1 answers it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from auditreg.sources.interface import (
     SourceInfo,
 )
 from auditreg.sources.passes import Registry, read_registry
+from auditreg.sources.queries import JOURNAL
+from auditreg.sources.served import ServedJournal
 from auditreg.sources.server import NotThere, Refused, Server
 from auditreg.sources.sql import RUN_GONE, clock
 from auditreg.sources.staging import Doubts, batches
@@ -46,7 +48,6 @@ CANNOT_SHOW = (
     "when a run was deleted",
     "where a version's files were when it was registered (storage_location)",
     "how many runs no version points to",
-    "who changed what, and what stood there before",
 )
 HIDDEN_COLUMNS = ("model_versions.storage_location", "runs.deleted_time")
 """Columns that are always NULL from this source: no evidence that there is no value."""
@@ -84,15 +85,19 @@ class RestSource(Source):
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> RestReading:
         """Read the registry until it stands still. See `Source.read`."""
-        started = self._now()
-        registry = read_registry(self._server, self._passes, progress)
+        # First a request that every server answers: one that is not there is no missing journal.
+        workspaces = self._server.workspaces()
+        journal = ServedJournal(self._server, self._now)
+        registry = read_registry(
+            self._server, workspaces, self._passes, progress, journal.stands_still
+        )
         return RestReading(
             self._server,
             registry,
+            journal,
             runs,
             self._artifacts,
             self._threads,
-            started,
             self._now,
             progress,
         )
@@ -109,21 +114,23 @@ class RestReading(Reading):
         self,
         server: Server,
         registry: Registry,
+        served: ServedJournal,
         runs: str,
         artifacts: ArtifactReader | None,
         threads: int,
-        started: int,
         now: Callable[[], int],
         progress: Progress | None,
     ) -> None:
         self._server = server
         self._registry = registry
+        self._served = served
+        self.journal = served.id
         self._all_runs = runs == "all"
         self._artifacts = artifacts
         self._now = now
         self._progress = progress
         self._pool = ThreadPoolExecutor(threads, "rest")
-        self.started_at = started
+        self.started_at = served.asked_at
         self.ended_at = now()
         self._staging = Doubts()
         self._doubts = list(registry.doubts)
@@ -139,8 +146,9 @@ class RestReading(Reading):
             mlflow_version=server.version(),
             schema_version=None,
             shows_deleted=False,
-            cannot_show=CANNOT_SHOW,
+            cannot_show=(*CANNOT_SHOW, *served.cannot_show),
             hidden_columns=HIDDEN_COLUMNS,
+            clock_offset_ms=served.clock_offset_ms,
         )
 
     def kinds(self) -> tuple[str, ...]:
@@ -159,6 +167,8 @@ class RestReading(Reading):
         if name in self._registry.tables:
             rows: Iterable[dict[str, Any]] = self._registry.tables[name]
             expected: int | None = self._registry.counts[name]
+        elif name == JOURNAL:
+            rows, expected = self._served.rows(), self._served.expected()
         elif name.startswith("logged_model"):
             rows, expected = self._logged_model_rows(name), None
         elif name == "experiments":
@@ -172,16 +182,31 @@ class RestReading(Reading):
         self._counts[name] = (read if expected is None else expected, read)
         self.ended_at = self._now()
 
+    def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
+        """See `Reading.skip_journal`."""
+        self._served.skip(sealed)
+
+    def journal_ranges(self) -> list[tuple[int, int]]:
+        """See `Reading.journal_ranges`."""
+        return self._served.ranges()
+
     def completeness(self) -> Completeness:
         """See `Reading.completeness`."""
         left_out = {
             "version numbers with no version": self._registry.gaps,
             RUN_GONE: len(self._gone),
         }
+        expected, read = self._counts.get(JOURNAL, (0, 0))
+        missing = [f"journal: the server counts {expected} rows, {read} were read"]
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
-            doubts=(*self._doubts, *self._staging.sentences()),
+            doubts=(
+                *self._doubts,
+                *self._served.doubts,
+                *(missing if expected != read else ()),
+                *self._staging.sentences(),
+            ),
             passes=self._registry.passes,
         )
 

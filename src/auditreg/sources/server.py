@@ -17,11 +17,16 @@ from urllib.parse import urlsplit
 from auditreg.errors import SourceError, without_password
 
 API = "/api/2.0/mlflow"
+JOURNAL = "/api/2.0/auditreg/journal"
 STATE = "The registry was not changed, and nothing was recorded."
 
 
 class NotThere(SourceError):
     """The server knows no such thing (RESOURCE_DOES_NOT_EXIST)."""
+
+
+class NotAllowed(SourceError):
+    """The server does not answer this to this user (HTTP 401 or 403)."""
 
 
 class Refused(SourceError):
@@ -92,6 +97,20 @@ class Server:
     ) -> Iterator[dict[str, Any]]:
         """Everything a paged POST search lists. Raises as `get`."""
         yield from self._pages(self.post, path, body, items, workspace)
+
+    def journal(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """What auditreg-capture answers, where it is installed in the server.
+
+        Raises:
+            NotAllowed: this user may not read it.
+            NotThere, Refused: the server has no capture, or one that does not answer.
+            SourceError: everything else.
+        """
+        text = self._request("GET", JOURNAL, query, None)
+        if text.lstrip()[:1] == "<":
+            # A web page in front of the server answers every path it does not know.
+            raise NotThere(f"{self.location} has no journal.", state=STATE, hint="")
+        return self._object(text)
 
     def workspaces(self) -> tuple[str | None, ...]:
         """The workspaces the server shows us; one None where it has none of them."""
@@ -186,7 +205,7 @@ class Server:
             raise NotThere(what, state=STATE, hint="It may have been deleted: try again.")
         if status in (401, 403):
             who = "not without logging in" if status == 401 else "not to this user"
-            raise SourceError(
+            raise NotAllowed(
                 f"{self.location} answers {path} {who} (HTTP {status}).",
                 state=STATE,
                 hint="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "

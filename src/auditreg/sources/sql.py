@@ -6,7 +6,7 @@ SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
@@ -23,10 +23,12 @@ from auditreg.sources.interface import (
     SourceInfo,
     arrow_schema,
 )
-from auditreg.sources.queries import SPECS, Queries, real_columns
+from auditreg.sources.journal import Ascending, StoredJournal
+from auditreg.sources.queries import JOURNAL, SPECS, Queries, real_columns
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
     KEYS,
+    NEEDED,
     ZERO_IS_NULL,
     Doubts,
     clean_metric,
@@ -122,9 +124,11 @@ class SqlReading(Reading):
                 )
         # The snapshot began with the first read, just now: what commits later is not in it.
         self.started_at = self.ended_at = now()
+        database_time = dialect.now()
         self._run_ids: pa.Array | None = None
         self._doubts = Doubts()
-        self._unreadable: list[str] = []
+        self._journal = StoredJournal(dialect)
+        self.journal = self._journal.id
         self._counts: dict[str, tuple[int, int]] = {}
         self.info = SourceInfo(
             kind=dialect.kind,
@@ -133,6 +137,7 @@ class SqlReading(Reading):
             schema_version=self._schema_version(),
             shows_deleted=True,
             cannot_show=tuple(self._cannot_show()),
+            clock_offset_ms=None if database_time is None else database_time - self.started_at,
         )
 
     def kinds(self) -> tuple[str, ...]:
@@ -150,11 +155,26 @@ class SqlReading(Reading):
             return
         if not self._has(name):
             return
-        expected, doubtful, longest = self._dialect.numbers(self._queries.survey(name), 3)
-        query = self._queries.rows(name, plain=not doubtful)
+        self._counts[name] = (0, 0)
+        if name != JOURNAL:
+            yield from self._rows(name)
+            return
+        ascending = Ascending(self._doubts)
+        for part in self._journal.parts():
+            for batch in self._rows(name, part):
+                kept = ascending.keep(batch)
+                if kept.num_rows:
+                    yield kept
+
+    def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
+        """Rows of one table, those for which `only` holds; counts them."""
+        survey = self._queries.survey(name, only)
+        expected, doubtful, longest = self._dialect.numbers(survey, 3)
+        query = self._queries.rows(name, plain=not doubtful, only=only)
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
         linked = self._linked_runs() if self._queries.whole(name) else None
-        read = 0
+        counted, read = self._counts[name]
+        expected += counted
         for raw in self._dialect.stream(query.select, query.types, size):
             if linked is not None:
                 chosen = _of_runs(raw, linked)
@@ -168,6 +188,14 @@ class SqlReading(Reading):
                 yield batch
         self._counts[name] = (expected, read)
 
+    def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
+        """See `Reading.skip_journal`."""
+        self._journal.skip(sealed)
+
+    def journal_ranges(self) -> list[tuple[int, int]]:
+        """See `Reading.journal_ranges`."""
+        return self._journal.ranges()
+
     def completeness(self) -> Completeness:
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
@@ -176,6 +204,7 @@ class SqlReading(Reading):
             (total,) = self._dialect.numbers("select count(*) as n0 from runs")
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
             left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+        problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
@@ -184,7 +213,7 @@ class SqlReading(Reading):
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
-            doubts=(*doubts, *self._doubts.sentences(), *self._unreadable),
+            doubts=(*doubts, *self._doubts.sentences(), *problem),
         )
 
     def close(self) -> None:
@@ -201,6 +230,8 @@ class SqlReading(Reading):
         return self._run_ids
 
     def _has(self, table: str) -> bool:
+        if table == JOURNAL:
+            return self.journal is not None
         return self._queries.shown(table)
 
     def _tell(self, phase: str, done: int, total: int | None) -> None:
@@ -215,9 +246,9 @@ class SqlReading(Reading):
 
     def _cannot_show(self) -> Iterator[str]:
         for table, spec in SPECS.items():
-            if not self._has(table):
+            if table != JOURNAL and not self._has(table):
                 yield f"{table.replace('_', ' ')}: this store has no table {spec.base}"
-        yield "who changed what, and what stood there before"
+        yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
         """A batch as staged, and how many of its rows were left out."""
@@ -241,6 +272,8 @@ class SqlReading(Reading):
                 column = clean_metric(column, is_nan)
             elif kind == INT and name in ZERO_IS_NULL.get(table, ()):
                 column = _without(column, 0)
+            if name in NEEDED.get(table, ()) and column.null_count:
+                self._doubts.empty(table, name, column.null_count)
             columns.append(column)
         return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table)), left_out
 

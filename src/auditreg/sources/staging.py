@@ -53,8 +53,12 @@ KEYS: dict[str, tuple[str, ...]] = {
     "logged_model_params": ("model_id", "key"),
     "logged_model_metrics": ("model_id", "key"),
     "logged_model_tags": ("model_id", "key"),
+    "journal": ("id",),
 }
 """Columns a row cannot do without: they say which thing it is about."""
+
+NEEDED: dict[str, tuple[str, ...]] = {"journal": ("operation",)}
+"""Columns without which a row says nothing; it is kept, and counted as a doubt."""
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 
@@ -65,6 +69,8 @@ class Doubts:
     def __init__(self) -> None:
         self._values: Counter[tuple[str, str]] = Counter()
         self._rows: Counter[tuple[str, str]] = Counter()
+        self._empty: Counter[tuple[str, str]] = Counter()
+        self._doubles: Counter[str] = Counter()
 
     def value(self, table: str, column: str, count: int = 1) -> None:
         """Values of `table.column` that its type cannot hold, staged as NULL."""
@@ -73,6 +79,14 @@ class Doubts:
     def row(self, table: str, column: str, count: int = 1) -> None:
         """Rows of `table` left out because `column`, part of their identity, is unusable."""
         self._rows[table, column] += count
+
+    def empty(self, table: str, column: str, count: int = 1) -> None:
+        """Rows of `table` without `column`, one of `NEEDED`, kept as they are."""
+        self._empty[table, column] += count
+
+    def double(self, table: str, count: int = 1) -> None:
+        """Rows of `table` left out because another has the same identity."""
+        self._doubles[table] += count
 
     def sentences(self) -> tuple[str, ...]:
         """One sentence per table and column concerned."""
@@ -85,6 +99,14 @@ class Doubts:
             f"{count} row(s) of {table} were left out: {column} is missing or not of type "
             f"{STAGING[table][column]}"
             for (table, column), count in sorted(self._rows.items())
+        ]
+        rows += [
+            f"{count} row(s) of {table} have no {column}"
+            for (table, column), count in sorted(self._empty.items())
+        ]
+        rows += [
+            f"{count} row(s) of {table} were left out: another row has the same {KEYS[table][-1]}"
+            for table, count in sorted(self._doubles.items())
         ]
         return (*rows, *values)
 
@@ -206,6 +228,8 @@ def _row(table: str, row: dict[str, Any], doubts: Doubts) -> dict[str, Any] | No
         if value is None and name in keys:
             doubts.row(table, name)
             return None
+        if value is None and name in NEEDED.get(table, ()):
+            doubts.empty(table, name)
         staged[name] = value
     return staged
 

@@ -8,8 +8,11 @@ select seq, registry, body.source_kind as source, body.location as location,
        body.kinds as kinds, body.complete as complete, body.doubts as doubts,
        body.counts as counts, body.left_out as left_out, body.cannot_show as cannot_show,
        body.appended as appended, body.passes as passes, body.tool_version as tool_version,
-       body.policy as policy, body.tree_size as tree_size, body.root as root
-from (select *, from_json(entry, '{"body":{"source_kind":"VARCHAR","location":"VARCHAR","started_at":"BIGINT","mlflow_version":"VARCHAR","schema_version":"VARCHAR","kinds":"VARCHAR","complete":"BOOLEAN","doubts":"VARCHAR","counts":"VARCHAR","left_out":"VARCHAR","cannot_show":"VARCHAR","appended":"BIGINT","passes":"BIGINT","tool_version":"VARCHAR","policy":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR"}}').body as body
+       body.policy as policy, body.tree_size as tree_size, body.root as root,
+       body.journal as journal, body.journal_rows as journal_rows,
+       body.journal_ranges as journal_ranges, body.restored as restored,
+       body.clock_offset_ms as clock_offset_ms
+from (select *, from_json(entry, '{"body":{"source_kind":"VARCHAR","location":"VARCHAR","started_at":"BIGINT","mlflow_version":"VARCHAR","schema_version":"VARCHAR","kinds":"VARCHAR","complete":"BOOLEAN","doubts":"VARCHAR","counts":"VARCHAR","left_out":"VARCHAR","cannot_show":"VARCHAR","appended":"BIGINT","passes":"BIGINT","tool_version":"VARCHAR","policy":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR","journal":"VARCHAR","journal_rows":"BIGINT","journal_ranges":"VARCHAR","restored":"BOOLEAN","clock_offset_ms":"BIGINT"}}').body as body
       from {log} where kind = 'extraction')
 
 -- table: checks of check
@@ -39,6 +42,23 @@ from (select *, from_json(entry, '{"body":{"policy_kind":"VARCHAR","name":"VARCH
 select seq, recorded_at, body.erased_seq as erased_seq, body.leaf as leaf, body.reason as reason,
        body.value_hmac as value_hmac, body.key_id as key_id,
        ledger.moment(body.observed_at) as observed_at,
-       ledger.moment(body.entry_recorded_at) as entry_recorded_at, body.same_subject as same_subject
-from (select *, from_json(entry, '{"body":{"erased_seq":"BIGINT","leaf":"VARCHAR","reason":"VARCHAR","value_hmac":"VARCHAR","key_id":"VARCHAR","observed_at":"BIGINT","entry_recorded_at":"BIGINT","same_subject":"BIGINT"}}').body as body
+       ledger.moment(body.entry_recorded_at) as entry_recorded_at, body.same_subject as same_subject,
+       ledger.moment(body.valid_at) as valid_at, body.journal as journal_row
+from (select *, from_json(entry, '{"body":{"erased_seq":"BIGINT","leaf":"VARCHAR","reason":"VARCHAR","value_hmac":"VARCHAR","key_id":"VARCHAR","observed_at":"BIGINT","entry_recorded_at":"BIGINT","same_subject":"BIGINT","valid_at":"BIGINT","journal":"BIGINT"}}').body as body
       from {log} where kind = 'erased')
+
+-- table: journal
+-- what the server itself wrote down, row by row; kind is NULL for the server's starts and stops
+select seq, registry, source as journal, journal as id,
+       valid_at as server_time, body.journal.operation as operation,
+       case when kind <> 'capture' then kind end as kind,
+       case when kind <> 'capture' then subject end as subject, workspace, model, version,
+       case when kind like '%tag' then split_part(subject, ':tag:', 2)
+            when kind = 'alias' then split_part(subject, ':alias:', 2) end as item,
+       actor, body.journal.actor_from as actor_from, body.journal.claimed as claimed,
+       body.journal.path as path, body.journal.method as method, body.journal.client as client,
+       body.journal.request as request, body.journal.process as process,
+       body.journal.info as info, body.journal.problem as problem
+from (select *, from_json(entry, '{"body":{"journal":{"operation":"VARCHAR","actor_from":"VARCHAR","claimed":"VARCHAR","path":"VARCHAR","method":"VARCHAR","client":"VARCHAR","request":"VARCHAR","process":"VARCHAR","info":"VARCHAR","problem":"VARCHAR","again":"BOOLEAN"}}}').body as body
+      from {log} where source like 'journal-%')
+where body.journal.again is distinct from true

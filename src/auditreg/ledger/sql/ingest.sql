@@ -27,6 +27,17 @@ case when text is null then chr(0)
 -- macro: a number for fingerprints
 create or replace temp macro plain(number) as coalesce(number::VARCHAR, chr(0));
 
+-- macro: the state in an entry's body, without what the server's journal said of its change
+create or replace temp macro ledger_body(entry) as
+case when contains(entry, ',"journal":{')
+     then json_merge_patch(json_extract(entry, '$.body'), '{"journal":null}')::VARCHAR
+     else json_extract(entry, '$.body')::VARCHAR end;
+
+-- macro: a text as sources stage it: what begins like a mark is marked as bytes
+create or replace temp macro staged(text) as
+case when starts_with(text, chr(0) || '$') then chr(0) || '$bytes:' || to_base64(encode(text))
+     else text end;
+
 -- macro: the keyed hash in a staged secret, else NULL
 create or replace temp macro secret_of(text) as
 case when starts_with(text, chr(0) || '$secret:') then substr(text, 10) end;
@@ -237,26 +248,35 @@ left join stage_model_versions v using (workspace, model, version)
 where s.state <> 'not_looked_at';
 
 -- table: the states known before this reading
--- in the order of the source: what readings later than this one saw does not count
+-- in the order of the source: what readings later than this one saw does not count, what its
+-- journal told does
 create or replace temp table known as
-select subject, kind, seq, op, fingerprint, secrets
+select subject, kind, seq, op, fingerprint, secrets, workspace, model
 from ledger.heads
 where registry = $registry and not $late
+  and subject not in (select subject from ledger.log where seq >= $base and subject is not null)
 union all
-select subject, any_value(kind), max_by(seq, (observed_at, seq)), max_by(op, (observed_at, seq)),
-       max_by(coalesce(fingerprint, ''), (observed_at, seq)),
-       nullif(max_by(coalesce(secrets, ''), (observed_at, seq)), '')
-from ledger.log
-where $late and registry = $registry and kind in (select unnest($states))
-  and observed_at <= $observed_at
-group by subject;
+select subject, last.kind, last.seq, last.op, last.fingerprint, last.secrets, last.workspace,
+       last.model
+from (
+    select subject,
+           max_by({'kind': kind, 'seq': seq, 'op': op, 'fingerprint': fingerprint,
+                   'secrets': secrets, 'workspace': workspace, 'model': model},
+                  (observed_at, place, seq)) as last
+    from ledger.placed(null, null::TIMESTAMP)
+    where registry = $registry and observed_at <= $observed_at
+      and ($late or subject in (select subject from ledger.log
+                                where seq >= $base and subject is not null))
+    group by subject
+);
 
 -- table: what is new or different
--- a secret hashed with another key is not a change
+-- a secret hashed with another key is not a change; another name is: what a model holds has moved
 create or replace temp table changed as
 select i.*, 'put' as op, k.seq as previous_seq
 from incoming i left join known k using (subject)
 where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fingerprint
+   or k.workspace is distinct from i.workspace or k.model is distinct from i.model
    or (k.secrets is distinct from i.secrets
        and split_part(k.secrets, ':', 1) is not distinct from split_part(i.secrets, ':', 1));
 

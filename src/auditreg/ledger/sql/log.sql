@@ -25,7 +25,8 @@ create table ledger.log (
     actor       VARCHAR,
     grade       VARCHAR,
     fingerprint VARCHAR,
-    secrets     VARCHAR
+    secrets     VARCHAR,
+    journal     BIGINT
 );
 
 create table ledger.format (
@@ -38,6 +39,8 @@ create table ledger.heads (
     subject     VARCHAR NOT NULL,
     kind        VARCHAR NOT NULL,
     registry    VARCHAR,
+    workspace   VARCHAR,
+    model       VARCHAR,
     seq         BIGINT NOT NULL,
     op          VARCHAR NOT NULL,
     observed_at TIMESTAMP,

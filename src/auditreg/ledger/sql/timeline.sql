@@ -1,5 +1,9 @@
 -- When each state began, and what is known of a moment. Nothing here is stored: intervals follow
 -- from the readings around an entry, so a backup read later narrows them by itself.
+--
+-- The entries of a subject stand in the order of the source: by the reading that first showed them
+-- (observed_at), within it by the row of the server's journal, and after those what the journal does
+-- not explain. place is that row, or a number above all rows.
 
 -- view: ledger.readings
 -- one row per reading and kind it covered completely
@@ -13,76 +17,114 @@ where complete;
 -- states whose text was erased, as far as another entry still tells what they were about
 create view ledger.erased_states as
 with recursive told as (
-    select erased_seq, observed_at, entry_recorded_at, same_subject
+    select erased_seq, observed_at, entry_recorded_at, valid_at, journal_row, same_subject
     from erasures where same_subject is not null
     union
-    select t.erased_seq, t.observed_at, t.entry_recorded_at, e.same_subject
+    select t.erased_seq, t.observed_at, t.entry_recorded_at, t.valid_at, t.journal_row,
+           e.same_subject
     from told t join erasures e on e.erased_seq = t.same_subject
 )
 select t.erased_seq as seq, l.registry, l.kind, l.subject, t.observed_at, l.created_at,
-       t.entry_recorded_at as recorded_at
+       t.entry_recorded_at as recorded_at, t.valid_at, t.journal_row as journal
 from told t join ledger.log l on l.seq = t.same_subject
 where l.kind is not null;
 
+-- macro: ledger.placed
+-- the entries of one kind (all kinds where wanted is NULL) in their place. A row of the journal that
+-- an older reading, taken in later, showed too stands twice in the log: the earlier place counts
+create macro ledger.placed(wanted, known_at) as table
+select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
+       created_at, changed_at, workspace, model, fingerprint, secrets
+from ledger.log
+where journal is null and (kind = wanted or wanted is null and kind in ({kinds}))
+  and (known_at is null or recorded_at <= known_at)
+union all
+select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
+       workspace, model, fingerprint, secrets
+from (
+    select *, row_number() over (partition by subject, source, journal
+                                 order by observed_at, seq) as turn
+    from ledger.log
+    where journal is not null and (kind = wanted or wanted is null and kind in ({kinds}))
+      and (known_at is null or recorded_at <= known_at)
+)
+where turn = 1
+union all
+select seq, registry, kind, subject, 'erased', observed_at,
+       coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
+from ledger.erased_states
+where (kind = wanted or wanted is null) and (known_at is null or recorded_at <= known_at);
+
 -- macro: ledger.states
--- the entries of one kind (all kinds where wanted is NULL) without those that say again what the
--- one before them said: a reading made in between, but taken in later, makes such
+-- the entries in their place without those that say again what the one before them said: a reading
+-- made in between, but taken in later, makes such
 create macro ledger.states(wanted, known_at) as table
-select seq, registry, kind, subject, op, observed_at, valid_at, created_at, changed_at
+select seq, registry, kind, subject, op, observed_at, place, valid_at, created_at, changed_at
 from (
     select *, op = lag(op) over earlier
               and fingerprint is not distinct from lag(fingerprint) over earlier
+              and workspace is not distinct from lag(workspace) over earlier
+              and model is not distinct from lag(model) over earlier
               and (secrets is not distinct from lag(secrets) over earlier
                    or split_part(secrets, ':', 1)
                       is distinct from split_part(lag(secrets) over earlier, ':', 1)) as again
-    from (
-        select seq, registry, kind, subject, op, observed_at, valid_at, created_at, changed_at,
-               fingerprint, secrets, recorded_at
-        from ledger.log
-        union all
-        select seq, registry, kind, subject, 'erased', observed_at, null, created_at, null,
-               null, null, recorded_at
-        from ledger.erased_states
-    )
-    where (kind = wanted or wanted is null and kind in ({kinds}))
-      and (known_at is null or recorded_at <= known_at)
-    window earlier as (partition by subject order by observed_at, seq)
+    from ledger.placed(wanted, known_at)
+    window earlier as (partition by subject order by observed_at, place, seq)
 )
 where again is distinct from true;
 
 -- macro: ledger.timeline
 -- every state of the subjects of one kind (all kinds where wanted is NULL), with the bounds of its beginning:
--- lo (not before) and hi (not after), and those of the states before and after it
+-- lo (not before) and hi (not after), and those of the states before and after it.
+-- A state the server recorded began when it says so, or when the one recorded before it began if its
+-- clock went back; where that lies outside of the readings around it, clocks differ, and the readings
+-- bound it instead
 create macro ledger.timeline(wanted, known_at) as table
 with reading as (
     select registry, kind, max(started_at) as started_at, observed_at from ledger.readings
     where (wanted is null or kind = wanted) and (known_at is null or recorded_at <= known_at)
     group by registry, kind, observed_at
 ),
-entry as (from ledger.states(wanted, known_at)),
+entry as (
+    select *, max(valid_at) over (partition by subject order by observed_at, place, seq
+                                  rows between unbounded preceding and current row) as served_at
+    from ledger.states(wanted, known_at)
+),
 bounded as (
     select entry.*, reading.started_at as previous_reading,
-           coalesce(valid_at,
-                    case when changed_at <= entry.observed_at
-                          and (reading.started_at is null or changed_at >= reading.started_at)
-                         then changed_at end) as own_time
+           case when served_at <= entry.observed_at
+                 and (reading.started_at is null or served_at >= reading.started_at)
+                then served_at end as recorded
     from entry asof left join reading
       on entry.registry = reading.registry and entry.kind = reading.kind
      and entry.observed_at > reading.observed_at
 ),
-placed as (
-    select *, coalesce(own_time, observed_at) as hi,
-           coalesce(valid_at,
-                    case when coalesce(previous_reading, created_at) is not null
-                         then least(coalesce(own_time, observed_at),
-                                    greatest(previous_reading, created_at)) end) as lo
+timed as (
+    select *, case when valid_at is not null then recorded
+                   when changed_at <= observed_at
+                    and (previous_reading is null or changed_at >= previous_reading)
+                    and (served_at is null or changed_at > served_at)
+                   then changed_at end as own_time,
+           -- what a journal row found and the journal does not explain was there before that row
+           case when place < 9223372036854775807 and valid_at is null
+                then lead(recorded) over (partition by subject order by observed_at, place, seq)
+                end as found_at
     from bounded
+),
+placed as (
+    select *, coalesce(own_time, found_at, observed_at) as hi,
+           case when valid_at is not null and own_time is not null then own_time
+                when coalesce(previous_reading, created_at, recorded) is not null
+                then least(coalesce(own_time, found_at, observed_at),
+                           greatest(previous_reading, created_at,
+                                    case when valid_at is null then recorded end)) end as lo
+    from timed
 )
 select *, lag(hi) over neighbours as previous_hi, lag(seq) over neighbours as previous_seq,
        lead(lo) over neighbours as next_lo, lead(hi) over neighbours as next_hi,
        lead(seq) over neighbours as next_seq
 from placed
-window neighbours as (partition by subject order by observed_at, seq);
+window neighbours as (partition by subject order by observed_at, place, seq);
 
 -- macro: ledger.candidates
 -- the entries that hold, or may hold, at a moment, with how sure that is
@@ -107,8 +149,7 @@ judged as (
              when not before and previous_reading is null and previous_seq is null then 'unknown'
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
-             when next_seq is null and valid_at is null
-              and ts > greatest(last_at, observed_at) then 'not_seen_since'
+             when next_seq is null and ts > greatest(last_at, observed_at) then 'not_seen_since'
              when own_time is not null or coalesce(read_now, false) or ts = observed_at
              then 'certain'
              else 'seen_same'
@@ -122,6 +163,6 @@ judged as (
     from chosen left join last_reading using (registry)
 )
 select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry,
-       j.seq, l.grade, j.certainty, j.candidate, j.not_before, j.not_after
+       j.seq, l.actor, l.grade, j.certainty, j.candidate, j.not_before, j.not_after
 from judged j join ledger.log l using (seq)
 where l.entry is not null;

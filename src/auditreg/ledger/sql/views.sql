@@ -51,48 +51,48 @@ model as (
 ),
 found as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
     from [model_version_tags] t join governance_fields g on g.tag = t.key
     union all
     select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
     from [registered_model_tags] t join governance_fields g on g.tag = t.key
     union all
     select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
     from [registered_model_tags] t join governance_fields g on g.tag = t.key
     join version v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [model_versions] where trim(description) <> ''
     union all
     select subject, 'description', description, 'MLflow', 'model description', 400,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [registered_models] where trim(description) <> ''
     union all
     select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
-           m.grade, m.certainty, m.candidate, m.not_before, m.not_after
+           m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor
     from [registered_models] m join version v on v.model_subject = m.subject
     where trim(m.description) <> ''
     union all
     select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
-           'last_updated_time', 400, grade, certainty, candidate, not_before, not_after
+           'last_updated_time', 400, grade, certainty, candidate, not_before, not_after, null as actor
     from [model_versions]
     union all
     select subject, 'lifecycle_status', stage, 'MLflow', 'stage', 400,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [model_versions] where stage <> 'None'
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
-           'asserted', r.certainty, r.candidate, r.not_before, r.not_after
+           'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor
     from [runs] r join version v on v.registry = r.registry and v.run_id = r.run_id
     left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
                           and t.candidate = r.candidate
     where coalesce(t.value, r.user_id, '') <> ''
     union all
     select v.subject, 'code_reference', t.value, 'run', t.key, 400,
-           'asserted', t.certainty, t.candidate, t.not_before, t.not_after
+           'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor
     from [run_tags] t join version v on v.registry = t.registry and v.run_id = t.run_id
     where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
     union all
@@ -100,31 +100,31 @@ found as (
            string_agg(distinct d.name || ' (' || coalesce(d.context, 'no context') || ')', ', '
                       order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
            'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
-           min(d.not_before), min(d.not_after)
+           min(d.not_before), min(d.not_after), null as actor
     from [run_datasets] d join version v on v.registry = d.registry and v.run_id = d.run_id
     group by v.subject, d.candidate
     union all
     select v.subject, 'performance',
            string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
            'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
-           min(m.not_before), min(m.not_after)
+           min(m.not_before), min(m.not_after), null as actor
     from [run_metrics] m join version v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
     select subject, 'inputs', signature_inputs, 'MLmodel', 'signature', 400,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [model_artifacts] where signature_inputs is not null
     union all
     select subject, 'outputs', signature_outputs, 'MLmodel', 'signature', 400,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [model_artifacts] where signature_outputs is not null
     union all
     select subject, 'methodology', array_to_string(json_keys(flavors), ', '), 'MLmodel', 'flavors',
-           400, grade, certainty, candidate, not_before, not_after
+           400, grade, certainty, candidate, not_before, not_after, null as actor
     from [model_artifacts] where json_valid(flavors)
     union all
     select subject, 'artifact_digest', mlmodel_sha256, 'MLmodel', 'sha256 of MLmodel', 400,
-           grade, certainty, candidate, not_before, not_after
+           grade, certainty, candidate, not_before, not_after, null as actor
     from [model_artifacts] where mlmodel_sha256 is not null
 ),
 named as (
@@ -134,8 +134,13 @@ named as (
 )
 select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.field, f.value, f.found_in, f.tag,
-       case when f.found_in in ('version tag', 'model tag') and f.grade = 'observed'
-            then 'asserted' else f.grade end as grade,
+       -- a tag is what somebody says; the server knows who, and vouches for what one says of oneself
+       case when f.found_in not in ('version tag', 'model tag') then f.grade
+            when f.grade = 'captured'
+             and coalesce(person_of(f.actor) = person_of(f.value),
+                          lower(trim(f.actor)) = lower(trim(f.value)), false)
+            then 'captured' else 'asserted' end as grade,
+       f.actor,
        f.certainty, f.candidate,
        dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
        f.not_before, f.not_after
@@ -220,7 +225,7 @@ left join wide w on w.subject = s.subject
 
 -- block: promotions
 with state as (
-    select t.subject as trigger, t.observed_at, t.seq, t.lo, t.hi,
+    select t.subject as trigger, t.observed_at, t.place, t.seq, t.lo, t.hi,
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
@@ -229,7 +234,7 @@ with state as (
       on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
     where t.op <> 'erased'
     union all
-    select t.subject, t.observed_at, t.seq, t.lo, t.hi,
+    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
            case when t.op = 'put' then split_part(t.subject, ':', 1) || '/' || l.version end,
            'alias ' || n.name
     from ledger.timeline('alias', [known]) t
@@ -243,13 +248,13 @@ turn as (
            live_subject is distinct from lag(live_subject) over states
                or lag(seq) over states is null as turned
     from state
-    window states as (partition by trigger order by observed_at, seq)
+    window states as (partition by trigger order by observed_at, place, seq)
 ),
 spell as (
-    select live_subject, via, seq, lo, hi,
+    select live_subject, via, seq, place, lo, hi,
            lead(lo) over turns as end_lo, lead(hi) over turns as end_hi
     from turn where turned
-    window turns as (partition by trigger order by observed_at, seq)
+    window turns as (partition by trigger order by observed_at, place, seq)
 ),
 island as (
     select *,
@@ -263,7 +268,8 @@ numbered as (
     from island
 ),
 whole as (
-    select live_subject, min(seq) as seq, string_agg(distinct via, ', ' order by via) as live_via,
+    select live_subject, min(seq) as seq, min_by(seq, (hi, place, seq)) as first_seq,
+           string_agg(distinct via, ', ' order by via) as live_via,
            min(lo) as lo, min(hi) as hi,
            case when bool_and(end_hi is not null) then max(end_lo) end as end_lo,
            case when bool_and(end_hi is not null) then max(end_hi) end as end_hi
@@ -276,10 +282,96 @@ select w.live_subject || '+' || w.seq as subject, w.live_subject as version_subj
        w.lo as live_not_before, w.hi as live_not_after,
        case when [ts] is null or w.end_lo < [ts] then w.end_lo end as ended_not_before,
        case when [ts] is null or w.end_lo < [ts] then w.end_hi end as ended_not_after,
-       l.actor, l.grade, w.seq
-from whole w join ledger.log l using (seq)
+       l.actor, json_extract_string(l.entry, '$.body.journal.actor_from') as actor_from, l.grade,
+       w.seq
+from whole w join ledger.log l on l.seq = w.first_seq
 where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
   and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompts])
+
+-- block: captures
+-- the processes that wrote the server's journal
+select s.registry, s.journal, s.process,
+       any_value(json_extract_string(s.info, '$.host')) as host,
+       any_value(try_cast(json_extract_string(s.info, '$.pid') as BIGINT)) as pid,
+       any_value(json_extract_string(s.info, '$.mode')) as mode,
+       any_value(json_extract_string(s.info, '$.capture')) as capture_version,
+       any_value(json_extract_string(s.info, '$.mlflow')) as mlflow_version,
+       min(s.server_time) as started_at, max(r.last_seen_at) as last_seen_at,
+       max(r.stopped_at) as stopped_at
+from (select *, case when json_valid(info) then info end as start_info from journal) s
+join (
+    select registry, journal, process, max(server_time) as last_seen_at,
+           max(server_time) filter (where operation = 'stop') as stopped_at
+    from journal
+    where ([ts] is null or server_time <= [ts]) and problem is null
+    group by registry, journal, process
+) r using (registry, journal, process)
+where s.operation = 'start' and s.problem is null and ([ts] is null or s.server_time <= [ts])
+group by s.registry, s.journal, s.process
+
+-- block: capture_gaps
+-- when the server may have changed its registry without a row in the journal
+with row as (
+    select * from journal
+    where problem is null and ([ts] is null or server_time <= [ts])
+),
+ending as (
+    select registry, journal, id, server_time, operation
+    from row r
+    where operation = 'off'
+       or operation = 'stop' and not exists (
+           select 1 from [captures] c
+           where c.registry = r.registry and c.journal = r.journal
+             and c.started_at <= r.server_time and c.process <> r.process
+             and (c.stopped_at is null or c.stopped_at > r.server_time))
+),
+shown as (
+    select registry, observed_at, started_at, journal, source,
+           lag(journal) over readings as last_journal, lag(observed_at) over readings as last_at
+    from extractions
+    where complete and ([ts] is null or observed_at <= [ts])
+      and (journal is not null or source <> 'rest' and restored is distinct from true)
+    window readings as (partition by registry order by observed_at, seq)
+)
+select e.registry, e.journal, e.server_time as gap_start, min(s.server_time) as gap_end,
+       case e.operation when 'off' then 'switched off' else 'no server with capture' end as reason,
+       case e.operation when 'off' then 'a server was started with AUDITREG_CAPTURE=off'
+            else 'the last server process that kept the journal stopped' end as detail
+from ending e left join (select * from row where operation = 'start') s
+  on s.registry = e.registry and s.journal = e.journal and s.id > e.id
+group by e.registry, e.journal, e.server_time, e.operation, e.id
+union all
+select registry, journal, coalesce(max(server_time) filter (where operation <> 'missed'),
+                                   min(server_time)),
+       max(server_time) filter (where operation = 'missed'), 'changes missed',
+       any_value(info) filter (where operation = 'missed')
+from (select *, count(*) filter (where operation = 'missed')
+                over (partition by registry, journal, process order by id desc) as missed
+      from row)
+where missed > 0
+group by registry, journal, process, missed
+union all
+select registry, last_journal, last_at,
+       (select min(n.observed_at) from shown n
+        where n.registry = s.registry and n.observed_at > s.observed_at and n.journal is not null),
+       'journal gone', 'the database no longer holds the journal'
+from shown s
+where journal is null and last_journal is not null
+union all
+select s.registry, s.last_journal, s.last_at, min(r.server_time), 'journal gone',
+       'the journal was made anew'
+from shown s left join row r on r.registry = s.registry and r.journal <> s.last_journal
+                            and r.server_time > s.last_at
+where s.journal <> s.last_journal
+group by s.registry, s.last_journal, s.last_at
+union all
+select registry, journal, server_time, highest, 'clock went back',
+       'the server wrote a time before one it had written'
+from (select registry, journal, server_time, id,
+             max(server_time) over (partition by registry, journal, process order by id) as highest,
+             lag(server_time) over (partition by registry, journal, process order by id) as previous
+      from row)
+where server_time < previous
 
 -- block: changes
 with item(kind, item, path) as (
@@ -301,8 +393,8 @@ with item(kind, item, path) as (
            ('model_artifact', 'artifact', '$.body.state')
 ),
 moved as (
-    select t.seq, t.subject, t.observed_at, t.lo, t.hi, t.previous_seq, t.created_at,
-           l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
+    select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
+           p.seq is not null and p.op = 'gone' and p.journal is null as gone_before, l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
            l.entry, p.entry as previous_entry,
            t.op = 'gone'
                or l.kind = 'model_version'
@@ -313,7 +405,7 @@ moved as (
     from ledger.timeline(null, [known]) t
     join ledger.log l on l.seq = t.seq
     left join ledger.log p on p.seq = t.previous_seq
-    where (t.previous_seq is not null
+    where (t.previous_seq is not null or t.valid_at is not null
            or t.previous_reading is not null
               and l.kind not in ('run', 'logged_model', 'model_artifact'))
       and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
@@ -328,10 +420,29 @@ compared as (
     where i.path = '$.op'
        or m.kind not in ('registered_model', 'model_version')
        or not m.gone and (not m.absent or i.item = 'stage')
+),
+kept as (
+    select registry, observed_at, max(journal) as journal
+    from extractions
+    where journal is not null and ([known] is null or recorded_at <= [known])
+    group by registry, observed_at
+),
+-- a change that two readings of one journal enclose, and that is no row of it
+guarded as (
+    select c.*,
+           case when c.kind in ('registered_model', 'registered_model_tag', 'model_version',
+                                'model_version_tag', 'alias')
+                 and b.journal = a.journal then a.journal end as journal,
+           a.observed_at > c.observed_at as blind
+    from compared c
+    asof left join kept b on b.registry = c.registry and c.observed_at > b.observed_at
+    asof left join kept a on a.registry = c.registry and c.observed_at <= a.observed_at
 )
 select c.seq,
-       case when c.existence and not c.gone then c.created_at else c.lo end as changed_not_before,
-       case when c.existence and not c.gone then c.created_at else c.hi end as changed_not_after,
+       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
+            else c.lo end as changed_not_before,
+       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
+            else c.hi end as changed_not_after,
        c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
@@ -339,8 +450,20 @@ select c.seq,
             else c.name end as item,
        case when c.before is null then 'added' when c.after is null then 'removed'
             else 'changed' end as change,
-       c.before, c.after, c.actor, c.grade, c.source
-from compared c
+       c.before, c.after, c.actor,
+       json_extract_string(c.entry, '$.body.journal.actor_from') as actor_from,
+       json_extract_string(c.entry, '$.body.journal.request') as request, c.grade, c.source,
+       c.grade = 'observed' and c.journal is not null
+           and not (c.blind and c.gone) and not c.gone_before
+           and not exists (
+               select 1 from [capture_gaps] g
+               where g.registry = c.registry and g.gap_start < c.hi
+                 and coalesce(g.gap_end, timestamp '9999-12-31') > c.lo
+                 and (g.reason in ('switched off', 'journal gone')
+                      or g.reason = 'no server with capture'
+                     and coalesce(g.gap_end, timestamp '9999-12-31')
+                         > g.gap_start + interval 5 minutes)) as uncaptured
+from guarded c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
 

@@ -1,0 +1,170 @@
+"""MLflow's registry tables: which there are, what identifies a row, and its exact image."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+import sqlalchemy as sa
+
+from auditreg_capture.errors import CaptureError
+
+Key = Tuple[Any, ...]
+Image = Dict[str, Any]
+
+# Parents first: the order in which rows are locked, the same in every transaction.
+TABLES = (
+    "registered_models",
+    "model_versions",
+    "registered_model_tags",
+    "model_version_tags",
+    "registered_model_aliases",
+)
+# Whose rows the database moves or removes along with a row of the table on the left.
+CHILDREN: Dict[str, Tuple[str, ...]] = {
+    "registered_models": TABLES[1:],
+    "model_versions": ("model_version_tags",),
+}
+_KEYS = {
+    "registered_models": ("workspace", "name"),
+    "model_versions": ("workspace", "name", "version"),
+    "registered_model_tags": ("workspace", "name", "key"),
+    "model_version_tags": ("workspace", "name", "version", "key"),
+    "registered_model_aliases": ("workspace", "name", "alias"),
+}
+_NEEDED = {
+    "registered_models": {"name", "creation_time", "last_updated_time", "description"},
+    "model_versions": {
+        *("name", "version", "creation_time", "last_updated_time", "description", "user_id"),
+        *("current_stage", "source", "run_id", "run_link", "status", "status_message"),
+    },
+    "registered_model_tags": {"name", "key", "value"},
+    "model_version_tags": {"name", "version", "key", "value"},
+    "registered_model_aliases": {"name", "alias", "version"},
+}
+# SQL Server takes 2100 parameters, older SQLite 999; four to a key at most.
+CHUNK = 100
+
+
+class RegistryTable:
+    """One of MLflow's tables, with its key in one order for every release of MLflow."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self.table = table
+        self.name: str = table.name
+        self.key = tuple(c for c in _KEYS[self.name] if c in table.primary_key.columns)
+        self.columns = tuple(column.name for column in table.columns)
+        self.has_workspace = "workspace" in self.key
+        # How many leading key columns a child shares with a row of this table.
+        self.prefix = len(self.key)
+
+    def key_of(self, image: Image) -> Key:
+        """The row's key, from all its columns."""
+        return tuple(image[column] for column in self.key)
+
+
+@lru_cache(maxsize=1)
+def registry_tables() -> Dict[str, RegistryTable]:
+    """MLflow's registry tables, after making sure that they are those capture knows."""
+    try:
+        import mlflow.store.model_registry.dbmodels.models  # noqa: F401 (defines the tables)
+        from mlflow.store.db.base_sql_model import Base
+    except ImportError as error:
+        raise CaptureError(
+            f"MLflow's database models cannot be imported ({error}). auditreg-capture belongs into the "
+            "environment of an MLflow server of version 2.9 or newer that has a SQL backend store."
+        ) from error
+    found = {name: Base.metadata.tables[name] for name in TABLES if name in Base.metadata.tables}
+    problems = list(_problems(found, Base.metadata.tables.values()))
+    if problems:
+        raise CaptureError(
+            "This MLflow's registry tables differ from those auditreg-capture knows: "
+            + "; ".join(problems)
+            + ". Nothing was changed. Install a newer auditreg-capture, go back to the MLflow release it "
+            "worked with, or set AUDITREG_CAPTURE=off to run without capture."
+        )
+    return {name: RegistryTable(table) for name, table in found.items()}
+
+
+def _problems(found: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator[str]:
+    for name in TABLES:
+        if name not in found:
+            yield f"there is no table {name}"
+            continue
+        columns = {column.name for column in found[name].columns}
+        if missing := sorted(_NEEDED[name] - columns):
+            yield f"{name} has no column {', '.join(missing)}"
+        key = {column.name for column in found[name].primary_key.columns}
+        known = set(_KEYS[name])
+        if key not in (known, known - {"workspace"}):
+            yield f"the primary key of {name} is ({', '.join(sorted(key))})"
+    for table in every:
+        if table.name in TABLES:
+            continue
+        for reference in table.foreign_keys:
+            if reference.target_fullname.split(".")[0] in TABLES:
+                yield f"{table.name} refers to {reference.target_fullname}"
+
+
+@lru_cache(maxsize=256)
+def _statement(name: str, columns: Tuple[str, ...], count: int, lock: bool) -> sa.sql.Select[Any]:
+    registry = registry_tables()[name]
+    wanted = [
+        sa.and_(
+            *(
+                registry.table.c[column] == sa.bindparam(f"{column}_{n}", type_=registry.table.c[column].type)
+                for column in columns
+            )
+        )
+        for n in range(count)
+    ]
+    return locked(sa.select(*registry.table.columns).where(sa.or_(*wanted)), registry.table, lock)
+
+
+def locked(statement: Any, table: sa.Table, lock: bool) -> Any:
+    """The statement, reading the newest committed rows and keeping others from changing them."""
+    if not lock:
+        return statement
+    return statement.with_for_update().with_hint(table, "WITH (UPDLOCK, ROWLOCK)", "mssql")
+
+
+def read(
+    connection: Any, registry: RegistryTable, keys: Sequence[Key], length: int, *, lock: bool
+) -> List[Image]:
+    """The rows whose first `length` key columns equal one of `keys`, all columns, as in the database."""
+    columns = registry.key[:length]
+    images: List[Image] = []
+    for start in range(0, len(keys), CHUNK):
+        chunk = keys[start : start + CHUNK]
+        parameters = {
+            f"{column}_{n}": value for n, key in enumerate(chunk) for column, value in zip(columns, key)
+        }
+        statement = _statement(registry.name, columns, len(chunk), lock)
+        found = connection.execute(statement, parameters).fetchall()
+        images += [dict(zip(registry.columns, row)) for row in found]
+    return images
+
+
+def match(registry: RegistryTable, keys: Sequence[Key], images: Iterable[Image]) -> Dict[Key, Optional[Image]]:
+    """Which row belongs to which key that was asked for.
+
+    Where the database compares text without regard to case, a key finds a row that spells it otherwise.
+    """
+    by_key = {registry.key_of(image): image for image in images}
+    matched: Dict[Key, Optional[Image]] = {}
+    for key in keys:
+        matched[key] = by_key.pop(key, None)
+    if by_key:
+        open_keys = [key for key, image in matched.items() if image is None]
+        for other, image in by_key.items():
+            for key in open_keys:
+                if matched[key] is None and (_folded(key) == _folded(other) or len(open_keys) == 1):
+                    matched[key] = image
+                    break
+            else:
+                matched[other] = image
+    return matched
+
+
+def _folded(key: Key) -> Key:
+    return tuple(part.casefold().rstrip() if isinstance(part, str) else part for part in key)

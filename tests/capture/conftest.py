@@ -1,0 +1,134 @@
+"""Databases and MLflow servers with auditreg-capture in them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.mariadb import MariaDB, mariadb
+from tests.servers.mlflow_server import MlflowServer
+from tests.servers.postgres import Postgres, postgres
+from tests.servers.process import require
+
+BACKENDS = ("sqlite", "postgresql", "mariadb")
+ROOT = Path(__file__).parents[2]
+
+
+def _has_capture() -> bool:
+    try:
+        importlib.metadata.distribution("auditreg-capture")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def captured() -> None:
+    """What an MLflow server with capture needs."""
+    require(_has_capture(), "auditreg-capture is not installed")
+    require(importlib.util.find_spec("uvicorn"), "mlflow server needs uvicorn")
+
+
+@pytest.fixture(scope="session")
+def basic_auth(captured: None) -> None:
+    """What the application `basic-auth` needs besides."""
+    require(importlib.util.find_spec("flask_wtf"), "basic-auth needs flask-wtf")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL for all tests of this process."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDB]:
+    """A MariaDB for all tests of this process."""
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """Makes an empty database of a kind and gives its URI."""
+    numbers = itertools.count(1)
+
+    def make(kind: str) -> str:
+        name = f"mlflow{next(numbers)}"
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database') / name}.db"
+        server = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}[kind]
+        return str(request.getfixturevalue(server).database(name))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def empty_store(
+    captured: None, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """Makes a database with MLflow's tables, without rows, that no capture has seen.
+
+    Migrations take seconds; a SQLite file is a copy of one that went through them.
+    """
+    template = tmp_path_factory.mktemp("template") / "mlflow.db"
+
+    def make(kind: str) -> str:
+        uri = new_database(kind)
+        if kind != "sqlite":
+            upgrade(uri)
+            return uri
+        if not template.exists():
+            upgrade(f"sqlite:///{template}")
+        Path(uri.removeprefix("sqlite:///")).write_bytes(template.read_bytes())
+        return uri
+
+    return make
+
+
+def upgrade(uri: str, python: str = sys.executable) -> None:
+    """Give a database MLflow's tables."""
+    command = [python, "-m", "mlflow", "db", "upgrade", uri]
+    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def server(
+    captured: None, empty_store: Callable[[str], str], tmp_path: Path
+) -> Iterator[Callable[..., MlflowServer]]:
+    """Starts MLflow servers, on a new SQLite store unless told otherwise; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> MlflowServer:
+            backend = options.pop("backend", None) or empty_store(options.pop("kind", "sqlite"))
+            return stack.enter_context(MlflowServer(tmp_path / "server", backend, **options))
+
+        yield start
+
+
+def module(name: str, *arguments: str, python: str = sys.executable, **settings: str) -> str:
+    """Run a module of the tests as a program; what it printed."""
+    done = subprocess.run(
+        [python, "-m", name, *arguments],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(ROOT), **settings},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

@@ -1,0 +1,86 @@
+"""Many clients, four workers, the whole server killed in the middle: journal and tables agree."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.capture.clients import Crowd
+from tests.capture.replay import replay
+from tests.capture.tables import Row, changes, dump, journal
+from tests.servers.mlflow_server import MlflowServer
+
+MUTATIONS = int(os.environ.get("AUDITREG_TEST_MUTATIONS", "10000"))
+
+
+def written(rows: list[Row]) -> Counter[str]:
+    """How often each text was written: rows that hold it and did not before."""
+    found: Counter[str] = Counter()
+    for row in changes(rows):
+        after, before = row["after_row"] or {}, row["before_row"] or {}
+        for column in ("value", "description"):
+            text = after.get(column)
+            if text is not None and text != before.get(column):
+                found[text] += 1
+    return found
+
+
+def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple[Crowd, list[Row]]:
+    """Let clients change the registry and kill the server between; the rows of the journal."""
+    with MlflowServer(folder, database, workers=4) as server:
+        crowd = Crowd(server, mutations)
+        crowd.prepare()
+        crowd.start()
+        for kill in range(1, kills + 1):
+            while crowd.busy and crowd.sent < mutations * kill // (kills + 1):
+                time.sleep(0.01)
+            assert crowd.busy, "the clients were done before the server was killed"
+            server.kill()
+            server.start()
+        crowd.join()
+        server.kill()
+    return crowd, journal(database)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mutations", "kills"),
+    [
+        ("sqlite", 400, 1),
+        *(pytest.param(kind, MUTATIONS, 3, marks=pytest.mark.slow, id=f"{kind}-slow")
+          for kind in ("sqlite", "postgresql", "mariadb")),
+    ],
+)  # fmt: skip
+def test_journal_and_tables_agree_whatever_is_killed(
+    captured: None,
+    empty_store: Callable[[str], str],
+    tmp_path: Path,
+    kind: str,
+    mutations: int,
+    kills: int,
+):
+    database = empty_store(kind)
+    began = time.monotonic()
+    crowd, rows = under_fire(tmp_path, database, mutations, kills)
+    took = time.monotonic() - began
+    # What a long run met is part of its result: `-s` shows it, and a failure.
+    print(
+        f"{kind}: {mutations} mutations in {took:.0f} s, {len(changes(rows))} rows, "
+        f"{len(crowd.confirmed)} texts confirmed, {dict(crowd.answers)}, {dict(crowd.problems)}",
+        file=sys.stderr,
+    )
+    assert replay(rows) == dump(database)
+    texts = written(rows)
+    assert not [text for text in crowd.confirmed if texts[text] != 1]
+    assert not [text for text in crowd.unknown if texts[text] > 1]
+    assert set(texts) <= {*crowd.confirmed, *crowd.unknown}
+    assert len(crowd.confirmed) > mutations / 10
+    starts = [row["process"] for row in rows if row["operation"] == "start"]
+    assert len(set(starts)) == len(starts) >= 4 * (kills + 1)
+    assert {row["process"] for row in changes(rows)} <= set(starts)
+    assert sum(row["operation"] == "journal" for row in rows) >= 1

@@ -1,0 +1,47 @@
+"""The oldest MLflow that is supported, in an environment of its own.
+
+`AUDITREG_TEST_MLFLOW_29=/path/to/python` names its interpreter (`mlflow==2.9.2`,
+`sqlalchemy<2.1`); without it there is nothing to test, in CI neither.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.capture.replay import replay
+from tests.capture.tables import changes, dump, journal
+from tests.servers.environment import capture_wheel, overlay, pip
+from tests.servers.mlflow_server import ADMIN, MlflowServer
+from tests.servers.played_29 import play
+
+pytestmark = pytest.mark.releases
+OLD = os.environ.get("AUDITREG_TEST_MLFLOW_29", "")
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> str:
+    """A copy of the old MLflow's environment, with capture in it."""
+    if not OLD:
+        pytest.skip("only where AUDITREG_TEST_MLFLOW_29 names an interpreter")
+    python = overlay(tmp_path / "venv", base=OLD)
+    pip(python, "install", "--quiet", "--no-index", "--no-deps", str(capture_wheel(tmp_path)))
+    return python
+
+
+@pytest.mark.parametrize("app", [None, "basic-auth"])
+def test_mlflow_2_9_is_captured(old_python: str, tmp_path: Path, app: str | None):
+    database = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with MlflowServer(tmp_path, database, python=old_python, app=app, workers=2) as server:
+        user = ADMIN if app else None
+        truth = play(server, seed=3, models=6, steps=120, user=user)
+    rows = journal(database)
+    assert replay(rows) == dump(database)
+    actors = {(row["actor"], row["actor_from"]) for row in changes(rows)}
+    assert actors == {(ADMIN[0], "basic-auth") if app else (None, None)}
+    assert {row["workspace"] for row in changes(rows)} == {"default"}
+    (version,) = {row["after_row"]["mlflow"] for row in rows if row["operation"] == "start"}
+    assert version.startswith("2.9.")
+    assert len({row["request"] for row in changes(rows)}) >= len(truth.events) * 0.95

@@ -1,0 +1,136 @@
+"""Whatever happens to a registry under capture, partly under capture or without it, and in whatever
+order its readings come: what the ledger says of a moment is right, and certain where the server's
+journal makes it so; every recorded change is told once, and what was changed behind MLflow's back
+is told as that."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from tests.ledger.book import Book, opened
+from tests.ledger.captured import CapturedRegistry, Look
+from tests.ledger.histories import examples
+from tests.ledger.knowable import Knowable
+from tests.ledger.reading import START, moment
+from tests.ledger.stories import CAPTURED, DOING, LOOKS, MIXED, Step, played, stories
+from tests.ledger.telling import answers, asked_singly, wrong_changes, wrong_flags, wrong_rows
+
+SQL = ["sql", "sql", "incomplete"]
+ANY = [*LOOKS, "sql", "sql"]
+RANDOM = st.integers(0, 2**32)
+
+
+def arrange(looks: Sequence[Look], luck: random.Random) -> list[Look]:
+    """The order readings are taken in: backups whenever they are found, the others as they come."""
+    order = [look for look in looks if not look.restored]
+    for look in looks:
+        if look.restored:
+            order.insert(luck.randint(min(1, len(order)), len(order)), look)
+    return order
+
+
+def take(book: Book, look: Look, **options: Any) -> None:
+    if look.restored:
+        options["observed_at"] = moment(look.at)
+    book.take(look.reading, allow_empty=True, **options)
+
+
+def moments(registry: CapturedRegistry, luck: random.Random, number: int) -> list[int]:
+    """Moments worth asking about: at, beside and between changes and readings, and any."""
+    edges = sorted(
+        {change.when for change in registry.changes}
+        | {change.began for change in registry.changes}
+        | {edge for look in registry.looks for edge in (look.started, look.at)}
+    )
+    every = {near for edge in edges for near in (edge - 1, edge, edge + 1)}
+    every |= {(a + b) // 2 for a, b in itertools.pairwise(edges)}
+    every |= {luck.randint(START, registry.clock) for _ in range(number)}
+    return sorted(luck.sample(sorted(every), min(number, len(every))))
+
+
+def judge(
+    book: Book, registry: CapturedRegistry, taken: Sequence[Look], asked: Sequence[int]
+) -> list[str]:
+    """What is wrong in the ledger's answers."""
+    known = Knowable(registry, taken)
+    wrong = []
+    for ms, told in answers(book.con, asked).items():
+        for row in known.by_row.keys() | told.keys():
+            why = known.wrong(row, ms, told.get(row, ()))
+            if why:
+                wrong.append(f"{row} at {ms - START}: {why}: said {told.get(row)}")
+    alone = asked[len(asked) // 2]
+    assert asked_singly(book.con, alone) == sum(
+        map(len, answers(book.con, [alone])[alone].values())
+    )
+    return wrong
+
+
+def tell(registry: CapturedRegistry, order: Sequence[Look]) -> None:
+    """The story, for the report of a failure."""
+    for change in registry.changes:
+        note(
+            f"{change.began - START}..{change.when - START} {change.how} {change.journal} "
+            f"{change.row}: {change.before} -> {change.after}"
+        )
+    for row in registry.rows_of_journal:
+        if row["operation"] not in ("insert", "update", "delete"):
+            note(f"{row['server_time'] - START} {row['id']} {row['operation']}")
+    note(f"without capture: {[(a - START, b and b - START) for a, b in registry.off]}")
+    for look in order:
+        what = look.reading.info.kind, look.reading.journal, look.complete, look.restored
+        note(f"taken in: {look.started - START}..{look.at - START} {what}")
+
+
+def hold_to_it(empty: Path, registry: CapturedRegistry, seed: int, number: int) -> None:
+    """Take the readings in and ask about so many moments."""
+    luck = random.Random(seed)
+    order = arrange(registry.looks, luck)
+    tell(registry, order)
+    with opened(empty) as book:
+        before: list[tuple[Any, ...]] = []
+        for place, look in enumerate(order):
+            take(book, look)
+            after = book.log()
+            assert after[: len(before)] == before
+            before = after
+            taken = order[: place + 1]
+            late = look.at < max(x.at for x in taken)
+            if late or place == len(order) - 1:
+                assert book.tables() == book.rebuilt()
+            if look.complete and not late:
+                assert not wrong_rows(book.con, look)
+            assert not wrong_flags(book.con, Knowable(registry, taken))
+            if place < len(order) - 1:
+                assert not judge(book, registry, taken, moments(registry, luck, 10))
+        asked = moments(registry, luck, number)
+        assert not judge(book, registry, order, asked)
+        assert not wrong_changes(book.con, Knowable(registry, order))
+        one = luck.choice(asked)
+        together = sum(map(len, answers(book.con, asked)[one].values()))
+        assert asked_singly(book.con, one) == together
+
+
+@examples(5)
+@given(stories(CAPTURED, SQL, 4, 8), RANDOM)
+def test_captured_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
+    hold_to_it(empty_file, played(steps, capture=True), seed, 80)
+
+
+@examples(4)
+@given(stories(DOING, ["sql", "rest", "bare backup", "incomplete"], 4, 8), RANDOM)
+def test_observed_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
+    hold_to_it(empty_file, played(steps, capture=False), seed, 80)
+
+
+@examples(6)
+@given(stories(MIXED, ANY, 5, 8), st.booleans(), RANDOM)
+def test_mixed_histories(empty_file: Path, steps: list[Step], capture: bool, seed: int) -> None:
+    hold_to_it(empty_file, played(steps, capture=capture), seed, 80)

@@ -1,0 +1,112 @@
+"""What every server of a test needs: a port, a folder, a user without rights, a clean end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE = 120.0
+"""Seconds until a server that has not become ready is given up: two cores may be shared by many."""
+
+
+def require(condition: object, reason: str) -> None:
+    """Skip where something is missing on this machine; in CI that is a failure."""
+    if condition:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def program(name: str, *folders: str) -> str:
+    """The path of an installed program; the newest one where `folders` (globs) hold several."""
+    found = [
+        str(folder / name)
+        for pattern in folders
+        for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
+        if (folder / name).is_file()
+    ]
+    path = shutil.which(name) or (found[0] if found else None)
+    require(path, f"{name} is not installed")
+    assert path is not None
+    return path
+
+
+def unprivileged(*names: str) -> dict[str, Any]:
+    """Arguments of `subprocess` for a server that refuses to run as root; none for anybody else."""
+    if os.geteuid() != 0:
+        return {}
+    for name in (*names, "nobody"):
+        with contextlib.suppress(KeyError):
+            user = pwd.getpwnam(name)
+            return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    raise AssertionError("there is no user `nobody`")
+
+
+@contextlib.contextmanager
+def data_folder(user: dict[str, Any]) -> Iterator[Path]:
+    """A folder that belongs to `user`, with a path short enough for a socket in it.
+
+    Not pytest's own: root's cannot be entered by anybody else.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="auditreg-test-"))
+    try:
+        if user:
+            os.chown(folder, user["user"], user["group"])
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for a server.
+
+    Raises:
+        AssertionError: it ended, or never became ready; its last words are in the message.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"ended with {process.returncode}: {last_words(log)}")
+        if ready():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not ready within {PATIENCE:.0f} s: {last_words(log)}")
+
+
+def last_words(log: Path) -> str:
+    """The end of a log."""
+    return log.read_text(errors="replace")[-3000:]
+
+
+def end_group(process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
+    """End a process and all it has started; it must have been given a session of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+    if how != signal.SIGKILL:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
