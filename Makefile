@@ -46,7 +46,7 @@ lint: $(STAMP) ## style, types, layers, docstrings, and whether generated docume
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m interrogate --quiet src
+	$(PY) -m interrogate --quiet src capture/src
 	@if [ -f docs/generate.py ]; then set -x; $(PY) docs/generate.py --check; fi
 
 format: $(STAMP) ## put the code into its usual form
@@ -69,18 +69,19 @@ lock: $(STAMP) ## choose versions anew and write requirements.lock
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command "make lock" \
+	    --custom-compile-command "make lock" --no-emit-package auditreg-capture \
 	    --all-extras --group dev pyproject.toml --output-file $(LOCK)
 
-build: $(STAMP) ## make the source distribution and the wheel in dist/
+build: $(STAMP) ## make the source distributions and wheels of both packages in dist/
 	$(PY) -m build --no-isolation
+	$(PY) -m build --no-isolation --outdir dist capture
 
 clean: ## remove .venv, caches and build results; ledgers and reports stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv is made when it is missing or its interpreter is gone, and filled again when the versions change.
-$(STAMP): pyproject.toml $(LOCK)
+$(STAMP): pyproject.toml capture/pyproject.toml $(LOCK)
 	@if ! $(PY) -c '$(PROBE)' >/dev/null 2>&1; then \
 	    for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.14 python3.13 python3.12 python3.11 python); do \
 	        if "$$candidate" -c '$(PROBE)' >/dev/null 2>&1; then found=$$candidate; break; fi; \
@@ -96,5 +97,5 @@ $(STAMP): pyproject.toml $(LOCK)
 	fi
 	@echo "Installing what $(LOCK) names into $(VENV); about a minute"
 	$(PY) -m pip install --quiet --require-hashes --requirement $(LOCK)
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . --editable capture
 	@touch $@

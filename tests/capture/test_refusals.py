@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.capture.replay import replay
-from tests.capture.tables import changes, dump, journal
+from tests.capture.tables import changes, dump, journal, last_id
 from tests.servers.mlflow_server import MlflowServer, Refused
 from tests.servers.postgres import Postgres
 
@@ -157,9 +157,9 @@ def test_a_change_that_cannot_be_journalled_is_not_made(
     create(strict, "before")
     _execute(request, strict, kind, BROKEN[kind][0])
     for _ in range(2):
-        with pytest.raises(Refused) as caught:
+        # Under which status depends on MLflow, which takes some failures for a bad request.
+        with pytest.raises(Refused, match="the journal is broken"):
             create(strict, "m")
-        assert caught.value.status >= 500
     assert names(strict) == {"before"}
     _execute(request, strict, kind, BROKEN[kind][1])
     create(strict, "m")
@@ -188,11 +188,21 @@ def test_under_best_effort_the_change_is_made_and_the_loss_recorded(
 
 
 def test_switched_off_it_says_so_and_nothing_else(server: Callable[..., MlflowServer]):
+    with server() as on:
+        create(on, "captured")
+    before = journal(on.backend)
+    off = server(backend=on.backend, settings={"AUDITREG_CAPTURE": "off"})
+    create(off, "m")
+    assert names(off) == {"captured", "m"}
+    rows = journal(off.backend, after=before[-1]["id"])
+    assert {row["operation"] for row in rows} == {"off"}
+    assert rows[0]["after_row"]["mode"] == "off"
+
+
+def test_switched_off_from_the_first_it_touches_nothing(server: Callable[..., MlflowServer]):
     off = server(settings={"AUDITREG_CAPTURE": "off"})
     create(off, "m")
-    rows = journal(off.backend)
-    assert {row["operation"] for row in rows} <= {"journal", "off"}
-    assert [row["after_row"]["mode"] for row in rows if row["operation"] == "off"][:1] == ["off"]
+    assert last_id(off.backend) == 0
 
 
 def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., MlflowServer]):

@@ -270,9 +270,13 @@ class Knowable:
 
     def _wrong_seen(self, row: Row, ms: int, value: Hashable, certainty: str) -> str:
         before, after = self._facts(row, ms)
+        later = self.around(row, ms)[1]
+        # That an incomplete reading saw it again may be left unsaid.
+        unsaid = later is not None and later.look is not None and not later.look.complete
+        last = after is None or (unsaid and before == after)
         expected = {
             "seen_same": before if before == after else "no two equal pieces of evidence",
-            "not_seen_since": before if after is None else "later evidence",
+            "not_seen_since": before if last else "later evidence",
             "unknown": after if before is None else "earlier evidence",
         }[certainty]
         return "" if value == expected else f"{certainty} {value}, but {expected}"

@@ -73,12 +73,23 @@ def judge(
     return wrong
 
 
+def right(wrong: Sequence[str]) -> None:
+    """Nothing is wrong."""
+    assert not wrong, "\n".join([f"{len(wrong)} wrong:", *wrong[:10]])
+
+
 def tell(registry: CapturedRegistry, order: Sequence[Look]) -> None:
     """The story, for the report of a failure."""
     for change in registry.changes:
+        old, new = change.before or {}, change.after or {}
+        differs = {
+            key: (old.get(key), new.get(key))
+            for key in {**old, **new}
+            if old.get(key) != new.get(key)
+        }
         note(
-            f"{change.began - START}..{change.when - START} {change.how} {change.journal} "
-            f"{change.row}: {change.before} -> {change.after}"
+            f"{change.began - START}..{change.when - START} {change.how} "
+            f"{change.journal and change.journal[1]} {change.row}: {differs}"
         )
     for row in registry.rows_of_journal:
         if row["operation"] not in ("insert", "update", "delete"):
@@ -106,13 +117,13 @@ def hold_to_it(empty: Path, registry: CapturedRegistry, seed: int, number: int) 
             if late or place == len(order) - 1:
                 assert book.tables() == book.rebuilt()
             if look.complete and not late:
-                assert not wrong_rows(book.con, look)
-            assert not wrong_flags(book.con, Knowable(registry, taken))
+                right(wrong_rows(book.con, look))
+            right(wrong_flags(book.con, Knowable(registry, taken)))
             if place < len(order) - 1:
-                assert not judge(book, registry, taken, moments(registry, luck, 10))
+                right(judge(book, registry, taken, moments(registry, luck, 10)))
         asked = moments(registry, luck, number)
-        assert not judge(book, registry, order, asked)
-        assert not wrong_changes(book.con, Knowable(registry, order))
+        right(judge(book, registry, order, asked))
+        right(wrong_changes(book.con, Knowable(registry, order)))
         one = luck.choice(asked)
         together = sum(map(len, answers(book.con, asked)[one].values()))
         assert asked_singly(book.con, one) == together

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import small_ledger as ledgers
+from recorded_ledger import Recorded
 
 from auditreg.frameworks.parse import parse_framework
 from auditreg.report import build_report
@@ -38,8 +39,8 @@ verified = { on = 2026-11-22, source = "tests" }
 """
 
 
-def make_report(**options):
-    connection = ledgers.build(**options)
+def make_report(*, recorded=False, **options):
+    connection = ledgers.build(kind=Recorded if recorded else ledgers.Ledger, **options)
     config = ledgers.config()
     check = ledgers.check(connection)
     framework = parse_framework(FRAMEWORK, "made-up.toml", rules=set(ledgers.RULES))
@@ -56,6 +57,12 @@ def made():
 @pytest.fixture(scope="session")
 def report(made):
     return made[2]
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """(connection, check, report) of a ledger whose server recorded its changes."""
+    return make_report(recorded=True)
 
 
 @pytest.fixture(scope="session")

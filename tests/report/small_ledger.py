@@ -63,16 +63,25 @@ class Ledger:
 
     connection: duckdb.DuckDBPyConnection
     seq: int = 0
-    heads: dict[tuple[str, str], str] = field(default_factory=dict)
+    heads: dict[tuple[str, str], dict] = field(default_factory=dict)
 
-    def put(self, kind, subject, body, at, **columns):
+    def close(self):
+        """What is put into the file at the end."""
+
+    def before(self, number, names):
+        """What happens before a reading; the names the models have by then."""
+        return names
+
+    def put(self, kind, subject, body, at, *, told=None, **columns):
         """One entry, unless it says what the last one of the subject said."""
         entry = {"kind": kind, "op": columns.pop("op", "put"), "subject": subject, "body": body}
         entry |= {key: columns[key] for key in ("model", "version") if key in columns}
-        text = json.dumps(entry)
-        if self.heads.get((kind, subject)) == text:
+        if self.heads.get((kind, subject)) == entry:
             return
-        self.heads[kind, subject] = text
+        self.heads[kind, subject] = entry
+        if told:
+            entry = {**entry, "body": {**body, "journal": told}}
+        text = json.dumps(entry)
         row = {
             "seq": self.seq,
             "entry": text,
@@ -96,7 +105,7 @@ class Ledger:
         )
         self.seq += 1
 
-    def reading(self, at, complete=True):
+    def reading(self, at, complete=True, journal=None):
         """Closes a reading: what `extractions` holds."""
         self.connection.execute(
             "insert into extractions by name select ? as seq, 'default' as registry, "
@@ -104,7 +113,8 @@ class Ledger:
             "? as started_at, ? as observed_at, ? as recorded_at, '3.17.2' as mlflow_version, "
             "'a1b2c3d4' as schema_version, ? as kinds, ? as complete, '[]' as doubts, ? as counts, "
             "? as left_out, ? as cannot_show, ? as appended, 1 as passes, '0.1.0' as tool_version, "
-            "'p0' as policy, ? as tree_size, ? as root",
+            "'p0' as policy, ? as tree_size, ? as root, ? as journal, 180 as clock_offset_ms, "
+            "false as restored",
             [
                 self.seq,
                 at - timedelta(minutes=2),
@@ -122,6 +132,7 @@ class Ledger:
                 self.seq,
                 self.seq,
                 hashlib.sha256(str(self.seq).encode()).hexdigest(),
+                journal,
             ],
         )
 
@@ -143,20 +154,22 @@ SIGNATURE = [
 ]
 
 
-def build(names=NAMES, hostile=False):
+def build(names=NAMES, hostile=False, kind=Ledger):
     """A connection to a ledger with eight models; `hostile` gives one of them a hostile name."""
     connection = duckdb.connect()
     create_state(
         connection,
         {"timezone": "Europe/London", "live.aliases": ["champion"], "live.stages": ["Production"]},
     )
-    ledger = Ledger(connection)
+    ledger = kind(connection)
     if hostile:
         names = (*names[:-1], HOSTILE)
     for number, at in enumerate(READINGS):
+        names = ledger.before(number, names)
         for index, name in enumerate(names):
             _model(ledger, index, name, number, at, hostile)
         ledger.reading(at)
+    ledger.close()
     return connection
 
 

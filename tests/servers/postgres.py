@@ -22,6 +22,9 @@ from tests.servers.process import (
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 
+SQLALCHEMY = "postgresql+psycopg2"
+"""The driver is named: without, SQLAlchemy takes psycopg2 up to 2.0 and psycopg from 2.1 on."""
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -30,9 +33,9 @@ class Postgres:
     folder: Path
     port: int
 
-    def uri(self, database: str, role: str = "postgres") -> str:
-        """The address of a database, for SQLAlchemy with psycopg2 and for ADBC alike."""
-        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+    def uri(self, database: str, role: str = "postgres", scheme: str = SQLALCHEMY) -> str:
+        """The address of a database, for SQLAlchemy; ADBC's has the scheme `postgresql`."""
+        return f"{scheme}://{role}@127.0.0.1:{self.port}/{database}"
 
     def database(self, name: str, template: str = "template1", owner: str = "postgres") -> str:
         """Make a database and give its address."""

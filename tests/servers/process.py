@@ -100,13 +100,14 @@ def last_words(log: Path) -> str:
 
 def end_group(process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
     """End a process and all it has started; it must have been given a session of its own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, how)
+    deadline = time.monotonic() + 20
     try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, how)
+        while time.monotonic() < deadline:
+            process.poll()  # until it is asked for, an ended process still belongs to the group
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
-    if how != signal.SIGKILL:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import signal
@@ -26,10 +27,25 @@ def require(condition: object, reason: str) -> None:
     pytest.skip(reason)
 
 
+def has_capture() -> bool:
+    """Whether auditreg-capture is installed beside MLflow, which then loads it by itself."""
+    try:
+        importlib.metadata.distribution("auditreg-capture")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def made(path: Path, *folder: Path) -> None:
-    """Make an MLflow store at `path`, filled if a folder for its artifacts is given."""
+    """Make an MLflow store at `path`, filled if a folder for its artifacts is given.
+
+    A filled one has a journal where capture is installed, an empty one never has.
+    """
     command = [sys.executable, str(Path(__file__).with_name("filled.py")), f"sqlite:///{path}"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": command[-1]}
+    capture = "strict" if folder else "off"
+    environment = {
+        **os.environ, "MLFLOW_TRACKING_URI": command[-1], "AUDITREG_CAPTURE": capture
+    }  # fmt: skip
     subprocess.run([*command, *map(str, folder)], check=True, env=environment, cwd=path.parent)
 
 
@@ -67,10 +83,13 @@ def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1",
         "--port", uri.rsplit(":", 1)[1], "--workers", "1",
     ]  # fmt: skip
+    # Nobody logs in here, so nobody is an administrator.
+    environment = {**os.environ, "AUDITREG_CAPTURE_READERS": "*"}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=environment,
+        )  # fmt: skip
         try:
             _wait(uri, process, folder / "log")
             yield uri

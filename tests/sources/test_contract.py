@@ -10,26 +10,33 @@ import pytest
 from auditreg.sources import open_source
 from auditreg.sources.interface import READS, STAGING
 from auditreg.sources.rest import HIDDEN_COLUMNS
-from tests.sources.reading import everything
+from tests.sources.conftest import has_capture, require
+from tests.sources.reading import everything, rows
 
 
 @pytest.fixture(scope="module")
 def both(store, server):
-    return everything(open_source(f"sqlite:///{store}")), everything(open_source(server))
+    # The server first: its start is a row of the journal.
+    rest = everything(open_source(server))
+    return everything(open_source(f"sqlite:///{store}")), rest
 
 
-def comparable(table: str, rows: list[dict[str, Any]]) -> list[str]:
+def comparable(table: str, found: list[dict[str, Any]]) -> list[str]:
+    if table == "journal":
+        return [repr(row) for row in found]  # also in the same order
     deleted = {("motor", 2)}  # REST does not show tombstones
     hidden = {column.partition(".")[2] for column in HIDDEN_COLUMNS if column.startswith(table)}
     return sorted(
         repr({name: value for name, value in row.items() if name not in hidden})
-        for row in rows
+        for row in found
         if (row.get("model"), row.get("version")) not in deleted
     )
 
 
 @pytest.mark.parametrize("table", STAGING)
 def test_same_rows_through_sql_and_rest(both, table):
+    if table == "journal":
+        require(has_capture(), "auditreg-capture is not installed")
     (sql, _), (rest, _) = both
     assert comparable(table, sql[table]) == comparable(table, rest[table])
     assert sql[table], "the filled store has something in every table"
@@ -69,6 +76,26 @@ def test_prompts_aliases_deleted_and_tagged_runs_are_there(both):
         assert {"empty model", "motor", "greeting"} == {
             model["model"] for model in tables["registered_models"]
         }
+
+
+def test_the_journal_is_the_same_through_both(store, server):
+    require(has_capture(), "auditreg-capture is not installed")
+    everything(open_source(server))
+    seen = []
+    for address in (server, f"sqlite:///{store}"):
+        with open_source(address, artifacts="none").read() as reading:
+            ranges = reading.journal_ranges()
+            reading.skip_journal([(2, 5), (9, 9)])
+            seen.append((reading.journal, ranges, rows(reading, "journal")))
+            assert reading.completeness().complete
+            assert reading.info.cannot_show[-1].startswith("changes from before capture first")
+            if address == server:
+                assert abs(reading.info.clock_offset_ms) < 5_000
+    (identity, ranges, found), sql = seen
+    assert (identity, ranges, found) == sql
+    assert len(identity) == 32
+    assert [row["id"] for row in found][:5] == [1, 6, 7, 8, 10]
+    assert found[0]["operation"] == "journal"
 
 
 def test_tombstones_are_kept_by_sql(both):

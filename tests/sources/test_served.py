@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditreg.sources.rest import RestSource
+from auditreg.sources.served import NO_ADMINISTRATOR
+from auditreg.sources.sql import SqlSource
+from tests.servers.mlflow_server import ADMIN, MlflowServer
+from tests.sources.conftest import has_capture, require
 from tests.sources.journals import ID, START, change, identity, start
 from tests.sources.reading import everything, rows
 from tests.sources.test_rest import Answer, registry, standing_in
@@ -102,8 +109,8 @@ def test_a_server_without_capture_and_a_user_without_rights_are_told_apart():
     for answer, says in (
         ((404, "not found"), "the server's journal: this server offers none"),
         ((200, "<!doctype html><title>MLflow</title>"), "this server offers none"),
-        ((403, refused), "the server's journal: this user is no administrator"),
-        ((401, "who?"), "the server's journal: this user is no administrator"),
+        ((403, refused), "the server does not take this user for an administrator"),
+        ((401, "who?"), "the server does not take this user for an administrator"),
     ):
         with standing_in(instead(answer)) as uri:
             tables, completeness = everything(quick(uri))
@@ -308,3 +315,39 @@ def test_hostile_text_comes_through_and_bad_numbers_are_doubts():
         "1 value(s) of journal.server_time are not of type int64 and were read as missing",
         "1 value(s) of journal.version are not of type int64 and were read as missing",
     )
+
+
+@pytest.fixture(scope="module")
+def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A real server with capture and `basic-auth`, on which two users have worked."""
+    require(has_capture(), "auditreg-capture is not installed")
+    require(importlib.util.find_spec("flask_wtf"), "basic-auth needs flask-wtf")
+    folder = tmp_path_factory.mktemp("guarded")
+    path = shutil.copy(empty_store, folder / "mlflow.db")
+    server = MlflowServer(folder, f"sqlite:///{path}", app="basic-auth", permission="MANAGE")
+    with server:
+        ann = server.add_user("ann", "a-long-password")
+        server.call("POST", "registered-models/create", {"name": "motor"}, user=ADMIN)
+        server.call("POST", "model-versions/create", {"name": "motor", "source": "s3://models/x"}, user=ann)
+        yield server
+
+
+@pytest.mark.parametrize("user", [ADMIN, ("ann", "a-long-password")], ids=["admin", "user"])
+def test_only_an_administrator_of_a_real_server_is_shown_its_journal(guarded, user, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user[0])
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", user[1])
+    with RestSource(guarded.uri).read() as reading:
+        found = rows(reading, "journal")
+        assert [row["model"] for row in rows(reading, "registered_models")] == ["motor"]
+        assert reading.completeness().complete
+        said = reading.info.cannot_show
+        assert (reading.journal is not None) == (user == ADMIN)
+    if user != ADMIN:
+        assert found == []
+        assert said[-2:] == (WITHOUT, NO_ADMINISTRATOR)
+        return
+    changes = [(row["actor"], row["table_name"]) for row in found if row["operation"] == "insert"]
+    assert changes == [("admin", "registered_models"), ("ann", "model_versions")]
+    path = guarded.backend.removeprefix("sqlite:///")
+    with SqlSource.sqlite(path).read() as reading:
+        assert rows(reading, "journal") == found

@@ -177,13 +177,11 @@ class Book:
         return pd.DataFrame(rows, columns=list(columns))
 
     def _moment(self, given: Moment, *, begins: bool = False) -> datetime | None:
-        from auditreg.config.calendar import beginning
+        from auditreg.api.naming import beginning
 
         if given is None:
             return None
-        if begins:
-            return beginning(given, self.config.calendar.timezone)
-        return self.config.moment(given)
+        return beginning(self.config, given) if begins else self.config.moment(given)
 
     def _reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         from auditreg.ledger.store import Ledger

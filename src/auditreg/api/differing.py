@@ -73,7 +73,8 @@ class Wanted:
             unknown = sorted(set(self.kinds) - set(KINDS))
             if unknown:
                 raise UsageError(
-                    f"There is no kind of change {unknown[0]!r}.", hint=f"Kinds: {', '.join(KINDS)}."
+                    f"There is no kind of change {unknown[0]!r}.",
+                    hint=f"Kinds: {', '.join(KINDS)}.",
                 )
             parts.append(" or ".join(f"({KINDS[kind]})" for kind in self.kinds))
         if self.actor is not None:

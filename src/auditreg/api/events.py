@@ -24,7 +24,6 @@ Row = dict[str, Any]
 
 _TAGS = ("registered_model_tag", "model_version_tag")
 _BORN = (("registered_model", "model"), ("model_version", "version"))
-_FAR = datetime.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,9 @@ def _place(row: Row) -> tuple[object, ...]:
     last = row["not_after"] or row["not_before"]
     return (
         row["event"] != "beginning",
-        last or _FAR,
-        row["not_before"] or datetime.min,
+        last is None,
+        str(last),
+        str(row["not_before"] or ""),
         row["seq"] if row["seq"] is not None else -1,
     )
 
@@ -149,9 +149,7 @@ def folded(rows: Iterable[Row]) -> list[tuple[Row, int]]:
             tags[owner] += 1
         else:
             kept.append(row)
-    return [
-        (row, tags[row["subject"]] if row is born.get(row["subject"]) else 0) for row in kept
-    ]
+    return [(row, tags[row["subject"]] if row is born.get(row["subject"]) else 0) for row in kept]
 
 
 def _together(registration: Row, tag: Row) -> bool:
@@ -173,25 +171,23 @@ def _rows(
     return [{name: row.get(name) for name in COLUMNS} for row in found]
 
 
-_OWNER = "split_part(replace({0}, ':', '/'), '/', 1)"
-
-_CHANGES = f"""
+_CHANGES = """
 select changed_not_before as not_before, changed_not_after as not_after, 'change' as event,
        model, version, kind, item, change, before, after, actor, actor_from,
        case when uncaptured then 'uncaptured' else grade end as known, request,
        source, registry, workspace, subject, seq
 from changes_as_of(null, known_at := [known])
-where list_contains($models::VARCHAR[], {_OWNER.format("subject")})
+where list_contains($models::VARCHAR[], split_part(replace(subject, ':', '/'), '/', 1))
 """
 
-_FIRST_SEEN = f"""
+_FIRST_SEEN = """
 with first as (
     select t.kind, t.subject, t.seq, t.lo, t.hi, t.created_at, l.registry, l.workspace, l.model,
            l.version, l.source, l.entry
     from ledger.timeline(null, [known]) t join ledger.log l using (seq)
     where t.previous_seq is null and t.previous_reading is null and t.valid_at is null
       and t.op = 'put' and l.grade = 'observed'
-      and list_contains($models::VARCHAR[], {_OWNER.format("t.subject")})
+      and list_contains($models::VARCHAR[], split_part(replace(t.subject, ':', '/'), '/', 1))
 ),
 said as (
     select kind, subject, seq, created_at as not_before,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditreg.api.naming import Named, literal
@@ -89,11 +90,11 @@ class LiveAnswer:
         """Whether the possible versions followed one another, so that one of them was live."""
         chain = sorted(
             (v for v in self.versions if not v.sure),
-            key=lambda v: (v.not_after is None, v.not_after or datetime.max, v.version),
+            key=lambda v: (v.not_after is not None, str(v.not_after), v.version),
         )
         return len(chain) > 1 and all(
             (a.ended_not_before, a.ended_not_after) == (b.not_before, b.not_after)
-            for a, b in zip(chain, chain[1:], strict=False)
+            for a, b in pairwise(chain)
         )
 
 
@@ -116,10 +117,17 @@ def live_answers(
         if asked is None and not (model["there"] or versions[subject]):
             continue
         found = tuple(versions[subject])
+        first = model["first_reading"]
+        if at is not None and (first is None or at < first):
+            found = tuple(one if one.sure else _unknown(one) for one in found)
         answers.append(LiveAnswer(**model, at=at, versions=found))
     # Of several that bore the name, those that were not there then say nothing.
     there = [one for one in answers if one.there or one.versions]
     return there or answers
+
+
+def _unknown(one: LiveVersion) -> LiveVersion:
+    return replace(one, certainty=Certainty.UNKNOWN)
 
 
 def live_rows(answers: Sequence[LiveAnswer]) -> list[tuple[object, ...]]:
@@ -197,8 +205,10 @@ def _models(
 def _versions(
     connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: Named | None
 ) -> Mapping[str, list[LiveVersion]]:
-    ended = "ended_not_after is null" if at is None else (
-        f"(ended_not_after is null or ended_not_after > {literal(at)})"
+    ended = (
+        "ended_not_after is null"
+        if at is None
+        else (f"(ended_not_after is null or ended_not_after > {literal(at)})")
     )
     rows = _dicts(
         connection,
@@ -228,9 +238,7 @@ def _versions(
     for row in rows:
         owner = row.pop("model_subject")
         row["certainty"] = Certainty(row["certainty"])
-        found[owner].append(
-            LiveVersion(**row, approval=approvals.get(row["subject"], Approval()))
-        )
+        found[owner].append(LiveVersion(**row, approval=approvals.get(row["subject"], Approval())))
     return found
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from auditreg.audit.selection import FORMS
+from auditreg.config.calendar import day_start
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
+
+    from auditreg.config import Config
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,7 @@ class Named:
         return owner.partition("/")[0] in self.models
 
 
-def named(
-    connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None = None
-) -> Named:
+def named(connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None = None) -> Named:
     """The subjects a text names, over the whole record; aliases and stages as of a moment.
 
     Several models may have borne one name; all of them are meant.
@@ -137,6 +141,17 @@ def _alias(
 
 def _at(relation: str, at: datetime | None) -> str:
     return relation if at is None else f"{relation}_as_of({literal(at)})"
+
+
+def beginning(config: Config, given: str | date | datetime) -> datetime:
+    """The UTC moment something is asked from: a date means the beginning of that day."""
+    text = given.strip() if isinstance(given, str) else given
+    if isinstance(text, str) and _DATE.fullmatch(text):
+        config.moment(text)  # says what is wrong with a date that is none
+        text = date.fromisoformat(text)
+    if isinstance(text, date) and not isinstance(text, datetime):
+        return day_start(text, config.calendar.timezone)
+    return config.moment(text)
 
 
 def literal(at: datetime) -> str:

@@ -26,7 +26,12 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Record": {
         "extract": ("record", "Append what changed in a registry to the ledger."),
+        "import": ("imports", "Take in records of other systems, and what ran where."),
         "status": ("record", "Say how fresh and how complete the ledger is."),
+        "capture": (
+            "capture",
+            "Show what the ledger holds of the server's own journal, and the gaps in it.",
+        ),
     },
     "Judge": {
         "check": ("check", "Check models against the rules."),
@@ -35,8 +40,16 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "waivers": ("library", "List the findings that are accepted or under repair."),
     },
     "Answer": {
+        "live": (
+            "history",
+            "Say which version was live, who put it there, who approved it, and how sure that is.",
+        ),
+        "history": (
+            "history",
+            "Tell what happened to a model or version, oldest first: when, who, what, how known.",
+        ),
         "inventory": ("answer", "List every version with its governance fields, at any moment."),
-        "changes": ("answer", "List who changed what and when, as far as it is on record."),
+        "changes": ("changes", "List who changed what and when, as far as it is on record."),
         "query": ("answer", "Run one SELECT on the ledger, read-only."),
         "questions": ("answer", "List the questions auditors ask most, or answer one."),
     },
@@ -53,6 +66,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 _MODULES = {name: where for group in COMMANDS.values() for name, (where, _) in group.items()}
 
+_FUNCTIONS = {"import": "import_"}
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
@@ -67,7 +82,8 @@ class LazyGroup(click.Group):
         if where is None:
             return None
         module = importlib.import_module(f"auditreg.cli.{where}")
-        command: click.Command = getattr(module, cmd_name)
+        # A command named as a word of Python has an underscore behind its name there.
+        command: click.Command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Commands that answer from the ledger: inventory, changes, query, questions."""
+"""Commands that answer from the ledger: inventory, query, questions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import duckdb
 
@@ -50,12 +49,19 @@ _SHORT = (
     epilog=examples(
         "auditreg inventory --live",
         "auditreg inventory motor-frequency --as-of 2026-09-30",
+        "auditreg inventory --diff 2026-06-30 2026-09-30",
         "auditreg inventory --format csv=inventory.csv",
     ),
 )
 @click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
 @click.option("--live", "only_live", is_flag=True, help="Only what is live, or possibly live.")
 @click.option("--all-columns", is_flag=True, help="Every governance field, also in the table.")
+@click.option(
+    "--diff",
+    nargs=2,
+    metavar="MOMENT MOMENT",
+    help="What differs between two moments: versions, what is live, every field.",
+)
 @as_of_option
 @config_option
 @ledger_option
@@ -64,6 +70,7 @@ def inventory(
     models: tuple[str, ...],
     only_live: bool,
     all_columns: bool,
+    diff: tuple[str, str] | None,
     as_of: str | None,
     config: Config,
     ledger: Path | None,
@@ -74,9 +81,18 @@ def inventory(
     One row per version, and one for each model that has none. Where the record leaves two values
     possible at that moment, the field is empty and named under `uncertain_fields`. The table shows
     the main columns; JSON, CSV and Markdown hold all of them.
+
+    With --diff: one row per version and field that differs between two moments.
     """
     from auditreg.audit.selection import choose
 
+    if diff is not None:
+        if as_of is not None or only_live or all_columns:
+            raise UsageError("--diff goes with none of --as-of, --live and --all-columns.")
+        from auditreg.cli.changes import differences
+
+        differences(models, diff, config, ledger, outputs)
+        return
     at = moment(config, as_of)
     with the_ledger(config, ledger).reader() as con:
         chosen = choose(con, models)
@@ -105,54 +121,6 @@ def inventory(
         return render_table(output, picked)
 
     emit(outputs, render)
-
-
-@click.command(
-    epilog=examples(
-        "auditreg changes --period 2026-Q3", "auditreg changes motor-frequency/7 --format csv"
-    ),
-)
-@click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
-@click.option("--period", metavar="PERIOD", help="2026-Q3, 2026, 2026-07 or two dates with `..`.")
-@config_option
-@ledger_option
-@format_option()
-def changes(
-    models: tuple[str, ...],
-    period: str | None,
-    config: Config,
-    ledger: Path | None,
-    outputs: tuple[Output, ...],
-) -> None:
-    """List who changed what and when, as far as it is on record.
-
-    A change that was not captured happened between `changed_not_before` and `changed_not_after`.
-    With --period, a change is listed if it can have happened in the period.
-    """
-    from auditreg.audit.selection import choose
-
-    span = config.period(period) if period else None
-    statement = "select * from changes"
-    parameters: list[datetime] = []
-    if span:
-        statement += (
-            " where coalesce(changed_not_after, 'infinity') >= ?"
-            " and coalesce(changed_not_before, '-infinity') < ?"
-        )
-        parameters = [span.start_utc, span.end_utc]
-    with the_ledger(config, ledger).reader() as con:
-        chosen = choose(con, models)
-        table = _select(con, f"{statement} order by changed_not_after, seq", parameters)
-    rows = table.rows
-    if chosen is not None:
-        subject = list(table.columns).index("subject")
-        rows = [
-            row
-            for row in rows
-            if str(row[subject]) in chosen.versions
-            or str(row[subject]).partition("/")[0] in chosen.models
-        ]
-    emit_table(outputs, Table(table.columns, rows))
 
 
 @click.command(

@@ -104,7 +104,7 @@ def _period(scale: Scale, start: datetime, end: datetime, bottom: float) -> list
     left, right = scale(start), scale(end)
     return [
         rect(left, _TOP, right - left, bottom - _TOP, f'fill="{_TINT}"'),
-        rect(left, _TOP - 3, right - left, 3, f'fill="{_MIDDLE}"'),
+        rect(left, _TOP - 4, right - left, 2.6, f'fill="{_MIDDLE}"'),
     ]
 
 
@@ -153,10 +153,10 @@ def _bar(spell: Spell, life: Lifecycle, scale: Scale, tz: str) -> _Bar:
     unsure = scale((spell.end.not_before if spell.end else known) or first)
     if sure > unsure:  # it may have come and gone between two readings
         sure = unsure = finish
-    inner = unsure - sure - 7
+    inner = unsure - sure - 9
     for words in _labels(spell, life, tz):
         if room(words, _SIZE, bold=True) <= inner:
-            return _Bar(spell, begin, sure, unsure, finish, words, sure + 4, inside=True)
+            return _Bar(spell, begin, sure, unsure, finish, words, sure + 5, inside=True)
     words = short(spell.label, _LABEL, _SIZE, bold=True)
     wide = room(words, _SIZE, bold=True)
     if finish + 4 + wide <= scale.right + 3:

@@ -266,17 +266,16 @@ def _moment(text: str, key: str) -> datetime:
     """A moment in UTC, in the whole milliseconds that entries can hold."""
     try:
         given = datetime.fromisoformat(text.strip())
-        if given.tzinfo is None:
-            raise ValueError(
-                f"`{key}` names no time zone: write 2026-09-30T17:00:00Z or with an offset"
-            )
+    except ValueError as error:
+        raise ValueError(f"`{key}` is not a moment of ISO 8601: {text[:40]!r}") from error
+    if given.tzinfo is None:
+        raise ValueError(
+            f"`{key}` names no time zone: write 2026-09-30T17:00:00Z or with an offset"
+        )
+    try:
         moment = given.astimezone(UTC).replace(tzinfo=None)
     except OverflowError as error:
         raise ValueError(f"`{key}` is out of range") from error
-    except ValueError as error:
-        if "time zone" in str(error):
-            raise
-        raise ValueError(f"`{key}` is not a moment of ISO 8601: {text[:40]!r}") from error
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -40,7 +40,7 @@ class Imported:
     last: datetime
 
 
-def record(  # noqa: PLR0913 - each is one thing the caller decides
+def record(
     con: duckdb.DuckDBPyConnection,
     records: Sequence[Record],
     *,
@@ -145,9 +145,7 @@ def _mask(
                 texts.append((place, name, text))
     _stage(con, "import_values", ("name", "key", "value"), values)
     _stage(con, "import_texts", ("name", "text"), texts)
-    found = mask(
-        con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)}
-    )
+    found = mask(con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)})
     if found:
         for table, column in (("import_values", "value"), ("import_texts", "text")):
             query = f"select place, name, {column} from stage_{table}"
@@ -169,7 +167,9 @@ def _stage(
 ) -> None:
     named = ", ".join(f"{column} VARCHAR" for column in columns)
     con.execute(f"create or replace temp table stage_{table} (place BIGINT, {named})")
-    parts = [list(part) for part in zip(*rows, strict=True)] or [[] for _ in range(len(columns) + 1)]
+    parts = [list(part) for part in zip(*rows, strict=True)] or [
+        [] for _ in range(len(columns) + 1)
+    ]
     lists = ", ".join("unnest(?::VARCHAR[])" for _ in columns)
     con.execute(f"insert into stage_{table} select unnest(?::BIGINT[]), {lists}", parts)
 

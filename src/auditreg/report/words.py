@@ -126,7 +126,7 @@ def how_known(grade: Grade, when: Interval | None, *, uncaptured: bool = False) 
         return "not in the server's record"
     if grade is not Grade.OBSERVED:
         return grade.words
-    return "time kept by MLflow" if when is not None and when.exact else "seen between readings"
+    return "MLflow's own time" if when is not None and when.exact else "seen between readings"
 
 
 def offset(milliseconds: int) -> str:

@@ -164,6 +164,8 @@ class RestReading(Reading):
         if name == "model_artifacts":
             yield from self._model_artifacts()
             return
+        if name == JOURNAL and self.journal is None:
+            return
         if name in self._registry.tables:
             rows: Iterable[dict[str, Any]] = self._registry.tables[name]
             expected: int | None = self._registry.counts[name]

@@ -19,7 +19,7 @@ from auditreg.sources.server import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import integer
 
 NONE_THERE = "the server's journal: this server offers none"
-NO_ADMINISTRATOR = "the server's journal: this user is no administrator"
+NO_ADMINISTRATOR = "the server's journal: the server does not take this user for an administrator"
 
 _PAGE = 1_000
 """Rows asked for at a time."""
@@ -159,9 +159,8 @@ class ServedJournal:
 
     def _page(self, wanted: list[Range], size: int) -> tuple[list[dict[str, Any]], bool]:
         """Rows of the ranges wanted, and whether there are more of them."""
-        answer = self._server.journal(
-            {"range": [f"{first}-{last}" for first, last in wanted], "limit": size}
-        )
+        ranges = [f"{first}-{last}" for first, last in wanted]
+        answer = self._server.journal({"from": wanted[0][0], "range": ranges, "limit": size})
         if self._state is not None and answer.get("journal") != self._state.journal:
             raise _Malformed("its answers are of two journals")
         found = answer.get("rows")

@@ -90,14 +90,21 @@ entry as (
                                   rows between unbounded preceding and current row) as served_at
     from ledger.states(wanted, known_at)
 ),
+looked as (
+    select registry, observed_at, min(started_at) as read_from
+    from extractions group by registry, observed_at
+),
 bounded as (
     select entry.*, reading.started_at as previous_reading,
+           coalesce(looked.read_from, entry.observed_at) as read_from,
            case when served_at <= entry.observed_at
                  and (reading.started_at is null or served_at >= reading.started_at)
                 then served_at end as recorded
     from entry asof left join reading
       on entry.registry = reading.registry and entry.kind = reading.kind
      and entry.observed_at > reading.observed_at
+    left join looked
+      on entry.registry = looked.registry and entry.observed_at = looked.observed_at
 ),
 timed as (
     select *, case when valid_at is not null then recorded
@@ -130,8 +137,9 @@ window neighbours as (partition by subject order by observed_at, place, seq);
 -- the entries that hold, or may hold, at a moment, with how sure that is
 create macro ledger.candidates(wanted, ts, known_at) as table
 with last_reading as (
-    select registry, max(observed_at) as last_at,
-           bool_or(started_at <= ts and observed_at >= ts) as read_now
+    -- what a reading that took its time saw at its beginning may have changed before its end
+    select registry, max(started_at) as last_at,
+           bool_or(started_at = ts and observed_at = ts) as read_now
     from ledger.readings
     where kind = wanted and (known_at is null or recorded_at <= known_at)
     group by registry
@@ -140,27 +148,34 @@ chosen as (
     select t.*, hi <= ts as before
     from ledger.timeline(wanted, known_at) t
     where (hi <= ts and (next_hi is null or next_hi > ts))
-       or (hi > ts and (lo is null or lo < ts or lo = ts and ts = created_at)
-           and (previous_hi is null or previous_hi <= ts))
+       -- every state that may have begun: readings that take their time overlap
+       or (hi > ts and (lo is null or lo < ts or lo = ts and ts = created_at))
+),
+counted as (
+    select *, count(*) over (partition by subject) > 1 as several
+    from chosen
 ),
 judged as (
     select seq, lo as not_before, hi as not_after,
            case
+             when several then 'uncertain'
              when not before and previous_reading is null and previous_seq is null then 'unknown'
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
-             when next_seq is null and ts > greatest(last_at, observed_at) then 'not_seen_since'
-             when own_time is not null or coalesce(read_now, false) or ts = observed_at
+             when next_seq is null and ts > greatest(last_at, read_from) then 'not_seen_since'
+             when own_time is not null or coalesce(read_now, false)
+               or ts = observed_at and read_from = observed_at
              then 'certain'
              else 'seen_same'
            end as certainty,
            case
-             when not before and previous_seq is not null then 'after'
-             when before and next_seq is not null and (next_lo is null or next_lo < ts)
+             when not before and (several or previous_seq is not null) then 'after'
+             when before and (several or next_seq is not null
+                                         and (next_lo is null or next_lo < ts))
              then 'before'
              else 'only'
            end as candidate
-    from chosen left join last_reading using (registry)
+    from counted left join last_reading using (registry)
 )
 select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry,
        j.seq, l.actor, l.grade, j.certainty, j.candidate, j.not_before, j.not_after

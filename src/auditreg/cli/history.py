@@ -1,0 +1,160 @@
+"""Commands about the past of a model: what was live, and everything that happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    moment,
+    render_table,
+    surface,
+    the_ledger,
+)
+from auditreg.errors import NothingToAudit
+from auditreg.formats import TABLE_FORMATS
+from auditreg.formats.interface import Table
+
+if TYPE_CHECKING:
+    from auditreg.cli.changes import Cells
+    from auditreg.config import Config
+
+_FORMATS = ("text", *TABLE_FORMATS)
+
+
+def _short(row: Mapping[str, Any]) -> Cells:
+    """A row as a terminal has room for it."""
+    from auditreg.cli.changes import when
+
+    possibly = "possibly " if row["live"] == "possibly" else ""
+    version = "nothing" if row["live"] == "no" else f"{possibly}version {row['version']}"
+    since = "" if row["live"] == "no" else when(row["live_not_before"], row["live_not_after"])
+    return (
+        ("model", str(row["model"]), 16),
+        ("live", version, 19),
+        ("since", since, 20),
+        ("put there by", row["put_live_by"] or ("" if row["live"] == "no" else "not recorded"), 12),
+        ("certainty", str(row["certainty"]), 14),
+    )
+
+
+@click.command(
+    epilog=examples(
+        "auditreg live motor-frequency --at 2026-09-30",
+        "auditreg live motor-frequency/47 --at 2026-09-30T17:00",
+        "auditreg live --at 2026-09-30 --format csv",
+    ),
+)
+@click.argument("model", metavar="[MODEL[/VERSION|@ALIAS]]", required=False)
+@click.option(
+    "--at",
+    metavar="MOMENT",
+    help="A past moment: 2026-09-30 (the end of that day), 2026-09-30T17:00.  "
+    "[default: the last reading]",
+)
+@config_option
+@ledger_option
+@format_option(_FORMATS)
+def live(
+    model: str | None,
+    at: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Say which version was live, who put it there, who approved it, and how sure that is.
+
+    Without MODEL: every model, one line each. Where the record leaves several versions possible,
+    all of them are named with the moments between which the change lies. The approval is what the
+    governance fields said at that moment.
+    """
+    from auditreg.api.living import COLUMNS, live_answers, live_rows
+    from auditreg.api.naming import named
+    from auditreg.cli.changes import narrow
+    from auditreg.cli.timeline import sentences
+
+    when = moment(config, at)
+    with the_ledger(config, ledger).reader() as con:
+        asked = None if model is None else named(con, model, when)
+        answers = live_answers(con, when, asked)
+    if not answers and model is None:
+        raise NothingToAudit(
+            "The ledger knew no registered model at that moment.",
+            hint="`auditreg status` says when the registry was read.",
+        )
+    table = Table(COLUMNS, live_rows(answers))
+
+    def render(output: Output) -> bytes:
+        if output.format == "text" and asked is not None:
+            return sentences(answers, asked, surface(output.path, otherwise=_ONE_LINE))
+        shown = Output("table", output.path) if output.format == "text" else output
+        return render_table(shown, narrow(table, shown, _short))
+
+    emit(outputs, render)
+
+
+_ONE_LINE = 100_000
+
+
+@click.command(
+    epilog=examples(
+        "auditreg history motor-frequency",
+        "auditreg history motor-frequency@champion --since 2026-07-01 --until 2026-09-30",
+        "auditreg history motor-frequency/47 --format json",
+    ),
+)
+@click.argument("model", metavar="MODEL[/VERSION|@ALIAS]")
+@click.option("--since", metavar="MOMENT", help="From then on; a date means its beginning.")
+@click.option("--until", metavar="MOMENT", help="Until then; a date means its end.")
+@click.option(
+    "--as-of",
+    metavar="MOMENT",
+    help="What the ledger held at that moment; later entries are left out.",
+)
+@config_option
+@ledger_option
+@format_option(_FORMATS)
+def history(
+    model: str,
+    since: str | None,
+    until: str | None,
+    as_of: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Tell what happened to a model or version, oldest first: when, who, what, how known.
+
+    Moments are UTC. What a server with capture recorded has a moment and a person; what was seen
+    between two readings lies between them. Imported records say where they are from. Times
+    without a record are lines too. Changes of one request, and what was seen between the same two
+    readings, stand together; JSON and CSV hold every change on a row of its own.
+    """
+    from auditreg.api.events import COLUMNS, Span, history_rows
+    from auditreg.api.naming import beginning, named
+    from auditreg.cli.timeline import timeline
+
+    span = Span(
+        since=None if since is None else beginning(config, since),
+        until=moment(config, until),
+        known_at=moment(config, as_of),
+    )
+    with the_ledger(config, ledger).reader() as con:
+        asked = named(con, model)
+        rows = history_rows(con, asked, span)
+
+    def render(output: Output) -> bytes:
+        if output.format == "text":
+            return timeline(rows, asked, surface(output.path))
+        return render_table(output, Table(COLUMNS, [[row[n] for n in COLUMNS] for row in rows]))
+
+    emit(outputs, render)
