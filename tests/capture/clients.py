@@ -85,7 +85,9 @@ class Crowd:
             method, path, body, marked = _mutation(rng, number, turn, text)
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
+                    connection = http.client.HTTPConnection(
+                        "127.0.0.1", self.server.port, timeout=120
+                    )
                 connection.request(
                     method, f"/api/2.0/mlflow/{path}", json.dumps(body),
                     {"Content-Type": "application/json"},
@@ -94,7 +96,9 @@ class Crowd:
                 answer = response.read().decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:
                 self._ended(type(error).__name__, text if marked else None, self.unknown)
-                connection = None
+                if connection is not None:
+                    connection.close()
+                    connection = None
                 self._wait()
                 continue
             if response.status >= 400:
@@ -102,6 +106,8 @@ class Crowd:
                     self.problems[_problem(answer)] += 1
             confirmed = marked and response.status < 400
             self._ended(str(response.status), text if confirmed else None, self.confirmed)
+        if connection is not None:
+            connection.close()
 
     def _ended(self, how: str, text: str | None, texts: list[str]) -> None:
         with self._lock:
@@ -145,7 +151,7 @@ def _mutation(
          {"name": model, "alias": f"a{rng.randrange(2)}", "version": version}, False),
         (3, "DELETE", "registered-models/alias", {"name": model, "alias": "a1"}, False),
         (3, "POST", "model-versions/create",
-         {"name": model, "source": "s3://m", "description": text}, True),
+         {"name": model, "source": "s3://models/m", "description": text}, True),
         (3, "POST", "registered-models/create", {"name": own, "description": text}, True),
         (2, "POST", "registered-models/rename", {"name": own, "new_name": f"{own} {turn}"}, False),
         (2, "DELETE", "registered-models/delete", {"name": own}, False),

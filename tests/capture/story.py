@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 
 from tests.capture.tables import Tables, difference, dump, last_id
 
-HOSTILE = "=1+1 <b>\u202e‮é\U0001f9ea\"'\\%s {x} \x1b[31m"
+HOSTILE = "=1+1 <b>\u202eé\U0001f9ea\"'\\%s {x} \x1b[31m"
 """A name and a value as nobody should give them."""
 SOURCE = "s3://models/pricing"
 
@@ -95,7 +95,9 @@ class Play:
         self.recorder = recorder
         self.users = users
 
-    def by(self, number: int, call: str, action: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    def by(
+        self, number: int, call: str, action: Callable[..., Any], *given: Any, **named: Any
+    ) -> Any:
         """Let a user make a call, and wait until the client is quiet again."""
         if self.users:
             name, password = self.users[number]
@@ -122,7 +124,12 @@ class Play:
         by, client = self.by, self.client
         by(0, "create model", client.create_registered_model, "motor", {"owner": "ann"}, "Motor")
         by(1, "create model", client.create_registered_model, "home")
-        by(1, "create hostile model", client.create_registered_model, f"h {HOSTILE}".replace("/", ""))
+        by(
+            1,
+            "create hostile model",
+            client.create_registered_model,
+            f"h {HOSTILE}".replace("/", ""),
+        )
         with self.refused():
             by(1, "create model twice", client.create_registered_model, "motor")
         by(1, "update model", client.update_registered_model, "motor", "Motor prices")
@@ -139,7 +146,15 @@ class Play:
                description=None if number == 1 else f"fit {number}")  # fmt: skip
         by(1, "update version", client.update_model_version, "motor", "1", "reviewed")
         by(0, "set version tag", client.set_model_version_tag, "motor", "1", "approved_by", "alice")
-        by(1, "overwrite version tag", client.set_model_version_tag, "motor", "1", "approved_by", "x")
+        by(
+            1,
+            "overwrite version tag",
+            client.set_model_version_tag,
+            "motor",
+            "1",
+            "approved_by",
+            "x",
+        )
         by(0, "delete version tag", client.delete_model_version_tag, "motor", "1", "approved_by")
         with self.refused():
             by(0, "create version of nothing", client.create_model_version, "no such", SOURCE)

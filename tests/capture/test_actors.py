@@ -15,7 +15,10 @@ from tests.servers.mlflow_server import MlflowServer, Refused, basic
 HEADER = "X-Forwarded-User"
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
 """Two addresses of this machine; only the first is configured as a proxy."""
-SETTINGS = {"AUDITREG_CAPTURE_USER_HEADER": HEADER, "AUDITREG_CAPTURE_PROXIES": f"{PROXY},10.9.8.0/24"}
+SETTINGS = {
+    "AUDITREG_CAPTURE_USER_HEADER": HEADER,
+    "AUDITREG_CAPTURE_PROXIES": f"{PROXY},10.9.8.0/24",
+}
 RUNNERS = {
     "uvicorn": {"workers": 3},
     "gunicorn": {"workers": 2, "options": ["--gunicorn-opts", "--timeout 120"]},
@@ -33,7 +36,9 @@ class Who(NamedTuple):
 NOBODY = Who(None, None, None)
 
 
-def change(server: MlflowServer, name: str, headers: Mapping[str, str], address: str = PROXY) -> Row:
+def change(
+    server: MlflowServer, name: str, headers: Mapping[str, str], address: str = PROXY
+) -> Row:
     """Create a model from an address of this machine; its row in the journal."""
     connection = http.client.HTTPConnection(
         "127.0.0.1", server.port, timeout=60, source_address=(address, 0)
@@ -67,7 +72,12 @@ def test_nobody_becomes_an_actor_by_saying_so(server: Callable[..., MlflowServer
     stranger = change(open_server, "stranger", {HEADER: "ceo"}, STRANGER)
     assert who(stranger) == Who(None, None, "ceo")
     assert stranger["client"] == STRANGER
-    as_if = {HEADER: "ceo", "X-Forwarded-For": PROXY, "Forwarded": f"for={PROXY}", "X-Real-IP": PROXY}
+    as_if = {
+        HEADER: "ceo",
+        "X-Forwarded-For": PROXY,
+        "Forwarded": f"for={PROXY}",
+        "X-Real-IP": PROXY,
+    }
     assert who(change(open_server, "as if", as_if, STRANGER)) == Who(None, None, "ceo")
     assert who(change(open_server, "proxied", {HEADER: "carol"})) == Who("carol", "proxy", None)
     # The proxy is believed; what its client sent along is not.

@@ -27,7 +27,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _works(python: str, statement: str) -> bool:
-    return subprocess.run([python, "-c", statement], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([python, "-c", statement], capture_output=True, check=False).returncode == 0
+    )
 
 
 def test_one_line_of_pip_freeze_differs(environment: str, wheel: Path):

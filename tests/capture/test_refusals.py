@@ -45,9 +45,7 @@ def ddl(dialect: str) -> str:
     return done.stdout
 
 
-def without_rights(
-    postgres_server: Postgres, empty_store: Callable[[str], str]
-) -> tuple[str, str]:
+def without_rights(postgres_server: Postgres, empty_store: Callable[[str], str]) -> tuple[str, str]:
     """A store whose server's user may change rows and not make tables; its address, its name."""
     database = empty_store("postgresql").rsplit("/", 1)[1]
     postgres_server.execute(
@@ -117,23 +115,29 @@ def test_a_journal_that_lacks_a_column_is_refused(
 
 BROKEN = {
     "sqlite": (
-        "create trigger broken before insert on auditreg_journal "
-        "when new.operation in ('insert', 'update', 'delete') "
-        "begin select raise(abort, 'the journal is broken'); end",
+        (
+            "create trigger broken before insert on auditreg_journal "
+            "when new.operation in ('insert', 'update', 'delete') "
+            "begin select raise(abort, 'the journal is broken'); end"
+        ),
         "drop trigger broken",
     ),
     "postgresql": (
-        "create function broken() returns trigger language plpgsql as $$ begin "
-        "if new.operation in ('insert', 'update', 'delete') then "
-        "raise exception 'the journal is broken'; end if; return new; end $$;"
-        "create trigger broken before insert on auditreg_journal "
-        "for each row execute function broken()",
+        (
+            "create function broken() returns trigger language plpgsql as $$ begin "
+            "if new.operation in ('insert', 'update', 'delete') then "
+            "raise exception 'the journal is broken'; end if; return new; end $$;"
+            "create trigger broken before insert on auditreg_journal "
+            "for each row execute function broken()"
+        ),
         "drop trigger broken on auditreg_journal",
     ),
     "mariadb": (
-        "create trigger broken before insert on auditreg_journal for each row "
-        "if new.operation in ('insert', 'update', 'delete') then "
-        "signal sqlstate '45000' set message_text = 'the journal is broken'; end if",
+        (
+            "create trigger broken before insert on auditreg_journal for each row "
+            "if new.operation in ('insert', 'update', 'delete') then "
+            "signal sqlstate '45000' set message_text = 'the journal is broken'; end if"
+        ),
         "drop trigger broken",
     ),
 }

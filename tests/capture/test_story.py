@@ -65,7 +65,7 @@ def story(
             "workspaces": workspaces,
         }))  # fmt: skip
     steps = json.loads(Path(out).read_text())
-    yield Story(steps, journal(database), dump(database), [name for name, _ in users])
+    return Story(steps, journal(database), dump(database), [name for name, _ in users])
 
 
 def _as_changes(rows: list[Row]) -> list[Change]:

@@ -117,7 +117,6 @@ class CapturedRegistry(Registry):
         self.missed: list[int] = []
         self.journal: str | None = None
         self.rows_of_journal: list[dict[str, Any]] = []
-        self.lifecycle: list[tuple[str, dict[str, Any]]] = []
         self._images: dict[Row, Image] = {}
         self._order = self._made = self._next_id = 0
         self._processes: list[str] = []
@@ -213,15 +212,13 @@ class CapturedRegistry(Registry):
         return self.journal, number
 
     def _lifecycle(self, operation: str, content: Mapping[str, Any], server: int = 0) -> None:
-        _, number = self._write(
+        self._write(
             server_time=self.clock + self.offsets[server],
             request=self._new("request"),
             process=self._processes[server] if self._processes else self._new("process"),
             operation=operation,
             after_row=json.dumps(content),
         )
-        assert self.journal is not None
-        self.lifecycle.append((self.journal, self.rows_of_journal[-1]))
 
     def _new(self, what: str) -> str:
         self._made += 1

@@ -89,7 +89,6 @@ def happen(registry: Registry, step: tuple[Any, ...]) -> None:
         return
     if name not in models:
         return
-    model = models[name]
     if what == "again":
         registry.delete(name)
         registry.create(name)
@@ -102,17 +101,19 @@ def happen(registry: Registry, step: tuple[Any, ...]) -> None:
     elif what == "prompt":
         registry.tag(name, None, "mlflow.prompt.is_prompt", "true")
     else:
-        number = rest[1] if what == "alias" else rest[0]
-        version = model.versions.get(number) if number is not None else None
-        if version is not None and version.deleted or number is not None and version is None:
-            return
-        if what == "copy":
-            if rest[1] in models:
-                registry.copy(name, *rest)
-        elif what == "archive":
-            registry.stage(name, *rest, archive=True)
-        else:
-            getattr(registry, what)(name, *rest)
+        _happen_to(registry, what, name, rest)
+
+
+def _happen_to(registry: Registry, what: str, name: str, rest: list[Any]) -> None:
+    """Let something happen to a version, or to the model where no version is named."""
+    number = rest[1] if what == "alias" else rest[0]
+    version = registry.models[name].versions.get(number)
+    if number is not None and (version is None or version.deleted):
+        return
+    if what == "archive":
+        registry.stage(name, *rest, archive=True)
+    elif what != "copy" or rest[1] in registry.models:
+        getattr(registry, what)(name, *rest)
 
 
 # What was so: identity of an item -> value, from the models of a moment.

@@ -74,19 +74,22 @@ def asked_singly(con: duckdb.DuckDBPyConnection, ms: int) -> int:
     return sum(count[0] for count in counts if count)
 
 
+_LATEST = (
+    """select 'registered_model', model, null, null, description, epoch_ms(last_updated_at)
+    from registered_models where not deleted""",
+    "select 'registered_model_tag', model, null, key, value, null from registered_model_tags",
+    """select 'model_version', model, version, stage, concat_ws('|', description, run_id, source),
+    epoch_ms(last_updated_at) from model_versions where not deleted""",
+    """select 'model_version_tag', t.model, t.version, key, value, null
+    from model_version_tags t join model_versions v using (subject) where not v.deleted""",
+    "select 'alias', model, version, alias, null, null from aliases",
+)
+
+
 def wrong_rows(con: duckdb.DuckDBPyConnection, look: Look) -> list[str]:
     """Where the latest state is not what the latest reading showed."""
     told: Counter[tuple[Any, ...]] = Counter()
-    for query in (
-        "select 'registered_model', model, null, null, description, epoch_ms(last_updated_at) "
-        "from registered_models where not deleted",
-        "select 'registered_model_tag', model, null, key, value, null from registered_model_tags",
-        "select 'model_version', model, version, stage, concat_ws('|', description, run_id, "
-        "source), epoch_ms(last_updated_at) from model_versions where not deleted",
-        "select 'model_version_tag', t.model, t.version, key, value, null "
-        "from model_version_tags t join model_versions v using (subject) where not v.deleted",
-        "select 'alias', model, version, alias, null, null from aliases",
-    ):
+    for query in _LATEST:
         told.update(con.execute(query).fetchall())
     shown: Counter[tuple[Any, ...]] = Counter()
     gone = {
@@ -170,14 +173,14 @@ class ToldChange:
     grade: str
     uncaptured: bool
 
-    def spans(self, change: Change) -> bool:
+    def spans(self, change: Change, tolerance: int) -> bool:
         """Whether it may be that change, as far as its item and time go."""
         return (
             self.row == change.row
             and self.told[0]
             in {item for item, _, _ in items(self.row.kind, change.before, change.after)}
-            and (self.low is None or self.low <= change.when)
-            and (self.high is None or change.began <= self.high)
+            and (self.low is None or self.low <= change.when + tolerance)
+            and (self.high is None or change.began - tolerance <= self.high)
         )
 
     def __str__(self) -> str:
@@ -227,7 +230,7 @@ def wrong_flags(con: duckdb.DuckDBPyConnection, known: Knowable) -> list[str]:
     return [
         f"not uncaptured: {told}"
         for told in told_changes(con)
-        if told.uncaptured and not any(told.spans(change) for change in causes)
+        if told.uncaptured and not any(told.spans(change, known.tolerance) for change in causes)
     ]
 
 
@@ -240,14 +243,15 @@ def wrong_changes(con: duckdb.DuckDBPyConnection, known: Knowable) -> list[str]:
     wrong += [
         f"nothing unrecorded happened: {told}"
         for told in others
-        if not any(told.spans(change) for change in unexplained) and not known.hidden(told.row)
+        if not any(told.spans(change, known.tolerance) for change in unexplained)
+        and not known.hidden(told.row)
     ]
     for change, before, after in known.tampered():
         for item in items(change.row.kind, before, after):
             flagged = [
                 told
                 for told in others
-                if told.uncaptured and told.told == item and told.spans(change)
+                if told.uncaptured and told.told == item and told.spans(change, known.tolerance)
             ]
             if len(flagged) != 1:
                 wrong.append(

@@ -39,8 +39,8 @@ verified = { on = 2026-11-22, source = "tests" }
 """
 
 
-def make_report(*, recorded=False, **options):
-    connection = ledgers.build(kind=Recorded if recorded else ledgers.Ledger, **options)
+def make_report(*, recorded=False, kind=ledgers.Ledger, **options):
+    connection = ledgers.build(kind=Recorded if recorded else kind, **options)
     config = ledgers.config()
     check = ledgers.check(connection)
     framework = parse_framework(FRAMEWORK, "made-up.toml", rules=set(ledgers.RULES))

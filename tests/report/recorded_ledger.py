@@ -1,4 +1,4 @@
-"""The small ledger with a server that recorded its changes from July on, and imported records.
+"""The small ledger with a server that recorded its changes from August on, and imported records.
 
 What the last reading shows was recorded by the server as it happened, but for two changes made past
 it; the server was off for a night, and restarted once. Other systems stated two changes, and what
@@ -32,10 +32,9 @@ class Recorded(Ledger):
         self.pending = []
 
     def before(self, number, names):
-        if number == 1:
-            self.note("start", datetime(2026, 7, 5, 8), "p1")
         if number != 2:
             return names
+        self.note("start", datetime(2026, 8, 16, 8), "p1")
         self.note("stop", OFF[0], "p1")
         self.note("start", OFF[1], "p2")
         super().reading(AUGUST, journal=JOURNAL)
@@ -150,7 +149,7 @@ class Recorded(Ledger):
     def reading(self, at, complete=True, journal=None):
         if at == READINGS[2]:
             self.seal()
-        super().reading(at, complete, JOURNAL if at > READINGS[0] else None)
+        super().reading(at, complete, JOURNAL if at > READINGS[1] else None)
 
     def close(self):
         """Imported records, and the tables the ledger keeps of all of it."""

@@ -103,11 +103,11 @@ def test_hostile_text_comes_out_inert_and_visible(hostile_report):
         assert "<script" not in text, name
         assert "<b>bold" not in text
         assert "\u202e" not in text
-        assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|\b49\b", text)
+        assert "7777" not in text
     text = files["report.html"].decode()
     assert "&lt;script&gt;document.title=&#39;owned&#39;&lt;/script&gt;" in text
     assert "‹U+202E›" in text
-    assert "{{ 7*7 }}" in text
+    assert "{{ 1111*7 }}" in text
 
 
 def test_a_browser_runs_nothing_of_it(hostile_report, tmp_path):

@@ -145,13 +145,18 @@ def test_a_ledger_that_starts_inside_the_period_says_first_report(made):
 
 def test_a_registration_is_one_change_with_the_tags_it_came_with(report):
     changes = {group.title: group for group in report.changes}
-    registered = changes["Models and versions registered or removed"].changes
-    assert any(change.with_tags for change in registered)
+    registered = [
+        change
+        for row in changes["Models and versions registered or removed"].rows
+        for change in row.changes
+    ]
+    assert any(noun == "tag" for change in registered for noun, _ in change.together)
     rows = [(change.subject, change.item) for change in registered]
     assert len(rows) == len(set(rows))
     for group in changes.values():
-        assert group.total == sum(change.fields for change in group.changes) + group.more
-    owner = [c for c in changes["Governance fields"].changes if c.item == "gov.owner"]
+        assert group.total == sum(row.count for row in group.rows) + group.more
+    fields = [change for row in changes["Governance fields"].rows for change in row.changes]
+    owner = [change for change in fields if change.item == "gov.owner"]
     assert [(c.before, c.after) for c in owner] == [("Tom Ellery", "Asha Verma")]
 
 

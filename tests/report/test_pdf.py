@@ -42,7 +42,9 @@ def test_every_page_says_where_it_is(pages, report):
 
 
 def heading_page(pages, number, title):
-    found = [i + 1 for i, text in enumerate(pages) if re.search(rf"\b{number} {title}", text)]
+    found = [
+        i + 1 for i, text in enumerate(pages) if re.search(rf"\b{number} {title}(?! by)", text)
+    ]
     return found[-1] if found[0] == 2 else found[0]  # page 2 is the contents
 
 

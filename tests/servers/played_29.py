@@ -95,7 +95,9 @@ class Player:
     def living(self, model: str) -> list[int]:
         """The versions of a model that are not deleted."""
         made = self.state.names[model]
-        return sorted(n for (m, n), v in self.state.versions.items() if m == made and not v["deleted"])
+        return sorted(
+            n for (m, n), v in self.state.versions.items() if m == made and not v["deleted"]
+        )
 
     def create_model(self, model: str) -> None:
         given = {"description": self.text("prices")} if self.rng.random() < 0.5 else {}
@@ -108,7 +110,7 @@ class Player:
         self.do("create version", "POST", "model-versions/create", body, model=model, **given)
 
     def rename_model(self, model: str) -> None:
-        to = self.text(f"{model.split(' ')[0]} renamed")
+        to = self.text(f"{model.split(' ', maxsplit=1)[0]} renamed")
         body = {"name": model, "new_name": to}
         self.do("rename model", "POST", "registered-models/rename", body, model=model, to=to)
 
@@ -239,6 +241,4 @@ def unpacked(folder: Path) -> tuple[Path, Truth]:
 
 
 if __name__ == "__main__":
-    make(
-        os.environ["AUDITREG_TEST_MLFLOW_29"], Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
-    )
+    make(os.environ["AUDITREG_TEST_MLFLOW_29"], Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)

@@ -328,7 +328,9 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with server:
         ann = server.add_user("ann", "a-long-password")
         server.call("POST", "registered-models/create", {"name": "motor"}, user=ADMIN)
-        server.call("POST", "model-versions/create", {"name": "motor", "source": "s3://models/x"}, user=ann)
+        server.call(
+            "POST", "model-versions/create", {"name": "motor", "source": "s3://models/x"}, user=ann
+        )
         yield server
 
 

@@ -35,17 +35,24 @@ def remember(connection: Any, transaction: Transaction, table: RegistryTable, st
 
 
 def _matching(
-    connection: Any, table: RegistryTable, statement: Any, values: Dict[str, Any], parameters: Dict[str, Any]
+    connection: Any,
+    table: RegistryTable,
+    statement: Any,
+    values: Dict[str, Any],
+    parameters: Dict[str, Any],
 ) -> List[Tuple[Key, Key]]:
     """The keys the statement's condition finds, locked, each with the key it gets."""
     old = [table.table.c[column] for column in table.key]
     new = [
-        _expression(values[column], table.table.c[column]) if column in values else table.table.c[column]
+        _expression(values[column], table.table.c[column])
+        if column in values
+        else table.table.c[column]
         for column in table.key
     ]
-    found = sa.select(*(c.label(f"old_{n}") for n, c in enumerate(old)), *(
-        c.label(f"new_{n}") for n, c in enumerate(new)
-    )).select_from(table.table)
+    found = sa.select(
+        *(c.label(f"old_{n}") for n, c in enumerate(old)),
+        *(c.label(f"new_{n}") for n, c in enumerate(new)),
+    ).select_from(table.table)
     if statement.whereclause is not None:
         found = found.where(statement.whereclause)
     rows = connection.execute(locked(found, table.table, True), parameters).fetchall()
@@ -87,7 +94,10 @@ def _inserted(table: RegistryTable, state: Any) -> List[Key]:
 def _named(table: RegistryTable, values: Any) -> Dict[str, Any]:
     if isinstance(values, Sequence):
         return dict(zip(table.columns, values))
-    return {getattr(column, "key", column): getattr(value, "value", value) for column, value in values.items()}
+    return {
+        getattr(column, "key", column): getattr(value, "value", value)
+        for column, value in values.items()
+    }
 
 
 def _given(table: RegistryTable, values: Dict[str, Any]) -> Key:

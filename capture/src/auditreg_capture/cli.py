@@ -47,22 +47,32 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     ddl = commands.add_parser("ddl", help="print the statements that create the journal's table")
-    ddl.add_argument("--dialect", required=True, metavar="NAME", help="sqlite, postgresql, mysql, mariadb, mssql")
+    ddl.add_argument(
+        "--dialect", required=True, metavar="NAME", help="sqlite, postgresql, mysql, mariadb, mssql"
+    )
     ddl.set_defaults(run=_ddl)
 
-    status = commands.add_parser("status", help="what the journal holds, and which servers write it")
+    status = commands.add_parser(
+        "status", help="what the journal holds, and which servers write it"
+    )
     _takes_uri(status)
     status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(run=_status)
 
-    selftest = commands.add_parser("selftest", help="whether a server could start with capture here")
+    selftest = commands.add_parser(
+        "selftest", help="whether a server could start with capture here"
+    )
     _takes_uri(selftest)
     selftest.set_defaults(run=_selftest)
 
     prune = commands.add_parser("prune", help="remove rows that a ledger has sealed")
     _takes_uri(prune)
-    prune.add_argument("--sealed", required=True, metavar="FILE", help="the list of sealed rows auditreg wrote")
-    prune.add_argument("--older-than", type=float, default=7, metavar="DAYS", help="keep younger rows (7)")
+    prune.add_argument(
+        "--sealed", required=True, metavar="FILE", help="the list of sealed rows auditreg wrote"
+    )
+    prune.add_argument(
+        "--older-than", type=float, default=7, metavar="DAYS", help="keep younger rows (7)"
+    )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     prune.set_defaults(run=_prune)
     return parser
@@ -72,7 +82,9 @@ def _takes_uri(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("--uri", help="the registry's database, as MLflow is given it")
     group.add_argument(
-        "--uri-env", metavar="NAME", help="the environment variable that holds it, for one with a password"
+        "--uri-env",
+        metavar="NAME",
+        help="the environment variable that holds it, for one with a password",
     )
 
 
@@ -88,7 +100,9 @@ def _engine(options: argparse.Namespace) -> Any:
             raise CaptureError(f"there is no file {url.database}.")
         return sa.create_engine(url)
     except sa.exc.ArgumentError:
-        raise CaptureError("the URI is not one of a database, such as postgresql://user@host/name.") from None
+        raise CaptureError(
+            "the URI is not one of a database, such as postgresql://user@host/name."
+        ) from None
 
 
 def _with_journal(options: argparse.Namespace) -> Any:
@@ -98,7 +112,9 @@ def _with_journal(options: argparse.Namespace) -> Any:
 
     engine = _engine(options)
     if not sa.inspect(engine).has_table(tables.NAME):
-        raise CaptureError(f"there is no table {tables.NAME} in this database: no server ran with capture.")
+        raise CaptureError(
+            f"there is no table {tables.NAME} in this database: no server ran with capture."
+        )
     return engine
 
 
@@ -159,7 +175,9 @@ def _selftest(options: argparse.Namespace) -> None:
         )
     process.check_columns(engine)
     process.self_test(engine)
-    _print("The journal takes rows and gives them back, and MLflow's registry tables are those known.")
+    _print(
+        "The journal takes rows and gives them back, and MLflow's registry tables are those known."
+    )
 
 
 def _prune(options: argparse.Namespace) -> None:

@@ -57,7 +57,9 @@ def offer() -> None:
         appcontext_pushed.connect(_add_rule)
     except RuntimeError:
         # Flask before 2.3 without the package blinker has no signals.
-        _logger.info("auditreg-capture: this Flask has no signals, so the journal is not read over HTTP.")
+        _logger.info(
+            "auditreg-capture: this Flask has no signals, so the journal is not read over HTTP."
+        )
     _State.offered = True
 
 
@@ -72,7 +74,9 @@ def _add_rule(sender: Any, **_: Any) -> None:
             try:
                 from mlflow.server.handlers import _add_static_prefix
 
-                sender.add_url_rule(_add_static_prefix(PATH), "auditreg_journal", serve, methods=["GET"])
+                sender.add_url_rule(
+                    _add_static_prefix(PATH), "auditreg_journal", serve, methods=["GET"]
+                )
             except Exception as error:  # noqa: BLE001 (a server without this address still serves all others)
                 _logger.warning("auditreg-capture cannot offer %s on this server: %s", PATH, error)
     appcontext_pushed.disconnect(_add_rule)
@@ -84,7 +88,11 @@ def serve() -> Any:
 
     try:
         allow(request)
-        body, status = page(_engine(), question(request.args)), 200
+        engine = _engine()
+        if request.args.get("ids"):
+            body, status = present(engine), 200
+        else:
+            body, status = page(engine, question(request.args)), 200
     except Refused as refusal:
         body, status = {"error_code": refusal.code, "message": str(refusal)}, refusal.status
     return Response(json.dumps(body), status=status, mimetype="application/json")
@@ -118,11 +126,15 @@ def question(arguments: Any) -> Question:
     """The request's parameters: `from`, `to`, `range` (repeated: `a-b`, `a-`) and `limit`."""
     ranges = [_range(text) for text in arguments.getlist("range")]
     if len(ranges) > MAX_RANGES:
-        raise Refused(400, "INVALID_PARAMETER_VALUE", f"At most {MAX_RANGES} ranges in one request.")
+        raise Refused(
+            400, "INVALID_PARAMETER_VALUE", f"At most {MAX_RANGES} ranges in one request."
+        )
     start, end = _number(arguments, "from", 0), _number(arguments, "to", _BIGGEST)
     if end != _BIGGEST:
         ranges = [(a, min(b, end)) for a, b in ranges or [(0, end)]]
-    return Question(start, ranges, max(1, min(_number(arguments, "limit", DEFAULT_LIMIT), MAX_LIMIT)))
+    return Question(
+        start, ranges, max(1, min(_number(arguments, "limit", DEFAULT_LIMIT), MAX_LIMIT))
+    )
 
 
 def _number(arguments: Any, name: str, default: int) -> int:
@@ -133,13 +145,17 @@ def _number(arguments: Any, name: str, default: int) -> int:
 def _range(text: str) -> Tuple[int, int]:
     first, dash, last = text.partition("-")
     if not dash:
-        raise Refused(400, "INVALID_PARAMETER_VALUE", f"range is {text!r}; it must be like 5-9 or 5-.")
+        raise Refused(
+            400, "INVALID_PARAMETER_VALUE", f"range is {text!r}; it must be like 5-9 or 5-."
+        )
     return _id("range", first), _id("range", last) if last else _BIGGEST
 
 
 def _id(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= _BIGGEST):
-        raise Refused(400, "INVALID_PARAMETER_VALUE", f"{name} is {text!r}; it must be a whole number.")
+        raise Refused(
+            400, "INVALID_PARAMETER_VALUE", f"{name} is {text!r}; it must be a whole number."
+        )
     return int(text)
 
 
@@ -148,8 +164,43 @@ def _engine() -> Any:
 
     engine = getattr(_get_model_registry_store(), "engine", None)
     if engine is None:
-        raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "This server's model registry is not in a database.")
+        raise Refused(
+            404, "RESOURCE_DOES_NOT_EXIST", "This server's model registry is not in a database."
+        )
     return engine
+
+
+def present(engine: Any) -> Dict[str, Any]:
+    """The ids of all rows, as ranges."""
+    import sqlalchemy as sa
+
+    from auditreg_capture import journal, process, tables
+
+    _must_be_there(engine)
+    table = tables.journal
+    ranges: List[List[int]] = []
+    with engine.connect() as connection:
+        for (number,) in connection.execute(sa.select(table.c.id).order_by(table.c.id)):
+            if ranges and ranges[-1][1] == number - 1:
+                ranges[-1][1] = number
+            else:
+                ranges.append([number, number])
+        identity = process.journal_id(connection)
+    last = ranges[-1][1] if ranges else None
+    return {"journal": identity, "ranges": ranges, "last": last, "now": journal.now()}
+
+
+def _must_be_there(engine: Any) -> None:
+    import sqlalchemy as sa
+
+    from auditreg_capture import tables
+
+    if not sa.inspect(engine).has_table(tables.NAME):
+        raise Refused(
+            404,
+            "RESOURCE_DOES_NOT_EXIST",
+            "There is no journal: this server never ran with capture.",
+        )
 
 
 def page(engine: Any, asked: Question) -> Dict[str, Any]:
@@ -159,8 +210,7 @@ def page(engine: Any, asked: Question) -> Dict[str, Any]:
     from auditreg_capture import journal, process, tables
 
     table = tables.journal
-    if not sa.inspect(engine).has_table(tables.NAME):
-        raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "There is no journal: this server never ran with capture.")
+    _must_be_there(engine)
     wanted = sa.select(*table.columns).where(table.c.id >= asked.start)
     if asked.ranges:
         wanted = wanted.where(sa.or_(*(table.c.id.between(a, b) for a, b in asked.ranges)))

@@ -7,15 +7,13 @@ import time
 import uuid
 from typing import Any, Dict, List, Optional
 
-import sqlalchemy as sa
-
-from auditreg_capture import actor, process
-from auditreg_capture.rows import Image, Key, RegistryTable, registry_tables
+from auditreg_capture import actor, process, statements
+from auditreg_capture.rows import Image, Key, RegistryTable, read, registry_tables
 from auditreg_capture.tables import COLUMNS, WIDTHS, journal
 from auditreg_capture.tracking import Transaction
 
 # Matches no row. SQLite gives the write lock for it, so that what is read next stays as it is.
-TAKE_WRITE_LOCK = sa.text(f"UPDATE {journal.name} SET id = id WHERE 1 = 0")
+TAKE_WRITE_LOCK = f"UPDATE {journal.name} SET id = id WHERE 1 = 0"  # noqa: S608 (our own name)
 # Nineteen columns each; older SQLite takes 999 parameters.
 _CHUNK = 50
 _DEFAULT_WORKSPACE = "default"
@@ -54,7 +52,12 @@ def encode(image: Optional[Dict[str, Any]]) -> Optional[str]:
 def insert(connection: Any, rows: List[Dict[str, Any]]) -> None:
     """Write journal rows."""
     for start in range(0, len(rows), _CHUNK):
-        connection.execute(journal.insert().values(rows[start : start + _CHUNK]))
+        chunk = rows[start : start + _CHUNK]
+        values = {
+            f"{column}_{n}": one[column] for n, one in enumerate(chunk) for column in _WRITTEN
+        }
+        wanted = (journal.name, _WRITTEN, len(chunk))
+        statements.execute(connection, statements.insert_rows, wanted, values)
 
 
 def write(connection: Any, transaction: Transaction) -> None:
@@ -84,7 +87,9 @@ def write(connection: Any, transaction: Transaction) -> None:
         )
     transaction.reported, error = process.take_missed(connection.engine)
     if transaction.reported:
-        rows.append(row("missed", after_row=encode({"count": transaction.reported, "error": error})))
+        rows.append(
+            row("missed", after_row=encode({"count": transaction.reported, "error": error}))
+        )
     insert(connection, rows)
 
 
@@ -107,8 +112,6 @@ def _created(connection: Any, changes: List[Any]) -> Dict[Key, Any]:
             wanted.add(_model_of(registry, (after if after is not None else before) or {}))
     missing = sorted(wanted - set(created), key=repr)
     if missing:
-        from auditreg_capture.rows import read
-
         for image in read(connection, models, missing, len(models.key), lock=False):
             created[models.key_of(image)] = image["creation_time"]
     return created

@@ -92,7 +92,9 @@ def _renamed(row: Any, table: RegistryTable) -> bool:
 
 def _current_key(row: Any, table: RegistryTable) -> Key:
     state = sa.inspect(row)
-    held = dict(zip((c.name for c in state.mapper.primary_key), state.mapper.primary_key_from_instance(row)))
+    held = dict(
+        zip((c.name for c in state.mapper.primary_key), state.mapper.primary_key_from_instance(row))
+    )
     return tuple(held[column] for column in table.key)
 
 
@@ -194,10 +196,12 @@ def _guarded(session: Session, count: int, work: Callable[[], None]) -> None:
 def _lose(transaction: Transaction, count: int, error: Exception) -> None:
     if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
         raise error
-    _logger.warning("auditreg-capture could not journal %d change(s): %s", count, error)
+    _logger.warning(
+        "auditreg-capture could not journal %d change(s): %s", count, process.reason(error)
+    )
     transaction.lost += count
     transaction.lost_error = type(error).__name__
-    transaction.reported = 0
+    _give_back(transaction)
     transaction.clear()
 
 
@@ -206,12 +210,14 @@ def _hold(connection: Any, transaction: Transaction) -> None:
     process.ready(connection.engine)
     transaction.engine = connection.engine
     if not transaction.locked and connection.dialect.name == "sqlite":
-        connection.execute(journal.TAKE_WRITE_LOCK)
+        connection.exec_driver_sql(journal.TAKE_WRITE_LOCK)
         transaction.locked = True
 
 
 def _connection(session: Session) -> Any:
-    return session.connection(bind_arguments={"clause": registry_tables()["registered_models"].table})
+    return session.connection(
+        bind_arguments={"clause": registry_tables()["registered_models"].table}
+    )
 
 
 def _after_commit(session: Session) -> None:
@@ -237,9 +243,15 @@ def _after_soft_rollback(session: Session, previous: Any) -> None:
         else:
             held.clear()
         return
-    if held.reported and held.engine is not None:
-        process.missed(held.engine, held.reported, held.lost_error)
+    _give_back(held)
     session.info.pop(INFO, None)
+
+
+def _give_back(transaction: Transaction) -> None:
+    """What a row that is undone said was missed is still to be said."""
+    if transaction.reported:
+        process.missed(transaction.engine, transaction.reported, "")
+        transaction.reported = 0
 
 
 def settings_mode() -> str:

@@ -134,7 +134,9 @@ def self_test(engine: Any) -> None:
     probe = journal.row("start", after_row=journal.encode({"self-test": "\u00e9 \U0001f600"}))
     with engine.connect() as connection:
         _patient(connection)
-        trial = connection.begin() if not connection.in_transaction() else connection.get_transaction()
+        trial = (
+            connection.begin() if not connection.in_transaction() else connection.get_transaction()
+        )
         try:
             journal.insert(connection, [probe])
             columns = [tables.journal.c[name] for name in probe]
@@ -157,7 +159,10 @@ def journal_id(connection: Any) -> Optional[str]:
     """The journal's identity, which its first row holds."""
     table = tables.journal
     found = connection.execute(
-        sa.select(table.c.after_row).where(table.c.operation == "journal").order_by(table.c.id).limit(1)
+        sa.select(table.c.after_row)
+        .where(table.c.operation == "journal")
+        .order_by(table.c.id)
+        .limit(1)
     ).scalar()
     return None if found is None else str(json.loads(found)["journal"])
 

@@ -9,7 +9,9 @@ from typing import Callable, Iterator, Optional
 acting: "ContextVar[Optional[str]]" = ContextVar("auditreg_capture_acting", default=None)
 
 
-def install(actor: Optional[Callable[[], Optional[str]]] = None, mode: Optional[str] = None) -> None:
+def install(
+    actor: Optional[Callable[[], Optional[str]]] = None, mode: Optional[str] = None
+) -> None:
     """Journal every change this process makes to a model registry through MLflow.
 
     Args:

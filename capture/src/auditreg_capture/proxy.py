@@ -29,7 +29,9 @@ def user(environ: Dict[str, Any]) -> Tuple[Optional[str], bool]:
         return None, False
     # Two headers arrive joined by a comma, also one that a client spelt with an underscore to slip past
     # the proxy. Which of them the proxy set cannot be told.
-    proven = "," not in value and configured.trusts(_peer(environ)) and not _may_be_rewritten(environ)
+    proven = (
+        "," not in value and configured.trusts(_peer(environ)) and not _may_be_rewritten(environ)
+    )
     return _utf8(value), proven
 
 
@@ -67,7 +69,8 @@ def _may_be_rewritten(environ: Dict[str, Any]) -> bool:
 
 def _never_rewrites(environ: Dict[str, Any]) -> bool:
     return (
-        str(environ.get("SERVER_SOFTWARE", "")).startswith("gunicorn") or "--no-proxy-headers" in sys.argv
+        str(environ.get("SERVER_SOFTWARE", "")).startswith("gunicorn")
+        or "--no-proxy-headers" in sys.argv
     )
 
 
@@ -98,7 +101,9 @@ def _within(address: str, allowed: List[str]) -> bool:
 
 def _forwarded(environ: Dict[str, Any]) -> List[str]:
     return [
-        _without_port(part.strip()) for part in environ.get(_FORWARDED, "").split(",") if part.strip()
+        _without_port(part.strip())
+        for part in environ.get(_FORWARDED, "").split(",")
+        if part.strip()
     ]
 
 

@@ -41,7 +41,9 @@ def read_sealed(path: str) -> Sealed:
         ) from error
     whole = all(type(n) is int for pair in ranges for n in pair)
     if not isinstance(identity, str) or not whole or any(first > last for first, last in ranges):
-        raise CaptureError(f"{path} is not the list of sealed rows that auditreg writes: a range is no range.")
+        raise CaptureError(
+            f"{path} is not the list of sealed rows that auditreg writes: a range is no range."
+        )
     return Sealed(identity, sorted(ranges))
 
 
@@ -82,7 +84,11 @@ def _ids(engine: Any, first: int, last: int, limit: int) -> List[int]:
     table = tables.journal
     wanted = (
         sa.select(table.c.id)
-        .where(table.c.id.between(first, last), table.c.operation != "journal", table.c.server_time < limit)
+        .where(
+            table.c.id.between(first, last),
+            table.c.operation != "journal",
+            table.c.server_time < limit,
+        )
         .order_by(table.c.id)
         .limit(_CHUNK)
     )

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tupl
 
 import sqlalchemy as sa
 
+from auditreg_capture import statements
 from auditreg_capture.errors import CaptureError
 
 Key = Tuple[Any, ...]
@@ -106,13 +107,13 @@ def _problems(found: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator
                 yield f"{table.name} refers to {reference.target_fullname}"
 
 
-@lru_cache(maxsize=256)
-def _statement(name: str, columns: Tuple[str, ...], count: int, lock: bool) -> sa.sql.Select[Any]:
+def _statement(name: str, columns: Tuple[str, ...], count: int, lock: bool) -> Any:
     registry = registry_tables()[name]
     wanted = [
         sa.and_(
             *(
-                registry.table.c[column] == sa.bindparam(f"{column}_{n}", type_=registry.table.c[column].type)
+                registry.table.c[column]
+                == sa.bindparam(f"{column}_{n}", type_=registry.table.c[column].type)
                 for column in columns
             )
         )
@@ -137,15 +138,19 @@ def read(
     for start in range(0, len(keys), CHUNK):
         chunk = keys[start : start + CHUNK]
         parameters = {
-            f"{column}_{n}": value for n, key in enumerate(chunk) for column, value in zip(columns, key)
+            f"{column}_{n}": value
+            for n, key in enumerate(chunk)
+            for column, value in zip(columns, key)
         }
-        statement = _statement(registry.name, columns, len(chunk), lock)
-        found = connection.execute(statement, parameters).fetchall()
+        wanted = (registry.name, columns, len(chunk), lock)
+        found = statements.execute(connection, _statement, wanted, parameters).fetchall()
         images += [dict(zip(registry.columns, row)) for row in found]
     return images
 
 
-def match(registry: RegistryTable, keys: Sequence[Key], images: Iterable[Image]) -> Dict[Key, Optional[Image]]:
+def match(
+    registry: RegistryTable, keys: Sequence[Key], images: Iterable[Image]
+) -> Dict[Key, Optional[Image]]:
     """Which row belongs to which key that was asked for.
 
     Where the database compares text without regard to case, a key finds a row that spells it otherwise.

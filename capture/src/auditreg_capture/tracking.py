@@ -84,7 +84,10 @@ class Transaction:
         self.flushing, self.created = [], []
 
     def read_before(
-        self, connection: Any, wanted: Dict[str, List[Key]], families: Iterable[Tuple[RegistryTable, Key]]
+        self,
+        connection: Any,
+        wanted: Dict[str, List[Key]],
+        families: Iterable[Tuple[RegistryTable, Key]],
     ) -> None:
         """Read and lock the rows a statement is about to touch, parents first.
 
@@ -95,17 +98,24 @@ class Transaction:
             for child in CHILDREN.get(registry.name, ()):
                 by_child.setdefault(child, []).append((registry.prefix, key))
         for name, registry in registry_tables().items():
-            keys = sorted({key for key in wanted.get(name, ()) if (name, key) not in self.rows}, key=repr)
+            keys = sorted(
+                {key for key in wanted.get(name, ()) if (name, key) not in self.rows}, key=repr
+            )
             if keys:
                 images = read(connection, registry, keys, len(registry.key), lock=True)
                 for key, image in match(registry, keys, images).items():
                     self.take_over((name, key), image)
             for length in sorted({length for length, _ in by_child.get(name, ())}):
                 self._read_family(
-                    connection, registry, [key for at, key in by_child[name] if at == length], length
+                    connection,
+                    registry,
+                    [key for at, key in by_child[name] if at == length],
+                    length,
                 )
 
-    def _read_family(self, connection: Any, registry: RegistryTable, keys: List[Key], length: int) -> None:
+    def _read_family(
+        self, connection: Any, registry: RegistryTable, keys: List[Key], length: int
+    ) -> None:
         keys = sorted(set(keys), key=repr)
         for image in read(connection, registry, keys, length, lock=True):
             self.take_over((registry.name, registry.key_of(image)), image)
@@ -147,5 +157,9 @@ class Transaction:
         ]
         if rest:
             rest.sort(key=repr)
-            after.update(match(registry, rest, read(connection, registry, rest, len(registry.key), lock=lock)))
+            after.update(
+                match(
+                    registry, rest, read(connection, registry, rest, len(registry.key), lock=lock)
+                )
+            )
         return after

@@ -20,8 +20,21 @@ from auditreg.ledger.settings import settings_rows
 if TYPE_CHECKING:
     import duckdb
 
-_ONCE = ("prompts", "live_versions", "fields", "inventory", "promotions")
-"""Views that are computed once; `changes` stays a view, for few rules ask for it."""
+_ONCE = (
+    "prompts",
+    "live_versions",
+    "fields",
+    "inventory",
+    "promotions",
+    "captures",
+    "capture_gaps",
+    "changes",
+    "running",
+)
+"""Views that are computed once."""
+
+_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes")
+"""Those that do not follow from the state of the moment: of a past one their macro tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +75,18 @@ def prepare(
 
 def state_statements(moment: Moment) -> Iterator[str]:
     """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
-    relations = (*schema.state_tables(), *schema.VIEWS)
-    for name in relations:
-        yield (
-            f"drop view if exists temp.{name}"
-            if name == "changes"
-            else (f"drop table if exists temp.{name}")
-        )
+    for name in (*schema.state_tables(), "deployments", *schema.VIEWS):
+        yield f"drop table if exists temp.{name}"
     yield from _settings_statements(moment)
     yield f"set variable as_of = {_literal(moment.as_of)}"
     yield f"set variable period_start = {_literal(moment.period_start)}"
     yield f"set variable period_end = {_literal(moment.period_end)}"
     if moment.past is not None:
         past = _literal(moment.past)
-        for table in schema.state_tables():
+        for table in (*schema.state_tables(), "deployments"):
             yield f"create temp table {table} as select * from {table}_as_of({past})"
-        yield f"create temp view changes as select * from changes_as_of({past})"
     for name in _ONCE:
-        if name == "promotions" and moment.past is not None:
+        if name in _OF_THE_LOG and moment.past is not None:
             yield f"create temp table {name} as select * from {name}_as_of({_literal(moment.past)})"
         else:
             yield f"create temp table {name} as {schema.view_sql(name, as_of=False)}"

@@ -10,6 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from auditreg.audit.past import (
+    CREATED,
+    Capture,
+    Change,
+    Deployment,
+    Gap,
+    Promotion,
+    Tag,
+    capture_rows,
+    change_row,
+    deployment_row,
+    insert,
+    promotion_row,
+    tag_rows,
+)
 from auditreg.audit.prepare import Moment, prepare, quoted, selection_statements
 from auditreg.ledger.schema import REGISTRY_KINDS
 
@@ -18,9 +33,6 @@ if TYPE_CHECKING:
 
 AS_OF = datetime(2026, 9, 30, 12)
 """The moment of a case's one reading, and the one that is judged, unless it says otherwise."""
-
-CREATED = datetime(2026, 8, 1, 9)
-"""When models, versions and runs of a case were created, unless it says otherwise."""
 
 PERIOD = (datetime(2026, 7, 1), datetime(2026, 10, 1))
 """The period of a case."""
@@ -31,10 +43,14 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Version(Part, frozen=True):
-    """A model version. `files` holds columns of `model_artifacts`."""
+    """A model version. `files` holds columns of `model_artifacts`.
+
+    A deleted one was deleted by `as_of`, unless `gone_not_before` and `gone_not_after` say when,
+    and `gone_by` who did it, as far as the server recorded that.
+    """
 
     stage: str = "Production"
-    tags: dict[str, str] = {}
+    tags: dict[str, str | Tag] = {}
     description: str | None = None
     run: str | None = None
     run_link: str | None = None
@@ -43,13 +59,16 @@ class Version(Part, frozen=True):
     user: str | None = None
     created_at: datetime = CREATED
     deleted: bool = False
+    gone_not_before: datetime | None = None
+    gone_not_after: datetime | None = None
+    gone_by: str | None = None
     files: dict[str, str] | None = None
 
 
 class Model(Part, frozen=True):
     """A registered model. `earlier`: creation times of deleted models of the same name."""
 
-    tags: dict[str, str] = {}
+    tags: dict[str, str | Tag] = {}
     aliases: dict[str, int] = {}
     description: str | None = None
     created_at: datetime = CREATED
@@ -83,15 +102,6 @@ class Person(Part, frozen=True):
     service: bool = False
 
 
-class Promotion(Part, frozen=True):
-    """A version that became live between two moments."""
-
-    version: str
-    live_not_before: datetime | None = None
-    live_not_after: datetime = CREATED
-    live_via: str = "stage Production"
-
-
 class Uncertain(Part, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
@@ -123,6 +133,10 @@ class Case(Part, frozen=True):
     runs: dict[str, Run] = {}
     logged_models: dict[str, LoggedModel] = {}
     promotions: tuple[Promotion, ...] = ()
+    changes: tuple[Change, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     changed: tuple[Rows, ...] = ()
     kinds: tuple[str, ...] = REGISTRY_KINDS
@@ -132,7 +146,7 @@ class Case(Part, frozen=True):
 def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     """Put a case's registry into an empty ledger and make the state that rules read."""
     _settings(connection, case)
-    _insert(
+    insert(
         connection,
         "extractions",
         registry="default",
@@ -149,15 +163,20 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         _run_rows(connection, run_id, run)
     for model_id, logged in case.logged_models.items():
         _logged_model(connection, model_id, logged)
+    for number, deployment in enumerate(case.deployments, 1):
+        deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
     prepare(connection, moment)
-    subjects = {
+    subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
         for version in model.versions
     }
     for number, promotion in enumerate(case.promotions, 1):
-        _promotion(connection, subjects[promotion.version], promotion, number)
+        promotion_row(connection, subjects[promotion.version], promotion, number)
+    for number, change in enumerate(case.changes, 1):
+        change_row(connection, subjects[change.of], change, number)
+    capture_rows(connection, case.captures, case.gaps, case.as_of)
     for doubt in case.uncertain:
         _uncertain(connection, subjects[doubt.version], doubt)
     for rows in case.changed:
@@ -172,10 +191,10 @@ def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     for name, value in case.settings.items():
         text = value if isinstance(value, str) else json.dumps(value)
         connection.execute("delete from settings where name = ?", [name])
-        _insert(connection, "settings", name=name, value=text)
+        insert(connection, "settings", name=name, value=text)
     for person, spelled in case.people.items():
         for account in sorted({person, *spelled.accounts}):
-            _insert(
+            insert(
                 connection,
                 "people",
                 person=person,
@@ -216,7 +235,7 @@ def _model(
             **place,
             model_subject=subject,
             key=key,
-            value=value,
+            **_tag(connection, value, f"{subject}:tag:{key}"),
         )
     for alias, version in model.aliases.items():
         _state(
@@ -255,10 +274,13 @@ def _version(
         created_at=version.created_at,
         last_updated_at=version.created_at,
         deleted=version.deleted,
-        not_after=as_of if version.deleted else version.created_at,
+        not_before=version.gone_not_before or CREATED,
+        not_after=version.gone_not_after or (as_of if version.deleted else version.created_at),
+        actor=version.gone_by,
     )
     for key, value in version.tags.items():
-        _state(connection, "model_version_tags", **own, key=key, value=value)
+        told = _tag(connection, value, f"{model}/{number}:tag:{key}")
+        _state(connection, "model_version_tags", **own, key=key, **told)
     if version.files is not None:
         _state(connection, "model_artifacts", **own, **{"state": "read", **version.files})
 
@@ -313,28 +335,6 @@ def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: L
         )
 
 
-def _promotion(
-    connection: duckdb.DuckDBPyConnection, subject: str, promotion: Promotion, number: int
-) -> None:
-    model, _, version = promotion.version.rpartition("/")
-    _insert(
-        connection,
-        "temp.promotions",
-        subject=f"{subject}+{number}",
-        version_subject=subject,
-        model_subject=subject.partition("/")[0],
-        registry="default",
-        workspace="default",
-        model=model,
-        version=int(version),
-        live_via=promotion.live_via,
-        live_not_before=promotion.live_not_before,
-        live_not_after=promotion.live_not_after,
-        grade="observed",
-        seq=number,
-    )
-
-
 def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncertain) -> None:
     model, _, version = doubt.version.rpartition("/")
     connection.execute(
@@ -346,7 +346,7 @@ def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncer
     )
     for candidate, value in (("before", doubt.before), ("after", doubt.after)):
         if value is not None:
-            _insert(
+            insert(
                 connection,
                 "temp.fields",
                 subject=subject,
@@ -366,9 +366,13 @@ def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncer
             )
 
 
+def _tag(connection: duckdb.DuckDBPyConnection, tag: str | Tag, subject: str) -> dict[str, object]:
+    return {"value": tag} if isinstance(tag, str) else tag_rows(connection, tag, subject)
+
+
 def _state(connection: duckdb.DuckDBPyConnection, table: str, **values: object) -> None:
     """A row of a state table, with the columns every state table ends with."""
-    _insert(
+    insert(
         connection,
         f"main.{table}",
         **{
@@ -381,11 +385,6 @@ def _state(connection: duckdb.DuckDBPyConnection, table: str, **values: object) 
             **values,
         },
     )
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, **values: object) -> None:
-    names, marks = ", ".join(values), ", ".join("?" * len(values))
-    connection.execute(f"insert into {table} ({names}) values ({marks})", list(values.values()))
 
 
 def _sql(value: str | int | bool) -> str:

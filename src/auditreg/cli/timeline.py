@@ -137,7 +137,9 @@ def _details(one: LiveVersion) -> str:
     if one.ended_not_after is not None:
         parts.append(f"until {_bound(one.ended_not_before, one.ended_not_after)}")
     if one.actor is None:
-        parts.append("put there by: not recorded, nothing captured it")
+        captured = one.grade == "captured"
+        why = "the server knew no user" if captured else "nothing captured it"
+        parts.append(f"put there by: not recorded, {why}")
     else:
         how = f" ({inert(one.actor_from)})" if one.actor_from else ""
         parts.append(f"put there by {inert(one.actor)}{how}")
@@ -227,7 +229,8 @@ def _heading(row: Row, width: int) -> list[str]:
     elif row["event"] == "gap":
         text = _gap(row)
     else:
-        text = f"{between(row['not_before'], row['not_after'])} · {_who(row)} · {_how(row)}"
+        said = (between(row["not_before"], row["not_after"]), _who(row), _how(row))
+        text = " · ".join(part for part in said if part)
     return _wrapped(text, width).split("\n")
 
 
@@ -242,7 +245,7 @@ def _gap(row: Row) -> str:
 
 def _who(row: Row) -> str:
     if row["actor"] is None:
-        return "who: not recorded"
+        return "who: not recorded" if row["event"] in ("change", "first seen") else ""
     how = f" ({inert(row['actor_from'])})" if row["actor_from"] else ""
     return f"{fitted(row['actor'], 60)}{how}"
 

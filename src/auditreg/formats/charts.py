@@ -9,8 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from auditreg.formats.svg import QUIET, RULE, Scale, axis, picture, rect, short, text
+from auditreg.formats.svg import (
+    INK,
+    QUIET,
+    RULE,
+    Scale,
+    axis,
+    line,
+    picture,
+    rect,
+    short,
+    text,
+)
 from auditreg.report.content import Lane, SeverityCount, Span
+from auditreg.report.history import Record
 from auditreg.report.words import several
 
 SEVERITY_COLOURS = {
@@ -20,6 +32,7 @@ SEVERITY_COLOURS = {
     "low": "#a9b8c4",
 }
 _BARS = ("#1c4b73", "#5b8db8")
+_LABELS = 168.0
 
 
 def severity_chart(counts: Sequence[SeverityCount]) -> str:
@@ -64,7 +77,7 @@ def timeline(
     tz: str,
     *,
     name: str,
-    label_width: float = 168.0,
+    record: Record | None = None,
 ) -> str:
     """Which versions were in use when: a lane each, uncertain beginnings and ends hatched.
 
@@ -74,10 +87,10 @@ def timeline(
         end: right edge, UTC.
         tz: zone of the axis.
         name: tells the pictures of one document apart; letters only.
-        label_width: room for the lanes' labels.
+        record: what the history rests on, drawn below.
     """
     width, row, bar, top = 680.0, 19.0, 12.0, 22.0
-    scale = Scale(start, end, label_width, width - 4)
+    scale = Scale(start, end, _LABELS, width - 4)
     height = top + len(lanes) * row
     body = [_patterns(name), *axis(scale, top, height, tz)]
     for index, lane in enumerate(lanes):
@@ -85,11 +98,20 @@ def timeline(
         if index % 2 == 0:
             band = f'fill="{RULE}" fill-opacity="0.22"'
             body.insert(1, rect(0, top + index * row, width, row, band))
-        body.append(text(4, y + bar - 2.6, short(lane.label, label_width - 10, 10.5), 10.5))
+        body.append(text(4, y + bar - 2.6, short(lane.label, _LABELS - 10, 10.5), 10.5))
         for number, span in enumerate(lane.spans):
             body += _bar(scale, span, y, bar, number % 2, name)
-    body += _legend(label_width, height + 15, name)
-    return picture(width, height + 24, _told(lanes), body)
+            body += [
+                line(x, y - 1.8, x, y + bar + 1.8, f'stroke="{INK}" stroke-width="1.5"')
+                for x in _edges(scale, span)
+            ]
+    y = height
+    if record is not None:
+        below, y = bands(record, scale, height + 4, f"{name}0")
+        body += below
+    exact = any(_edges(scale, span) for lane in lanes for span in lane.spans)
+    body += _legend(_LABELS, y + 15, name, exact=exact)
+    return picture(width, y + 24, _told(lanes), body)
 
 
 def _patterns(name: str) -> str:
@@ -138,14 +160,66 @@ def _bar(scale: Scale, span: Span, y: float, bar: float, tone: int, name: str) -
     return body
 
 
-def _legend(left: float, y: float, name: str) -> list[str]:
+def _edges(scale: Scale, span: Span) -> list[float]:
+    """Where a span began or ended at a moment that is known."""
     return [
+        scale(known.not_before)
+        for known in (span.start, span.end)
+        if known is not None
+        and known.not_before is not None
+        and known.exact
+        and scale.start < known.not_before < scale.end
+    ]
+
+
+def _legend(left: float, y: float, name: str, *, exact: bool) -> list[str]:
+    known = [
+        line(left + 415, y - 10, left + 415, y + 3, f'stroke="{INK}" stroke-width="1.5"'),
+        text(left + 422, y, "moment known", 10, fill=QUIET),
+    ]
+    return [
+        *(known if exact else ()),
         rect(left, y - 8, 16, 9, f'fill="{_BARS[0]}"'),
         text(left + 22, y, "in use", 10, fill=QUIET),
         rect(left + 76, y - 8, 16, 9, f'fill="url(#{name}0)" stroke="{_BARS[0]}" stroke-width="0.7"'),
         text(left + 98, y, "began or ended at some moment in here, not known more exactly", 10,
               fill=QUIET),
     ]  # fmt: skip
+
+
+def bands(record: Record, scale: Scale, y: float, hatch: str) -> tuple[list[str], float]:
+    """Two thin bands: when the server recorded its changes, and when the registry was read.
+
+    Args:
+        record: what is drawn.
+        scale: of the picture above.
+        y: the upper edge.
+        hatch: the pattern that gaps are filled with.
+
+    Returns:
+        What to draw, and the lower edge.
+    """
+    body: list[str] = []
+    if record.recorded or record.gaps:
+        body.append(text(4, y + 7, "server record", 8.6, fill=QUIET))
+        body += [
+            rect(scale(left), y + 1.5, max(scale(right) - scale(left), 0.8), 6, f'fill="{INK}"')
+            for left, right in record.recorded
+            if right > scale.start
+        ]
+        look = f'fill="url(#{hatch})" stroke="{INK}" stroke-width="0.7"'
+        for left, right in record.gaps:
+            if right > scale.start:
+                place = (scale(left), y + 0.5, max(scale(right) - scale(left), 2.4), 8)
+                body += [rect(*place, 'fill="#ffffff"'), rect(*place, look)]
+        y += 12
+    if record.readings:
+        body.append(text(4, y + 7, "readings", 8.6, fill=QUIET))
+        points = {round(scale(at)) for at in record.readings if at >= scale.start}
+        mark = f'stroke="{INK}" stroke-width="0.9"'
+        body += [line(x, y + 1, x, y + 8, mark) for x in sorted(points)]
+        y += 10
+    return body, y
 
 
 def _told(lanes: Sequence[Lane]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from auditreg.formats.charts import bands
 from auditreg.formats.svg import (
     INK,
     MONTHS,
@@ -34,6 +35,7 @@ _BAR, _STEP, _PAD = 11.0, 14.0, 4.0
 _SIZE = 8.6
 _LABEL = 150.0
 _ROWS = 5
+_HALF = 6.0
 _DARK, _MIDDLE, _PALE, _TINT = "#1c4b73", "#6d7f8d", "#dbe4eb", "#eef3f7"
 _KINDS = ("stage", "alias", "ran")
 
@@ -76,14 +78,14 @@ def lifecycle_chart(
     heights = [_PAD * 2 + _STEP * max(1, len(rows)) - (_STEP - _BAR) for _, rows, _ in lanes]
     bottom = _TOP + sum(heights)
     body = [_patterns(name), *_period(scale, start, end, bottom), *axis(scale, _TOP, bottom, tz)]
+    body += _end_of_knowledge(life, scale, bottom)
     y = _TOP
     for (lane, rows, more), height in zip(lanes, heights, strict=True):
         body.append(line(0, y, _WIDTH, y, f'stroke="{RULE}" stroke-width="0.7"'))
         body += _lane(lane, rows, more, y + _PAD, scale, life, name)
         y += height
     body.append(line(0, y, _WIDTH, y, f'stroke="{RULE}" stroke-width="0.7"'))
-    body += _end_of_knowledge(life, scale, bottom)
-    below, y = _record(life, scale, bottom + 5, name)
+    below, y = bands(life.record, scale, bottom + 5, f"{name}1")
     keys, y = _legend(life, scale, y + 15, name)
     return picture(
         _WIDTH, y, f"Stages and aliases of the versions of {model} over time.",
@@ -112,6 +114,7 @@ def _packed(lane: LifeLane, life: Lifecycle, scale: Scale, tz: str) -> tuple[lis
     """The lane's bars in rows in which nothing overlaps, and how many found no row."""
     rows: list[list[_Bar]] = []
     more = 0
+    cross = _cross_at(lane, life, scale)
     for kind in _KINDS:
         spells = [spell for spell in lane.spells if spell.kind == kind and _drawn(spell, life)]
         own: list[list[_Bar]] = []
@@ -119,6 +122,10 @@ def _packed(lane: LifeLane, life: Lifecycle, scale: Scale, tz: str) -> tuple[lis
         for spell in sorted(spells, key=lambda one: (not one.live, _left(one, life))):
             bar = _bar(spell, life, scale, tz)
             free = next((row for row in own if all(_apart(bar, other) for other in row)), None)
+            if not rows and own and free is own[0] and _hides(bar, cross):
+                free = next((row for row in own[1:] if all(_apart(bar, one) for one in row)), None)
+            if free is None and not rows and not own and _hides(bar, cross):
+                own.append([])
             if free is None and len(own) < _ROWS:
                 own.append(free := [])
             if free is None:
@@ -127,6 +134,18 @@ def _packed(lane: LifeLane, life: Lifecycle, scale: Scale, tz: str) -> tuple[lis
                 free.append(bar)
         rows += own
     return rows, more
+
+
+def _hides(bar: _Bar, cross: float | None) -> bool:
+    return cross is not None and bar.extent[0] < cross + _HALF and bar.extent[1] > cross - _HALF
+
+
+def _cross_at(lane: LifeLane, life: Lifecycle, scale: Scale) -> float | None:
+    """Where the cross of a deletion stands: behind its latest moment, where there is room."""
+    if lane.deleted is None:
+        return None
+    x = scale(lane.deleted.not_after or life.end)
+    return x + _HALF if x + 2 * _HALF <= scale.right else x - _HALF
 
 
 def _apart(bar: _Bar, other: _Bar) -> bool:
@@ -183,37 +202,55 @@ def _lane(
     lane: LifeLane, rows: Sequence[Sequence[_Bar]], more: int, y: float, scale: Scale,
     life: Lifecycle, name: str,
 ) -> list[str]:  # fmt: skip
-    body = [text(4, y + _BAR - 2.2, short(f"version {lane.version}", _LEFT - 8, 10.2), 10.2)]
+    title = f"version {lane.version}"
+    if room(title, 10.2) > _LEFT - 6:
+        title = short(f"v{lane.version}", _LEFT - 6, 10.2)
+    body = [text(4, y + _BAR - 2.2, title, 10.2)]
     if more:
         body.append(text(4, y + _BAR + 8, f"{more} more bars", 8, fill=QUIET))
-    body += _lifeline(lane, y + _BAR / 2, scale, life)
+    body += _lifeline(lane, rows[0] if rows else (), y + _BAR / 2, scale, life)
     for number, row in enumerate(rows):
         for bar in row:
             body += _drawn_bar(bar, y + number * _STEP, name)
     return body
 
 
-def _lifeline(lane: LifeLane, y: float, scale: Scale, life: Lifecycle) -> list[str]:
-    """A thin line from the registration to the deletion, which is a cross."""
+def _lifeline(
+    lane: LifeLane, bars: Sequence[_Bar], y: float, scale: Scale, life: Lifecycle
+) -> list[str]:
+    """A thin line from the registration to the deletion, which is a cross; bars interrupt it."""
     begin = lane.created_at or life.start
     gone = lane.deleted
     until = (gone.not_before or gone.not_after) if gone else life.known_until
     left, right = scale(begin), scale(max(until or life.end, begin))
     thin = f'stroke="{_MIDDLE}" stroke-width="0.8"'
-    body = [line(left, y, right, y, thin)]
-    if lane.created_at is not None and begin >= life.start:
+    taken = sorted(bar.extent for bar in bars)
+    body = [line(x1, y, x2, y, thin) for x1, x2 in _between(left, right, taken)]
+    if begin >= life.start and not any(x1 <= left <= x2 for x1, x2 in taken):
         body.append(line(left, y - 3.5, left, y + 3.5, thin))
-    if gone is not None:
-        x = scale(gone.not_after or life.end)
-        body.append(line(right, y, x, y, thin + ' stroke-dasharray="1.5 1.5"'))
-        body += _cross(x, y)
+    cross = _cross_at(lane, life, scale)
+    if cross is not None:
+        dashed = thin + ' stroke-dasharray="1.5 1.5"'
+        body += [line(x1, y, x2, y, dashed) for x1, x2 in _between(right, cross, taken)]
+        body += _cross(cross, y)
     return body
+
+
+def _between(
+    left: float, right: float, taken: Iterable[tuple[float, float]]
+) -> Iterable[tuple[float, float]]:
+    """The parts of a line that nothing covers."""
+    for x1, x2 in taken:
+        if left < min(x1, right):
+            yield left, min(x1, right)
+        left = max(left, x2)
+    if left < right:
+        yield left, right
 
 
 def _cross(x: float, y: float) -> list[str]:
     heavy = f'stroke="{INK}" stroke-width="1.7"'
     return [
-        rect(x - 4.5, y - 4.5, 9, 9, 'fill="#ffffff" fill-opacity="0.85"'),
         line(x - 3.5, y - 3.5, x + 3.5, y + 3.5, heavy),
         line(x - 3.5, y + 3.5, x + 3.5, y - 3.5, heavy),
     ]
@@ -277,32 +314,6 @@ def _end_of_knowledge(life: Lifecycle, scale: Scale, bottom: float) -> list[str]
     return [line(x, _TOP, x, bottom, f'stroke="{INK}" stroke-width="0.9" stroke-dasharray="4 2"')]
 
 
-def _record(life: Lifecycle, scale: Scale, y: float, name: str) -> tuple[list[str], float]:
-    """Two thin bands: when the server recorded its changes, and when the registry was read."""
-    body: list[str] = []
-    if life.recorded or life.gaps:
-        body.append(text(4, y + 7, "server record", 8.6, fill=QUIET))
-        body += [
-            rect(scale(left), y + 1.5, max(scale(right) - scale(left), 0.8), 6, f'fill="{INK}"')
-            for left, right in life.recorded
-            if right > life.start
-        ]
-        for left, right in life.gaps:
-            if right > life.start:
-                wide = max(scale(right) - scale(left), 2.4)
-                body.append(rect(scale(left), y + 0.5, wide, 8, 'fill="#ffffff"'))
-                look = f'fill="url(#{name}1)" stroke="{INK}" stroke-width="0.7"'
-                body.append(rect(scale(left), y + 0.5, wide, 8, look))
-        y += 12
-    if life.readings:
-        body.append(text(4, y + 7, "readings", 8.6, fill=QUIET))
-        points = {round(scale(at), 0) for at in life.readings if at >= life.start}
-        mark = f'stroke="{INK}" stroke-width="0.9"'
-        body += [line(x, y + 1, x, y + 8, mark) for x in sorted(points)]
-        y += 10
-    return body, y
-
-
 def _legend(life: Lifecycle, scale: Scale, y: float, name: str) -> tuple[list[str], float]:
     """What the marks mean, only those that are there."""
     spells = [spell for lane in life.lanes for spell in lane.spells if _drawn(spell, life)]
@@ -341,7 +352,7 @@ def _keys(life: Lifecycle, scale: Scale, spells: Sequence[Spell], name: str) -> 
         yield (lambda x, y: [line(x + 9, y - 1, x + 9, y + 11, mark)]), "moment known"
     if any(lane.deleted for lane in life.lanes):
         yield (lambda x, y: _cross(x + 9, y + 5.5)), "deleted"
-    if life.gaps:
+    if life.record.gaps:
         look = f'fill="url(#{name}1)" stroke="{INK}" stroke-width="0.7"'
         yield (lambda x, y: [rect(x, y + 1, 18, 8, look)]), "gap in the server's record"
     yield (lambda x, y: [rect(x, y + 4, 18, 3, f'fill="{_MIDDLE}"')]), "the period"

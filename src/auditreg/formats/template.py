@@ -222,8 +222,8 @@ class Pages:
             statuses={status.name.lower(): status for status in Status},
             grades=list(Grade),
             severity_chart=_markup(charts.severity_chart),
-            timeline=lambda lanes, start, end, name: Markup(  # noqa: S704 - made of numbers and escaped text
-                charts.timeline(lanes, start, end, tz, name=name)
+            timeline=lambda lanes, start, end, name, record: Markup(  # noqa: S704 - made of numbers and escaped text
+                charts.timeline(lanes, start, end, tz, name=name, record=record)
             ),
             lifecycle_chart=lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
                 lifecycle_chart(

@@ -17,6 +17,7 @@ from auditreg.errors import NothingToAudit, SourceError
 from auditreg.ledger import entries, journal, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.late import place_earlier, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import Progress, drop_scratch, stage
@@ -122,7 +123,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         if reading.journal
         else None
     )
-    moved = late and _place_earlier(con, appender, reading, arrival, registry, observed, recorded_at)
+    moved = late and place_earlier(con, appender, reading, registry, observed, recorded_at) > 0
     taken = (
         journal.take(con, appender, arrival, key, secret_patterns) if arrival else journal.Taken()
     )
@@ -143,7 +144,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     drop_erased(con, key)
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
     if late:
-        _reaffirm(con, appender, registry, observed, recorded_at)
+        reaffirm(con, appender, registry, observed, recorded_at, base)
     tell("sealing", 0, None)
     tree = entries.load_tree(con)
     appended = tree.size - base
@@ -185,20 +186,6 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         journal=reading.journal,
         captured=taken.rows,
     )
-
-
-def _place_earlier(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    reading: Reading,
-    arrival: journal.Arrival | None,
-    registry: str,
-    observed: datetime,
-    recorded_at: datetime,
-) -> bool:
-    """An older reading than known ones: rows of the journal that were written before it."""
-    shown = reading.journal_ranges() if arrival else []
-    return journal.place_earlier(con, appender, arrival, registry, observed, recorded_at, shown) > 0
 
 
 def _with_journal(completeness: Completeness, taken: journal.Taken) -> Completeness:
@@ -382,65 +369,6 @@ def _bodies(kinds: Sequence[str]) -> str:
     )
 
 
-def _reaffirm(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    registry: str,
-    observed: datetime,
-    recorded_at: datetime,
-) -> None:
-    """After a late reading: say again what the next later reading had seen.
-
-    Where that reading found the state as it was before the late one, it wrote nothing then; with
-    the late reading's different state in between, it has to stand there.
-    """
-    appender.append(
-        """
-        with next_reading as (
-            select kind, min(observed_at) as observed_at
-            from ledger.readings
-            where registry = $registry and observed_at > $observed
-            group by kind
-        ),
-        late as (
-            select subject, kind, seq from ledger.log
-            where registry = $registry and observed_at = $observed and journal is null
-              and recorded_at = $recorded_at and kind in (select kind from next_reading)
-        ),
-        silent as (
-            select late.subject, late.kind, late.seq as late_seq, n.observed_at
-            from late join next_reading n using (kind)
-            where not exists (
-                select 1 from ledger.placed(null, null::TIMESTAMP) l
-                where l.subject = late.subject and l.observed_at > $observed
-                  and l.observed_at <= n.observed_at)
-        )
-        select $base::BIGINT - 1 + row_number() over (order by s.late_seq) as seq,
-               $recorded_at::TIMESTAMP as recorded_at, coalesce(p.source, l.source) as source,
-               l.kind, coalesce(p.op, 'gone') as op, l.subject, l.registry,
-               coalesce(p.workspace, l.workspace) as workspace, coalesce(p.model, l.model) as model,
-               coalesce(p.version, l.version) as version, s.observed_at,
-               null::TIMESTAMP as valid_at, coalesce(p.created_at, l.created_at) as created_at,
-               p.changed_at, null as actor, 'observed' as grade, p.fingerprint, p.secrets,
-               null::BIGINT as journal,
-               coalesce(ledger_body(p.entry), ledger_body(l.entry)) as body
-        from silent s
-        join ledger.log l on l.seq = s.late_seq
-        left join known k on k.subject = s.subject
-        left join ledger.log p on p.seq = k.seq
-        where p.seq is not null
-           or s.kind in ('registered_model', 'registered_model_tag', 'model_version',
-                         'model_version_tag', 'alias')
-        """,
-        {
-            "registry": registry,
-            "observed": observed,
-            "recorded_at": recorded_at,
-            "base": entries.size(con),
-        },
-    )
-
-
 def _extraction(
     reading: Reading, completeness: Completeness, covered: Sequence[str]
 ) -> dict[str, Any]:
@@ -458,4 +386,5 @@ def _extraction(
         "left_out": json.dumps(completeness.left_out),
         "cannot_show": json.dumps(info.cannot_show),
         "passes": completeness.passes,
+        "clock_offset_ms": info.clock_offset_ms,
     }

@@ -248,9 +248,7 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         con.execute(statement, {"registry": registry} if "$registry" in statement else None)
 
 
-def _append_states(
-    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: Arrival
-) -> None:
+def _append_states(con: duckdb.DuckDBPyConnection, appender: Appender, arrival: Arrival) -> None:
     con.execute(
         "create or replace temp table batch as select seq, kind, image.item as item, "
         "image.place as place from journal_entry"
@@ -316,72 +314,5 @@ def _append_notes(con: duckdb.DuckDBPyConnection, appender: Appender, arrival: A
             "name": arrival.name,
             "registry": arrival.registry,
             "observed_at": arrival.observed_at,
-        },
-    )
-
-
-def place_earlier(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    arrival: Arrival | None,
-    registry: str,
-    observed_at: datetime,
-    recorded_at: datetime,
-    shown: Sequence[tuple[int, int]],
-) -> int:
-    """Say of rows known from later readings that an older one, taken in now, showed them too.
-
-    Args:
-        con: the connection.
-        appender: appends.
-        arrival: the older reading, where it holds the journal; `shown` are the rows in it.
-        registry: its registry.
-        observed_at: its moment; where it holds no journal, rows the server wrote before then.
-        recorded_at: now.
-        shown: inclusive ranges of ids.
-
-    Returns:
-        The entries appended: the same rows again, in their earlier place.
-    """
-    con.execute("create or replace temp table journal_known (low BIGINT, high BIGINT)")
-    schema.insert(con, "journal_known", shown)
-    known = (
-        "source = $name and exists (select 1 from journal_known where journal between low and high)"
-        if arrival
-        else "served_at <= $observed_at"
-    )
-    return appender.append(
-        f"""
-        with line as (
-            select *, max(valid_at) over (partition by subject
-                                          order by observed_at, journal, seq
-                                          rows between unbounded preceding and current row)
-                   as served_at
-            from ledger.log
-            where registry = $registry and journal is not null and kind <> 'capture'
-        ),
-        earlier as (
-            select subject, journal from line
-            where valid_at is not null and observed_at > $observed_at and {known}
-        )
-        select $base::BIGINT - 1 + row_number() over (order by l.journal, l.seq) as seq,
-               $recorded_at::TIMESTAMP as recorded_at, source, kind, op, subject, registry,
-               workspace, model, version, $observed_at::TIMESTAMP as observed_at, valid_at,
-               created_at, changed_at, actor, grade, fingerprint, secrets, journal,
-               replace(json_extract(entry, '$.body')::VARCHAR, '"journal":{{',
-                       '"journal":{{"again":true,') as body
-        from ledger.placed(null, null::TIMESTAMP) o
-        join (select seq, recorded_at as first_at, source, version, actor, grade, journal, entry
-              from ledger.log) l using (seq)
-        join earlier using (subject, journal)
-        where o.observed_at > $observed_at and o.op <> 'erased'
-        order by l.journal, l.seq
-        """,
-        {
-            "registry": registry,
-            "observed_at": observed_at,
-            "recorded_at": recorded_at,
-            "base": entries.size(con),
-            **({"name": arrival.name} if arrival else {}),
         },
     )

@@ -30,7 +30,7 @@ from auditreg.report.content import (
     Promotion,
     Report,
 )
-from auditreg.report.history import Deployment, Lifecycle
+from auditreg.report.history import Capture, Deployment, Lifecycle, Record
 from auditreg.report.reader import Reader, Row, interval
 from auditreg.report.sheets import Live
 from auditreg.report.summary import engines, notices, numbers
@@ -115,6 +115,7 @@ def build_report(
         lanes=movement.lanes(
             found.promotions, period.start_utc, period.end_utc, source.last_observed
         ),
+        record=found.rests_on(),
         running=tuple(one for one in found.ran if one.running),
         captures=found.captures,
         rules=rules,
@@ -252,16 +253,27 @@ class Found:
             for key, row in self.inventory.items()
         )
 
+    def rests_on(self) -> Record | None:
+        """What the history rests on, where the report is about one registry."""
+        registries = {row["registry"] for row in self.models.values()}
+        if len(registries) != 1:
+            return None
+        registry = registries.pop()
+        readings = self.lives.readings.get(registry, [])
+        return lifecycle.record(readings, self._capture(registry), self.as_of)
+
+    def _capture(self, registry: str) -> Capture | None:
+        return next((one for one in self.captures if one.registry == registry), None)
+
     def _ran(self, key: str) -> list[Deployment]:
         return [one for one in self.ran if one.model_subject == key]
 
     def _life(self, key: str) -> Lifecycle | None:
-        registry = self.models[key]["registry"]
         return lifecycle.lifecycle(
             self.lives,
             self.versions[key],
             self._ran(key),
-            next((one for one in self.captures if one.registry == registry), None),
+            self._capture(self.models[key]["registry"]),
             self.period.start_utc,
             self.as_of,
         )

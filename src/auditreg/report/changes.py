@@ -187,6 +187,17 @@ def _row(own: Sequence[Change]) -> ChangeRow:
         changes=tuple(told[:_PARTS]),
         more=len(told[_PARTS:]),
         count=len(own),
+        tags_only=_are_tags(own),
+    )
+
+
+def _are_tags(own: Sequence[Change]) -> bool:
+    """Whether these are several tags of one thing, all set anew or all removed."""
+    return (
+        len(own) > 1
+        and all(one.kind in _TAGS for one in own)
+        and len({one.subject.partition(":")[0] for one in own}) == 1
+        and (all(one.removed for one in own) or all(one.before is None for one in own))
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Answer, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
-from auditreg.report.history import Capture, Deployment, Lifecycle, Statement
+from auditreg.report.history import Capture, Deployment, Lifecycle, Record, Statement
 from auditreg.report.sheets import Interval, Live, Sheet, VersionRow
 
 
@@ -105,13 +105,15 @@ class Change:
 class ChangeRow:
     """One line of a table of changes: one change, or several that belong together.
 
-    `changes` is cut, `more` says by how many; `count` is how many the line stands for.
+    `changes` is cut, `more` says by how many; `count` is how many the line stands for. `tags_only`:
+    several tags of one thing, all set anew or all removed.
     """
 
     when: Interval
     changes: tuple[Change, ...]
     more: int
     count: int
+    tags_only: bool
 
     @property
     def first(self) -> Change:
@@ -350,6 +352,7 @@ class Report:
     not_in_use: tuple[InventoryRow, ...]
     promotions: tuple[Promotion, ...]
     lanes: tuple[Lane, ...]
+    record: Record | None
     running: tuple[Deployment, ...]
     captures: tuple[Capture, ...]
     rules: tuple[RuleFindings, ...]

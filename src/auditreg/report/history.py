@@ -34,6 +34,15 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What a registry's history rests on: readings of it, and what its server recorded itself."""
+
+    readings: tuple[datetime, ...]
+    recorded: tuple[tuple[datetime, datetime], ...]
+    gaps: tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LifeLane:
     """One version's life: when it was registered, what it was, and when it was deleted."""
 
@@ -47,7 +56,8 @@ class LifeLane:
 class Lifecycle:
     """One model's versions over time.
 
-    `known_until` is the last moment anything is known of; after it nothing is certain.
+    `known_until` is the last moment anything is known of; after it nothing is certain. A reading
+    after the report's moment vouches for all of it; the readings of its `record` are those before.
     """
 
     lanes: tuple[LifeLane, ...]
@@ -55,9 +65,7 @@ class Lifecycle:
     start: datetime
     end: datetime
     known_until: datetime | None
-    readings: tuple[datetime, ...]
-    recorded: tuple[tuple[datetime, datetime], ...]
-    gaps: tuple[tuple[datetime, datetime], ...]
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)

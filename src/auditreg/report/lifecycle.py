@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auditreg.report.history import Capture, Deployment, Lifecycle, LifeLane, Spell
+from auditreg.report.history import Capture, Deployment, Lifecycle, LifeLane, Record, Spell
 from auditreg.report.reader import Reader, Row
 from auditreg.report.sheets import Interval
 
@@ -117,7 +117,14 @@ def lifecycle(
         start=start - (as_of - start) / 60,
         end=as_of,
         known_until=min(read[-1], as_of) if read else None,
-        readings=tuple(at for at in read if at <= as_of),
+        record=record(read, capture, as_of),
+    )
+
+
+def record(readings: Sequence[datetime], capture: Capture | None, as_of: datetime) -> Record:
+    """What the history of one registry rests on, up to the report's moment."""
+    return Record(
+        readings=tuple(at for at in readings if at <= as_of),
         recorded=capture.spans if capture else (),
         gaps=tuple((gap.start, gap.end or as_of) for gap in capture.gaps) if capture else (),
     )

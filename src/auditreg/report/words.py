@@ -130,10 +130,10 @@ def how_known(grade: Grade, when: Interval | None, *, uncaptured: bool = False) 
 
 
 def offset(milliseconds: int) -> str:
-    """How far a clock is from another: `2.5 seconds ahead`."""
+    """How far a clock is from another: `2.5 seconds ahead of`."""
     seconds = abs(milliseconds) / 1000
     size = f"{seconds:,.1f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
-    return "together" if seconds < 0.05 else f"{size} {'ahead' if milliseconds > 0 else 'behind'}"
+    return f"{size} {'ahead of' if milliseconds > 0 else 'behind'}"
 
 
 def end_of(at: datetime, tz: str) -> str:

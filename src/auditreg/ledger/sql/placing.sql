@@ -38,15 +38,29 @@ step as (
     left join (select * from image where side = 'before') b on b.journal = j.id
     where coalesce(a.journal, b.journal) is not null
 ),
+-- a reading that took its time may have seen what was changed while it went on
+saw as (
+    select l.subject, l.observed_at, l.op, l.fingerprint
+    from ledger.log l join blind_reading r using (observed_at)
+    where l.registry = $registry and l.journal is null
+),
 seen as (
-    select s.journal, coalesce(min(r.observed_at), $observed_at::TIMESTAMP) as observed_at
-    from step s left join blind_reading r on r.started_at >= s.valid_at
+    select s.journal, min(r.observed_at) as observed_at
+    from step s join blind_reading r on r.started_at >= s.valid_at
+    group by s.journal
+    union all
+    select s.journal, min(saw.observed_at)
+    from step s join saw on saw.subject = s.subject and saw.observed_at >= s.valid_at
+     and case when s.a.kind is null then saw.op = 'gone'
+              else saw.op = 'put' and saw.fingerprint = s.a.fingerprint end
     group by s.journal
 )
-select s.*, max(seen.observed_at) over (partition by s.subject order by s.journal
-                                        rows between unbounded preceding and current row)
-                as observed_at
-from step s join seen using (journal);
+-- what stands before a row of the same thing that was seen was there to be seen, too
+select s.*, min(coalesce(seen.observed_at, $observed_at::TIMESTAMP))
+                over (partition by s.subject order by s.journal
+                      rows between current row and unbounded following) as observed_at
+from step s left join (select journal, min(observed_at) as observed_at from seen group by journal)
+    seen using (journal);
 
 -- step: where what a row found is not what was known: something changed it that is not in the journal
 create or replace temp table journal_found as

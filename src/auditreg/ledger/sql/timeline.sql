@@ -59,7 +59,8 @@ where (kind = wanted or wanted is null) and (known_at is null or recorded_at <= 
 -- the entries in their place without those that say again what the one before them said: a reading
 -- made in between, but taken in later, makes such
 create macro ledger.states(wanted, known_at) as table
-select seq, registry, kind, subject, op, observed_at, place, valid_at, created_at, changed_at
+select seq, registry, kind, subject, op, observed_at, place, valid_at, created_at, changed_at,
+       concat_ws(' ', op, fingerprint, secrets) as content
 from (
     select *, op = lag(op) over earlier
               and fingerprint is not distinct from lag(fingerprint) over earlier
@@ -151,14 +152,28 @@ chosen as (
        -- every state that may have begun: readings that take their time overlap
        or (hi > ts and (lo is null or lo < ts or lo = ts and ts = created_at))
 ),
-counted as (
-    select *, count(*) over (partition by subject) > 1 as several
+-- states that say the same (another name of the model, or gone and back) are one possibility
+possible as (
+    select *, min(content) over (partition by subject) <> max(content) over (partition by subject)
+                  as several,
+           count(*) over (partition by subject) > 1 as repeated
     from chosen
+),
+distinct_ones as (
+    select *, row_number() over (partition by subject, content order by observed_at, place, seq)
+                  as turn,
+           row_number() over (partition by subject, content
+                              order by observed_at desc, place desc, seq desc) as turn_back
+    from possible
+),
+counted as (
+    select * from distinct_ones where several and turn = 1 or not several and turn_back = 1
 ),
 judged as (
     select seq, lo as not_before, hi as not_after,
            case
              when several then 'uncertain'
+             when repeated then 'seen_same'
              when not before and previous_reading is null and previous_seq is null then 'unknown'
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
@@ -169,6 +184,7 @@ judged as (
              else 'seen_same'
            end as certainty,
            case
+             when repeated and not several then 'only'
              when not before and (several or previous_seq is not null) then 'after'
              when before and (several or next_seq is not null
                                          and (next_lo is null or next_lo < ts))

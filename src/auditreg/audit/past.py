@@ -1,0 +1,258 @@
+"""The past of a case: promotions, changes, capture and what ran, and how they become rows."""
+# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables and columns
+# ruff: noqa: DTZ001 - moments in the ledger are UTC and naive
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import duckdb
+
+CREATED = datetime(2026, 8, 1, 9)
+"""When models, versions and runs of a case were created, unless it says otherwise."""
+
+JOURNAL = "journal-0123456789ab"
+"""The server's journal in a case."""
+
+
+class Tag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tag and since when it has its value.
+
+    `at`: the server recorded when it was set, and `actor` by whom; otherwise readings bound it.
+    """
+
+    value: str
+    at: datetime | None = None
+    actor: str | None = None
+    actor_from: str | None = "basic-auth"
+    claimed: str | None = None
+    not_before: datetime | None = CREATED
+    not_after: datetime = CREATED
+
+
+class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version that became live between two moments, or when the server says (`at`), by whom."""
+
+    version: str
+    live_not_before: datetime | None = None
+    live_not_after: datetime = CREATED
+    live_via: str = "stage Production"
+    at: datetime | None = None
+    actor: str | None = None
+    actor_from: str | None = "basic-auth"
+    ended_not_before: datetime | None = None
+    ended_not_after: datetime | None = None
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of `changes`. `of` is `model/version` or `model`; other words as the table has them.
+
+    `at`: the server recorded it; otherwise it lies between two moments. `seen`: when a reading
+    first showed the value before, where this is a tag's first change.
+    """
+
+    of: str
+    item: str
+    before: str | None = None
+    after: str | None = None
+    kind: str = "model_version_tag"
+    at: datetime | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    actor: str | None = None
+    actor_from: str | None = "basic-auth"
+    uncaptured: bool = False
+    seen: datetime | None = None
+
+
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A server process that kept the journal."""
+
+    started_at: datetime = CREATED
+    stopped_at: datetime | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A time when the registry may have changed without a row in the journal."""
+
+    start: datetime
+    end: datetime | None = None
+    reason: str = "no server with capture"
+    detail: str | None = None
+
+
+class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ran where, as imported."""
+
+    model: str | None = None
+    version: int | None = None
+    digest: str | None = None
+    system: str = "rating engine"
+    environment: str | None = None
+    running_from: datetime = CREATED
+    running_until: datetime | None = None
+
+
+_MARKS = {
+    "model_version_tag": ":tag:{item}",
+    "registered_model_tag": ":tag:{item}",
+    "alias": ":alias:{item}",
+    "model_artifact": ":artifact",
+}
+
+
+def tag_rows(connection: duckdb.DuckDBPyConnection, tag: Tag, subject: str) -> dict[str, object]:
+    """What a state table says of a tag, and its row of the journal, where there is one."""
+    if tag.at is None:
+        return {"value": tag.value, "not_before": tag.not_before, "not_after": tag.not_after}
+    row = connection.execute("select count(*) from journal").fetchone()
+    seq = 1000 + (row[0] if row else 0)
+    insert(
+        connection,
+        "journal",
+        seq=seq,
+        registry="default",
+        journal=JOURNAL,
+        id=seq,
+        server_time=tag.at,
+        operation="insert",
+        subject=subject,
+        actor=tag.actor,
+        actor_from=tag.actor_from if tag.actor else None,
+        claimed=tag.claimed,
+    )
+    bounds = {"not_before": tag.at, "not_after": tag.at}
+    return {"value": tag.value, "actor": tag.actor, "grade": "captured", "seq": seq, **bounds}
+
+
+def promotion_row(
+    connection: duckdb.DuckDBPyConnection, subject: str, promotion: Promotion, number: int
+) -> None:
+    """A row of the prepared table `promotions`."""
+    model, _, version = promotion.version.rpartition("/")
+    insert(
+        connection,
+        "temp.promotions",
+        subject=f"{subject}+{number}",
+        version_subject=subject,
+        model_subject=subject.partition("/")[0],
+        registry="default",
+        workspace="default",
+        model=model,
+        version=int(version),
+        live_via=promotion.live_via,
+        live_not_before=promotion.at or promotion.live_not_before,
+        live_not_after=promotion.at or promotion.live_not_after,
+        ended_not_before=promotion.ended_not_before,
+        ended_not_after=promotion.ended_not_after,
+        actor=promotion.actor,
+        actor_from=promotion.actor_from if promotion.actor else None,
+        grade="captured" if promotion.at else "observed",
+        seq=number,
+    )
+
+
+def change_row(
+    connection: duckdb.DuckDBPyConnection, subject: str, change: Change, number: int
+) -> None:
+    """A row of the prepared table `changes`, and one of the log where a reading saw the value."""
+    model, slash, version = change.of.rpartition("/")
+    own = subject + _MARKS.get(change.kind, "").format(item=change.item)
+    at = change.at or change.not_after or CREATED
+    insert(
+        connection,
+        "temp.changes",
+        seq=number,
+        changed_not_before=change.at or change.not_before,
+        changed_not_after=at,
+        observed_at=at,
+        registry="default",
+        workspace="default",
+        model=model if slash else version,
+        version=int(version) if slash else None,
+        subject=own,
+        kind=change.kind,
+        item=change.item,
+        change="added"
+        if change.before is None
+        else "removed"
+        if change.after is None
+        else "changed",
+        before=change.before,
+        after=change.after,
+        actor=change.actor,
+        actor_from=change.actor_from if change.actor else None,
+        grade="captured" if change.at else "observed",
+        source=JOURNAL if change.at else "sql",
+        uncaptured=change.uncaptured,
+    )
+    if change.seen:
+        insert(
+            connection,
+            "ledger.log",
+            seq=number,
+            leaf=b"",
+            kind=change.kind,
+            op="put",
+            subject=own,
+            registry="default",
+            observed_at=change.seen,
+        )
+
+
+def capture_rows(
+    connection: duckdb.DuckDBPyConnection,
+    captures: tuple[Capture, ...],
+    gaps: tuple[Gap, ...],
+    as_of: datetime,
+) -> None:
+    """Rows of the prepared tables `captures` and `capture_gaps`."""
+    for number, capture in enumerate(captures, 1):
+        insert(
+            connection,
+            "temp.captures",
+            registry="default",
+            journal=JOURNAL,
+            process=f"process-{number}",
+            started_at=capture.started_at,
+            last_seen_at=capture.stopped_at or as_of,
+            stopped_at=capture.stopped_at,
+        )
+    for gap in gaps:
+        insert(
+            connection,
+            "temp.capture_gaps",
+            registry="default",
+            journal=JOURNAL,
+            gap_start=gap.start,
+            gap_end=gap.end,
+            reason=gap.reason,
+            detail=gap.detail,
+        )
+
+
+def deployment_row(
+    connection: duckdb.DuckDBPyConnection, deployment: Deployment, number: int
+) -> None:
+    """A row of `deployments`, from which `running` follows."""
+    given: Mapping[str, object] = msgspec.structs.asdict(deployment)
+    insert(
+        connection,
+        "main.deployments",
+        **given,
+        subject=f"deployment-{number}",
+        registry="default",
+        grade="asserted",
+        seq=number,
+    )
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, **values: object) -> None:
+    """Put one row into a table; the columns not named are NULL."""
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    connection.execute(f"insert into {table} ({names}) values ({marks})", list(values.values()))

@@ -1,0 +1,239 @@
+"""Who changed what: the server's record, what went past it, and what other systems stated."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from html import unescape
+
+import pytest
+import recorded_ledger as recorded_
+from small_ledger import subject_of
+
+from auditreg.formats.html import HtmlFormat
+from auditreg.models import Grade
+from auditreg.report import changes
+from auditreg.report.capture import joined, without
+from auditreg.report.content import Change
+from auditreg.report.sheets import Interval
+from auditreg.report.words import how_known, offset, who
+
+DAY = [datetime(2026, 7, day) for day in range(1, 20)]
+
+
+@pytest.fixture(scope="module")
+def report(recorded):
+    return recorded[2]
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return words(HtmlFormat().render(report)["report.html"])
+
+
+def words(content):
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", content.decode())).split())
+
+
+def value(report, name):
+    return next(one.value for one in report.numbers if one.id == name)
+
+
+def dossier(report, index):
+    return next(one for one in report.dossiers if one.row.subject == subject_of(index))
+
+
+def change(**fields):
+    return Change(
+        **{
+            "seq": 1, "subject": "m-1/1", "model": "motor", "version": 1,
+            "when": Interval(DAY[1], DAY[1]), "observed_at": DAY[9], "item": "stage",
+            "kind": "model_version", "before": "None", "after": "Production", "actor": None,
+            "grade": Grade.CAPTURED, "request": "r-1", **fields,
+        }
+    )  # fmt: skip
+
+
+def test_what_went_past_the_server_is_the_first_group_and_counted(report, page, recorded):
+    first = report.changes[0]
+    assert first.title == "Changed behind the server's back"
+    told = [one for row in first.rows for one in row.changes]
+    assert [(one.model, one.item) for one in told] == [
+        ("motor-frequency", "gov.risk.rating"),
+        ("renewal-price-elasticity", "champion"),
+    ]
+    counted = recorded[0].execute("select count(*) from changes where uncaptured").fetchone()[0]
+    assert value(report, "uncaptured") == counted == first.total == 2
+    assert "not in the server's record" in page
+    assert not any(
+        one.uncaptured for group in report.changes[1:] for row in group.rows for one in row.changes
+    )
+
+
+def test_without_a_server_s_record_nothing_is_said_of_it(made):
+    report = made[2]
+    assert {one.id for one in report.numbers} & {"uncaptured", "gaps", "engines"} == set()
+    files = HtmlFormat().render(report)
+    text = words(files["report.html"])
+    assert "No server capture: changes are known as intervals between readings" in text
+    assert "none recorded by the server" in text
+    assert "Changed behind" not in text
+    for one in report.dossiers:
+        told = words(files[f"dossiers/{one.slug}.html"])
+        assert "Stated by other systems" not in told
+        assert "engines are stated" not in told
+
+
+def test_a_captured_change_has_its_moment_and_its_actor(report):
+    moved = dossier(report, 0).changes[0]
+    assert moved.when == Interval(datetime(2026, 9, 28, 13, 55), datetime(2026, 9, 28, 13, 55))
+    assert (moved.first.actor, moved.first.actor_from) == recorded_.APPROVER
+    assert moved.first.grade is Grade.CAPTURED
+    live = next(
+        one for one in report.promotions if one.model == "motor-frequency" and one.version == 4
+    )
+    assert (live.actor, live.live.exact) == ("ingrid.solberg", True)
+
+
+def test_a_request_is_one_row(report, page):
+    staged = [row for row in dossier(report, 3).changes if row.first.item == "stage"]
+    assert [(one.version, one.before, one.after) for one in staged[0].changes] == [
+        (1, "Production", "None"),
+        (2, "None", "Production"),
+    ]
+    renamed = [row for row in dossier(report, 4).changes if row.first.item == "name"]
+    assert len(renamed) == 1
+    assert dict(renamed[0].first.together) == {"version": 2, "tag": 14}
+    assert "van-frequency → van-frequency-2026, with 2 versions and 14 tags" in page
+
+
+def test_two_requests_in_one_moment_stay_two_rows():
+    other = change(seq=2, request="r-2", subject="m-1/2", version=2)
+    assert len(changes.in_rows([change(), other])) == 2
+    assert len(changes.in_rows([change(), change(seq=2, subject="m-1/2", version=2)])) == 1
+
+
+def test_what_one_reading_saw_is_one_row_whose_interval_holds_all():
+    seen = {"request": None, "grade": Grade.OBSERVED}
+    early = change(**seen, when=Interval(DAY[1], DAY[4]))
+    late = change(**seen, seq=2, kind="alias", item="champion", when=Interval(DAY[2], DAY[6]))
+    (row,) = changes.in_rows([early, late], by_reading=True)
+    assert row.when == Interval(DAY[1], DAY[6])
+    assert len(changes.in_rows([early, late])) == 2
+    unbounded = change(**seen, seq=3, when=Interval(None, DAY[4]))
+    (row,) = changes.in_rows([unbounded, late], by_reading=True)
+    assert row.when == Interval(None, DAY[6])
+
+
+def test_a_removed_model_takes_its_own_along_but_not_what_went_before():
+    gone = {"after": None, "request": "r-9"}
+    model = change(seq=9, subject="m-1", version=None, kind="registered_model", item="model",
+                   before="present", **gone)  # fmt: skip
+    version = change(seq=8, item="version", before="present", **gone)
+    tag = change(
+        seq=7, subject="m-1/1:tag:a", kind="model_version_tag", item="a", before="1", **gone
+    )
+    alias = change(seq=6, subject="m-1:alias:b", kind="alias", item="b", before="1", **gone)
+    before = change(seq=5, subject="m-1/1:tag:c", kind="model_version_tag", item="c", before="1",
+                    after=None, request="r-8")  # fmt: skip
+    first, second = changes.folded([before, alias, tag, version, model])
+    assert first == before
+    assert second.together == (("version", 1), ("alias", 1), ("tag", 1))
+
+
+def test_a_tag_set_in_a_later_request_is_not_part_of_the_registration():
+    born = change(item="version", before=None, after="present", request="r-1")
+    tag = {"kind": "model_version_tag", "before": None, "after": "1"}
+    along = change(seq=2, subject="m-1/1:tag:a", item="a", request="r-1", **tag)
+    later = change(seq=3, subject="m-1/1:tag:b", item="b", request="r-2", **tag)
+    first, second = changes.folded([born, along, later])
+    assert first.together == (("tag", 1),)
+    assert second == later
+
+
+def test_the_server_s_record_its_gap_and_its_restart_are_on_the_page(report, page):
+    (capture,) = report.captures
+    assert capture.spans == (
+        (datetime(2026, 8, 16, 8), recorded_.OFF[0]),
+        (recorded_.OFF[1], recorded_.RESTART[0]),
+        (recorded_.RESTART[1], datetime(2026, 9, 30, 22, 55)),
+    )
+    assert [(gap.start, gap.end) for gap in capture.gaps] == [recorded_.OFF]
+    assert (capture.restarts, capture.processes, capture.hosts) == (1, 3, ("mlflow-1",))
+    assert value(report, "gaps") == 1
+    assert "recorded its changes from 2026-08-16 09:00 to 2026-09-30 23:55" in page
+    assert "1 restart of the server within five minutes is not counted" in page
+    assert "2026-08-20 02:00 2026-08-20 06:30 no server with capture" in page
+    assert "agree within half a second" in page
+
+
+def test_an_engine_that_runs_another_version_is_said_first(report, page):
+    said = "Radar Live is stated to run version 3 of motor-frequency, while the registry shows version 4 live."
+    assert said in report.notices
+    assert said in page
+    assert value(report, "engines") == 1
+    assert [(one.model, one.agrees) for one in report.running] == [
+        ("motor-frequency", False),
+        ("motor-severity", True),
+    ]
+    ran = dossier(report, 0).deployments
+    assert [(one.version, one.running) for one in ran] == [(3, True), (2, False)]
+
+
+def test_imported_records_are_a_group_of_their_own(report):
+    own = dossier(report, 0)
+    assert [(one.what, one.actor, one.system) for one in own.statements] == [
+        ("stage", "Leonie Brandt", "ServiceNow"),
+        ("approval", "Leonie Brandt", "ServiceNow"),
+    ]
+    assert all(not one.statements for one in report.dossiers if one is not own)
+    text = words(HtmlFormat().render(report)[f"dossiers/{own.slug}.html"])
+    heading = text.index("Stated by other systems")
+    assert "Staging → Production" in text[heading:]
+    assert "MLflow does not confirm them" in text[heading:]
+    assert not any(one.grade is Grade.ASSERTED for row in own.changes for one in row.changes)
+
+
+def test_hostile_text_of_an_actor_and_of_an_import_is_inert():
+    hostile = "<script>alert(1)</script>\u202e"
+    from conftest import make_report
+
+    class Attacked(recorded_.Recorded):
+        def put(self, kind, subject, body, at, **columns):
+            if kind in ("history_record", "deployment"):
+                body = {key: hostile if isinstance(text, str) and key != "about" else text
+                        for key, text in body.items()}  # fmt: skip
+            super().put(kind, subject, body, at, **columns)
+
+        def tell(self, kind, subject, body, at, request, who, **columns):
+            super().tell(kind, subject, body, at, request, (hostile, who[1]), **columns)
+
+    files = HtmlFormat().render(make_report(kind=Attacked)[2])
+    for content in files.values():
+        assert b"<script" not in content
+        assert "\u202e" not in content.decode()
+    assert "‹U+202E›" in words(files["report.html"])
+
+
+def test_plain_words_never_claim_more_than_the_record():
+    exact, open_ = Interval(DAY[1], DAY[1]), Interval(DAY[1], DAY[2])
+    assert how_known(Grade.CAPTURED, exact) == "recorded by the server"
+    assert how_known(Grade.OBSERVED, open_) == "seen between readings"
+    assert how_known(Grade.OBSERVED, exact) == "MLflow's own time"
+    assert how_known(Grade.ASSERTED, exact) == "stated by the firm"
+    assert how_known(Grade.OBSERVED, open_, uncaptured=True) == "not in the server's record"
+    assert who(None, None) == who("", "basic-auth") == "not recorded"
+    assert who("ann", "basic-auth") == "ann, signed in"
+    assert who("ann", "proxy") == "ann, named by the proxy"
+    assert who("ann", None) == "ann"
+    assert (offset(-2500), offset(240_000)) == ("2.5 seconds behind", "4 minutes ahead of")
+
+
+def test_spans_are_joined_and_gaps_taken_out():
+    spans = joined([(DAY[0], DAY[3]), (DAY[2], DAY[5]), (DAY[7], DAY[9])])
+    assert spans == [(DAY[0], DAY[5]), (DAY[7], DAY[9])]
+    assert without(spans, [(DAY[1], DAY[2]), (DAY[4], DAY[8]), (DAY[9], DAY[12])]) == (
+        (DAY[0], DAY[1]),
+        (DAY[2], DAY[4]),
+        (DAY[8], DAY[9]),
+    )
