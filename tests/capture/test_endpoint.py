@@ -54,10 +54,11 @@ def test_an_administrator_reads_all_of_it_and_nobody_else_anything(
 def test_without_authentication_it_is_closed_unless_the_administrator_opens_it(
     server: Callable[..., MlflowServer],
 ):
-    with server() as one:
-        one.call("POST", "registered-models/create", {"name": "a"})
-        with pytest.raises(Refused) as caught:
-            one.call("GET", PATH, user=ADMIN)
-        assert caught.value.status == 403
+    one = server()
+    one.call("POST", "registered-models/create", {"name": "a"})
+    with pytest.raises(Refused) as caught:
+        one.call("GET", PATH, user=ADMIN)
+    assert caught.value.status == 403
+    one.kill()
     opened = server(backend=one.backend, settings={"AUDITREG_CAPTURE_READERS": "*"})
     assert [row["id"] for row in fetched(opened)] == [row["id"] for row in journal(one.backend)]

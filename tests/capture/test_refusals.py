@@ -192,8 +192,9 @@ def test_under_best_effort_the_change_is_made_and_the_loss_recorded(
 
 
 def test_switched_off_it_says_so_and_nothing_else(server: Callable[..., MlflowServer]):
-    with server() as on:
-        create(on, "captured")
+    on = server()
+    create(on, "captured")
+    on.kill()
     before = journal(on.backend)
     off = server(backend=on.backend, settings={"AUDITREG_CAPTURE": "off"})
     create(off, "m")

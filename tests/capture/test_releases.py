@@ -36,7 +36,9 @@ def test_mlflow_2_9_is_captured(old_python: str, tmp_path: Path, app: str | None
     database = f"sqlite:///{tmp_path / 'mlflow.db'}"
     with MlflowServer(tmp_path, database, python=old_python, app=app, workers=2) as server:
         user = ADMIN if app else None
-        truth = play(server, seed=3, models=6, steps=120, user=user)
+        # Under basic-auth, 2.9 cannot create a model whose name was used before.
+        without = ["delete_model"] if app else []
+        truth = play(server, seed=3, models=6, steps=120, user=user, without=without)
     rows = journal(database)
     assert replay(rows) == dump(database)
     actors = {(row["actor"], row["actor_from"]) for row in changes(rows)}

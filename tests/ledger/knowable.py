@@ -180,7 +180,11 @@ class Knowable:
             return False
         if not self._recording(low.at, high.at):
             return False
-        changes = [x for x in self.by_row.get(row, ()) if low.order < x.order <= high.order]
+        changes = [x for x in self.by_row.get(row, ()) if x.order <= high.order]
+        made = [change for change in changes if change.when <= ms]
+        if made and not self.known(made[-1]):
+            return False
+        changes = [change for change in changes if change.order > low.order]
         if any(not self.known(change) or change.began != change.when for change in changes):
             return False
         return any(first <= low.at and last >= ms for first, last in self._alive)

@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import small_ledger as ledgers
 from recorded_ledger import Recorded
+from small_check import RULES
+from small_check import check as checked
 
 from auditreg.frameworks.parse import parse_framework
 from auditreg.report import build_report
@@ -42,8 +44,8 @@ verified = { on = 2026-11-22, source = "tests" }
 def make_report(*, recorded=False, kind=ledgers.Ledger, **options):
     connection = ledgers.build(kind=Recorded if recorded else kind, **options)
     config = ledgers.config()
-    check = ledgers.check(connection)
-    framework = parse_framework(FRAMEWORK, "made-up.toml", rules=set(ledgers.RULES))
+    check = checked(connection)
+    framework = parse_framework(FRAMEWORK, "made-up.toml", rules=set(RULES))
     report = build_report(connection, check, [framework], config, config.period("2026-Q3"))
     return connection, check, report
 

@@ -27,7 +27,9 @@ def overlay(
     subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
     target = site_packages(folder)
     for entry in site_packages(Path(base).parents[1]).iterdir():
-        name = re.sub(r"[-.]+", "_", entry.name.lower()).removeprefix("__editable__").strip("_")
+        # An editable install leaves `_name.pth`, `__editable__.name.pth` or `_editable_impl_name.pth`.
+        name = re.sub(r"[-.]+", "_", entry.name.lower()).lstrip("_")
+        name = re.sub("^editable_+(impl_)?", "", name)
         if not name.startswith(tuple(without)) and not (target / entry.name).exists():
             (target / entry.name).symlink_to(entry.resolve())
     return str(folder / "bin" / "python")

@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Player:
     server: MlflowServer
     rng: random.Random
     user: tuple[str, str] | None = None
+    without: Collection[str] = ()
     truth: Truth = field(default_factory=Truth)
     state: State = field(default_factory=State)
     count: int = 0
@@ -193,6 +195,7 @@ class Player:
         model = self.name()
         versions = self.living(model)
         weights = {**OF_MODELS, **(OF_VERSIONS if versions else {})}
+        weights = {do: weight for do, weight in weights.items() if do not in self.without}
         (chosen,) = self.rng.choices(list(weights), list(weights.values()))
         about = (model, self.rng.choice(versions)) if chosen in OF_VERSIONS else (model,)
         getattr(self, chosen)(*about)
@@ -204,9 +207,10 @@ def play(
     models: int = MODELS,
     steps: int = STEPS,
     user: tuple[str, str] | None = None,
+    without: Collection[str] = (),
 ) -> Truth:
     """Models that come one after the other, and what happens to all of them meanwhile."""
-    player = Player(server, random.Random(seed), user)
+    player = Player(server, random.Random(seed), user, without)
     for number in range(models):
         line, part = LINES[number % len(LINES)], PARTS[number // len(LINES) % len(PARTS)]
         name = f"{line}-{part}-{number}"

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from auditreg_capture.errors import CaptureError
 from auditreg_capture.program import acting_as, install, uninstall
-from auditreg_capture.version import VERSION as __version__
+from auditreg_capture.version import VERSION as __version__  # noqa: N811 (the name every package has)
 
 __all__ = ["CaptureError", "__version__", "acting_as", "install", "uninstall"]

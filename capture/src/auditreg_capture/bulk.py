@@ -93,7 +93,7 @@ def _inserted(table: RegistryTable, state: Any) -> List[Key]:
 
 def _named(table: RegistryTable, values: Any) -> Dict[str, Any]:
     if isinstance(values, Sequence):
-        return dict(zip(table.columns, values))
+        return dict(zip(table.columns, values))  # noqa: B905 (Python 3.9)
     return {
         getattr(column, "key", column): getattr(value, "value", value)
         for column, value in values.items()

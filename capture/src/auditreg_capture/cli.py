@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from auditreg_capture.errors import CaptureError
@@ -96,7 +97,7 @@ def _engine(options: argparse.Namespace) -> Any:
         raise CaptureError(f"the environment variable {options.uri_env} is not set.")
     try:
         url = sa.engine.make_url(uri)
-        if url.get_backend_name() == "sqlite" and url.database and not os.path.exists(url.database):
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
             raise CaptureError(f"there is no file {url.database}.")
         return sa.create_engine(url)
     except sa.exc.ArgumentError:
@@ -154,7 +155,7 @@ def _describe(process: Dict[str, Any]) -> str:
 def _moment(milliseconds: Optional[int]) -> str:
     if milliseconds is None:
         return "never"
-    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.timezone.utc)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

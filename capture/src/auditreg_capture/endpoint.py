@@ -64,7 +64,8 @@ def offer() -> None:
 
 
 def _add_rule(sender: Any, **_: Any) -> None:
-    if sender is not getattr(sys.modules.get("mlflow.server"), "app", None):
+    app: Any = getattr(sys.modules.get("mlflow.server"), "app", None)
+    if app is None or sender is not app:
         return
     from flask import appcontext_pushed
 
@@ -74,7 +75,7 @@ def _add_rule(sender: Any, **_: Any) -> None:
             try:
                 from mlflow.server.handlers import _add_static_prefix
 
-                sender.add_url_rule(
+                app.add_url_rule(
                     _add_static_prefix(PATH), "auditreg_journal", serve, methods=["GET"]
                 )
             except Exception as error:  # noqa: BLE001 (a server without this address still serves all others)
@@ -218,7 +219,7 @@ def page(engine: Any, asked: Question) -> Dict[str, Any]:
         found = connection.execute(wanted.order_by(table.c.id).limit(asked.limit + 1)).fetchall()
         last: Optional[int] = connection.execute(sa.select(sa.func.max(table.c.id))).scalar()
         identity = process.journal_id(connection)
-    rows = [dict(zip(tables.COLUMNS, row)) for row in found]
+    rows = [dict(zip(tables.COLUMNS, row)) for row in found]  # noqa: B905 (Python 3.9)
     more = rows[asked.limit]["id"] if len(rows) > asked.limit else None
     return {
         "journal": identity,

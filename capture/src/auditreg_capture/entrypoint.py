@@ -12,9 +12,10 @@ from typing import Any, Optional
 
 def build_store(store_uri: str, tracking_uri: Optional[str] = None) -> Any:  # noqa: ARG001 (MLflow passes both)
     """MLflow's own store for this URI, with capture, or a refusal that says what to do."""
-    from auditreg_capture import endpoint, listeners, process, program, settings
-    from auditreg_capture.errors import CaptureError
     from mlflow.exceptions import MlflowException
+
+    from auditreg_capture import endpoint, listeners, process, settings
+    from auditreg_capture.errors import CaptureError
 
     try:
         mode = settings.mode()

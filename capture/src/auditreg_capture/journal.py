@@ -8,7 +8,7 @@ import uuid
 from typing import Any, Dict, List, Optional
 
 from auditreg_capture import actor, process, statements
-from auditreg_capture.rows import Image, Key, RegistryTable, read, registry_tables
+from auditreg_capture.rows import Image, Key, read, registry_tables
 from auditreg_capture.tables import COLUMNS, WIDTHS, journal
 from auditreg_capture.tracking import Transaction
 
@@ -79,7 +79,7 @@ def write(connection: Any, transaction: Transaction) -> None:
                 name=image["name"],
                 version=image["version"] if "version" in registry.key else None,
                 item=image.get("key", image.get("alias")),
-                model_created=created.get(_model_of(registry, image)),
+                model_created=created.get(_model_of(image)),
                 before_row=encode(before),
                 after_row=encode(after),
                 **common,
@@ -93,7 +93,7 @@ def write(connection: Any, transaction: Transaction) -> None:
     insert(connection, rows)
 
 
-def _model_of(registry: RegistryTable, image: Image) -> Key:
+def _model_of(image: Image) -> Key:
     models = registry_tables()["registered_models"]
     return tuple(image[column] for column in models.key)
 
@@ -109,7 +109,7 @@ def _created(connection: Any, changes: List[Any]) -> Dict[Key, Any]:
                 if image is not None:
                     created[models.key_of(image)] = image["creation_time"]
         else:
-            wanted.add(_model_of(registry, (after if after is not None else before) or {}))
+            wanted.add(_model_of((after if after is not None else before) or {}))
     missing = sorted(wanted - set(created), key=repr)
     if missing:
         for image in read(connection, models, missing, len(models.key), lock=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -44,14 +44,15 @@ def _transaction(session: Session) -> Transaction:
     found = session.info.get(INFO)
     if found is None:
         found = session.info[INFO] = Transaction()
-    return found  # type: ignore[no-any-return]
+    return cast("Transaction", found)
 
 
 def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
-    touched: List[Tuple[Any, RegistryTable, bool]] = []
-    for row in session.dirty:
-        if (table := _table_of(row)) and session.is_modified(row, include_collections=False):
-            touched.append((row, table, False))
+    touched = [
+        (row, table, False)
+        for row in session.dirty
+        if (table := _table_of(row)) and session.is_modified(row, include_collections=False)
+    ]
     touched += [(row, table, True) for row in session.deleted if (table := _table_of(row))]
     created = [(row, table) for row in session.new if (table := _table_of(row))]
     if touched or created:
@@ -81,21 +82,24 @@ def _remember(
 def _stored_key(row: Any, table: RegistryTable) -> Key:
     """The key the row has in the database, whatever the object says now."""
     state = sa.inspect(row)
-    stored = dict(zip((column.name for column in state.mapper.primary_key), state.identity))
-    return tuple(stored[column] for column in table.key)
+    return _ordered(state.mapper, state.identity, table)
+
+
+def _current_key(row: Any, table: RegistryTable) -> Key:
+    mapper = sa.inspect(row).mapper
+    return _ordered(mapper, mapper.primary_key_from_instance(row), table)
+
+
+def _ordered(mapper: Any, values: Iterable[Any], table: RegistryTable) -> Key:
+    """A key in capture's own order of columns, which mappers do not share."""
+    names = (column.name for column in mapper.primary_key)
+    held = dict(zip(names, values))  # noqa: B905 (Python 3.9)
+    return tuple(held[column] for column in table.key)
 
 
 def _renamed(row: Any, table: RegistryTable) -> bool:
     attributes = sa.inspect(row).attrs
     return any(attributes[column].history.has_changes() for column in table.key)
-
-
-def _current_key(row: Any, table: RegistryTable) -> Key:
-    state = sa.inspect(row)
-    held = dict(
-        zip((c.name for c in state.mapper.primary_key), state.mapper.primary_key_from_instance(row))
-    )
-    return tuple(held[column] for column in table.key)
 
 
 def _after_flush(session: Session, _context: Any) -> None:
@@ -164,7 +168,7 @@ def _write(session: Session, transaction: Transaction) -> None:
         try:
             with connection.begin_nested():
                 write()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (best effort)
             _lose(transaction, touched, error)
     else:
         write()
@@ -189,7 +193,7 @@ def _guarded(session: Session, count: int, work: Callable[[], None]) -> None:
         else:
             with connection.begin_nested():
                 work()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (best effort)
         _lose(transaction, count, error)
 
 

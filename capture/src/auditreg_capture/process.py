@@ -11,9 +11,9 @@ import socket
 import threading
 import uuid
 import weakref
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
-from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -147,7 +147,7 @@ def self_test(engine: Any) -> None:
             ).fetchall()
         finally:
             trial.rollback()
-    if [dict(zip(probe, row)) for row in found] != [probe]:
+    if [dict(zip(probe, row)) for row in found] != [probe]:  # noqa: B905 (Python 3.9)
         raise CaptureError(
             f"The self-test of auditreg-capture failed: a row written to {tables.NAME} read back differently. "
             f"Compare the table with what `auditreg-capture ddl --dialect {engine.dialect.name}` prints. "

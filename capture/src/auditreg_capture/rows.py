@@ -140,11 +140,11 @@ def read(
         parameters = {
             f"{column}_{n}": value
             for n, key in enumerate(chunk)
-            for column, value in zip(columns, key)
+            for column, value in zip(columns, key)  # noqa: B905 (Python 3.9)
         }
         wanted = (registry.name, columns, len(chunk), lock)
         found = statements.execute(connection, _statement, wanted, parameters).fetchall()
-        images += [dict(zip(registry.columns, row)) for row in found]
+        images += [dict(zip(registry.columns, row)) for row in found]  # noqa: B905 (Python 3.9)
     return images
 
 

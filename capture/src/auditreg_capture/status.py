@@ -17,12 +17,8 @@ def look(engine: Any) -> Dict[str, Any]:
     """Identity, counts, and the processes that write it, the newest first."""
     table = tables.journal
     with engine.connect() as connection:
-        counts = {
-            operation: count
-            for operation, count in connection.execute(
-                sa.select(table.c.operation, sa.func.count()).group_by(table.c.operation)
-            )
-        }
+        counted = sa.select(table.c.operation, sa.func.count()).group_by(table.c.operation)
+        counts: Dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
         last = connection.execute(sa.select(sa.func.max(table.c.server_time))).scalar()
         return {
             "journal": process.journal_id(connection),

@@ -70,7 +70,7 @@ WIDTHS: Dict[str, int] = {
 
 
 def _create_statements(dialect: Any) -> List[str]:
-    elements = [CreateTable(journal), *(CreateIndex(index) for index in journal.indexes)]
+    elements: List[Any] = [CreateTable(journal), *(CreateIndex(index) for index in journal.indexes)]
     return [str(element.compile(dialect=dialect)).strip() for element in elements]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 from auditreg_capture.rows import CHILDREN, Image, Key, RegistryTable, match, read, registry_tables
 
 Place = Tuple[str, Key]
+Change = Tuple[RegistryTable, Optional[Image], Optional[Image]]
 INFO = "auditreg_capture"
 
 
@@ -121,9 +122,7 @@ class Transaction:
             self.take_over((registry.name, registry.key_of(image)), image)
         self.prefixes.update((registry.name, key) for key in keys)
 
-    def changes(
-        self, connection: Any
-    ) -> List[Tuple[RegistryTable, Optional[Image], Optional[Image]]]:
+    def changes(self, connection: Any) -> List[Change]:
         """Each row that differs from before the transaction, with both images.
 
         Deleted rows come first, then changed ones, then new ones: replayed in this order no two
@@ -131,7 +130,7 @@ class Transaction:
         """
         tables = registry_tables()
         lock = connection.dialect.name in ("mysql", "mariadb")
-        found = [(tables[table], image, None) for table, image in self.gone]
+        found: List[Change] = [(tables[table], image, None) for table, image in self.gone]
         for name, registry in tables.items():
             places = [key for table, key in self.rows if table == name]
             if not places:

@@ -131,6 +131,10 @@ class _State:
             row["model_subject"] for row in self.rows.values() if self.there(row["subject"])
         }
         self._possible: dict[tuple[str, str], list[str]] = defaultdict(list)
+        if any(row["uncertain_fields"] for row in self.rows.values()):
+            self._read_possible(connection, moment)
+
+    def _read_possible(self, connection: duckdb.DuckDBPyConnection, moment: str) -> None:
         values = connection.execute(
             f"""
             select subject, field, value from fields_as_of({moment}) where rank = 1

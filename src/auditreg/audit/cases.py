@@ -101,10 +101,10 @@ def run_cases(
 def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> CaseOutcome:
     import duckdb
 
+    params = {**rule.params, **case.params}
     connection.execute("begin")
     try:
         build(connection, case)
-        params = {**rule.params, **case.params}
         for name, value in params.items():
             connection.execute(f'set variable "{name}" = {quoted(str(value))}')
         try:
@@ -113,15 +113,14 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
             )
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
-        finally:
-            for name in params:
-                connection.execute(f'reset variable "{name}"')
         result = check_result(connection, rule, None, selected=False)
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
     finally:
         connection.execute("rollback")
+        for name in params:
+            connection.execute(f'reset variable "{name}"')
 
 
 def _compare(

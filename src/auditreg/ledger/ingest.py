@@ -17,7 +17,7 @@ from auditreg.errors import NothingToAudit, SourceError
 from auditreg.ledger import entries, journal, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
-from auditreg.ledger.late import place_earlier, reaffirm
+from auditreg.ledger.late import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import Progress, drop_scratch, stage
@@ -123,23 +123,24 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         if reading.journal
         else None
     )
-    moved = late and place_earlier(con, appender, reading, registry, observed, recorded_at) > 0
+    moved = late and place_shown(con, appender, reading, registry, observed, recorded_at)
     taken = (
         journal.take(con, appender, arrival, key, secret_patterns) if arrival else journal.Taken()
     )
     completeness = _with_journal(completeness, taken)
-    _compare(
-        con,
-        {
-            "registry": registry,
-            "late": late,
-            "shows_deleted": reading.info.shows_deleted,
-            "states": list(schema.REGISTRY_KINDS),
-            "covered": covered if completeness.complete else [],
-            "observed_at": observed,
-            "base": base,
-        },
-    )
+    compared = {
+        "registry": registry,
+        "late": late,
+        "shows_deleted": reading.info.shows_deleted,
+        "states": list(schema.REGISTRY_KINDS),
+        "covered": covered if completeness.complete else [],
+        "observed_at": observed,
+        "base": base,
+    }
+    _compare(con, compared)
+    if late and not reading.journal and place_seen(con, appender, registry, observed, recorded_at):
+        moved = True
+        _compare(con, compared)
     _refuse_doubles(con)
     drop_erased(con, key)
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)

@@ -5,6 +5,7 @@ Nothing is moved, since the log only grows: what has to stand in another place i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,43 +17,94 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def place_earlier(
+_SHOWN = """
+select subject, journal from ledger.log
+where registry = $registry and source = $name and valid_at is not null
+  and observed_at > $observed_at
+  and exists (select 1 from journal_shown where journal between low and high)
+"""
+"""Rows of the journal that stand later in the log and are in the journal of this reading."""
+
+_SEEN = """
+select line.subject, line.journal
+from line join (
+    with written as (
+        select subject, op, fingerprint, turn as rows from line
+        union all
+        select l.subject, coalesce(k.state.op, 'gone'), k.state.fingerprint, 0
+        from (select distinct subject from line) l left join (
+            select subject, max_by({'op': op, 'fingerprint': fingerprint},
+                                   (observed_at, place, seq)) as state
+            from ledger.placed(null, null::TIMESTAMP)
+            where observed_at <= $observed_at group by subject) k using (subject)
+    ),
+    expected as (
+        select subject, count(*) filter (where valid_at <= $observed_at) as rows
+        from line group by subject
+    )
+    select e.subject,
+           coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
+                        where case when i.subject is null then w.op = 'gone'
+                                   else w.op = 'put' and w.fingerprint = i.fingerprint end),
+                    any_value(e.rows)) as rows
+    from expected e join written w using (subject) left join incoming i using (subject)
+    group by e.subject
+) counted on counted.subject = line.subject and line.turn <= counted.rows
+"""
+"""Rows that stand later and came before what this reading saw: as many as their times say, unless
+it saw what stood after more or fewer of them."""
+
+
+def place_shown(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
     reading: Reading,
     registry: str,
     observed_at: datetime,
     recorded_at: datetime,
-) -> int:
-    """Say of rows of the journal known from later readings that this older one showed them too.
+) -> bool:
+    """Say of rows known from later readings that this older one has them in its journal, too."""
+    if not reading.journal:
+        return False
+    con.execute("create or replace temp table journal_shown (low BIGINT, high BIGINT)")
+    schema.insert(con, "journal_shown", reading.journal_ranges())
+    name = {"name": journal.name_of(reading.journal)}
+    return _place(con, appender, _SHOWN, name, registry, observed_at, recorded_at)
 
-    A reading that holds the journal says which; of one that does not, the server's times do.
 
-    Returns:
-        The entries appended: the same rows again, in their earlier place.
-    """
-    shown = reading.journal_ranges() if reading.journal else []
-    con.execute("create or replace temp table journal_known (low BIGINT, high BIGINT)")
-    schema.insert(con, "journal_known", shown)
-    known = (
-        "source = $name and exists (select 1 from journal_known where journal between low and high)"
-        if reading.journal
-        else "served_at <= $observed_at"
-    )
-    return appender.append(
+def place_seen(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    registry: str,
+    observed_at: datetime,
+    recorded_at: datetime,
+) -> bool:
+    """The same for a reading without the journal, by what it saw: `incoming`."""
+    return _place(con, appender, _SEEN, {}, registry, observed_at, recorded_at)
+
+
+def _place(
+    con: duckdb.DuckDBPyConnection,
+    appender: Appender,
+    earlier: str,
+    parameters: Mapping[str, object],
+    registry: str,
+    observed_at: datetime,
+    recorded_at: datetime,
+) -> bool:
+    """Append the chosen rows again, at the moment of this reading; whether there were any."""
+    written = appender.append(
         f"""
         with line as (
-            select *, max(valid_at) over (partition by subject
-                                          order by observed_at, journal, seq
-                                          rows between unbounded preceding and current row)
-                   as served_at
-            from ledger.log
-            where registry = $registry and journal is not null and kind <> 'capture'
+            select o.subject, l.journal, o.op, o.fingerprint, o.valid_at,
+                   row_number() over (partition by o.subject
+                                      order by o.observed_at, o.place, o.seq) as turn
+            from ledger.placed(null, null::TIMESTAMP) o
+            join (select seq, journal from ledger.log where journal is not null) l using (seq)
+            where o.registry = $registry and o.valid_at is not null
+              and o.observed_at > $observed_at
         ),
-        earlier as (
-            select subject, journal from line
-            where valid_at is not null and observed_at > $observed_at and {known}
-        )
+        earlier as ({earlier})
         select $base::BIGINT - 1 + row_number() over (order by l.journal, l.seq) as seq,
                $recorded_at::TIMESTAMP as recorded_at, source, kind, op, subject, registry,
                workspace, model, version, $observed_at::TIMESTAMP as observed_at, valid_at,
@@ -60,8 +112,8 @@ def place_earlier(
                replace(json_extract(entry, '$.body')::VARCHAR, '"journal":{{',
                        '"journal":{{"again":true,') as body
         from ledger.placed(null, null::TIMESTAMP) o
-        join (select seq, recorded_at as first_at, source, version, actor, grade, journal, entry
-              from ledger.log) l using (seq)
+        join (select seq, source, version, actor, grade, journal, entry
+              from ledger.log where journal is not null) l using (seq)
         join earlier using (subject, journal)
         where o.observed_at > $observed_at and o.op <> 'erased'
         order by l.journal, l.seq
@@ -71,9 +123,10 @@ def place_earlier(
             "observed_at": observed_at,
             "recorded_at": recorded_at,
             "base": entries.size(con),
-            **({"name": journal.name_of(reading.journal)} if reading.journal else {}),
+            **parameters,
         },
     )
+    return written > 0
 
 
 def reaffirm(

@@ -11,7 +11,7 @@ import functools
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -183,6 +183,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
+    early = ("captures", "capture_gaps")
+    _create_named(con, early)  # what is certain of a moment follows from them
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     for statement in statements(sql("timeline.sql").replace("{kinds}", kinds)):
         con.execute(statement.replace("create ", "create or replace ", 1))
@@ -206,7 +208,12 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         + deployments.replace("{log}", known)
         + ") where running_from <= ts::TIMESTAMP"
     )
-    for name in VIEWS:
+    _create_named(con, [name for name in VIEWS if name not in early])
+
+
+def _create_named(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Make views, each with its macro for any moment."""
+    for name in names:
         con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
         con.execute(
             f"create or replace macro {name}_as_of(ts, known_at := null) as table "

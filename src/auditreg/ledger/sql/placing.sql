@@ -28,39 +28,56 @@ with image as (
     union all
     select m.*, s.journal, s.side from imaged m join image_aliases s
       on m.kind = 'alias' and s.rowid = m.place
-),
-step as (
-    select j.id as journal, coalesce(a.kind, b.kind) as kind,
-           coalesce(a.subject, b.subject) as subject, a, b,
-           moment(j.server_time) as valid_at
-    from stage_journal j
-    left join (select * from image where side = 'after') a on a.journal = j.id
-    left join (select * from image where side = 'before') b on b.journal = j.id
-    where coalesce(a.journal, b.journal) is not null
-),
--- a reading that took its time may have seen what was changed while it went on
-saw as (
-    select l.subject, l.observed_at, l.op, l.fingerprint
-    from ledger.log l join blind_reading r using (observed_at)
-    where l.registry = $registry and l.journal is null
-),
-seen as (
-    select s.journal, min(r.observed_at) as observed_at
-    from step s join blind_reading r on r.started_at >= s.valid_at
-    group by s.journal
-    union all
-    select s.journal, min(saw.observed_at)
-    from step s join saw on saw.subject = s.subject and saw.observed_at >= s.valid_at
-     and case when s.a.kind is null then saw.op = 'gone'
-              else saw.op = 'put' and saw.fingerprint = s.a.fingerprint end
-    group by s.journal
 )
--- what stands before a row of the same thing that was seen was there to be seen, too
-select s.*, min(coalesce(seen.observed_at, $observed_at::TIMESTAMP))
-                over (partition by s.subject order by s.journal
-                      rows between current row and unbounded following) as observed_at
-from step s left join (select journal, min(observed_at) as observed_at from seen group by journal)
-    seen using (journal);
+select j.id as journal, coalesce(a.kind, b.kind) as kind, coalesce(a.subject, b.subject) as subject,
+       a, b, moment(j.server_time) as valid_at,
+       row_number() over (partition by coalesce(a.subject, b.subject) order by j.id) as turn,
+       $observed_at::TIMESTAMP as observed_at
+from stage_journal j
+left join (select * from image where side = 'after') a on a.journal = j.id
+left join (select * from image where side = 'before') b on b.journal = j.id
+where coalesce(a.journal, b.journal) is not null;
+
+-- step: what a reading without the journal saw tells how many of a subject's rows came before it:
+-- as many as their times say, unless what it saw is what stood after more or fewer of them
+update journal_step s set observed_at = before.observed_at
+from (
+    with written as (
+        select subject, turn as rows, case when a.kind is null then 'gone' else 'put' end as op,
+               a.fingerprint as fingerprint
+        from journal_step
+        union all
+        select subject, 0, case when b.kind is null then 'gone' else 'put' end, b.fingerprint
+        from journal_step where turn = 1
+    ),
+    expected as (
+        select s.subject, r.observed_at, count(*) filter (where s.valid_at <= r.started_at) as rows
+        from journal_step s cross join blind_reading r
+        group by s.subject, r.observed_at
+    ),
+    saw as (
+        select p.subject, r.observed_at,
+               max_by({'op': op, 'fingerprint': fingerprint}, (p.observed_at, place, seq)) as state
+        from ledger.placed(null, null::TIMESTAMP) p
+        join blind_reading r on p.observed_at <= r.observed_at
+        where p.subject in (select subject from journal_step)
+        group by p.subject, r.observed_at
+    ),
+    counted as (
+        select e.subject, e.observed_at,
+               coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
+                            where w.op = coalesce(saw.state.op, 'gone')
+                              and (w.op = 'gone' or w.fingerprint = saw.state.fingerprint)),
+                        any_value(e.rows)) as rows
+        from expected e join written w using (subject)
+        left join saw on saw.subject = e.subject and saw.observed_at = e.observed_at
+        group by e.subject, e.observed_at
+    )
+    select s.journal, min(c.observed_at) as observed_at
+    from journal_step s join counted c on c.subject = s.subject and s.turn <= c.rows
+    group by s.journal
+) before
+where before.journal = s.journal;
 
 -- step: where what a row found is not what was known: something changed it that is not in the journal
 create or replace temp table journal_found as

@@ -145,6 +145,24 @@ with last_reading as (
     where kind = wanted and (known_at is null or recorded_at <= known_at)
     group by registry
 ),
+-- whether the server kept its journal at that moment, and the journal was read since: then a state
+-- that no row of it changed is what it was
+recorded as (
+    select k.registry, true as recorded_now
+    from (select registry, 'journal-' || left(journal, 12) as journal, max(started_at) as last_at
+          from extractions
+          where journal is not null and (known_at is null or recorded_at <= known_at)
+          group by registry, journal) k
+    join (select registry, journal, min(server_time) as first_at from journal
+          where operation = 'start' group by registry, journal) s using (registry, journal)
+    where wanted in ('registered_model', 'registered_model_tag', 'model_version',
+                     'model_version_tag', 'alias')
+      and ts between s.first_at and k.last_at
+      and not exists (select 1 from capture_gaps g
+                      where g.registry = k.registry and g.reason <> 'clock went back'
+                        and g.gap_start <= ts and (g.gap_end is null or g.gap_end > ts))
+    group by k.registry
+),
 chosen as (
     select t.*, hi <= ts as before
     from ledger.timeline(wanted, known_at) t
@@ -178,7 +196,8 @@ judged as (
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
              when next_seq is null and ts > greatest(last_at, read_from) then 'not_seen_since'
-             when own_time is not null or coalesce(read_now, false)
+             when own_time is not null and changed_at is not null
+               or coalesce(recorded_now, false) or coalesce(read_now, false)
                or ts = observed_at and read_from = observed_at
              then 'certain'
              else 'seen_same'
@@ -191,7 +210,7 @@ judged as (
              then 'before'
              else 'only'
            end as candidate
-    from counted left join last_reading using (registry)
+    from counted left join last_reading using (registry) left join recorded using (registry)
 )
 select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry,
        j.seq, l.actor, l.grade, j.certainty, j.candidate, j.not_before, j.not_after

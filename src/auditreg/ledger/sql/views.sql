@@ -394,7 +394,8 @@ with item(kind, item, path) as (
 ),
 moved as (
     select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
-           p.seq is not null and p.op = 'gone' and p.journal is null as gone_before, l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
+           p.seq is not null and p.op = 'gone' and p.journal is null as gone_before,
+           p.source as previous_source, l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
            l.entry, p.entry as previous_entry,
            t.op = 'gone'
                or l.kind = 'model_version'
@@ -427,12 +428,14 @@ kept as (
     where journal is not null and ([known] is null or recorded_at <= [known])
     group by registry, observed_at
 ),
--- a change that two readings of one journal enclose, and that is no row of it
+-- a change between two readings of one journal, or after a row of it, that is no row of it
 guarded as (
     select c.*,
            case when c.kind in ('registered_model', 'registered_model_tag', 'model_version',
                                 'model_version_tag', 'alias')
-                 and b.journal = a.journal then a.journal end as journal,
+                 and (b.journal = a.journal
+                      or c.previous_source = 'journal-' || left(a.journal, 12))
+                then a.journal end as journal,
            a.observed_at > c.observed_at as blind
     from compared c
     asof left join kept b on b.registry = c.registry and c.observed_at > b.observed_at

@@ -165,7 +165,7 @@ worded as (
     select *, 'MLmodel of ' || model || '/' || version || ' was replaced between '
            || coalesce(strftime(first.not_before, '%Y-%m-%d %H:%M'), '(unknown)') || ' and '
            || strftime(first.not_after, '%Y-%m-%d %H:%M') || ' UTC (SHA-256 '
-           || left(first.before, 12) || '… before, ' || left(first.after, 12) || '… after)'
+           || left(first.before, 12) || '... before, ' || left(first.after, 12) || '... after)'
            as change_words
     from judged
 )
