@@ -104,7 +104,7 @@ def test_unknown_models_are_refused_before_anything_listens(new_store, monkeypat
     monkeypatch.setitem(rows._NEEDED, "model_versions", {"approved_by"})
     rows.registry_tables.cache_clear()
     with pytest.raises(
-        MlflowException, match="model_versions has no column approved_by.*AUDITREG_CAPTURE=off"
+        MlflowException, match=r"model_versions has no column approved_by.*AUDITREG_CAPTURE=off"
     ):
         new_store()
     with pytest.raises(CaptureError, match="Nothing was changed"):

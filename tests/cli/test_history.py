@@ -205,6 +205,20 @@ def test_every_model_has_a_line(at):
         assert "motor" in auditreg("live", "--format", name)
 
 
+def test_the_approval_is_what_the_governance_fields_say(at):
+    book = api.open()
+    for name in ("early", "first", "open", "second", "moved", "third", "last"):
+        said = book.query(
+            "select subject, field, value from fields_as_of(as_of()) where rank = 1 "
+            "and field in ('approver', 'approval_date') order by value",
+            as_of=iso(at[name]),
+        )
+        for row in rows("live", "--at", iso(at[name])):
+            for field in ("approver", "approval_date"):
+                mine = said[(said["subject"] == row["version_subject"]) & (said["field"] == field)]
+                assert row[field] == (" or ".join(sorted(set(mine["value"]))) or None)
+
+
 # -- history --------------------------------------------------------------------------------------
 
 

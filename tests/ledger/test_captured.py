@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ledger.book import Book, opened
@@ -87,6 +87,7 @@ def right(wrong: Sequence[str]) -> None:
 
 def tell(registry: CapturedRegistry, order: Sequence[Look]) -> None:
     """The story, for the report of a failure."""
+    note = hypothesis.note if hypothesis.currently_in_test_context() else print
     for change in registry.changes:
         old, new = change.before or {}, change.after or {}
         differs = {
@@ -192,6 +193,105 @@ def test_the_order_of_reading_does_not_matter(
                 if Counter(one[ms].get(row, ())) != Counter(two[ms].get(row, ()))
             ]
         )
+
+
+TAG = ("tag", "a", None, "note", "x")
+BEGUN: list[Step] = [("create", "a"), ("version", "a")]
+BARE = ("look", {"journal": False})
+ONCE_WRONG: dict[str, tuple[bool, list[Step]]] = {
+    "what changes within a reading is open until its end": (
+        False,
+        [*BEGUN, ("rest", [], {"shows_deleted": False, "during": [("delete", "a")]})],
+    ),
+    "three states may be possible within a reading": (
+        False,
+        [*BEGUN, TAG, BARE]
+        + [("rest", [("rename", "a", "b")], {"shows_deleted": False, "during": [("delete", "b")]})],
+    ),
+    "readings that missed something leave intervals that overlap": (
+        False,
+        [*BEGUN, ("look", {"left_out": [1]}), ("version", "a"), ("look", {"left_out": [1]})],
+    ),
+    "the journal explains what a reading without it saw under way": (
+        True,
+        [*BEGUN, ("rest", [TAG], {"shows_deleted": False, "during": [("delete", "a")]})],
+    ),
+    "the journal explains a model made and deleted around a reading without it": (
+        True,
+        [*BEGUN, ("rest", [("again", "a")], {"shows_deleted": False, "during": [("again", "a")]})],
+    ),
+    "what a backup with the journal shows is gone in a later reading without": (
+        True,
+        [("create", "a"), ("look", {"restored": True}), ("drop",), ("again", "a"), BARE],
+    ),
+    "a change that commits late is not uncaptured": (
+        True,
+        [("create", "a"), ("look", {"restored": True}), ("hold", ("delete", "a"), True)]
+        + [("look", {"restored": True, "journal": False})],
+    ),
+    "tampering before the first reading": (
+        True,
+        [*BEGUN, ("tamper", ("describe", "a", None, "x"), True)],
+    ),
+    "tampering that leaves the update time, after a recorded change": (
+        True,
+        [*BEGUN, ("look", {}), ("stage", "a", 1, "Staging")]
+        + [("tamper", ("stage", "a", 1, "Production"), False)],
+    ),
+    "tampering found by the next recorded change": (
+        True,
+        [*BEGUN, ("look", {}), ("tamper", ("stage", "a", 1, "Production"), False)]
+        + [("stage", "a", 1, "Archived")],
+    ),
+    "a change undone while capture was off": (
+        True,
+        [*BEGUN, TAG, ("look", {}), ("stop", "stop"), ("tag", "a", None, "note", "y"), TAG]
+        + [("capture",), ("tag", "a", None, "note", "z")],
+    ),
+    "a change undone after the server was killed": (
+        True,
+        [*BEGUN, TAG, ("look", {}), ("stop", "kill"), ("tag", "a", None, "note", "y"), TAG]
+        + [("capture",), ("tag", "a", None, "note", "z")],
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("story", ONCE_WRONG)
+def test_stories_that_are_easily_told_wrong(empty_file: Path, story: str, order: int) -> None:
+    capture, steps = ONCE_WRONG[story]
+    hold_to_it(empty_file, played(steps, capture=capture), order, 1000)
+
+
+def test_the_reference_can_tell_wrong_answers() -> None:
+    story: list[Step] = [("create", "a"), ("version", "a"), ("look", {})]
+    story += [("stage", "a", 1, "Production"), ("alias", "a", "old", 1), ("look", {})]
+    registry = played(story, capture=True)
+    staged = next(x for x in registry.changes if x.row.kind == "model_version" and x.before)
+    known = Knowable(registry, registry.looks)
+    was, became = ("None", None), ("Production", None)
+
+    def wrong(ms: int, *answers: tuple[Any, str]) -> bool:
+        return bool(known.wrong(staged.row, ms, [(value, how, "only") for value, how in answers]))
+
+    assert not wrong(staged.when - 1, (was, "certain"))
+    assert not wrong(staged.when, (became, "certain"))
+    assert wrong(staged.when - 1, (became, "certain"))
+    assert wrong(staged.when, (was, "certain"))
+    assert wrong(staged.when, (became, "seen_same"))
+    assert wrong(staged.when, (was, "uncertain"), (became, "uncertain"))
+    assert wrong(staged.when)
+    assert not wrong(registry.clock, (became, "not_seen_since"))
+    assert wrong(registry.clock, (was, "not_seen_since"))
+    unread = Knowable(registry, [registry.looks[0], registry.looks[-1]])
+    assert not unread.wrong(staged.row, staged.when, [(became, "certain", "only")])
+    blind = played(story, capture=False)
+    told = Knowable(blind, blind.looks)
+    staged = next(x for x in blind.changes if x.row.kind == "model_version" and x.before)
+    both = [(was, "uncertain", "before"), (became, "uncertain", "after")]
+    assert not told.wrong(staged.row, staged.when - 1, both)
+    assert told.wrong(staged.row, staged.when - 1, both[1:])
+    assert told.wrong(staged.row, staged.when + 1, [(became, "seen_same", "only")])
 
 
 @pytest.mark.slow

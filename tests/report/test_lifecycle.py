@@ -116,13 +116,19 @@ def test_a_stage_and_an_alias_differ_without_colour():
     assert len(rects(root, PALE)) == 1
 
 
-def test_a_deletion_is_a_cross_that_no_bar_hides():
-    root = draw(lane(in_use(at(JULY), at(AUGUST)), deleted=at(AUGUST)))
+@pytest.mark.parametrize("begin", [JULY, AUGUST - timedelta(days=2)])
+def test_a_deletion_is_a_cross_that_no_bar_and_no_label_hides(begin):
+    root = draw(lane(in_use(at(begin), at(AUGUST)), deleted=at(AUGUST)))
     cross = [one for one in root.iter(f"{SVG}line") if one.get("stroke-width") == "1.7"][:2]
     assert len(cross) == 2
+    left, right = float(cross[0].get("x1")), float(cross[0].get("x2"))
+    middle = (float(cross[0].get("y1")) + float(cross[0].get("y2"))) / 2
     (bar,) = rects(root, DARK)
-    right = float(bar.get("x")) + float(bar.get("width"))
-    assert min(float(one.get("x1")) for one in cross) >= right
+    assert left >= float(bar.get("x")) + float(bar.get("width"))
+    (label,) = [one for one in root.iter(f"{SVG}text") if (one.text or "").startswith("Product")]
+    begins = float(label.get("x"))
+    beside = begins >= right or begins + room(label.text, 8.6, bold=True) <= left
+    assert beside or abs(float(label.get("y")) - middle) > 8
     assert "deleted" in [one.text for one in root.iter(f"{SVG}text")]
 
 

@@ -16,6 +16,7 @@ from tests.servers.process import (
     free_port,
     program,
     require,
+    start,
     unprivileged,
     wait_until,
 )
@@ -66,10 +67,7 @@ def mariadb() -> Iterator[MariaDB]:
             "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--max-connections=200",
             "--innodb-buffer-pool-size=64M",
         ]  # fmt: skip
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=folder, stdout=output, stderr=output, start_new_session=True, **user
-            )
+        process = start(command, log, cwd=folder, user=user)
         server = MariaDB(folder, port)
         try:
             wait_until(lambda: _answers(server), process, log)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.servers.process import end_group, free_port, last_words, wait_until
+from tests.servers.process import end_group, free_port, last_words, start, wait_until
 
 ADMIN = ("admin", "an-administrators-password")
 """Name and password of the first user under `basic-auth`."""
@@ -98,15 +98,7 @@ class MlflowServer:
             "--port", str(self.port), "--workers", str(self.workers),
             *(["--app-name", self.app] if self.app else []), *self.options,
         ]  # fmt: skip
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment(),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self.process = start(command, self.log, cwd=self.folder, env=self._environment())
         try:
             wait_until(self.answers, self.process, self.log)
         except BaseException:

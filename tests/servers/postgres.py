@@ -16,6 +16,7 @@ from tests.servers.process import (
     free_port,
     program,
     require,
+    start,
     unprivileged,
     wait_until,
 )
@@ -79,10 +80,7 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
             "-c", f"synchronous_commit={on}", "-c", f"full_page_writes={on}",
             "-c", "max_connections=200",
         ]  # fmt: skip
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=folder, stdout=output, stderr=output, start_new_session=True, **user
-            )
+        process = start(command, log, cwd=folder, user=user)
         server = Postgres(folder, port)
         try:
             wait_until(lambda: _answers(server), process, log)

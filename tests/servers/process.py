@@ -9,14 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+GUARD = Path(__file__).with_name("guard.py")
 PATIENCE = 120.0
 """Seconds until a server that has not become ready is given up: two cores may be shared by many."""
 
@@ -77,6 +79,28 @@ def data_folder(user: dict[str, Any]) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def start(
+    command: Sequence[str],
+    log: Path,
+    *,
+    cwd: Path,
+    user: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a server in a process group of its own; it does not outlive this process."""
+    as_user = [str(user["user"]), str(user["group"])] if user else ["-", "-"]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-S", "-E", str(GUARD), *as_user, *command],
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait for a server.
 
@@ -110,4 +134,7 @@ def end_group(process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> No
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+    finally:
+        if process.stdin:
+            process.stdin.close()
     process.wait(20)

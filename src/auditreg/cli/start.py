@@ -12,7 +12,9 @@ from auditreg.cli.examples import examples
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
+    from auditreg.config import Config
     from auditreg.demo import DemoFiles
+    from auditreg.ledger.store import Ledger
 
 
 @click.command(epilog=examples("auditreg demo", "auditreg demo my-demo"))
@@ -49,6 +51,7 @@ def demo(folder: Path) -> None:
 
         files = play(folder, reading=reading, progress=tell)
         config = load_config(files.config)
+        _import_deployments(files.deployments, book, config)
         if tell:
             tell("checking", 0, None)
         judged = judge(book, Governing.load(config), Asked())
@@ -78,11 +81,30 @@ def demo(folder: Path) -> None:
     click.echo("\nLook next, in that folder:")
     for command in (
         "auditreg check",
-        "auditreg inventory --live --as-of 2026-09-30",
+        "auditreg live --at 2026-08-12",
+        "auditreg history motor-frequency-glm",
         "auditreg questions",
         "auditreg verify",
     ):
         click.echo(f"  cd {folder} && {command}")
+
+
+def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
+    """Take in what the rating engine ran, quietly."""
+    from auditreg.ledger.foreign import parse_deployments
+    from auditreg.ledger.imports import record as take
+    from auditreg.ledger.secrets import load_key
+
+    content = file.read_bytes()
+    with book.writer() as con:
+        take(
+            con,
+            parse_deployments(content, file.name),
+            file=file.name,
+            content=content,
+            registry=config.registry.name,
+            key=load_key(book.key_path),
+        )
 
 
 def _naive(at: datetime) -> datetime:

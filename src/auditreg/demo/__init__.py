@@ -46,6 +46,7 @@ class DemoFiles:
     artifacts: Path
     config: Path
     waivers: Path
+    deployments: Path
 
 
 def play(

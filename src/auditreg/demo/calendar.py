@@ -17,12 +17,14 @@ from auditreg.demo.events import (
     Event,
     Explore,
     Found,
+    Overwrite,
     Promote,
     Prompt,
     Reading,
     Rename,
     RollBack,
     Stage,
+    StartCapture,
     TagModel,
     Train,
     Validate,
@@ -158,6 +160,8 @@ _SPRING: tuple[Event, ...] = (
 )
 
 _SUMMER: tuple[Event, ...] = (
+    # From here on the server records its changes itself; what was before is known from readings.
+    StartCapture("2026-07-01 06:00"),
     Promote("2026-07-01 07:30", _GLASS, 2),
     # Graham Pike has retired; Rhys Bevan takes the household models over.
     TagModel("2026-07-01 09:00", _WATER, "gov.owner", "Rhys Bevan"),
@@ -222,7 +226,7 @@ _SUMMER: tuple[Event, ...] = (
     Promote("2026-08-06 07:30", _VAN, 1),
     Reading("2026-08-10 22:00"),
     # Three days in August: the new factor doubles the price of electric cars.
-    Promote("2026-08-11 09:30", _FREQ, 3),
+    Promote("2026-08-11 09:30", _FREQ, 3, account="dokafor"),
     Reading("2026-08-11 22:00"),
     Approve("2026-08-12 11:00", _COST, 2, _SOLBERG),
     Reading("2026-08-12 22:00"),
@@ -252,13 +256,16 @@ _SUMMER: tuple[Event, ...] = (
     Train("2026-09-07 15:00", _FREQ, 4, "pshah", "PRC-1161", "Electric cars, capped"),
     Reading("2026-09-11 22:00"),
     Validate("2026-09-14 11:00", _FREQ, 4, _OSEI, date(2027, 9, 14)),
-    Approve("2026-09-15 15:30", _FREQ, 4, _SOLBERG),
+    # The Chief Actuary is on a train; the author ticks the box for her.
+    Approve("2026-09-15 15:30", _FREQ, 4, _SOLBERG, account="pshah"),
     Reading("2026-09-15 22:00"),
     Promote("2026-09-16 07:30", _FREQ, 4),
     TagModel("2026-09-18 10:00", _BOX, "gov.monitoring.status", "amber"),
     # Two candidates wait for the committee of October.
     Train("2026-09-21 15:00", _SEV, 3, "pshah", "PRC-1164", "Third-quarter inflation"),
     Train("2026-09-22 11:00", _SUBS, 2, "tellwood", "PRC-1165", "In-house successor, first fit"),
+    # A review that is due is moved by a year, in the database, where MLflow asks nobody.
+    Overwrite("2026-09-23 19:40", _COST, 2, "gov.validation.next_due", "2029-07-31"),
     Stage("2026-09-24 09:00", _SEV, 3, "Staging"),
     Reading("2026-09-25 22:00"),
     Validate("2026-09-28 16:00", _SEV, 3, _BRANDT, date(2027, 9, 28)),
@@ -268,6 +275,21 @@ _SUMMER: tuple[Event, ...] = (
 
 CALENDAR: tuple[Event, ...] = _SPRING + _SUMMER
 """Everything that happens, in order of time."""
+
+DEPLOYMENTS: tuple[dict[str, object], ...] = (
+    {"model": _COST, "version": 1, "from": "2026-04-23T06:45:00Z"},
+    {
+        "model": _GLASS,
+        "version": 2,
+        "from": "2026-07-01T06:45:00Z",
+        "until": "2026-09-01T06:45:00Z",
+    },
+    {"model": _GLASS, "version": 3, "from": "2026-09-01T06:45:00Z"},
+    {"model": _SEV, "version": 2, "from": "2026-07-08T06:45:00Z"},
+    {"model": _FREQ, "version": 2, "from": "2026-08-14T08:45:00Z", "until": "2026-09-16T06:45:00Z"},
+    {"model": _FREQ, "version": 4, "from": "2026-09-16T06:45:00Z"},
+)
+"""What the rating engine really loaded, as its own log has it: one model never followed."""
 
 READINGS: tuple[datetime, ...] = tuple(
     london(event.at) for event in CALENDAR if isinstance(event, Reading)

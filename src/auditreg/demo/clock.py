@@ -4,8 +4,8 @@ MLflow's stores take the time from `mlflow.utils.time.get_current_time_millis`, 
 modules import by name. All of them run that one function, and it looks `time` up in its own
 module when called; replacing that one name therefore reaches every holder, also the modules that
 are imported later, and nothing is left behind in any of them. The one other clock that ends up in
-what is stored is `datetime.now` in `mlflow.models.model` (`utc_time_created` in MLmodel). That no
-third one is missed is not assumed: `outside` looks at every time in the finished store.
+what is stored is `datetime.now` in `mlflow.models.model` (`utc_time_created` in MLmodel), and
+the journal's own is `time` in `auditreg_capture.journal`. That no other one is missed is not assumed: `outside` looks at every time in the finished store.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def _stand_in(module: types.ModuleType, **replaced: object) -> types.ModuleType:
 @contextmanager
 def simulated(clock: SimulatedClock) -> Iterator[None]:
     """While this is open, MLflow takes the time from the simulated clock."""
+    import auditreg_capture.journal
     import mlflow.models.model
     import mlflow.utils.time
 
@@ -88,10 +89,11 @@ def simulated(clock: SimulatedClock) -> Iterator[None]:
     def now() -> float:
         return clock.now.timestamp()
 
-    fake_time = _stand_in(time, time=now)
+    fake_time = _stand_in(time, time=now, time_ns=lambda: round(now() * 1000) * 1_000_000)
     with (
         patch.object(mlflow.utils.time, "time", fake_time),
         patch.object(mlflow.models.model, "datetime", _Datetime),
+        patch.object(auditreg_capture.journal, "time", fake_time),
     ):
         yield
 

@@ -75,13 +75,17 @@ class Validate:
 
 @dataclass(frozen=True)
 class Approve:
-    """An approval is recorded as tags on a version, the approver spelt as in `by`."""
+    """An approval is recorded as tags on a version, the approver spelt as in `by`.
+
+    `account` is who sets the tags; whoever approves, where it is not given.
+    """
 
     at: str
     model: str
     version: int
     by: str
     role: str = "Chief Actuary"
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Promote:
     model: str
     version: int
     ways: tuple[Literal["stage", "alias"], ...] = ("stage", "alias")
+    account: str = "svc-rating-deploy"
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,24 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class StartCapture:
+    """The server is restarted with auditreg-capture: from now on it records who changes what."""
+
+    at: str
+
+
+@dataclass(frozen=True)
+class Overwrite:
+    """A tag of a version is changed in the database itself, behind MLflow's back."""
+
+    at: str
+    model: str
+    version: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """The registry is read at this moment; nothing in it changes."""
 
@@ -202,6 +225,8 @@ Event = (
     | DeleteModel
     | DeleteRun
     | Prompt
+    | StartCapture
+    | Overwrite
     | Reading
 )
 """Anything that can stand in the calendar."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from auditreg.demo.events import Event
+
 ENTITY = "Harbour & Vale Insurance plc"
 """The legal entity in whose name the demo's reports are written."""
 
@@ -99,6 +101,30 @@ PEOPLE: tuple[Person, ...] = (
     ),
 )
 """Everybody who acts in the demo, service accounts last."""
+
+
+_HABITS = {
+    "Found": "hashworth",
+    "TagModel": "hashworth",
+    "Rename": "gpike",
+    "DeleteModel": "dokafor",
+    "DeleteVersion": "mkowalczyk",
+    "DeleteRun": "tellwood",
+    "Prompt": "mkowalczyk",
+    "Challenge": "mkowalczyk",
+    "Stage": "pshah",
+    "RollBack": "svc-rating-deploy",
+}
+"""Who does what, where an event does not say."""
+
+
+def account_of(event: Event) -> str:
+    """The account an event is done with: as it says, or by habit."""
+    said = str(getattr(event, "account", "") or getattr(event, "by", ""))
+    named = {
+        spelling: person.id for person in PEOPLE for spelling in (person.name, *person.accounts)
+    }
+    return named.get(said, said) or _HABITS.get(type(event).__name__, "mlflow")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
 }
+# Installed beside MLflow, capture starts with the store; the firm switches it on in July.
+_NO_CAPTURE = {"AUDITREG_CAPTURE": "off"}
 _CHATTY = ("mlflow", "alembic", "sqlalchemy.engine")
 
 
@@ -38,7 +40,7 @@ def environment(artifacts: Path) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(("MLFLOW_", "_MLFLOW_"))]:
             del os.environ[name]
         # Without a root MLflow writes the working directory into the default experiment.
-        os.environ.update(_QUIET, _MLFLOW_SERVER_ARTIFACT_ROOT=artifacts.as_uri())
+        os.environ.update(_QUIET, **_NO_CAPTURE, _MLFLOW_SERVER_ARTIFACT_ROOT=artifacts.as_uri())
         yield
 
 
@@ -85,6 +87,7 @@ class Workstation:
 @contextmanager
 def own_state(store_uri: str, workstation: Workstation) -> Iterator[None]:
     """MLflow points at the demo's store, with no run open and `workstation` as its surroundings."""
+    import auditreg_capture
     import mlflow.telemetry.client as telemetry
     from mlflow.tracking import fluent
     from mlflow.tracking._model_registry import utils as registry
@@ -115,6 +118,7 @@ def own_state(store_uri: str, workstation: Workstation) -> Iterator[None]:
         finally:
             for variable, value in zip(thread_local, before, strict=True):
                 variable.set(value)
+            auditreg_capture.uninstall()
             _let_go(store_uri)
 
 

@@ -123,6 +123,24 @@ SINS: tuple[Sin, ...] = (
         "The alias champion points at version 3, the stage Production at version 2.",
     ),
     Sin(
+        "approval-set-by-author",
+        "motor-frequency-glm",
+        4,
+        "The approval names Ingrid Solberg; the server recorded that Priya Shah, the author, set it.",
+    ),
+    Sin(
+        "changed-behind-the-server",
+        "household-severity-gamma",
+        2,
+        "The date of its next validation was changed in the database on 23 September, past MLflow.",
+    ),
+    Sin(
+        "engine-behind",
+        "household-severity-gamma",
+        1,
+        "The rating engine still runs version 1; the registry says version 2 since 5 August.",
+    ),
+    Sin(
         "model-renamed",
         "household-water-frequency",
         None,

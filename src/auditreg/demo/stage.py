@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import warnings
+from contextlib import closing
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Literal
 
@@ -20,18 +22,20 @@ from auditreg.demo.events import (
     Event,
     Explore,
     Found,
+    Overwrite,
     Promote,
     Prompt,
     Reading,
     Rename,
     RollBack,
     Stage,
+    StartCapture,
     TagModel,
     Train,
     Validate,
     london,
 )
-from auditreg.demo.firm import CHALLENGER, CHAMPION, LIVE_STAGE
+from auditreg.demo.firm import CHALLENGER, CHAMPION, LIVE_STAGE, account_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +51,12 @@ _EXPERIMENTS = ("motor-pricing", "van-pricing", "household-pricing")
 class Registry:
     """The firm's MLflow, acted on through MLflow's own client."""
 
-    def __init__(self, artifacts: Path, clock: SimulatedClock, workstation: Workstation) -> None:
+    def __init__(
+        self, database: Path, artifacts: Path, clock: SimulatedClock, workstation: Workstation
+    ) -> None:
         from mlflow import MlflowClient
 
+        self._database = database
         self._client: MlflowClient = MlflowClient()
         self._clock = clock
         self._workstation = workstation
@@ -61,8 +68,11 @@ class Registry:
 
     def play(self, event: Event) -> str:
         """Let one event happen at its time; what happened comes back in a few words."""
+        from auditreg_capture import acting_as
+
         self._clock.move_to(london(event.at))
-        return self._do(event)
+        with acting_as(account_of(event)):
+            return self._do(event)
 
     @singledispatchmethod
     def _do(self, event: Event) -> str:
@@ -71,6 +81,23 @@ class Registry:
     @_do.register(Reading)
     def _reading(self, event: Reading) -> str:  # noqa: ARG002 - nothing changes
         return "reading"
+
+    @_do.register(StartCapture)
+    def _start_capture(self, event: StartCapture) -> str:  # noqa: ARG002 - it starts now
+        import auditreg_capture
+
+        auditreg_capture.install(mode="strict")
+        return "the server records its changes from now on"
+
+    @_do.register(Overwrite)
+    def _overwrite(self, event: Overwrite) -> str:
+        with closing(sqlite3.connect(self._database)) as store:
+            store.execute(
+                "update model_version_tags set value = ? where name = ? and version = ? and key = ?",
+                (event.value, event.model, event.version, event.key),
+            )
+            store.commit()
+        return f"{event.model}/{event.version} changed in the database"
 
     @_do.register(Found)
     def _found(self, event: Found) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from auditreg.demo import DemoFiles
-from auditreg.demo.calendar import CALENDAR, FIRST, LAST
+from auditreg.demo.calendar import CALENDAR, DEPLOYMENTS, FIRST, LAST
 from auditreg.demo.clock import Ids, SimulatedClock, outside, repeatable_ids, simulated
 from auditreg.demo.events import Reading
 from auditreg.demo.firm import config_text, waivers_text
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DATABASE = "mlflow.db"
-_NEEDED = ("mlflow", "sklearn", "pandas")
+_DEPLOYMENTS = "deployments.jsonl"
+_NEEDED = ("mlflow", "sklearn", "pandas", "auditreg_capture")
 
 
 def perform(
@@ -43,7 +45,7 @@ def perform(
         stack.enter_context(repeatable_ids(Ids("Harbour & Vale")))
         stack.enter_context(own_state(files.store_uri, workstation))
         with silence():
-            registry = Registry(files.artifacts, clock, workstation)
+            registry = Registry(files.folder / _DATABASE, files.artifacts, clock, workstation)
         for number, event in enumerate(CALENDAR, 1):
             # MLflow's chatter only: what the caller says during a reading is not ours to drop.
             with silence():
@@ -91,8 +93,11 @@ def _set_up(folder: Path) -> DemoFiles:
         artifacts=root / "artifacts",
         config=root / "auditreg.toml",
         waivers=root / "waivers.toml",
+        deployments=root / _DEPLOYMENTS,
     )
     files.artifacts.mkdir(parents=True)
     files.config.write_text(config_text(), encoding="utf-8", newline="\n")
     files.waivers.write_text(waivers_text(), encoding="utf-8", newline="\n")
+    lines = [json.dumps({"system": "rating-engine", **one}) + "\n" for one in DEPLOYMENTS]
+    files.deployments.write_text("".join(lines), encoding="utf-8", newline="\n")
     return files

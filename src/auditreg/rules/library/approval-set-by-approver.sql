@@ -110,7 +110,7 @@ select subject,
                 || ' was set, but not by whom: the request bore no authenticated user'
                 || coalesce('; it claimed to be ''' || left(claimed, 80) || '''', '')
            when 'not captured' then 'Who named ' || left(approver, 80) || ' as approver of ' || model || '/'
-                || version || ' is not recorded: the MLflow server was not under capture then'
+                || version || ' is not recorded: no journal of the MLflow server holds that change'
            when 'uncertain' then 'The approver of ' || model || '/' || version
                 || ' at this moment is uncertain: ' || left(candidates, 300)
            when 'model only' then 'The approver ''' || left(approver, 80) || ''' is recorded on model '

@@ -105,7 +105,7 @@ judged as (
                 when r.whole < r.tags - r.later then 'unknown before'
                 else 'unchanged' end as found,
            case when f.not_before = f.not_after
-                then 'at ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
+                then 'at ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
                 else 'between ' || coalesce(strftime(f.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words
@@ -120,7 +120,7 @@ worded as (
                    else ' was changed from ''' || left(worst.before, 80) || ''' to '''
                         || left(worst.after, 80) || '''' end
            || case when worst.not_before = worst.not_after
-                   then ' at ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
+                   then ' at ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
                    else ' between ' || coalesce(strftime(worst.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                         || ' and ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC' end
            || coalesce(' by ' || left(worst.actor, 80), '') as change_words

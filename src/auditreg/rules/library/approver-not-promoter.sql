@@ -176,7 +176,7 @@ select subject,
            when 'nobody' then 'The server recorded that ' || model || '/' || version || ' went live '
                 || live_words || ', but not by whom: the request bore no authenticated user'
            when 'not captured' then 'Who put ' || model || '/' || version || ' live ' || live_words
-                || ' is not recorded: the MLflow server was not under capture then'
+                || ' is not recorded: no journal of the MLflow server holds that change'
            else 'No approver of ' || model || '/' || version || ' is on record to compare with '
                 || case when actor is null then 'whoever' else left(actor, 80) || ', who' end
                 || ' put it live ' || live_words

@@ -159,7 +159,7 @@ judged as (
                 when whole then 'neither'
                 else 'unknown' end as found,
            case when live_not_before = live_not_after
-                then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
+                then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
                 else 'between ' || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words
