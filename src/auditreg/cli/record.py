@@ -166,6 +166,8 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
         _line("changed", "everything is new: this is the first extraction of this registry")
     else:
         _line("changed", "; ".join(_changes(done)) or "nothing since the last extraction")
+    for label, text in _journal(done):
+        _line(label, text)
     left_out = [
         f"{count:,} {inert(what)}" for what, count in done.completeness.left_out.items() if count
     ]
@@ -175,7 +177,7 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
         _line("secrets", f"{done.secrets:,} values that look like credentials, kept as hashes only")
     for limit in done.cannot_show:
         _line("cannot show", inert(limit))
-    if done.first:
+    if done.first and not done.journal:
         _line(
             "cannot know",
             "what was changed before now, and who changed it: MLflow overwrites stages, aliases "
@@ -198,6 +200,35 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
         "and extract again.",
         err=True,
     )
+
+
+_CLOCK_MS = 2_000
+"""A server's clock may differ by so much before it is worth a line."""
+
+
+def _journal(done: Ingested) -> list[tuple[str, str]]:
+    """What the server's own journal added, and what it should have told of and did not."""
+    lines = []
+    if done.journal:
+        lines.append(("captured", f"{done.captured:,} rows of the server's own journal are new"))
+    if done.unexplained:
+        lines.append(
+            (
+                "unrecorded",
+                f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
+                "or while it was off: auditreg changes, auditreg capture status",
+            )
+        )
+    if abs(done.clock_offset_ms or 0) > _CLOCK_MS:
+        seconds = (done.clock_offset_ms or 0) / 1000
+        lines.append(
+            (
+                "clock",
+                f"the server's clock is {abs(seconds):,.1f} s {'ahead' if seconds > 0 else 'behind'}; "
+                "its times are recorded as it wrote them",
+            )
+        )
+    return lines
 
 
 def _changes(done: Ingested) -> list[str]:

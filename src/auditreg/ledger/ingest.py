@@ -48,7 +48,9 @@ class Ingested:
 
     `changes` maps (kind, `put` or `gone`) to the number of entries; `first` says whether it was
     the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
-    where the reading showed one, and `captured` the number of its rows taken in.
+    where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
+    changes the journal should have told of and did not. `clock_offset_ms` is the clock of the
+    database or server minus this machine's.
     """
 
     registry: str
@@ -65,6 +67,8 @@ class Ingested:
     tree_size: int
     journal: str | None
     captured: int
+    unexplained: int
+    clock_offset_ms: int | None
 
     @property
     def complete(self) -> bool:
@@ -142,6 +146,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         moved = True
         _compare(con, compared)
     _refuse_doubles(con)
+    unexplained = taken.found + _unexplained(con, registry, reading.journal)
     drop_erased(con, key)
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
     if late:
@@ -186,6 +191,26 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         tree_size=size,
         journal=reading.journal,
         captured=taken.rows,
+        unexplained=unexplained,
+        clock_offset_ms=reading.info.clock_offset_ms,
+    )
+
+
+def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None) -> int:
+    """Differences that the journal should have told of: it was there at the reading before, too."""
+    if not kept:
+        return 0
+    return entries.number(
+        con,
+        """
+        select count(*) from (
+            select kind from changed where previous_seq is not null union all
+            select kind from vanished)
+        where kind in (select unnest($kinds))
+          and (select max_by(coalesce(journal, ''), (observed_at, seq)) from extractions
+               where registry = $registry) = $journal
+        """,
+        {"kinds": list(journal.KINDS), "registry": registry, "journal": kept},
     )
 
 

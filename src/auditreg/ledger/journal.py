@@ -54,6 +54,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 class Taken:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
+    `found` counts rows that found another state than the one that was known.
     `unreadable` says of rows that could not be read why not, each with its number; they are kept
     as they stood.
     """
@@ -62,6 +63,7 @@ class Taken:
     ranges: tuple[tuple[int, int], ...] = ()
     moved: bool = False
     secrets: int = 0
+    found: int = 0
     unreadable: Mapping[str, int] | None = None
 
 
@@ -144,7 +146,12 @@ def take(
     unreadable = con.execute(
         "select problem, count(*) from journal_problem where problem is not null group by problem"
     ).fetchall()
-    return Taken(rows, _ranges(con), moved > 0, masked, dict(unreadable))
+    found = entries.number(
+        con,
+        "select count(*) from journal_found f join journal_step s using (journal) "
+        "where s.subject in (select subject from ledger.heads) or s.turn > 1",
+    )
+    return Taken(rows, _ranges(con), moved > 0, masked, found, dict(unreadable))
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:

@@ -108,58 +108,59 @@ ranked as (
     from held
 ),
 best as (
-    select subject, field,
-           min_by(value, (place, not surely, value)) filter (where possibly) as value,
+    select subject, field, count(*) filter (where possibly) > 0 as possible,
            coalesce(bool_or(surely) and count(distinct value) filter (where possibly) = 1, false)
                as sure,
-           count(*) filter (where possibly) > 0 as possible,
-           min_by(grade, (place, not surely)) filter (where possibly) as grade,
-           min_by(actor, (place, not surely)) filter (where possibly) as actor,
-           min_by(set_not_before, (place, not surely)) filter (where possibly) as set_not_before,
-           min_by(set_not_after, (place, not surely)) filter (where possibly) as set_not_after,
-           string_agg(distinct value, ' or ' order by value) filter (where possibly) as candidates,
-           coalesce(bool_or(surely), false) as something_sure
+           coalesce(bool_or(surely), false) as something_sure,
+           count(distinct value) filter (where possibly) as many,
+           min_by({'value': value, 'grade': grade, 'actor': actor,
+                   'set_not_before': set_not_before, 'set_not_after': set_not_after},
+                  (place, not surely, set_not_after, value)) filter (where possibly) as first,
+           string_agg(distinct value, ' or ' order by value) filter (where possibly) as candidates
     from ranked
     where sure_place is null or place <= sure_place
     group by subject, field
 ),
 -- what was set afterwards, the earliest
 late as (
-    select subject, min_by(value, (set_not_after, place)) as value,
-           min_by(actor, (set_not_after, place)) as actor,
-           min_by(grade, (set_not_after, place)) as grade,
-           min(set_not_before) as set_not_before, min(set_not_after) as set_not_after
+    select subject, min_by({'value': value, 'grade': grade, 'actor': actor,
+                            'set_not_before': set_not_before, 'set_not_after': set_not_after},
+                           (set_not_after, place, value)) as first
     from held where field = 'approver' and set_after and not set_before
     group by subject
 ),
 services as (
     select value, is_service(value) as service
-    from (select distinct value from best where field = 'approver')
+    from (select distinct first.value as value from best where field = 'approver')
 ),
 joined as (
-    select p.*, a.value as approver, a.candidates, a.grade as approver_grade, a.actor as set_by,
-           coalesce(a.set_not_before, l.set_not_before) as set_not_before,
-           coalesce(a.set_not_after, l.set_not_after) as set_not_after,
+    select p.*, a.first.value as approver, a.candidates, a.first.grade as approver_grade,
+           a.first.actor as set_by,
+           case when a.possible then a.first.set_not_before else l.first.set_not_before end
+               as set_not_before,
+           case when a.possible then a.first.set_not_after else l.first.set_not_after end
+               as set_not_after,
            coalesce(a.sure, false) as sure, coalesce(a.possible, false) as possible,
-           coalesce(a.something_sure, false) as something_sure,
-           d.value as decision, coalesce(d.sure, true) as decision_sure, d.possible as decided,
+           coalesce(a.something_sure, false) as something_sure, a.many,
+           d.first.value as decision, coalesce(d.sure, true) as decision_sure, d.possible as decided,
            d.candidates as decisions,
-           coalesce(lower(trim(d.value)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked', 'not approved', 'no', 'false'), false) as rejected,
-           coalesce(lower(trim(d.value)) in ('pending', 'requested', 'open', 'draft', 'in review', 'submitted', 'to be approved'), false) as pending,
+           coalesce(lower(trim(d.first.value)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked', 'not approved', 'no', 'false'), false) as rejected,
+           coalesce(lower(trim(d.first.value)) in ('pending', 'requested', 'open', 'draft', 'in review', 'submitted', 'to be approved'), false) as pending,
            coalesce(s.service, false) as service,
-           l.value as late_approver, l.actor as late_by, l.grade as late_grade
+           l.first.value as late_approver, l.first.actor as late_by,
+           l.first.grade as late_grade
     from went_live p
     left join best a on a.subject = p.subject and a.field = 'approver'
     left join best d on d.subject = p.subject and d.field = 'approval_decision'
     left join late l on l.subject = p.subject
-    left join services s on s.value = a.value
+    left join services s on s.value = a.first.value
 ),
 judged as (
     select *,
            case when decided and decision_sure and rejected then 'rejected'
                 when not possible and late_approver is not null then 'late'
                 when not possible then 'never'
-                when not sure and something_sure then 'which'
+                when not sure and (something_sure or many > 1) then 'which'
                 when not sure then 'open'
                 when decided and not decision_sure then 'open decision'
                 when service then 'service'
@@ -204,7 +205,7 @@ select subject,
                 || ' when it went live ' || live_words || ' cannot be told: '
                 || left(decisions, 200)
            when 'which' then 'Whose approval stood on ' || model || '/' || version
-                || ' when it went live ' || live_words || ' cannot be told: ' || left(candidates, 200)
+                || case when something_sure then '' else ', if any,' end || ' when it went live ' || live_words || ' cannot be told: ' || left(candidates, 200)
            when 'open' then 'Whether an approval of ' || model || '/' || version
                 || ' was on record when it went live cannot be told: it went live ' || live_words
                 || ', and the approver ''' || left(candidates, 200) || ''' was recorded ' || set_words
