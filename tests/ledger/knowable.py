@@ -11,7 +11,8 @@ about one row of the registry at one moment:
 
 Not judged, since nothing could tell: what was changed behind MLflow's back and undone before
 anything saw it, or hidden by a change that no journal has and that moved the row's update time;
-and the tags of deleted versions where a reading was made by REST, which does not show them.
+what was changed and undone after the servers were killed and before one was known to start; and
+the tags of deleted versions where a reading was made by REST, which does not show them.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ class Knowable:
         for change in registry.changes:
             self.by_row.setdefault(change.row, []).append(change)
         self._evidence = {row: self._evidence_of(row) for row in self.by_row}
-        self._blank = {row: list(self._invisible(row)) for row in self.by_row}
         self.tolerance = max(abs(offset) for offset in registry.offsets)
         self._alive = self._proofs_of_life()
+        self._blank = {row: list(self._invisible(row)) for row in self.by_row}
 
     def known(self, change: Change) -> bool:
         """Whether its row of the journal was taken in."""
@@ -132,11 +133,21 @@ class Knowable:
         """Spans in which a change behind MLflow's back cannot be seen, or not when it was."""
         for low, high in itertools.pairwise(self._evidence[row]):
             changes = self._between(row, low, high)
-            if not any(change.how == "tamper" for change in changes):
+            if not any(x.how == "tamper" or self._unnoticed(x) for x in changes):
                 continue
             same = fact(row.kind, low.image) == fact(row.kind, high.image)
             if same or self._misdated(changes, low, high):
                 yield low.moment, high.moment
+
+    def _unnoticed(self, change: Change) -> bool:
+        """Whether it was made after the servers were killed, and no start since was taken in."""
+        return any(
+            low <= change.when
+            and (high is None or change.when < high)
+            and low not in self.registry.declared
+            and not any(first >= low for first, _ in self._alive)
+            for low, high in self.registry.off[1:]
+        )
 
     def _misdated(self, changes: Sequence[Change], low: Evidence, high: Evidence) -> bool:
         """Whether a change that moved the update time stands beside one that did not."""

@@ -148,6 +148,47 @@ def read(
     return images
 
 
+def _joined(count: int, lock: bool) -> Any:
+    models, versions = (registry_tables()[name] for name in TABLES[:2])
+    both = models.table.join(
+        versions.table, sa.and_(*(models.table.c[c] == versions.table.c[c] for c in models.key))
+    )
+    # Named by number, since both tables have columns of the same names.
+    columns = [*models.table.columns, *versions.table.columns]
+    wanted = sa.or_(
+        *(
+            sa.and_(
+                *(
+                    versions.table.c[c] == sa.bindparam(f"{c}_{n}", type_=versions.table.c[c].type)
+                    for c in versions.key
+                )
+            )
+            for n in range(count)
+        )
+    )
+    labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
+    statement = sa.select(*labelled).select_from(both).where(wanted)
+    return locked(locked(statement, models.table, lock), versions.table, lock)
+
+
+def read_with_models(
+    connection: Any, keys: Sequence[Key], *, lock: bool
+) -> Tuple[List[Image], List[Image]]:
+    """Versions and the models they belong to, in one go: nearly every change of a version changes both."""
+    models, versions = (registry_tables()[name] for name in TABLES[:2])
+    parameters = {
+        f"{column}_{n}": value
+        for n, key in enumerate(keys)
+        for column, value in zip(versions.key, key)  # noqa: B905 (Python 3.9)
+    }
+    found = statements.execute(connection, _joined, (len(keys), lock), parameters).fetchall()
+    width = len(models.columns)
+    return (
+        [dict(zip(models.columns, row[:width])) for row in found],  # noqa: B905 (Python 3.9)
+        [dict(zip(versions.columns, row[width:])) for row in found],  # noqa: B905 (Python 3.9)
+    )
+
+
 def match(
     registry: RegistryTable, keys: Sequence[Key], images: Iterable[Image]
 ) -> Dict[Key, Optional[Image]]:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
-from auditreg_capture.rows import CHILDREN, Image, Key, RegistryTable, match, read, registry_tables
+from auditreg_capture.rows import (
+    CHILDREN,
+    CHUNK,
+    TABLES,
+    Image,
+    Key,
+    RegistryTable,
+    match,
+    read,
+    read_with_models,
+    registry_tables,
+)
 
 Place = Tuple[str, Key]
 Change = Tuple[RegistryTable, Optional[Image], Optional[Image]]
 INFO = "auditreg_capture"
+MODELS, VERSIONS = TABLES[:2]
 
 
 class Snapshot(NamedTuple):
@@ -98,6 +110,7 @@ class Transaction:
         for registry, key in families:
             for child in CHILDREN.get(registry.name, ()):
                 by_child.setdefault(child, []).append((registry.prefix, key))
+        self._read_versions(connection, wanted.get(VERSIONS, ()))
         for name, registry in registry_tables().items():
             keys = sorted(
                 {key for key in wanted.get(name, ()) if (name, key) not in self.rows}, key=repr
@@ -113,6 +126,24 @@ class Transaction:
                     [key for at, key in by_child[name] if at == length],
                     length,
                 )
+
+    def _read_versions(self, connection: Any, wanted: Iterable[Key]) -> None:
+        """Read versions together with their models, if these are not known yet."""
+        tables = registry_tables()
+        models, versions = tables[MODELS], tables[VERSIONS]
+        keys = sorted({key for key in wanted if (VERSIONS, key) not in self.rows}, key=repr)
+        parents = {key[: models.prefix] for key in keys}
+        if (
+            not keys
+            or len(keys) > CHUNK
+            or all((MODELS, parent) in self.rows for parent in parents)
+        ):
+            return
+        for registry, images in zip(  # noqa: B905 (Python 3.9)
+            (models, versions), read_with_models(connection, keys, lock=True)
+        ):
+            for image in images:
+                self.take_over((registry.name, registry.key_of(image)), image)
 
     def _read_family(
         self, connection: Any, registry: RegistryTable, keys: List[Key], length: int
@@ -131,14 +162,29 @@ class Transaction:
         tables = registry_tables()
         lock = connection.dialect.name in ("mysql", "mariadb")
         found: List[Change] = [(tables[table], image, None) for table, image in self.gone]
+        together = self._read_together(connection, lock)
         for name, registry in tables.items():
             places = [key for table, key in self.rows if table == name]
             if not places:
                 continue
-            after = self._read_after(connection, registry, places, lock)
+            after = together.get(name, {})
+            if any(key not in after for key in places):
+                after = self._read_after(connection, registry, places, lock)
             found += [(registry, self.rows[(name, key)], after.get(key)) for key in places]
         changed = [change for change in found if change[1] != change[2]]
         return sorted(changed, key=lambda change: 0 if change[2] is None else 1 if change[1] else 2)
+
+    def _read_together(self, connection: Any, lock: bool) -> Dict[str, Dict[Key, Optional[Image]]]:
+        """Versions and their models as they are now; what is not found here is read by itself."""
+        keys = sorted((key for table, key in self.rows if table == VERSIONS), key=repr)
+        if not keys or len(keys) > CHUNK or self.prefixes or self.gone:
+            return {}
+        tables = registry_tables()
+        read_both = read_with_models(connection, keys, lock=lock)
+        return {
+            name: {tables[name].key_of(image): image for image in images}
+            for name, images in zip((MODELS, VERSIONS), read_both)  # noqa: B905 (Python 3.9)
+        }
 
     def _read_after(
         self, connection: Any, registry: RegistryTable, keys: List[Key], lock: bool

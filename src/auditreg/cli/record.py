@@ -212,22 +212,18 @@ def _journal(done: Ingested) -> list[tuple[str, str]]:
     if done.journal:
         lines.append(("captured", f"{done.captured:,} rows of the server's own journal are new"))
     if done.unexplained:
-        lines.append(
-            (
-                "unrecorded",
-                f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
-                "or while it was off: auditreg changes, auditreg capture status",
-            )
+        unrecorded = (
+            f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
+            "or while it was off: auditreg changes, auditreg capture status"
         )
-    if abs(done.clock_offset_ms or 0) > _CLOCK_MS:
-        seconds = (done.clock_offset_ms or 0) / 1000
-        lines.append(
-            (
-                "clock",
-                f"the server's clock is {abs(seconds):,.1f} s {'ahead' if seconds > 0 else 'behind'}; "
-                "its times are recorded as it wrote them",
-            )
+        lines.append(("unrecorded", unrecorded))
+    offset = done.clock_offset_ms or 0
+    if abs(offset) > _CLOCK_MS:
+        clock = (
+            f"the server's is {abs(offset) / 1000:,.1f} s {'ahead' if offset > 0 else 'behind'}; "
+            "its times are recorded as it wrote them"
         )
+        lines.append(("clock", clock))
     return lines
 
 

@@ -351,6 +351,16 @@ from (select *, count(*) filter (where operation = 'missed')
 where missed > 0
 group by registry, journal, process, missed
 union all
+-- a process that was killed says nothing: it is not known how long it went on
+select s.registry, s.journal, max(c.last_seen_at), s.server_time, 'server not seen',
+       'a server process ended without saying so, and the next one started here'
+from row s join [captures] c
+  on c.registry = s.registry and c.journal = s.journal and c.process <> s.process
+ and c.started_at <= s.server_time
+where s.operation = 'start'
+group by s.registry, s.journal, s.server_time, s.id
+having max(c.last_seen_at) < s.server_time and bool_or(c.stopped_at is null)
+union all
 select registry, last_journal, last_at,
        (select min(n.observed_at) from shown n
         where n.registry = s.registry and n.observed_at > s.observed_at and n.journal is not null),

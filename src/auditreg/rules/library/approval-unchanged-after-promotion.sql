@@ -136,9 +136,12 @@ select subject,
            when 'changed' then 'After ' || model || '/' || version || ' went live ' || live_words || ' '
                 || change_words
                 || case when changes > 1 then ' (the first of ' || changes || ' such changes)' else '' end
-           when 'open' then 'Whether the approval of ' || model || '/' || version
+           when 'open' then case when worst.not_after > as_of()
+                then 'By this moment, ' || model || '/' || version || ' having gone live ' || live_words
+                     || ', it may have happened that ' || change_words
+                else 'Whether the approval of ' || model || '/' || version
                 || ' was changed before or after it went live ' || live_words
-                || ' cannot be told: ' || change_words
+                || ' cannot be told: ' || change_words end
            when 'unknown before' then model || '/' || version || ' went live ' || live_words
                 || '; its approval is known since '
                 || coalesce(strftime(known_since, '%Y-%m-%d %H:%M') || ' UTC', 'later') || ' only, and whether it was changed in between is not known'

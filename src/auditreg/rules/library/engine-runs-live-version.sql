@@ -60,7 +60,8 @@ live as (
     from live_versions group by model_subject
 ),
 judged as (
-    select p.*, c.deployments, c.others, c.other_words, c.open_words, c.words, l.versions as live_versions,
+    select p.*, case when contains(l.versions, ',') then 'versions ' else 'version ' end || l.versions
+               as live_words, c.deployments, c.others, c.other_words, c.open_words, c.words, l.versions as live_versions,
            case when (select count(*) from deployments) = 0 then 'none imported'
                 when c.others > 0 then 'another'
                 when c.open > 0 then 'open'
@@ -75,13 +76,13 @@ select subject,
        case found when 'same' then 'pass' when 'another' then 'fail' when 'none imported' then 'not_applicable'
                   when 'neither' then 'not_applicable' else 'not_evidenced' end as status,
        case found
-           when 'same' then 'What runs of ' || model || ' is what the registry calls live (version '
-                || live_versions || '): ' || left(words, 300)
+           when 'same' then 'What runs of ' || model || ' is what the registry calls live ('
+                || live_words || '): ' || left(words, 300)
            when 'another' then 'Of ' || model || ' runs ' || left(other_words, 300) || '; the registry calls '
-                || coalesce('version ' || live_versions, 'none') || ' live'
+                || coalesce(live_words, 'none') || ' live'
            when 'open' then 'Whether what runs of ' || model || ' is what the registry calls live cannot be told: '
-                || left(open_words, 300) || '; possibly live: ' || coalesce('version ' || live_versions, 'none')
-           when 'not deployed' then 'The registry calls version ' || live_versions || ' of ' || model
+                || left(open_words, 300) || '; possibly live: ' || coalesce(live_words, 'none')
+           when 'not deployed' then 'The registry calls ' || live_words || ' of ' || model
                 || ' live, but no deployment on record runs it'
            when 'none imported' then 'No deployment was ever imported, so what engines run is not known'
            else model || ' has no live version and no deployment on record runs it'

@@ -163,8 +163,8 @@ judged as (
 ),
 worded as (
     select *, 'MLmodel of ' || model || '/' || version || ' was replaced between '
-           || coalesce(strftime(first.not_before, '%Y-%m-%d %H:%M'), '(unknown)') || ' and '
-           || strftime(first.not_after, '%Y-%m-%d %H:%M') || ' UTC (SHA-256 '
+           || coalesce(strftime(first.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)') || ' and '
+           || strftime(first.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC (SHA-256 '
            || left(first.before, 12) || '... before, ' || left(first.after, 12) || '... after)'
            as change_words
     from judged
@@ -176,8 +176,10 @@ select subject,
            when 'unchanged' then 'MLmodel of ' || model || '/' || version
                 || ' is what it was when read before ' || approval_words
            when 'changed' then change_words || ', after ' || approval_words
-           when 'open' then change_words || '; whether before or after ' || approval_words
-                || ' cannot be told'
+           when 'open' then case when first.not_after > as_of() then 'By this moment it may have happened: ' else '' end
+                || change_words || case when first.not_before >= approved_not_after
+                then ', after ' || approval_words else '; whether before or after ' || approval_words
+                || ' cannot be told' end
            when 'unknown before' then 'The files of ' || model || '/' || version || ' were first read by '
                 || strftime(known_since, '%Y-%m-%d %H:%M') || ' UTC, not before ' || approval_words
                 || '; whether they changed in between is not known'

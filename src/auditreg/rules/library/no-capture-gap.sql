@@ -26,7 +26,7 @@ gap as (
     select g.*, greatest(g.gap_start, period_start()) as starts,
            least(coalesce(g.gap_end, as_of()), period_end(), as_of()) as ends
     from capture_gaps g
-    where g.reason <> 'clock went back'
+    where g.reason not in ('clock went back', 'server not seen')
       and g.gap_start < least(period_end(), as_of())
       and coalesce(g.gap_end, as_of()) >= period_start()
 ),
@@ -41,7 +41,7 @@ long as (
 counted as (
     select count(*) as gaps, max_by({'reason': reason, 'detail': detail, 'registry': registry,
                'gap_start': gap_start, 'gap_end': gap_end, 'seconds': seconds},
-               (reason = 'changes missed', seconds, gap_start)) as worst
+               (reason = 'changes missed', seconds, gap_start, registry, reason)) as worst
     from long
 ),
 capture as (

@@ -76,8 +76,8 @@ judged as (
                                 then ' to ''' || left(c.worst.after, 60) || '''' else '' end end
            || case when c.worst.not_before = c.worst.not_after
                    then ', at ' || strftime(c.worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
-                   else ', between ' || coalesce(strftime(c.worst.not_before, '%Y-%m-%d %H:%M'), '(unknown)')
-                        || ' and ' || strftime(c.worst.not_after, '%Y-%m-%d %H:%M') || ' UTC' end
+                   else ', between ' || coalesce(strftime(c.worst.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
+                        || ' and ' || strftime(c.worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC' end
            as change_words
     from population_registered_model p
     left join capture k on k.registry = p.registry

@@ -118,10 +118,10 @@ went_live as (
 ),
 tried as (
     select p.subject,
-           min_by(s.via, s.not_after) filter (where s.not_after <= p.live_not_before) as via,
+           min_by(s.via, (s.not_after, s.via)) filter (where s.not_after <= p.live_not_before) as via,
            min(s.not_after) filter (where s.not_after <= p.live_not_before) as staged_by,
            max(s.grade) filter (where s.not_after <= p.live_not_before) as grade,
-           min_by(s.via, s.not_after) as maybe_via
+           min_by(s.via, (s.not_after, s.via)) as maybe_via
     from went_live p join staged s on s.subject = p.version_subject
     where s.not_after <= p.live_not_before
        or coalesce(s.not_before < p.live_not_after, true) and s.not_after is not null
