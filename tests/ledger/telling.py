@@ -59,9 +59,9 @@ def answers(
             f"(select {item}, {value}, certainty, candidate from {table}_as_of(m.ts)) said",
             [[moment(ms) for ms in asked]],
         ).fetchall():
-            row = Row(kind, born[subject], version, name)  # type: ignore[arg-type]
+            row = Row(kind, born[subject], version, name)
             fact = tuple(told) if isinstance(told, list) else ABSENT if told is None else told
-            found[_ms(at)].setdefault(row, []).append((fact, certainty, candidate))  # type: ignore[index]
+            found[_ms(at)].setdefault(row, []).append((fact, certainty, candidate))
     return found
 
 
@@ -144,12 +144,12 @@ def items(kind: str, before: Image | None, after: Image | None) -> list[Told]:
     if kind not in _ITEMS:
         name, column = ("alias", "version") if kind == "alias" else ("key", "value")
         values = [str(image[column]) if image else None for image in (before, after)]
-        return [(either[name], *values)] if values[0] != values[1] else []  # type: ignore[list-item]
+        return [(either[name], *values)] if values[0] != values[1] else []
     deleted = [not x or x.get("current_stage") == "Deleted_Internal" for x in (before, after)]
     found: list[Told] = []
     if deleted[0] != deleted[1]:
         name = "model" if kind == "registered_model" else "version"
-        found.append((name, *(None if gone else "present" for gone in deleted)))  # type: ignore[arg-type]
+        found.append((name, *(None if gone else "present" for gone in deleted)))
     if deleted[1]:
         return found
     assert after is not None
@@ -211,7 +211,7 @@ def told_changes(con: duckdb.DuckDBPyConnection) -> list[ToldChange]:
     ).fetchall():
         row = Row(
             kind,
-            born[subject],  # type: ignore[arg-type]
+            born[subject],
             None if kind in ("alias", "registered_model", "registered_model_tag") else version,
             None if kind in _ITEMS else item,
         )

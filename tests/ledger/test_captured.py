@@ -243,6 +243,12 @@ ONCE_WRONG: dict[str, tuple[bool, list[Step]]] = {
         [*BEGUN, ("look", {}), ("tamper", ("stage", "a", 1, "Production"), False)]
         + [("stage", "a", 1, "Archived")],
     ),
+    "a journal that begins after a reading that agrees with it": (
+        False,
+        [("create", "b"), BARE, ("tag", "b", None, "note", "y"), ("look", {"left_out": [0]})]
+        + [("capture",), ("rest", [], {"shows_deleted": False, "during": [("delete", "b")]})]
+        + [("look", {})],
+    ),
     "a change undone while capture was off": (
         True,
         [*BEGUN, TAG, ("look", {}), ("stop", "stop"), ("tag", "a", None, "note", "y"), TAG]

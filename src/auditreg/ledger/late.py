@@ -44,7 +44,8 @@ from line join (
     )
     select e.subject,
            coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
-                        where case when i.subject is null then w.op = 'gone'
+                        where w.rows <= e.rows
+                          and case when i.subject is null then w.op = 'gone'
                                    else w.op = 'put' and w.fingerprint = i.fingerprint end),
                     any_value(e.rows)) as rows
     from expected e join written w using (subject) left join incoming i using (subject)

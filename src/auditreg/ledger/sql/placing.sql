@@ -39,7 +39,8 @@ left join (select * from image where side = 'before') b on b.journal = j.id
 where coalesce(a.journal, b.journal) is not null;
 
 -- step: what a reading without the journal saw tells how many of a subject's rows came before it:
--- as many as their times say, unless what it saw is what stood after more or fewer of them
+-- as many as their times say, unless what it saw is what stood after more or fewer of them; none that
+-- was written when it had ended
 update journal_step s set observed_at = before.observed_at
 from (
     with written as (
@@ -51,7 +52,8 @@ from (
         from journal_step where turn = 1
     ),
     expected as (
-        select s.subject, r.observed_at, count(*) filter (where s.valid_at <= r.started_at) as rows
+        select s.subject, r.observed_at, count(*) filter (where s.valid_at <= r.started_at) as rows,
+               count(*) filter (where s.valid_at <= r.observed_at) as most
         from journal_step s cross join blind_reading r
         group by s.subject, r.observed_at
     ),
@@ -66,7 +68,7 @@ from (
     counted as (
         select e.subject, e.observed_at,
                coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
-                            where w.op = coalesce(saw.state.op, 'gone')
+                            where w.rows <= e.most and w.op = coalesce(saw.state.op, 'gone')
                               and (w.op = 'gone' or w.fingerprint = saw.state.fingerprint)),
                         any_value(e.rows)) as rows
         from expected e join written w using (subject)
