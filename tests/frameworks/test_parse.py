@@ -8,30 +8,7 @@ from auditreg.errors import ConfigError
 from auditreg.fields import FIELD_IDS
 from auditreg.frameworks.parse import Coverage, load_library, parse_framework, printable
 
-RULES = frozenset(
-    [
-        "signature-present",
-        "signature-complete",
-        "run-linked",
-        "training-data-linked",
-        "test-data-distinct",
-        "git-commit-recorded",
-        "working-tree-clean",
-        "owner-recorded",
-        "risk-rating-recorded",
-        "description-present",
-        "purpose-recorded",
-        "approver-recorded",
-        "approver-independent",
-        "approval-precedes-live",
-        "validation-recorded",
-        "validation-current",
-        "live-version-ready",
-        "alias-stage-consistent",
-        "version-gap-explained",
-        "model-recreated",
-    ]
-)
+RULES = frozenset(rule.id for rule in builtin_rules())
 HEAD = """
 id = "mine"
 title = "T"

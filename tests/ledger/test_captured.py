@@ -262,11 +262,12 @@ ONCE_WRONG: dict[str, tuple[bool, list[Step]]] = {
 }
 
 
-@pytest.mark.parametrize("order", [0, 1])
 @pytest.mark.parametrize("story", ONCE_WRONG)
-def test_stories_that_are_easily_told_wrong(empty_file: Path, story: str, order: int) -> None:
+def test_stories_that_are_easily_told_wrong(empty_file: Path, story: str) -> None:
     capture, steps = ONCE_WRONG[story]
-    hold_to_it(empty_file, played(steps, capture=capture), order, 1000)
+    orders = 2 if "restored" in str(steps) else 1
+    for seed in range(orders):
+        hold_to_it(empty_file, played(steps, capture=capture), seed, 400)
 
 
 def test_the_reference_can_tell_wrong_answers() -> None:
