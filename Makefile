@@ -46,7 +46,7 @@ lint: $(STAMP) ## style, types, layers, docstrings, and whether generated docume
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m interrogate --quiet src capture/src
+	$(PY) -m interrogate --config pyproject.toml --quiet src capture/src
 	@if [ -f docs/generate.py ]; then set -x; $(PY) docs/generate.py --check; fi
 
 format: $(STAMP) ## put the code into its usual form

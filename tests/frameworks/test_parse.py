@@ -7,6 +7,7 @@ import pytest
 from auditreg.errors import ConfigError
 from auditreg.fields import FIELD_IDS
 from auditreg.frameworks.parse import Coverage, load_library, parse_framework, printable
+from auditreg.rules.parse import builtin_rules
 
 RULES = frozenset(rule.id for rule in builtin_rules())
 HEAD = """
