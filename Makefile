@@ -16,6 +16,8 @@ PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core, a file in one of them.
 PYTEST ?=
 PARALLEL := -n auto --dist loadfile
+# How many changes the servers of `make slow` are sent while they are killed.
+MUTATIONS ?= 1200
 # A ledger is opened by other releases of DuckDB too; only the tests need them.
 DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
 empty :=
@@ -35,8 +37,8 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 test: $(STAMP) $(DUCKDBS) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
 	AUDITREG_TEST_DUCKDBS="$(path_of)" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
 
-slow: $(STAMP) ## run the long harnesses, fifty kills of an extraction among them
-	AUDITREG_TEST_KILLS=50 $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+slow: $(STAMP) ## run the long harnesses: fifty kills of an extraction, servers on three databases (MUTATIONS=10000)
+	AUDITREG_TEST_KILLS=50 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 $(VENV)/duckdb-%: $(STAMP)
 	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==$*

@@ -59,7 +59,7 @@ def who(row: Row) -> Who:
     return Who(row["actor"], row["actor_from"], row["claimed"])
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", ["uvicorn", pytest.param("gunicorn", marks=pytest.mark.slow)])
 def test_nobody_becomes_an_actor_by_saying_so(server: Callable[..., MlflowServer], runner: str):
     open_server = server(settings=SETTINGS, **RUNNERS[runner])
     forged = {"Authorization": basic("ceo", "fake")}

@@ -51,6 +51,7 @@ def test_an_administrator_reads_all_of_it_and_nobody_else_anything(
         assert caught.value.status == 400
 
 
+@pytest.mark.slow
 def test_without_authentication_it_is_closed_unless_the_administrator_opens_it(
     server: Callable[..., MlflowServer],
 ):

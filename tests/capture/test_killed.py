@@ -51,7 +51,7 @@ def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple
 @pytest.mark.parametrize(
     ("kind", "mutations", "kills"),
     [
-        ("sqlite", 400, 1),
+        ("sqlite", 150, 1),
         *(pytest.param(kind, MUTATIONS, 3, marks=pytest.mark.slow, id=f"{kind}-slow")
           for kind in ("sqlite", "postgresql", "mariadb")),
     ],

@@ -61,6 +61,7 @@ def without_rights(postgres_server: Postgres, empty_store: Callable[[str], str])
     return postgres_server.uri(database, ROLE), database
 
 
+@pytest.mark.slow
 def test_a_user_who_may_not_make_tables_is_told_what_to_run(
     server: Callable[..., MlflowServer],
     postgres_server: Postgres,
@@ -78,6 +79,7 @@ def test_a_user_who_may_not_make_tables_is_told_what_to_run(
     assert names(started) == {"m"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
 def test_the_statements_make_a_journal_that_works(
     request: pytest.FixtureRequest,
@@ -99,6 +101,7 @@ def test_the_statements_make_a_journal_that_works(
     assert replay(journal(uri)) == dump(uri)
 
 
+@pytest.mark.slow
 def test_a_journal_that_lacks_a_column_is_refused(
     server: Callable[..., MlflowServer], empty_store: Callable[[str], str]
 ):
@@ -153,7 +156,14 @@ def _execute(request: pytest.FixtureRequest, server: MlflowServer, kind: str, sq
     request.getfixturevalue(known).execute(delimited, server.backend.rsplit("/", 1)[1])
 
 
-@pytest.mark.parametrize("kind", BROKEN)
+ON_EACH = [
+    "sqlite",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in BROKEN if kind != "sqlite"),
+]
+"""The ordinary run takes the database that needs no server."""
+
+
+@pytest.mark.parametrize("kind", ON_EACH)
 def test_a_change_that_cannot_be_journalled_is_not_made(
     request: pytest.FixtureRequest, server: Callable[..., MlflowServer], kind: str
 ):
@@ -171,7 +181,7 @@ def test_a_change_that_cannot_be_journalled_is_not_made(
     assert replay(journal(strict.backend)) == dump(strict.backend)
 
 
-@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("kind", ON_EACH)
 def test_under_best_effort_the_change_is_made_and_the_loss_recorded(
     request: pytest.FixtureRequest, server: Callable[..., MlflowServer], kind: str
 ):
@@ -191,6 +201,7 @@ def test_under_best_effort_the_change_is_made_and_the_loss_recorded(
     assert all(row["error"] for row in missed)
 
 
+@pytest.mark.slow
 def test_switched_off_it_says_so_and_nothing_else(server: Callable[..., MlflowServer]):
     on = server()
     create(on, "captured")
@@ -204,6 +215,7 @@ def test_switched_off_it_says_so_and_nothing_else(server: Callable[..., MlflowSe
     assert rows[0]["after_row"]["mode"] == "off"
 
 
+@pytest.mark.slow
 def test_switched_off_from_the_first_it_touches_nothing(server: Callable[..., MlflowServer]):
     off = server(settings={"AUDITREG_CAPTURE": "off"})
     create(off, "m")
@@ -225,6 +237,7 @@ def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., Mlfl
     assert changes(journal(one.backend)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["uvicorn", "gunicorn"])
 def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner: str):
     options = ["--gunicorn-opts", "--timeout 120"] if runner == "gunicorn" else []

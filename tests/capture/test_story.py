@@ -42,7 +42,13 @@ class Story:
         return [row for row in changes(self.rows) if first < row["id"] <= last]
 
 
-@pytest.fixture(scope="module", params=SETUPS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sqlite",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SETUPS if name != "sqlite"),
+    ],
+)
 def story(
     request: pytest.FixtureRequest,
     basic_auth: None,

@@ -138,10 +138,10 @@ def hold_to_it(empty: Path, registry: CapturedRegistry, seed: int, number: int) 
 
 
 MOMENTS = 130
-"""How many moments of each history are asked about; there are nine histories and more."""
+"""How many moments of each history are asked about; of nine histories, a thousand and more."""
 
 
-@examples(3)
+@examples(2)
 @given(stories(CAPTURED, SQL, 3, 9), RANDOM)
 def test_captured_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
     hold_to_it(empty_file, played(steps, capture=True), seed, MOMENTS)
