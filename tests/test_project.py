@@ -55,7 +55,9 @@ def test_every_locked_package_has_one_version_and_hashes():
 
 def test_the_lock_covers_everything_declared():
     locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", LOCK))
-    assert names(BASE + EXTRAS + PROJECT["dependency-groups"]["dev"]) - locked == set()
+    declared = names(BASE + EXTRAS + PROJECT["dependency-groups"]["dev"])
+    # The second distribution of this repository is installed from beside it.
+    assert declared - locked == {"auditreg-capture"}
 
 
 # The dependencies

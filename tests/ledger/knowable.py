@@ -41,6 +41,12 @@ def fact(kind: str, image: Image | None) -> Hashable:
     return value
 
 
+def _keeps_time(change: Change) -> bool:
+    """Whether it was made behind MLflow's back and left the row's update time."""
+    times = [image.get("last_updated_time") for image in (change.before, change.after) if image]
+    return change.how == "tamper" and len(times) == 2 and times[0] == times[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """That a row stood so at a moment; `place` orders what shares one. `look` is the reading's."""
@@ -131,6 +137,9 @@ class Knowable:
 
     def _invisible(self, row: Row) -> Iterable[tuple[int, int]]:
         """Spans in which a change behind MLflow's back cannot be seen, or not when it was."""
+        for first in self._evidence[row][:1]:
+            if any(_keeps_time(change) for change in self._between(row, None, first)):
+                yield 0, first.moment
         for low, high in itertools.pairwise(self._evidence[row]):
             changes = self._between(row, low, high)
             if not any(x.how == "tamper" or self._unnoticed(x) for x in changes):
@@ -145,38 +154,32 @@ class Knowable:
             low <= change.when
             and (high is None or change.when < high)
             and low not in self.registry.declared
-            and not any(first >= low for first, _ in self._alive)
+            and not any(first >= low for first, _, _ in self._alive)
             for low, high in self.registry.off[1:]
         )
 
     def _misdated(self, changes: Sequence[Change], low: Evidence, high: Evidence) -> bool:
         """Whether a change that moved the update time stands beside one that did not."""
         times = [image and image.get("last_updated_time") for image in (low.image, high.image)]
-        still = any(
-            change.how == "tamper"
-            and change.before
-            and change.after
-            and change.before.get("last_updated_time") == change.after.get("last_updated_time")
-            for change in changes
-        )
+        still = any(_keeps_time(change) for change in changes)
         return high.look is not None and still and times[0] != times[1]
 
-    def _proofs_of_life(self) -> list[tuple[int, int]]:
-        """From the start of each server process to the last thing it recorded, as far as known."""
-        spans: dict[str, tuple[int, int]] = {}
+    def _proofs_of_life(self) -> list[tuple[int, int, str]]:
+        """From the start of each server process to the last thing it recorded, and its journal."""
+        spans: dict[str, tuple[int, int, str]] = {}
         rows = {
             (look.reading.journal, row["id"]): row
             for look in self.looks
             if look.reading.journal is not None
             for row in look.reading._rows["journal"]
         }
-        for row in rows.values():
+        for (journal, _), row in rows.items():
             if row["operation"] == "start":
-                spans[row["process"]] = (row["server_time"], row["server_time"])
+                spans[row["process"]] = (row["server_time"], row["server_time"], journal)
         for row in rows.values():
             if row["process"] in spans:
-                first, last = spans[row["process"]]
-                spans[row["process"]] = (first, max(last, row["server_time"]))
+                first, last, journal = spans[row["process"]]
+                spans[row["process"]] = (first, max(last, row["server_time"]), journal)
         return list(spans.values())
 
     def must_be_certain(self, row: Row, ms: int) -> bool:
@@ -198,7 +201,7 @@ class Knowable:
         changes = [change for change in changes if change.order > low.order]
         if any(not self.known(change) or change.began != change.when for change in changes):
             return False
-        return any(first <= low.at and last >= ms for first, last in self._alive)
+        return any(first <= low.at and last >= ms for first, last, _ in self._alive)
 
     def tampered(self) -> Iterable[tuple[Change, Image | None, Image | None]]:
         """What must be told as changed behind MLflow's back: the change, the row before and after."""
@@ -209,7 +212,8 @@ class Knowable:
                 changes = self._between(row, low, high)
                 blank = (low.moment, high.moment) in self._blank[row]
                 span = (low.moment, high.moment)
-                if changes and not blank and self._recording(*span) and self._started(low.moment):
+                only = changes and all(change.how == "tamper" for change in changes)
+                if only and not blank and self._recording(*span) and self._enclosed(*span):
                     yield changes[-1], low.image, high.image
 
     def _recording(self, low: int, high: int) -> bool:
@@ -218,9 +222,14 @@ class Knowable:
             a <= high and (b is None or b >= low) for a, b in self.registry.off
         ) and not any(low <= missed <= high for missed in self.registry.missed)
 
-    def _started(self, ms: int) -> bool:
-        """Whether a start of the server before a moment was taken in, and none of the same after."""
-        return any(first <= ms for first, _ in self._alive)
+    def _enclosed(self, low: int, high: int) -> bool:
+        """Whether a journal that had begun before was read after."""
+        return any(
+            look.at >= high and look.reading.journal == journal
+            for first, _, journal in self._alive
+            if first <= low
+            for look in self.looks
+        )
 
     # The verdict.
 

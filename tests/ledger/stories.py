@@ -61,7 +61,6 @@ LOOKS = {
         _SOME,
         _SOME,
     ),
-    "bare": st.just(("look", {"journal": False})),
     "incomplete": st.builds(
         lambda out: ("look", {"left_out": out}), st.lists(st.integers(0, 3), min_size=1, max_size=2)
     ),

@@ -91,10 +91,12 @@ def sealed(registry: str | None, journal: str | None, config: Config, ledger: Pa
     JSON: the journal's id, and ranges of row ids, both ends included. Only these may be pruned on
     the server.
     """
+    from auditreg.ledger import journal as journal_of
+
     name = registry or config.registry.name
     with the_ledger(config, ledger).reader() as con:
         chosen = _journal(con, name, journal)
-        ranges = _ranges(con, name, chosen)
+        ranges = journal_of.sealed(con, name, chosen)
     click.echo(json.dumps({"journal": chosen, "ranges": ranges}))
 
 
@@ -125,16 +127,3 @@ def _journal(con: duckdb.DuckDBPyConnection, registry: str, wanted: str | None) 
             hint=f"It has: {', '.join(known)}.",
         )
     return found[0]
-
-
-def _ranges(con: duckdb.DuckDBPyConnection, registry: str, journal: str) -> list[list[int]]:
-    """Runs of ids without a hole: an id that is not in the log may still be committed."""
-    rows = con.execute(
-        "select min(journal), max(journal) from ("
-        "  select journal, journal - row_number() over (order by journal) as run"
-        "  from (select distinct journal from ledger.log"
-        "        where registry = ? and source = ? and journal is not null)"
-        ") group by run order by 1",
-        [registry, f"journal-{journal[:12]}"],
-    ).fetchall()
-    return [[int(first), int(last)] for first, last in rows]

@@ -207,8 +207,8 @@ def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None
             select kind from changed where previous_seq is not null union all
             select kind from vanished)
         where kind in (select unnest($kinds))
-          and (select max_by(coalesce(journal, ''), (observed_at, seq)) from extractions
-               where registry = $registry) = $journal
+          and (select max_by(journal, (observed_at, seq)) from extractions
+               where registry = $registry and journal is not null) = $journal
         """,
         {"kinds": list(journal.KINDS), "registry": registry, "journal": kept},
     )

@@ -11,6 +11,7 @@ import functools
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -130,6 +131,7 @@ def derived_tables() -> tuple[str, ...]:
         *state_tables(),
         *event_tables(),
         *last_tables(),
+        "ledger.recorded",
         "settings",
         "people",
         "live_names",
@@ -151,20 +153,25 @@ def view_sql(name: str, *, as_of: bool) -> str:
     pivot, columns = _pivot(FIELD_IDS)
     text = text.replace("{pivot}", pivot).replace("{columns}", columns)
     relations = {*state_tables(), *VIEWS, "deployments"}
-
-    def relation(match: re.Match[str]) -> str:
-        token = match[1]
-        if token in ("ts", "known"):
-            return (
-                {"ts": "ts::TIMESTAMP", "known": "known_at::TIMESTAMP"}[token]
-                if as_of
-                else ("null::TIMESTAMP")
-            )
-        if token not in relations:
-            return match[0]
-        return f"{token}_as_of(ts, known_at := known_at)" if as_of else token
-
-    return re.sub(r"\[(\w+)\]", relation, text)
+    if not as_of:
+        text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in relations else m[0], text)
+    text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
+    used = Counter(token for token in re.findall(r"\[(\w+)\]", text) if token in relations)
+    # A macro is planned anew wherever it stands, and its plan is large: once is enough.
+    shared = [token for token in used if used[token] > 1]
+    for token in used:
+        past = f"{token}_as_of(ts, known_at := known_at)"
+        text = text.replace(f"[{token}]", f"past_{token}" if token in shared else past)
+    ctes = ",\n".join(
+        f"past_{token} as materialized (select * from {token}_as_of(ts, known_at := known_at))"
+        for token in shared
+    )
+    if not ctes:
+        return text
+    text = re.sub(r"\A(?:--.*\n)*", "", text)
+    rest = text.removeprefix("with ")
+    return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -183,8 +190,6 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
-    early = ("captures", "capture_gaps")
-    _create_named(con, early)  # what is certain of a moment follows from them
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     for statement in statements(sql("timeline.sql").replace("{kinds}", kinds)):
         con.execute(statement.replace("create ", "create or replace ", 1))
@@ -208,7 +213,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         + deployments.replace("{log}", known)
         + ") where running_from <= ts::TIMESTAMP"
     )
-    _create_named(con, [name for name in VIEWS if name not in early])
+    _create_named(con, VIEWS)
 
 
 def _create_named(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

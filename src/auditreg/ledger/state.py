@@ -65,6 +65,7 @@ def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = Fals
     con.execute("delete from ledger.heads where subject in (select subject from touched)")
     _insert_heads(con, "touched")
     _refresh_events(con, first_new)
+    _refresh_recorded(con)
     _insert_states(con, "touched")
     _refresh_settings(con)
 
@@ -74,6 +75,7 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
     for table in (*schema.derived_tables(), "ledger.heads"):
         con.execute(f"delete from {table}")
     _refresh_events(con, 0)
+    _refresh_recorded(con)
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     con.execute(
         f"""
@@ -128,6 +130,12 @@ def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
             f"where n.seq >= {int(first_new)} and o.seq < n.seq)"
         )
         con.execute(f"insert into {table} {text.replace('{log}', last)}")
+
+
+def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
+    """Note anew when the server kept its journal: a few rows that every question needs."""
+    con.execute("delete from ledger.recorded")
+    con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
 
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str) -> None:

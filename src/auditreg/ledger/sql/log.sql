@@ -48,6 +48,12 @@ create table ledger.heads (
     secrets     VARCHAR
 );
 
+create table ledger.recorded (
+    registry VARCHAR,
+    begins   TIMESTAMP,
+    ends     TIMESTAMP
+);
+
 create table ledger.frontier (
     size   BIGINT NOT NULL,
     height INTEGER NOT NULL,

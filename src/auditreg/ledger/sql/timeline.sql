@@ -145,23 +145,12 @@ with last_reading as (
     where kind = wanted and (known_at is null or recorded_at <= known_at)
     group by registry
 ),
--- whether the server kept its journal at that moment, and the journal was read since: then a state
--- that no row of it changed is what it was
 recorded as (
-    select k.registry, true as recorded_now
-    from (select registry, 'journal-' || left(journal, 12) as journal, max(started_at) as last_at
-          from extractions
-          where journal is not null and (known_at is null or recorded_at <= known_at)
-          group by registry, journal) k
-    join (select registry, journal, min(server_time) as first_at from journal
-          where operation = 'start' group by registry, journal) s using (registry, journal)
-    where wanted in ('registered_model', 'registered_model_tag', 'model_version',
+    select registry, true as recorded_now from ledger.recorded
+    where ts >= begins and ts < ends
+      and wanted in ('registered_model', 'registered_model_tag', 'model_version',
                      'model_version_tag', 'alias')
-      and ts between s.first_at and k.last_at
-      and not exists (select 1 from capture_gaps g
-                      where g.registry = k.registry and g.reason <> 'clock went back'
-                        and g.gap_start <= ts and (g.gap_end is null or g.gap_end > ts))
-    group by k.registry
+    group by registry
 ),
 chosen as (
     select t.*, hi <= ts as before

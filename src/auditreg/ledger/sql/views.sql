@@ -326,9 +326,11 @@ ending as (
              and (c.stopped_at is null or c.stopped_at > r.server_time))
 ),
 shown as (
-    select registry, observed_at, started_at, journal, source,
+    select registry, observed_at, journal, source,
            lag(journal) over readings as last_journal, lag(observed_at) over readings as last_at
-    from extractions
+    from (select registry, observed_at, source, complete, restored, seq,
+                 'journal-' || left(journal, 12) as journal
+          from extractions)
     where complete and ([ts] is null or observed_at <= [ts])
       and (journal is not null or source <> 'rest' and restored is distinct from true)
     window readings as (partition by registry order by observed_at, seq)
@@ -350,16 +352,6 @@ from (select *, count(*) filter (where operation = 'missed')
       from row)
 where missed > 0
 group by registry, journal, process, missed
-union all
--- a process that was killed says nothing: it is not known how long it went on
-select s.registry, s.journal, max(c.last_seen_at), s.server_time, 'server not seen',
-       'a server process ended without saying so, and the next one started here'
-from row s join [captures] c
-  on c.registry = s.registry and c.journal = s.journal and c.process <> s.process
- and c.started_at <= s.server_time
-where s.operation = 'start'
-group by s.registry, s.journal, s.server_time, s.id
-having max(c.last_seen_at) < s.server_time and bool_or(c.stopped_at is null)
 union all
 select registry, last_journal, last_at,
        (select min(n.observed_at) from shown n

@@ -99,7 +99,10 @@ judged as (
                 when approval_date is not null then 'inside'
                 when recorded_not_after <= live_not_before then 'recorded before'
                 else 'undated' end as found,
-           coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)') || ' and '
+           case when live_not_before = live_not_after then 'at '
+                else 'between '
+                     || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
+                     || ' and ' end
                || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC' as live_words
     from joined
 )
@@ -109,33 +112,33 @@ select subject,
             else 'not_evidenced' end as status,
        case found
            when 'before' then model || '/' || version || ' was approved on ' || trim(approval_date) || ' by '
-                || left(approver, 100) || ' and went live between ' || live_words
+                || left(approver, 100) || ' and went live ' || live_words
                 || case when recorded_not_before >= live_not_after
                         then '; the record of the approval was written only after that' else '' end
            when 'recorded before' then 'The approval of ' || model || '/' || version || ' by '
-                || left(approver, 100) || ' was in the record before the version went live between '
+                || left(approver, 100) || ' was in the record before the version went live '
                 || live_words
-           when 'after' then model || '/' || version || ' went live between ' || live_words
+           when 'after' then model || '/' || version || ' went live ' || live_words
                 || ', before its approval on ' || trim(approval_date) || ' by ' || left(approver, 100)
            when 'inside' then 'Whether ' || model || '/' || version || ' was approved ('
-                || trim(approval_date) || ') before it went live cannot be told: it went live between '
+                || trim(approval_date) || ') before it went live cannot be told: it went live '
                 || live_words
            when 'undated' then 'The approval of ' || model || '/' || version || ' by '
-                || left(approver, 100) || ' has no date, and was not in the record before the version went live between '
+                || left(approver, 100) || ' has no date, and was not in the record before the version went live '
                 || live_words
            when 'unreadable' then 'The approval date of ' || model || '/' || version || ' cannot be read: '''
                 || left(approval_date, 80) || '''; wanted: 2026-08-12 or 2026-08-12T14:30:00Z'
            when 'date on model' then 'The approval date of ' || model || '/' || version
                 || ' is recorded on the model, not on the version: '
                 || left(approval_date, 80)
-           when 'model only' then 'Unapproved: ' || model || '/' || version || ' went live between '
+           when 'model only' then 'Unapproved: ' || model || '/' || version || ' went live '
                 || live_words || '; an approver is recorded on the model only'
-           when 'rejected' then model || '/' || version || ' went live between ' || live_words
+           when 'rejected' then model || '/' || version || ' went live ' || live_words
                 || ' although its recorded approval decision is ''' || left(decision, 80) || ''''
            when 'uncertain' then 'The approval of ' || model || '/' || version
                 || ' at this moment is uncertain: '
                 || coalesce(left(candidates, 300), approval_date, decision)
-           else 'Unapproved: ' || model || '/' || version || ' went live between ' || live_words
+           else 'Unapproved: ' || model || '/' || version || ' went live ' || live_words
                 || ' (' || live_via || ') and no approval of it is recorded'
        end as reason,
        case when found in ('unapproved', 'model only') then 'none' else 'asserted' end as grade,

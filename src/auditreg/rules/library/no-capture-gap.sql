@@ -26,7 +26,7 @@ gap as (
     select g.*, greatest(g.gap_start, period_start()) as starts,
            least(coalesce(g.gap_end, as_of()), period_end(), as_of()) as ends
     from capture_gaps g
-    where g.reason not in ('clock went back', 'server not seen')
+    where g.reason <> 'clock went back'
       and g.gap_start < least(period_end(), as_of())
       and coalesce(g.gap_end, as_of()) >= period_start()
 ),
