@@ -227,10 +227,13 @@ class CapturedRegistry(Registry):
     # Capture on, off, and what becomes of the journal.
 
     def capture(self) -> None:
-        """Start servers with capture; the first makes the journal."""
+        """Start servers with capture; the first makes the journal.
+
+        Ten minutes after they ended: a shorter while may pass for their restart.
+        """
         if self.capturing:
             return
-        self.wait(max(self.tick, 1))
+        self.wait(max(self.tick, 1) if len(self.off) == 1 else 600_000)
         if self.journal is None:
             self.journal = hashlib.md5(self._new("journal").encode()).hexdigest()
             self.rows_of_journal = []

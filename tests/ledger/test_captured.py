@@ -249,6 +249,20 @@ ONCE_WRONG: dict[str, tuple[bool, list[Step]]] = {
         + [("capture",), ("rest", [], {"shows_deleted": False, "during": [("delete", "b")]})]
         + [("look", {})],
     ),
+    "a version that only the journal's before image shows": (
+        False,
+        [("create", "b"), BARE, ("again", "b"), ("capture",)]
+        + [("rest", [("delete_version", "b", 1)], {"shows_deleted": False, "during": []})],
+    ),
+    "tampering after a reading without the journal": (
+        False,
+        [*BEGUN, ("capture",), ("rest", [], {"shows_deleted": False, "during": []})]
+        + [("tamper", ("describe", "a", 1, "x"), True)],
+    ),
+    "a rename that is not in the journal": (
+        False,
+        [*BEGUN, BARE, ("rename", "a", "b"), ("capture",), ("stage", "b", 1, "Staging")],
+    ),
     "a change undone while capture was off": (
         True,
         [*BEGUN, TAG, ("look", {}), ("stop", "stop"), ("tag", "a", None, "note", "y"), TAG]

@@ -82,14 +82,40 @@ from journal_image where table_name = 'registered_model_aliases';
 create or replace temp table image_name as
 select distinct journal, workspace, model, moment(model_created) as created_at from journal_image;
 
--- step: names that are one model: known by name and creation time
+-- step: names that are one model: known by name and creation time; else by creation time alone, where
+-- that names one model that is no longer there under its old name (a rename nobody recorded)
 create or replace temp table image_known as
-select n.workspace, n.model, n.created_at, any_value(k.subject) as subject,
-       'm-' || left(sha256($registry || chr(31) || n.workspace || chr(31) || n.model || chr(31)
-                           || coalesce(epoch_ms(n.created_at)::VARCHAR, '')), 16) as minted
-from (select distinct workspace, model, created_at from image_name) n
-left join (select distinct subject, workspace, model, created_at from ledger.log
-           where kind = 'registered_model' and registry = $registry and entry is not null) k
-  on k.workspace = n.workspace and k.model = n.model
- and k.created_at is not distinct from n.created_at
-group by n.workspace, n.model, n.created_at;
+with known as (
+    select distinct subject, workspace, model, created_at from ledger.log
+    where kind = 'registered_model' and registry = $registry and entry is not null
+),
+name as (select distinct workspace, model, created_at from image_name),
+exact as (
+    select n.workspace, n.model, n.created_at, any_value(k.subject) as subject
+    from name n left join known k
+      on k.workspace = n.workspace and k.model = n.model
+     and k.created_at is not distinct from n.created_at
+    group by n.workspace, n.model, n.created_at
+),
+moved as (
+    select k.workspace, k.created_at, any_value(k.subject) as subject
+    from known k
+    where k.created_at is not null
+      and k.subject not in (select subject from exact where subject is not null)
+      and k.subject not in (
+          select h.subject from known h join stage_registered_models s
+            on s.workspace = h.workspace and s.model = h.model
+           and moment(s.creation_time) is not distinct from h.created_at)
+    group by k.workspace, k.created_at
+    having count(distinct k.subject) = 1
+),
+alone as (
+    select workspace, created_at from exact where subject is null
+    group by workspace, created_at having count(*) = 1
+)
+select e.workspace, e.model, e.created_at, coalesce(e.subject, m.subject) as subject,
+       'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model || chr(31)
+                           || coalesce(epoch_ms(e.created_at)::VARCHAR, '')), 16) as minted
+from exact e
+left join (select moved.* from moved join alone using (workspace, created_at)) m
+  on m.workspace = e.workspace and m.created_at = e.created_at;

@@ -48,6 +48,11 @@ from (
                a.fingerprint as fingerprint
         from journal_step
         union all
+        -- a tombstone is as good as gone for a reading that shows none
+        select s.subject, turn, 'gone', null
+        from journal_step s join image_model_versions v
+          on s.kind = 'model_version' and v.rowid = s.a.place and v.stage = 'Deleted_Internal'
+        union all
         select subject, 0, case when b.kind is null then 'gone' else 'put' end, b.fingerprint
         from journal_step where turn = 1
     ),

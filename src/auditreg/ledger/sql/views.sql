@@ -424,24 +424,31 @@ compared as (
        or m.kind not in ('registered_model', 'model_version')
        or not m.gone and (not m.absent or i.item = 'stage')
 ),
-kept as (
-    select registry, observed_at, max(journal) as journal
+looked as (
+    select registry, observed_at, max(started_at) as started_at, max(journal) as journal
     from extractions
-    where journal is not null and ([known] is null or recorded_at <= [known])
+    where (complete or journal is not null) and ([known] is null or recorded_at <= [known])
     group by registry, observed_at
 ),
--- a change between two readings of one journal, or after a row of it, that is no row of it
+kept as (select * from looked where journal is not null),
+started as (
+    select registry, journal as name, min(server_time) as first_at from journal
+    where operation = 'start' group by registry, journal
+),
+-- a change that is no row of the journal, though it was kept before it and is read after it
 guarded as (
     select c.*,
            case when c.kind in ('registered_model', 'registered_model_tag', 'model_version',
                                 'model_version_tag', 'alias')
-                 and (b.journal = a.journal
-                      or c.previous_source = 'journal-' || left(a.journal, 12))
+                 and (b.journal = a.journal or b.journal is null and s.first_at <= b.started_at
+                      or c.previous_source = s.name)
                 then a.journal end as journal,
            a.observed_at > c.observed_at as blind
     from compared c
-    asof left join kept b on b.registry = c.registry and c.observed_at > b.observed_at
+    asof left join looked b on b.registry = c.registry and c.observed_at > b.observed_at
     asof left join kept a on a.registry = c.registry and c.observed_at <= a.observed_at
+    left join started s on s.registry = c.registry
+                       and s.name = 'journal-' || left(a.journal, 12)
 )
 select c.seq,
        case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
