@@ -83,7 +83,7 @@ clean: ## remove .venv, caches and build results; ledgers and reports stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv is made when it is missing or its interpreter is gone, and filled again when the versions change.
-$(STAMP): pyproject.toml capture/pyproject.toml $(LOCK)
+$(STAMP): pyproject.toml $(wildcard capture/pyproject.toml) $(LOCK)
 	@if ! $(PY) -c '$(PROBE)' >/dev/null 2>&1; then \
 	    for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.14 python3.13 python3.12 python3.11 python); do \
 	        if "$$candidate" -c '$(PROBE)' >/dev/null 2>&1; then found=$$candidate; break; fi; \

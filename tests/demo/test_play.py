@@ -76,6 +76,7 @@ def test_nothing_is_written_outside_the_folder(played, elsewhere):
     assert {path.name for path in played.files.folder.iterdir()} == {
         "artifacts",
         "auditreg.toml",
+        "deployments.jsonl",
         "mlflow.db",
         "waivers.toml",
     }

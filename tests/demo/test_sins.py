@@ -191,6 +191,38 @@ def model_renamed(played: Played, model: str, version: None) -> None:
     assert names[-1] == (None, created)
 
 
+def approval_set_by_author(played: Played, model: str, version: int) -> None:
+    assert approval(played, model, version)["gov.approval.by"] == "Ingrid Solberg"
+    actors = played.rows(
+        "select distinct actor from auditreg_journal where table_name = 'model_version_tags' "
+        "and name = ? and version = ? and item like 'gov.approval.%'",
+        model,
+        version,
+    )
+    author = played.run_tags(model, version)["mlflow.user"]
+    assert actors == [(author,)]
+
+
+def changed_behind_the_server(played: Played, model: str, version: int) -> None:
+    key = "gov.validation.next_due"
+    journalled = played.rows(
+        "select after_row from auditreg_journal where table_name = 'model_version_tags' "
+        "and name = ? and version = ? and item = ? order by id desc limit 1",
+        model,
+        version,
+        key,
+    )
+    told = json.loads(journalled[0][0])["value"]
+    assert played.tags(model, version)[key] != told
+
+
+def engine_behind(played: Played, model: str, version: int) -> None:
+    lines = [json.loads(line) for line in played.files.deployments.read_text().splitlines()]
+    (running,) = [one for one in lines if one["model"] == model and "until" not in one]
+    assert running["version"] == version
+    assert list(played.readings.values())[-1].champions[model] == version + 1
+
+
 PROOFS: dict[str, Callable[[Played, str, int | None], None]] = {
     "signature-missing": signature_missing,
     "signature-inputs-only": signature_inputs_only,
@@ -210,6 +242,9 @@ PROOFS: dict[str, Callable[[Played, str, int | None], None]] = {
     "training-data-missing": training_data_missing,
     "alias-stage-disagree": alias_stage_disagree,
     "model-renamed": model_renamed,
+    "approval-set-by-author": approval_set_by_author,
+    "changed-behind-the-server": changed_behind_the_server,
+    "engine-behind": engine_behind,
 }
 
 
