@@ -315,14 +315,21 @@ def test_the_reference_can_tell_wrong_answers() -> None:
     assert told.wrong(staged.row, staged.when + 1, [(became, "seen_same", "only")])
 
 
+HUNTED = 12
+"""Stories of each kind, a hundred moments and more of each."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_thousand_random_moments_over_many_histories(empty_file: Path, recorded: bool) -> None:
-    number = int(os.environ.get("AUDITREG_TEST_SEED") or random.randrange(2**32))
+    wanted = os.environ.get("AUDITREG_TEST_SEED")
+    if not wanted:
+        pytest.skip("only where AUDITREG_TEST_SEED says which stories: a number, or random")
+    number = random.randrange(2**32) if wanted == "random" else int(wanted)
     print(f"AUDITREG_TEST_SEED={number}")  # shown where it fails
 
     @hypothesis.seed(number)
-    @settings(examples(40), derandomize=False)
+    @settings(examples(HUNTED), derandomize=False)
     @given(
         stories(MIXED, ANY, 5, 15),
         st.just((0,)) | st.sampled_from(CLOCKS),
