@@ -25,7 +25,7 @@ OIDC = os.environ.get("AUDITREG_TEST_OIDC", "")
 def oidc_python(tmp_path: Path) -> str:
     """A copy of the plug-in's environment, with capture in it."""
     if not OIDC:
-        pytest.skip("only where AUDITREG_TEST_OIDC names an interpreter")
+        pytest.skip("only on machines where AUDITREG_TEST_OIDC names an interpreter")
     python = overlay(tmp_path / "venv", base=OIDC)
     pip(python, "install", "--quiet", "--no-index", "--no-deps", str(capture_wheel(tmp_path)))
     return python

@@ -25,7 +25,7 @@ OLD = os.environ.get("AUDITREG_TEST_MLFLOW_29", "")
 def old_python(tmp_path: Path) -> str:
     """A copy of the old MLflow's environment, with capture in it."""
     if not OLD:
-        pytest.skip("only where AUDITREG_TEST_MLFLOW_29 names an interpreter")
+        pytest.skip("only on machines where AUDITREG_TEST_MLFLOW_29 names an interpreter")
     python = overlay(tmp_path / "venv", base=OLD)
     pip(python, "install", "--quiet", "--no-index", "--no-deps", str(capture_wheel(tmp_path)))
     return python

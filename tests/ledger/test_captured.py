@@ -324,7 +324,9 @@ HUNTED = 12
 def test_a_thousand_random_moments_over_many_histories(empty_file: Path, recorded: bool) -> None:
     wanted = os.environ.get("AUDITREG_TEST_SEED")
     if not wanted:
-        pytest.skip("only where AUDITREG_TEST_SEED says which stories: a number, or random")
+        pytest.skip(
+            "only on machines where AUDITREG_TEST_SEED says which stories: a number, or random"
+        )
     number = random.randrange(2**32) if wanted == "random" else int(wanted)
     print(f"AUDITREG_TEST_SEED={number}")  # shown where it fails
 
