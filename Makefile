@@ -98,6 +98,7 @@ $(STAMP): pyproject.toml $(wildcard capture/pyproject.toml) $(LOCK)
 	    "$$found" -m venv --clear $(VENV); \
 	fi
 	@echo "Installing what $(LOCK) names into $(VENV); about a minute"
-	$(PY) -m pip install --quiet --require-hashes --requirement $(LOCK)
+# The lock names everything: asked to resolve it again, an older pip goes for newer releases of extras.
+	$(PY) -m pip install --quiet --no-deps --require-hashes --requirement $(LOCK)
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . --editable capture
 	@touch $@
