@@ -47,7 +47,12 @@ def test_both_are_complete_and_rest_counts_the_gap(both):
     assert sql.complete
     assert rest.complete
     assert sql.left_out == {"runs no version points to": 2}
-    assert rest.left_out == {"version numbers with no version": 1}
+    assert rest.left_out == {}
+    assert (sql.gaps, sql.tombstones) == (0, 1)
+    assert (rest.gaps, rest.tombstones) == (1, 0)
+    asked = {"runs": "linked", "artifacts": "all", "manifest": "no"}
+    assert sql.asked == rest.asked == asked
+    assert rest.counts["runs"][0] is None  # a server does not say how many there are
     assert rest.passes == 2
 
 

@@ -75,7 +75,8 @@ def test_the_journal_is_read_page_by_page(ids):
         assert rows(reading, "journal") == list(SPARSE)
         completeness = reading.completeness()
         assert completeness.complete
-        assert completeness.counts["journal"] == (len(SPARSE), len(SPARSE))
+        told = len(SPARSE) if ids else None
+        assert completeness.counts["journal"] == (told, len(SPARSE))
         assert reading.journal_ranges() == [(row["id"], row["id"]) for row in SPARSE]
         assert reading.info.clock_offset_ms == 50_000
         said = reading.info.cannot_show

@@ -171,6 +171,10 @@ def _say(done: Ingested, location: str, ledger: Ledger) -> None:
     left_out = [
         f"{count:,} {inert(what)}" for what, count in done.completeness.left_out.items() if count
     ]
+    if done.completeness.tombstones:
+        left_out.append(f"{done.completeness.tombstones:,} deleted versions, kept as such")
+    if done.completeness.gaps:
+        left_out.append(f"{done.completeness.gaps:,} version numbers with no version")
     if left_out:
         _line("left out", ", ".join(left_out))
     if done.secrets:

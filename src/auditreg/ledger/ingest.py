@@ -412,5 +412,8 @@ def _extraction(
         "left_out": json.dumps(completeness.left_out),
         "cannot_show": json.dumps(info.cannot_show),
         "passes": completeness.passes,
+        "asked": json.dumps(completeness.asked),
+        "gaps": completeness.gaps,
+        "tombstones": completeness.tombstones,
         "clock_offset_ms": info.clock_offset_ms,
     }

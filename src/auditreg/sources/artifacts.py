@@ -118,6 +118,14 @@ class ArtifactReader:
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was asked for, as a reading's account says it."""
+        return {
+            "artifacts": "live" if self._live_only else "all",
+            "manifest": "yes" if self._manifest else "no",
+        }
+
     def read(
         self,
         versions: Iterable[Version],

@@ -227,17 +227,23 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """What was read, compared with what the source itself says it holds.
+    """What was asked for and what was read, compared with what the source itself says it holds.
 
-    `counts` maps a staging table to (as the source counts it, as read); `left_out` maps a
-    reason to a number ("runs no version points to": 120). `complete` is False when any doubt is
-    left, and `doubts` says which.
+    `counts` maps a staging table to (as the source counts it, as read); the first is None where the
+    source gives no count of its own. `asked` maps an option to its value ("runs": "linked").
+    `left_out` maps a reason to a number ("runs no version points to": 120). `gaps` counts the version
+    numbers below a model's highest that no version has, `tombstones` the deleted versions that are
+    still shown. `passes` is how often the source was read until two readings agreed. `complete` is
+    False when any doubt is left, and `doubts` says which.
     """
 
-    counts: dict[str, tuple[int, int]]
+    counts: dict[str, tuple[int | None, int]]
     left_out: dict[str, int] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     passes: int = 1
+    asked: dict[str, str] = field(default_factory=dict)
+    gaps: int = 0
+    tombstones: int = 0
 
     @property
     def complete(self) -> bool:

@@ -230,6 +230,22 @@ class Queries:
             "and v.run_id not in (select run_uuid from runs)) gone"
         )
 
+    def tombstones(self) -> str:
+        """The query for how many deleted versions have left a row."""
+        return f"select count(*) as n0 from model_versions v where not ({self._live('v')})"
+
+    def gaps(self) -> str:
+        """The query for how many version numbers below a model's highest no row has."""
+        version = self._dialect.value("v.version", INT)
+        workspace = (
+            "v.workspace, " if "workspace" in self._dialect.columns("model_versions") else ""
+        )
+        return (
+            "select sum(missing) as n0 from (select case when max(number) > count(number) "
+            f"then max(number) - count(number) else 0 end as missing from (select {workspace}v.name, "
+            f"{version} as number from model_versions v) v group by {workspace}v.name) numbered"
+        )
+
     def _from(self, table: str, only: str = "") -> str:
         dialect, spec = self._dialect, SPECS[table]
         source = f"{spec.base} b"

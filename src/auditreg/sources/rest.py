@@ -27,7 +27,7 @@ from auditreg.sources.passes import Registry, read_registry
 from auditreg.sources.queries import JOURNAL
 from auditreg.sources.served import ServedJournal
 from auditreg.sources.server import NotThere, Refused, Server
-from auditreg.sources.sql import RUN_GONE, clock
+from auditreg.sources.sql import NO_ARTIFACTS, RUN_GONE, clock
 from auditreg.sources.staging import Doubts, batches
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class RestReading(Reading):
         self.ended_at = now()
         self._staging = Doubts()
         self._doubts = list(registry.doubts)
-        self._counts: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, tuple[int | None, int]] = {}
         self._models: dict[str, dict[str, Any]] | None = None
         self._runs: dict[str, dict[str, Any]] = {}
         self._runs_read = False
@@ -181,7 +181,7 @@ class RestReading(Reading):
         for batch in batches(name, rows, self._staging):
             read += batch.num_rows
             yield batch
-        self._counts[name] = (read if expected is None else expected, read)
+        self._counts[name] = (expected, read)
         self.ended_at = self._now()
 
     def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
@@ -194,22 +194,25 @@ class RestReading(Reading):
 
     def completeness(self) -> Completeness:
         """See `Reading.completeness`."""
-        left_out = {
-            "version numbers with no version": self._registry.gaps,
-            RUN_GONE: len(self._gone),
-        }
+        left_out = {RUN_GONE: len(self._gone)}
         expected, read = self._counts.get(JOURNAL, (0, 0))
         missing = [f"journal: the server counts {expected} rows, {read} were read"]
+        short = expected not in (None, read)
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
             doubts=(
                 *self._doubts,
                 *self._served.doubts,
-                *(missing if expected != read else ()),
+                *(missing if short else ()),
                 *self._staging.sentences(),
             ),
             passes=self._registry.passes,
+            asked={
+                "runs": "all" if self._all_runs else "linked",
+                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+            },
+            gaps=self._registry.gaps,
         )
 
     def close(self) -> None:
@@ -392,7 +395,7 @@ class RestReading(Reading):
         for batch in self._artifacts.read(versions, self._tell, total):
             read += batch.num_rows
             yield batch
-        self._counts["model_artifacts"] = (read, read)
+        self._counts["model_artifacts"] = (total, read)
         self.ended_at = self._now()
 
     def _stored_versions(self) -> Iterator[pa.RecordBatch]:

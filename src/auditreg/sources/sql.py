@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 NO_RUN_POINTED = "runs no version points to"
 RUN_GONE = "runs that versions point to and that no longer exist"
+NO_ARTIFACTS = {"artifacts": "none"}
 
 
 BATCH_TEXT = 64 * 2**20
@@ -129,7 +130,7 @@ class SqlReading(Reading):
         self._doubts = Doubts()
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
-        self._counts: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, tuple[int | None, int]] = {}
         self.info = SourceInfo(
             kind=dialect.kind,
             location=dialect.location,
@@ -174,7 +175,7 @@ class SqlReading(Reading):
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
         linked = self._linked_runs() if self._queries.whole(name) else None
         counted, read = self._counts[name]
-        expected += counted
+        expected += counted or 0
         for raw in self._dialect.stream(query.select, query.types, size):
             if linked is not None:
                 chosen = _of_runs(raw, linked)
@@ -214,6 +215,12 @@ class SqlReading(Reading):
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
             doubts=(*doubts, *self._doubts.sentences(), *problem),
+            asked={
+                "runs": self._runs,
+                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+            },
+            gaps=self._dialect.numbers(self._queries.gaps())[0],
+            tombstones=self._dialect.numbers(self._queries.tombstones())[0],
         )
 
     def close(self) -> None:
@@ -300,10 +307,11 @@ class SqlReading(Reading):
 
         places = self._places()
         versions = wanted(self.table("model_versions"), self.table("aliases"), places)
-        total = self._counts.get("model_versions", (None, 0))[0]
+        (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
+        total = shown - self._dialect.numbers(self._queries.tombstones())[0]
         for batch in self._artifacts.read(versions, self._tell, total):
             read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
-            self._counts["model_artifacts"] = (read, read)
+            self._counts["model_artifacts"] = (total, read)
             yield batch
 
     def _places(self) -> dict[str, Any]:

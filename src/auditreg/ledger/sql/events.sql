@@ -11,8 +11,9 @@ select seq, registry, body.source_kind as source, body.location as location,
        body.policy as policy, body.tree_size as tree_size, body.root as root,
        body.journal as journal, body.journal_rows as journal_rows,
        body.journal_ranges as journal_ranges, body.restored as restored,
-       body.clock_offset_ms as clock_offset_ms
-from (select *, from_json(entry, '{"body":{"source_kind":"VARCHAR","location":"VARCHAR","started_at":"BIGINT","mlflow_version":"VARCHAR","schema_version":"VARCHAR","kinds":"VARCHAR","complete":"BOOLEAN","doubts":"VARCHAR","counts":"VARCHAR","left_out":"VARCHAR","cannot_show":"VARCHAR","appended":"BIGINT","passes":"BIGINT","tool_version":"VARCHAR","policy":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR","journal":"VARCHAR","journal_rows":"BIGINT","journal_ranges":"VARCHAR","restored":"BOOLEAN","clock_offset_ms":"BIGINT"}}').body as body
+       body.clock_offset_ms as clock_offset_ms, body.asked as asked, body.gaps as gaps,
+       body.tombstones as tombstones
+from (select *, from_json(entry, '{"body":{"source_kind":"VARCHAR","location":"VARCHAR","started_at":"BIGINT","mlflow_version":"VARCHAR","schema_version":"VARCHAR","kinds":"VARCHAR","complete":"BOOLEAN","doubts":"VARCHAR","counts":"VARCHAR","left_out":"VARCHAR","cannot_show":"VARCHAR","appended":"BIGINT","passes":"BIGINT","tool_version":"VARCHAR","policy":"VARCHAR","tree_size":"BIGINT","root":"VARCHAR","journal":"VARCHAR","journal_rows":"BIGINT","journal_ranges":"VARCHAR","restored":"BOOLEAN","clock_offset_ms":"BIGINT","asked":"VARCHAR","gaps":"BIGINT","tombstones":"BIGINT"}}').body as body
       from {log} where kind = 'extraction')
 
 -- table: checks of check
