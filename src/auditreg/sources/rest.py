@@ -383,7 +383,7 @@ class RestReading(Reading):
             for model_id, model in self._logged_models().items()
         }
         if any(
-            str(version.get("source")).startswith("runs:/")
+            str(version.get("source")).startswith(("runs:/", "models:/"))
             for version in self._registry.tables["model_versions"]
         ):
             for run in self._each_run():
