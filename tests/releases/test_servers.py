@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from auditreg.sources import Completeness, SourceInfo, open_source
-from auditreg.sources.interface import READS, STAGING
+from auditreg.sources.interface import STAGING
 from tests.releases import expected
 from tests.releases.stores import MODELS, Store, played, unpacked
 from tests.servers.mlflow_server import MlflowServer

@@ -26,6 +26,9 @@ TAGS = """
     from model_version_tags t join inventory i using (model, version)
     where not i.deleted and i.kind = 'model' group by all
 """
+SIGNED_HISTORY = ("2.3.2", "2.9.2")
+"""Releases whose `mlflow.log-model.history` holds signatures. Of the later ones, none is no evidence
+that there is no signature: they leave it out."""
 Read = tuple[Store, dict[str, list[dict[str, Any]]], Completeness]
 
 
@@ -88,7 +91,7 @@ def test_signatures_are_those_of_the_models(read: Read):
         assert found[key] == (mlflow, expected.as_signature(signature))
 
 
-def test_mlflow_2_tells_the_signature_in_a_tag_of_the_run_too(read: Read):
+def test_early_mlflow_2_tells_the_signature_in_a_tag_of_the_run_too(read: Read):
     store, tables, _ = read
     history = {
         row["run_id"]: json.loads(row["value"])
@@ -102,8 +105,10 @@ def test_mlflow_2_tells_the_signature_in_a_tag_of_the_run_too(read: Read):
     for one in told:
         (entry,) = history[one["run_id"] or one["source"].split("/")[1]]
         assert entry["artifact_path"] == "model"
-        signature = expected.as_signature(one["files"]["signature"])
-        assert expected.as_signature(entry["signature"]) == signature
+        assert ("signature" in entry) == (read[0].truth["mlflow"] in SIGNED_HISTORY)
+        if "signature" in entry:
+            signature = expected.as_signature(one["files"]["signature"])
+            assert expected.as_signature(entry["signature"]) == signature
 
 
 def test_logged_models_are_those_that_versions_come_from(read: Read):
