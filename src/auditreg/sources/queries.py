@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from auditreg.sources.dialects import Dialect
+from auditreg.sources.dialects import Dialect, Kept
 from auditreg.sources.interface import INT, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
 
@@ -135,7 +135,7 @@ class Queries:
     def __init__(self, dialect: Dialect, runs: str) -> None:
         self._dialect = dialect
         self._all_runs = runs == "all"
-        self._links: dict[str, str] = {}
+        self._links: dict[str, Kept] = {}
         self._whole: bool | None = None
 
     def shown(self, table: str) -> bool:
@@ -158,14 +158,15 @@ class Queries:
         parts, misfits, types = [], [], {}
         for bit, (name, kind) in enumerate(STAGING[table].items()):
             expression = self._column(table, name)
-            value = expression if plain else dialect.value(expression, kind)
-            parts.append(f'{value} as "{name}"')
+            as_staged = dialect.plain if plain else dialect.value
+            parts.append(f'{as_staged(expression, kind)} as "{name}"')
             types[name] = kind
-            misfit = dialect.misfit(expression, kind)
+            wrong = [dialect.misfit(expression, kind)]
             if name in KEYS[table]:
-                misfit = f"({misfit} or {expression} is null)"
-            if misfit != "0":
-                misfits.append(f"{misfit} * {1 << bit}")
+                wrong.append(f"{expression} is null")
+            if any(wrong):
+                either = " or ".join(filter(None, wrong))
+                misfits.append(f"case when {either} then {1 << bit} else 0 end")
         if table == "run_metrics":
             flag = "b.is_nan" if "is_nan" in dialect.columns(spec.base) else "0"
             parts.append(f"case when {flag} then 1 else 0 end as is_nan")
@@ -181,18 +182,29 @@ class Queries:
         the length of the longest.
 
         One scan without handing anything over costs a third of looking at each value on the way.
+        Where columns are typed there is next to nothing to look at, and batches are cut by what is
+        in them: the length is 0.
         """
+        dialect = self._dialect
+        sure = dialect.never_null(SPECS[table].base)
         checks = [
-            self._dialect.is_plain(self._column(table, name), kind)
-            for name, kind in STAGING[table].items()
+            f"{self._column(table, name)} is not null"
+            for name in KEYS[table]
+            if SPECS[table].columns.get(name, name) not in sure or name in SPECS[table].elsewhere
         ]
-        checks += [f"{self._column(table, name)} is not null" for name in KEYS[table]]
-        doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)"
-        lengths = [
-            f"coalesce(length({self._column(table, name)}), 0)"
-            for name, kind in STAGING[table].items()
-            if kind == TEXT and name not in KEYS[table]
-        ]
+        lengths = []
+        if not dialect.typed:
+            texts = [n for n, kind in STAGING[table].items() if kind == TEXT]
+            checks += [
+                dialect.is_plain(self._column(table, name), kind)
+                for name, kind in STAGING[table].items()
+            ]
+            lengths = [
+                f"coalesce(length({self._column(table, name)}), 0)"
+                for name in texts
+                if name not in KEYS[table]
+            ]
+        doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)" if checks else "0"
         longest = f"max({' + '.join(lengths) or '0'})"
         numbers = f"count(*) as n0, {doubtful} as n1, {longest} as n2"
         return f"select {numbers} from {self._from(table, only)}"
@@ -206,7 +218,9 @@ class Queries:
         if table not in RUN_CHILDREN or self._all_runs:
             return False
         if self._whole is None:
-            (linked,) = self._dialect.numbers(f"select count(*) as n0 from ({self.link('runs')}) l")
+            (linked,) = self._dialect.numbers(
+                f"select count(*) as n0 from ({self.link('runs').select}) l"
+            )
             (total,) = self._dialect.numbers("select count(*) as n0 from runs")
             self._whole = linked * WHOLE_SHARE > total
         return self._whole
@@ -215,19 +229,23 @@ class Queries:
         """The query for how many rows `rows` will find."""
         return f"select count(*) as n0 from {self._from(table)}"
 
-    def link(self, name: str) -> str:
-        """SQL that selects the ids of a link set: `runs`, `models` or `experiments`."""
+    def link(self, name: str) -> Kept:
+        """The ids of a link set: `runs`, `models` or `experiments`."""
         if name not in self._links:
             select = {"runs": self._runs, "models": self._models, "experiments": self._experiments}
             self._links[name] = self._dialect.keep(f"auditreg_{name}", select[name]())
         return self._links[name]
+
+    def within(self, column: str, name: str) -> str:
+        """SQL that is true where a column holds an id of the link set."""
+        return f"{column} in ({self.link(name).members})"
 
     def missing_runs(self) -> str:
         """The query for how many runs that versions name as theirs are no longer there."""
         return (
             "select count(*) as n0 from (select distinct v.run_id from model_versions v where "
             f"v.run_id <> '' and {self._live('v')} "
-            "and v.run_id not in (select run_uuid from runs)) gone"
+            "and not exists (select 1 from runs r where r.run_uuid = v.run_id)) gone"
         )
 
     def tombstones(self) -> str:
@@ -255,7 +273,7 @@ class Queries:
         conditions = [condition for condition in (spec.only, only) if condition]
         unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or self.whole(table)
         if spec.linked and not unbound:
-            conditions.append(f"b.{spec.linked[1]} in ({self.link(spec.linked[0])})")
+            conditions.append(self.within(f"b.{spec.linked[1]}", spec.linked[0]))
         return source + (f" where {' and '.join(conditions)}" if conditions else "")
 
     def _column(self, table: str, name: str) -> str:
@@ -281,44 +299,53 @@ class Queries:
     def _live(self, alias: str) -> str:
         return f"coalesce({alias}.current_stage, '') <> '{DELETED}'"
 
+    def _begins(self, column: str, prefix: str) -> str:
+        """SQL that is true where a text begins so; LIKE folds case in some databases."""
+        return f"{self._dialect.exact(f'substr({column}, 1, {len(prefix)})')} = '{prefix}'"
+
     def _models(self) -> str:
         """Logged models that versions come from: source `models:/m-…`."""
         model_id = "substr(v.source, 9)"
-        return (
-            f"select {model_id} as id from model_versions v where v.source like 'models:/m-%' "
+        found = (
+            f"select {self._dialect.exact(model_id)} as id from model_versions v "
+            f"where {self._begins('v.source', 'models:/m-')} "
             f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
         )
+        return self._dialect.ids_of(found, "logged_models", "model_id")
 
     def _runs(self) -> str:
         """Runs that versions point to, by any of the ways MLflow has for it."""
         dialect = self._dialect
-        rest = "substr(v.source, 7)"
+        rest = dialect.before_slash("substr(v.source, 7)")
         parts = [
-            f"select v.run_id as id from model_versions v where v.run_id <> '' and {self._live('v')}",
             (
-                f"select {dialect.before_slash(rest)} from model_versions v "
-                f"where v.source like 'runs:/%' and {self._live('v')}"
+                f"select {dialect.exact('v.run_id')} as id from model_versions v "
+                f"where v.run_id <> '' and {self._live('v')}"
+            ),
+            (
+                f"select {dialect.exact(rest)} from model_versions v "
+                f"where {self._begins('v.source', 'runs:/')} and {self._live('v')}"
             ),
         ]
         if dialect.columns("logged_models"):
             parts.append(
-                "select l.source_run_id from logged_models l where l.source_run_id <> '' "
-                f"and l.model_id in ({self.link('models')})"
+                f"select {dialect.exact('l.source_run_id')} from logged_models l "
+                f"where l.source_run_id <> '' and {self.within('l.model_id', 'models')}"
             )
         if dialect.columns("model_version_tags"):
             same = "v.name = t.name and v.version = t.version"
             if "workspace" in dialect.columns("model_version_tags"):
                 same += " and v.workspace = t.workspace"
             parts.append(
-                "select t.value from model_version_tags t where "
+                f"select {dialect.exact('t.value')} from model_version_tags t where "
                 f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
                 f"where {same} and {self._live('v')})"
             )
-        return " union ".join(parts)
+        return dialect.ids_of(" union ".join(parts), "runs", "run_uuid")
 
     def _experiments(self) -> str:
-        chosen = "" if self._all_runs else f" where r.run_uuid in ({self.link('runs')})"
-        return f"select distinct r.experiment_id from runs r{chosen}"
+        chosen = "" if self._all_runs else f" where {self.within('r.run_uuid', 'runs')}"
+        return f"select distinct r.experiment_id as id from runs r{chosen}"
 
 
 def real_columns(table: str) -> tuple[str, ...]:

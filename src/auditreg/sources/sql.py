@@ -1,6 +1,6 @@
 """Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
 
-SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in `queries.py`.
+The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.dialects import Dialect, SQLite
+from auditreg.sources.dialects import Dialect, MySQL, PostgreSQL, SQLite
 from auditreg.sources.interface import (
     INT,
     READS,
@@ -84,6 +84,12 @@ class SqlSource(Source):
     ) -> SqlSource:
         """The SQLite database file at `path`."""
         return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
+
+    @classmethod
+    def server(cls, uri: str, *, artifacts: ArtifactReader | None = None) -> SqlSource:
+        """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
+        dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
+        return cls(lambda: dialect(uri), artifacts=artifacts)
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -232,7 +238,7 @@ class SqlReading(Reading):
         import pyarrow as pa
 
         if self._run_ids is None:
-            select = f"select id as t from ({self._queries.link('runs')}) l"
+            select = f"select id as t from ({self._queries.link('runs').select}) l"
             self._run_ids = pa.array(self._dialect.texts(select), pa.string())
         return self._run_ids
 
@@ -306,7 +312,8 @@ class SqlReading(Reading):
         from auditreg.sources.artifacts import wanted
 
         places = self._places()
-        versions = wanted(self.table("model_versions"), self.table("aliases"), places)
+        # All of them before anything else is asked: a connection answers one query at a time.
+        versions = list(wanted(self.table("model_versions"), self.table("aliases"), places))
         (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
         total = shown - self._dialect.numbers(self._queries.tombstones())[0]
         for batch in self._artifacts.read(versions, self._tell, total):

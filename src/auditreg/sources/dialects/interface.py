@@ -1,0 +1,131 @@
+"""What a database has to offer to be read: one read-only snapshot, and its way of writing SQL.
+
+A dialect opens a read-only connection with one snapshot for everything that follows, answers
+which tables and columns there are, and streams a query as Arrow batches of given types. The
+queries themselves (`queries.py`) use only what the dialect offers here.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from auditreg.sources.interface import INT, TEXT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNCHANGED = "Nothing was read or changed."
+UNRECORDED = "The registry was not changed, and nothing was recorded."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A set of ids that is asked about often.
+
+    `members` is what stands inside `in (…)`; `select` is SQL that selects the ids as `id`.
+    """
+
+    members: str
+    select: str
+
+
+class Dialect(abc.ABC):
+    """One open, read-only snapshot of a database, and its way of writing SQL.
+
+    `location` is where the database is, without user and password. `typed` is True where a column
+    holds values of its declared type and nothing else, so that nobody has to look at each.
+    """
+
+    kind: str
+    location: str
+    typed: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns that may be read; empty where there is no such table, or no right to it."""
+
+    def denied(self, table: str) -> frozenset[str]:  # noqa: ARG002 (a file has no rights inside)
+        """Columns the table has, as far as can be told, and this user may not read."""
+        return frozenset()
+
+    def grant(self, table: str, columns: Sequence[str], role: str | None = None) -> str:
+        """The statement that gives a role, by default this user, the right to read columns."""
+        raise NotImplementedError(f"{self.kind}: {table}, {columns}, {role}")
+
+    def limits(self) -> tuple[str, ...]:
+        """What puts the snapshot itself in doubt, in sentences."""
+        return ()
+
+    def never_null(self, table: str) -> frozenset[str]:  # noqa: ARG002 (SQLite promises nothing)
+        """Columns for which the database itself refuses NULL."""
+        return frozenset()
+
+    @abc.abstractmethod
+    def keep(self, name: str, select: str) -> Kept:
+        """Hold the one column `id` of a query for this snapshot, under a name."""
+
+    @abc.abstractmethod
+    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
+        """A query's rows, in batches of `size` rows or fewer, with exactly these column types.
+
+        Read it to its end before the next query: a connection answers one at a time.
+        """
+
+    @abc.abstractmethod
+    def value(self, expression: str, kind: str) -> str:
+        """SQL for a column as a staging type: NULL where the stored value is not of it."""
+
+    def plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (as it is)
+        """SQL for a column as a staging type, where every stored value is known to be of it."""
+        return expression
+
+    def misfit(self, expression: str, kind: str) -> str:  # noqa: ARG002 (a typed column has none)
+        """SQL that is true where `value` turns a stored value into NULL; empty where none is."""
+        return ""
+
+    @abc.abstractmethod
+    def is_plain(self, expression: str, kind: str) -> str:
+        """SQL that is true where the stored value is NULL or already of the staging type."""
+
+    @abc.abstractmethod
+    def before_slash(self, expression: str) -> str:
+        """SQL for the part of a text before its first `/`, or all of it."""
+
+    @abc.abstractmethod
+    def is_run_id(self, expression: str) -> str:
+        """SQL that says whether a text looks like a run id MLflow made: 32 hex digits."""
+
+    def exact(self, expression: str) -> str:
+        """SQL for a text that compares letter by letter, whatever the column's collation."""
+        return expression
+
+    def ids_of(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
+        """SQL that selects as `id` the ids of a query that a column of a table holds, at least."""
+        return select
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End the snapshot."""
+
+    def now(self) -> int | None:
+        """The database's clock in milliseconds UTC; None where it has none of its own."""
+        return None
+
+    def numbers(self, select: str, count: int = 1) -> list[int]:
+        """The row of numbers a query answers with; NULL is 0."""
+        types = {f"n{index}": INT for index in range(count)}
+        batches = list(self.stream(select, types, 64))
+        if not batches:
+            return [0] * count
+        return [int(column.to_pylist()[0] or 0) for column in batches[0].columns]
+
+    def texts(self, select: str) -> list[str]:
+        """The values of a query's one text column `t`; what is not Unicode is replaced."""
+        return [
+            (value or b"").decode("utf-8", "replace")
+            for batch in self.stream(select, {"t": TEXT}, 1024)
+            for value in batch.column(0).cast("binary").to_pylist()
+        ]
