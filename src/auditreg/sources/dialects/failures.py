@@ -56,6 +56,9 @@ _MYSQL = {
     1271: "Tables of this database have different collations: `ALTER TABLE … CONVERT TO` one, or read "
     "a copy of it.",
 }
+NO_TABLE, NO_COLUMN, TABLE_DENIED, COLUMN_DENIED = 1146, 1054, 1142, 1143
+"""MySQL's numbers for what is not there and for what may not be read."""
+
 _GONE = (2006, 2013, 2055, 1053, 1927, 4031, 0)
 
 
@@ -102,11 +105,11 @@ def mysql(address: Address, location: str, error: BaseException) -> SourceError:
     """
     original = getattr(error, "orig", None) or error
     arguments = getattr(original, "args", ())
-    number = getattr(original, "errno", None) or (arguments[0] if arguments else None)
+    number = error_number(error)
     text = str(arguments[-1]) if arguments else str(original)
     reason = _told(address, text).strip(" .") or type(original).__name__
     connecting = number in (2002, 2003, 2005, 1045, 1698, 1049, 1044, 1040, 1203, 2026)
-    if number in (1142, 1143):
+    if number in (TABLE_DENIED, COLUMN_DENIED):
         return _not_allowed(location, reason)
     if re.search("SSL|TLS|certificate", reason):
         hint = (
@@ -126,6 +129,13 @@ def mysql(address: Address, location: str, error: BaseException) -> SourceError:
         state=UNCHANGED if connecting else UNRECORDED,
         hint=hint,
     )
+
+
+def error_number(error: BaseException) -> object:
+    """The number MySQL gave an error, whichever driver passed it on; None where it has none."""
+    original = getattr(error, "orig", None) or error
+    arguments = getattr(original, "args", ())
+    return getattr(original, "errno", None) or (arguments[0] if arguments else None)
 
 
 def _code(text: str) -> str | None:

@@ -32,32 +32,18 @@ class Kept:
     select: str
 
 
-class Dialect(abc.ABC):
-    """One open, read-only snapshot of a database, and its way of writing SQL.
+class Spelling(abc.ABC):
+    """A database's way of writing SQL, and the tables and columns that are written about.
 
-    `location` is where the database is, without user and password. `typed` is True where a column
-    holds values of its declared type and nothing else, so that nobody has to look at each.
+    `typed` is True where a column holds values of its declared type and nothing else, so that
+    nobody has to look at each.
     """
 
-    kind: str
-    location: str
     typed: ClassVar[bool] = False
 
     @abc.abstractmethod
     def columns(self, table: str) -> frozenset[str]:
         """The columns that may be read; empty where there is no such table, or no right to it."""
-
-    def denied(self, table: str) -> frozenset[str]:  # noqa: ARG002 (a file has no rights inside)
-        """Columns the table has, as far as can be told, and this user may not read."""
-        return frozenset()
-
-    def grant(self, table: str, columns: Sequence[str], role: str | None = None) -> str:
-        """The statement that gives a role, by default this user, the right to read columns."""
-        raise NotImplementedError(f"{self.kind}: {table}, {columns}, {role}")
-
-    def limits(self) -> tuple[str, ...]:
-        """What puts the snapshot itself in doubt, in sentences."""
-        return ()
 
     def never_null(self, table: str) -> frozenset[str]:  # noqa: ARG002 (SQLite promises nothing)
         """Columns for which the database itself refuses NULL."""
@@ -65,14 +51,7 @@ class Dialect(abc.ABC):
 
     @abc.abstractmethod
     def keep(self, name: str, select: str) -> Kept:
-        """Hold the one column `id` of a query for this snapshot, under a name."""
-
-    @abc.abstractmethod
-    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
-        """A query's rows, in batches of `size` rows or fewer, with exactly these column types.
-
-        Read it to its end before the next query: a connection answers one at a time.
-        """
+        """Hold the one column `id` of a query, under a name, to ask about it often."""
 
     @abc.abstractmethod
     def value(self, expression: str, kind: str) -> str:
@@ -86,9 +65,9 @@ class Dialect(abc.ABC):
         """SQL that is true where `value` turns a stored value into NULL; empty where none is."""
         return ""
 
-    @abc.abstractmethod
-    def is_plain(self, expression: str, kind: str) -> str:
+    def is_plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (a typed column is)
         """SQL that is true where the stored value is NULL or already of the staging type."""
+        return "true"
 
     @abc.abstractmethod
     def before_slash(self, expression: str) -> str:
@@ -105,6 +84,39 @@ class Dialect(abc.ABC):
     def ids_of(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
         """SQL that selects as `id` the ids of a query that a column of a table holds, at least."""
         return select
+
+
+class Dialect(Spelling):
+    """One open, read-only snapshot of a database.
+
+    `location` is where the database is, without user and password.
+    """
+
+    kind: str
+    location: str
+
+    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
+        """Those of the wanted columns that the table has and this user may not read.
+
+        A file has no rights inside. Where a server does not tell a table it hides from one that
+        is not there, all are.
+        """
+        return frozenset()
+
+    def grant(self, table: str, columns: Sequence[str]) -> str:
+        """The statement that lets this user read these columns."""
+        raise NotImplementedError(f"{self.kind}: {table}, {columns}")
+
+    def limits(self) -> tuple[str, ...]:
+        """What puts the snapshot itself in doubt, in sentences."""
+        return ()
+
+    @abc.abstractmethod
+    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
+        """A query's rows, in batches of `size` rows or fewer, with exactly these column types.
+
+        Read it to its end before the next query: a connection answers one at a time.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:

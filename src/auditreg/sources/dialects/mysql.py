@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
 from auditreg.sources.dialects.address import Address
+from auditreg.sources.dialects.failures import (
+    COLUMN_DENIED,
+    NO_COLUMN,
+    NO_TABLE,
+    TABLE_DENIED,
+    error_number,
+)
 from auditreg.sources.dialects.failures import mysql as explained
-from auditreg.sources.dialects.interface import UNCHANGED, Dialect, Kept
+from auditreg.sources.dialects.interface import UNCHANGED, Dialect, Kept, Spelling
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
@@ -19,13 +26,51 @@ if TYPE_CHECKING:
 LISTED = 50_000
 """Ids written into a query at most; more are selected again by each query that needs them."""
 
+SQL_MODE = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"
+"""Names in double quotes, and no character in a text that escapes another."""
+
 _DRIVER = "pymysql"
 _CHARSET = "utf8mb4"
 _FETCHED = 2_000
 _BATCH_BYTES = 16 * 2**20
 
 
-class MySQL(Dialect):
+class MySQLSpelling(Spelling):
+    """SQL as MySQL and MariaDB have it, with names in double quotes (`SQL_MODE`)."""
+
+    typed = True
+
+    def value(self, expression: str, kind: str) -> str:
+        """See `Spelling.value`."""
+        return self.plain(expression, kind)
+
+    def plain(self, expression: str, kind: str) -> str:
+        """See `Spelling.plain`."""
+        return _as_bytes(expression) if kind == TEXT else expression
+
+    def before_slash(self, expression: str) -> str:
+        """See `Spelling.before_slash`."""
+        return f"substring_index({expression}, '/', 1)"
+
+    def is_run_id(self, expression: str) -> str:
+        """See `Spelling.is_run_id`. Patterns fold case here, so that is looked at apart."""
+        exact = self.exact(expression)
+        return (
+            f"(char_length({expression}) = 32 and {expression} regexp '^[0-9a-f]{{32}}$' "
+            f"and {exact} = {self.exact(f'lower({expression})')})"
+        )
+
+    def exact(self, expression: str) -> str:
+        """See `Spelling.exact`. Most collations here fold case and ignore blanks at the end."""
+        return _as_bytes(expression)
+
+    def ids_of(self, select: str, table: str, column: str) -> str:
+        """See `Spelling.ids_of`. As the table has them, so that its index finds them again."""
+        exact = self.exact(f"x.{column}")
+        return f"select x.{column} as id from {table} x join ({select}) found on {exact} = found.id"
+
+
+class MySQL(MySQLSpelling, Dialect):
     """A MySQL or MariaDB database, in one READ ONLY transaction with a consistent snapshot.
 
     Nothing is created, temporary tables neither: SELECT alone will do. Rows are streamed through
@@ -39,8 +84,6 @@ class MySQL(Dialect):
     Raises:
         SourceError: the driver is not installed, or the database cannot be reached.
     """
-
-    typed = True
 
     def __init__(self, uri: str) -> None:
         self._address = Address.parse(uri)
@@ -76,8 +119,7 @@ class MySQL(Dialect):
             raise explained(self._address, self.location, error) from None
 
     def _begin(self) -> None:
-        # Names in double quotes, texts joined by ||, and no character that escapes another.
-        self._execute("set session sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'")
+        self._execute(f"set session sql_mode = '{SQL_MODE}'")
         # A reader that stops to work on what it got is not a reader that has gone.
         self._execute("set session net_write_timeout = 600")
         self._execute("set session transaction isolation level repeatable read")
@@ -101,6 +143,34 @@ class MySQL(Dialect):
         """See `Dialect.never_null`."""
         return frozenset(name for name, filled in self._described(table).items() if filled)
 
+    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
+        """See `Dialect.denied`. What is hidden has to be asked for to be refused."""
+        seen = self.columns(table)
+        if not seen:
+            return wanted if self._refused("1", table) else frozenset()
+        return frozenset(name for name in wanted - seen if self._refused(f"b.{name}", table))
+
+    def grant(self, table: str, columns: Sequence[str]) -> str:
+        """See `Dialect.grant`."""
+        return grant(table, columns, self._role)
+
+    def _refused(self, what: str, table: str) -> bool:
+        """Whether a user is told that they may not read this, not that it does not exist."""
+        import sqlalchemy.exc
+
+        query = f"select {what} from {table} b limit 0"
+        options = {"no_parameters": True}
+        try:
+            self._connection.exec_driver_sql(query, execution_options=options).close()
+        except sqlalchemy.exc.DBAPIError as error:
+            number = error_number(error)
+            if number in (NO_TABLE, NO_COLUMN):
+                return False
+            if number in (TABLE_DENIED, COLUMN_DENIED):
+                return True
+            raise explained(self._address, self.location, error) from None
+        return False
+
     def limits(self) -> tuple[str, ...]:
         """See `Dialect.limits`. Only InnoDB keeps a snapshot."""
         others = self.texts(
@@ -112,12 +182,6 @@ class MySQL(Dialect):
         if not read:
             return ()
         return (f"no snapshot: changes during the reading may show in {', '.join(read)}",)
-
-    def grant(self, table: str, columns: Sequence[str], role: str | None = None) -> str:
-        """See `Dialect.grant`."""
-        names = ", ".join(_quoted(name) for name in columns)
-        who = role or self._role
-        return f"GRANT SELECT ({names}) ON {_quoted(self._database)}.{_quoted(table)} TO {_account(who)};"
 
     def keep(self, name: str, select: str) -> Kept:  # noqa: ARG002 (nothing is made to be named)
         """See `Dialect.keep`. The ids are held here, and written into the queries."""
@@ -146,39 +210,6 @@ class MySQL(Dialect):
                     held, weight = [], 0
             if held:
                 yield _batch(held, kinds)
-
-    def value(self, expression: str, kind: str) -> str:
-        """See `Dialect.value`."""
-        return self.plain(expression, kind)
-
-    def plain(self, expression: str, kind: str) -> str:
-        """See `Dialect.plain`."""
-        return _as_bytes(expression) if kind == TEXT else expression
-
-    def is_plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (columns are typed)
-        """See `Dialect.is_plain`."""
-        return "true"
-
-    def before_slash(self, expression: str) -> str:
-        """See `Dialect.before_slash`."""
-        return f"substring_index({expression}, '/', 1)"
-
-    def is_run_id(self, expression: str) -> str:
-        """See `Dialect.is_run_id`. Patterns fold case here, so that is looked at apart."""
-        exact = self.exact(expression)
-        return (
-            f"(char_length({expression}) = 32 and {expression} regexp '^[0-9a-f]{{32}}$' "
-            f"and {exact} = {self.exact(f'lower({expression})')})"
-        )
-
-    def exact(self, expression: str) -> str:
-        """See `Dialect.exact`. Most collations here fold case and ignore blanks at the end."""
-        return _as_bytes(expression)
-
-    def ids_of(self, select: str, table: str, column: str) -> str:
-        """See `Dialect.ids_of`. As the table has them, so that its index finds them again."""
-        exact = self.exact(f"x.{column}")
-        return f"select x.{column} as id from {table} x join ({select}) found on {exact} = found.id"
 
     def now(self) -> int | None:
         """See `Dialect.now`."""
@@ -251,6 +282,17 @@ class MySQL(Dialect):
             raise explained(self._address, self.location, error) from None
 
 
+def grant(table: str, columns: Sequence[str], role: str) -> str:
+    """The statement that lets an account (`user@host`) read columns of a table."""
+    return f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {account(role)};"
+
+
+def account(role: str) -> str:
+    """An account in SQL; anywhere it comes from, where no host is said."""
+    name, at, host = role.rpartition("@")
+    return f"{_literal(name if at else role)}@{_literal(host if at else '%')}"
+
+
 def _library() -> Any:
     try:
         import sqlalchemy
@@ -313,12 +355,3 @@ def _as_bytes(expression: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _account(user: str) -> str:
-    name, at, host = user.rpartition("@")
-    return f"{_literal(name)}@{_literal(host)}" if at else _literal(user)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import SourceError
 from auditreg.sources.dialects.address import Address
 from auditreg.sources.dialects.failures import postgresql as explained
-from auditreg.sources.dialects.interface import UNCHANGED, Dialect, Kept
+from auditreg.sources.dialects.interface import UNCHANGED, Dialect, Kept, Spelling
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
@@ -31,7 +31,29 @@ _COLUMNS = """
 """
 
 
-class PostgreSQL(Dialect):
+class PostgreSQLSpelling(Spelling):
+    """SQL as PostgreSQL has it."""
+
+    typed = True
+
+    def value(self, expression: str, kind: str) -> str:
+        """See `Spelling.value`."""
+        return self.plain(expression, kind)
+
+    def plain(self, expression: str, kind: str) -> str:
+        """See `Spelling.plain`."""
+        return f"({expression})::{_TYPES[kind]}"
+
+    def before_slash(self, expression: str) -> str:
+        """See `Spelling.before_slash`."""
+        return f"split_part({expression}, '/', 1)"
+
+    def is_run_id(self, expression: str) -> str:
+        """See `Spelling.is_run_id`."""
+        return f"(length({expression}) = 32 and {expression} !~ '[^0-9a-f]')"
+
+
+class PostgreSQL(PostgreSQLSpelling, Dialect):
     """A PostgreSQL database, in one transaction that is READ ONLY and REPEATABLE READ.
 
     Nothing is created, temporary tables neither, so that a role with SELECT alone, or a hot
@@ -47,7 +69,6 @@ class PostgreSQL(Dialect):
     """
 
     kind = "postgresql"
-    typed = True
 
     def __init__(self, uri: str) -> None:
         self._address = Address.parse(uri)
@@ -76,7 +97,7 @@ class PostgreSQL(Dialect):
         self._execute(f"set client_encoding = '{wanted}'")
         schema = self._address.get("schema")
         if schema is not None:
-            self._execute(f"set search_path = {_quoted(schema)}")
+            self._execute(f"set search_path = {quoted(schema)}")
         self._execute("begin isolation level repeatable read read only")
         # The transaction's first query takes the snapshot.
         (self._role,) = self.texts("select current_user::text as t")
@@ -85,18 +106,18 @@ class PostgreSQL(Dialect):
         """See `Dialect.columns`."""
         return frozenset(name for name, readable, _ in self._described(table) if readable)
 
-    def denied(self, table: str) -> frozenset[str]:
+    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
         """See `Dialect.denied`."""
-        return frozenset(name for name, readable, _ in self._described(table) if not readable)
+        hidden = {name for name, readable, _ in self._described(table) if not readable}
+        return wanted & hidden
+
+    def grant(self, table: str, columns: Sequence[str]) -> str:
+        """See `Dialect.grant`."""
+        return grant(table, columns, self._role)
 
     def never_null(self, table: str) -> frozenset[str]:
         """See `Dialect.never_null`."""
         return frozenset(name for name, _, filled in self._described(table) if filled)
-
-    def grant(self, table: str, columns: Sequence[str], role: str | None = None) -> str:
-        """See `Dialect.grant`."""
-        names = ", ".join(_quoted(name) for name in columns)
-        return f"GRANT SELECT ({names}) ON {table} TO {_quoted(role or self._role)};"
 
     def elsewhere(self, table: str) -> list[str]:
         """The schemas that have a table of this name."""
@@ -144,26 +165,6 @@ class PostgreSQL(Dialect):
                 whole = pa.RecordBatch.from_arrays(columns, schema=schema)
                 for start in range(0, whole.num_rows, size):
                     yield whole.slice(start, size)
-
-    def value(self, expression: str, kind: str) -> str:
-        """See `Dialect.value`."""
-        return self.plain(expression, kind)
-
-    def plain(self, expression: str, kind: str) -> str:
-        """See `Dialect.plain`."""
-        return f"({expression})::{_TYPES[kind]}"
-
-    def is_plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (columns are typed)
-        """See `Dialect.is_plain`."""
-        return "true"
-
-    def before_slash(self, expression: str) -> str:
-        """See `Dialect.before_slash`."""
-        return f"split_part({expression}, '/', 1)"
-
-    def is_run_id(self, expression: str) -> str:
-        """See `Dialect.is_run_id`."""
-        return f"(length({expression}) = 32 and {expression} !~ '[^0-9a-f]')"
 
     def now(self) -> int | None:
         """See `Dialect.now`."""
@@ -228,6 +229,11 @@ class PostgreSQL(Dialect):
             raise explained(self._address, self.location, error) from None
 
 
+def grant(table: str, columns: Sequence[str], role: str) -> str:
+    """The statement that lets a role read columns of a table."""
+    return f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {quoted(role)};"
+
+
 def _driver() -> Any:
     try:
         import adbc_driver_postgresql.dbapi as driver
@@ -252,7 +258,8 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name in SQL, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
 
 

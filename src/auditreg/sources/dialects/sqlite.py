@@ -10,14 +10,46 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditreg.errors import SourceError
-from auditreg.sources.dialects.interface import UNCHANGED, UNRECORDED, Dialect, Kept
+from auditreg.sources.dialects.interface import UNCHANGED, UNRECORDED, Dialect, Kept, Spelling
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SQLite(Dialect):
+class SQLiteSpelling(Spelling):
+    """SQL as SQLite has it. A column holds whatever was put there."""
+
+    def value(self, expression: str, kind: str) -> str:
+        """See `Spelling.value`."""
+        if kind == TEXT:
+            return f"cast({expression} as text)"
+        accepted = "'integer'" if kind == INT else "'real', 'integer'"
+        value = f"cast({expression} as real)" if kind == REAL else expression
+        return f"case when typeof({expression}) in ({accepted}) then {value} end"
+
+    def misfit(self, expression: str, kind: str) -> str:
+        """See `Spelling.misfit`."""
+        if kind == TEXT:
+            return ""
+        accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
+        return f"typeof({expression}) not in ({accepted})"
+
+    def is_plain(self, expression: str, kind: str) -> str:
+        """See `Spelling.is_plain`."""
+        stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
+        return f"typeof({expression}) in ('{stored}', 'null')"
+
+    def before_slash(self, expression: str) -> str:
+        """See `Spelling.before_slash`."""
+        return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
+
+    def is_run_id(self, expression: str) -> str:
+        """See `Spelling.is_run_id`."""
+        return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
+
+
+class SQLite(SQLiteSpelling, Dialect):
     """A SQLite file, opened `mode=ro`: it is never created and never written.
 
     What is remembered between queries (`keep`) is in SQLite's temporary database, in memory.
@@ -93,34 +125,6 @@ class SQLite(Dialect):
                     batch, dropped = batch.slice(1), True
                 if batch.num_rows:
                     yield batch
-
-    def value(self, expression: str, kind: str) -> str:
-        """See `Dialect.value`."""
-        if kind == TEXT:
-            return f"cast({expression} as text)"
-        accepted = "'integer'" if kind == INT else "'real', 'integer'"
-        value = f"cast({expression} as real)" if kind == REAL else expression
-        return f"case when typeof({expression}) in ({accepted}) then {value} end"
-
-    def misfit(self, expression: str, kind: str) -> str:
-        """See `Dialect.misfit`."""
-        if kind == TEXT:
-            return ""
-        accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
-        return f"typeof({expression}) not in ({accepted})"
-
-    def is_plain(self, expression: str, kind: str) -> str:
-        """See `Dialect.is_plain`."""
-        stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
-        return f"typeof({expression}) in ('{stored}', 'null')"
-
-    def before_slash(self, expression: str) -> str:
-        """See `Dialect.before_slash`."""
-        return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
-
-    def is_run_id(self, expression: str) -> str:
-        """See `Dialect.is_run_id`."""
-        return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
 
     def close(self) -> None:
         """See `Dialect.close`."""
