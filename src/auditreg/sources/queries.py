@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from auditreg.sources.dialects import Dialect, Kept
+from auditreg.sources.dialects import Kept, Spelling
 from auditreg.sources.interface import INT, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
 
@@ -105,7 +105,9 @@ RUN_CHILDREN = ("run_params", "run_metrics", "run_tags", "run_datasets")
 """What belongs to a run, and may be read for all runs at once."""
 
 WHOLE_SHARE = 5
-"""From one linked run in this many on, the rows of all runs are read."""
+"""From one linked run in this many on, the rows of all runs are read: looking every linked run up
+in an index costs more than reading everything once they are more than a small part.
+"""
 
 LOGGED_MODEL_STATUS = ("UNSPECIFIED", "PENDING", "READY", "FAILED")
 """MLflow keeps a logged model's status as a number: the index in this tuple."""
@@ -128,24 +130,25 @@ class Queries:
     """The queries for one snapshot.
 
     Args:
-        dialect: the open database.
+        dialect: the open database, or how SQL is written for one.
         runs: `linked` for the runs versions point to, `all` for every run.
+        without: tables of the database that are taken as not being there.
     """
 
-    def __init__(self, dialect: Dialect, runs: str) -> None:
+    def __init__(self, dialect: Spelling, runs: str, without: frozenset[str] = frozenset()) -> None:
         self._dialect = dialect
         self._all_runs = runs == "all"
+        self._without = without
         self._links: dict[str, Kept] = {}
-        self._whole: bool | None = None
 
     def shown(self, table: str) -> bool:
         """Whether the database has the table this staging table is read from."""
         spec = SPECS[table]
-        return bool(self._dialect.columns(spec.base)) and not (
-            table == "run_datasets" and not self._dialect.columns("datasets")
+        return bool(self._columns(spec.base)) and not (
+            table == "run_datasets" and not self._columns("datasets")
         )
 
-    def rows(self, table: str, *, plain: bool, only: str = "") -> Query:
+    def rows(self, table: str, *, plain: bool, only: str = "", whole: bool = False) -> Query:
         """The query for a staging table's rows, those of the journal in ascending id.
 
         Args:
@@ -153,6 +156,7 @@ class Queries:
             plain: every stored value is known to be of its staging type (`survey`), so that none
                 has to be looked at again.
             only: a condition on rows of the table, alias `b`.
+            whole: of all runs, for the reader to pick the linked ones (`may_be_whole`).
         """
         dialect, spec = self._dialect, SPECS[table]
         parts, misfits, types = [], [], {}
@@ -168,16 +172,18 @@ class Queries:
                 either = " or ".join(filter(None, wrong))
                 misfits.append(f"case when {either} then {1 << bit} else 0 end")
         if table == "run_metrics":
-            flag = "b.is_nan" if "is_nan" in dialect.columns(spec.base) else "0"
+            flag = "b.is_nan" if "is_nan" in self._columns(spec.base) else "0"
             parts.append(f"case when {flag} then 1 else 0 end as is_nan")
             types["is_nan"] = INT
         if not plain:
             parts.append(f"{' + '.join(misfits) or '0'} as misfits")
             types["misfits"] = INT
         order = " order by b.id" if table == JOURNAL else ""
-        return Query(f"select {', '.join(parts)} from {self._from(table, only)}{order}", types)
+        return Query(
+            f"select {', '.join(parts)} from {self._from(table, only, whole)}{order}", types
+        )
 
-    def survey(self, table: str, only: str = "") -> str:
+    def survey(self, table: str, only: str = "", *, whole: bool = False) -> str:
         """The query for three numbers: how many rows `rows` will find, how many are not plain, and
         the length of the longest.
 
@@ -207,23 +213,11 @@ class Queries:
         doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)" if checks else "0"
         longest = f"max({' + '.join(lengths) or '0'})"
         numbers = f"count(*) as n0, {doubtful} as n1, {longest} as n2"
-        return f"select {numbers} from {self._from(table, only)}"
+        return f"select {numbers} from {self._from(table, only, whole)}"
 
-    def whole(self, table: str) -> bool:
-        """Whether `rows` finds the rows of all runs, for the reader to pick the linked ones.
-
-        Looking every linked run up in an index costs more than reading everything once the
-        linked ones are more than a small part.
-        """
-        if table not in RUN_CHILDREN or self._all_runs:
-            return False
-        if self._whole is None:
-            (linked,) = self._dialect.numbers(
-                f"select count(*) as n0 from ({self.link('runs').select}) l"
-            )
-            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
-            self._whole = linked * WHOLE_SHARE > total
-        return self._whole
+    def may_be_whole(self, table: str) -> bool:
+        """Whether a table belongs to runs, of which only the linked ones are read."""
+        return table in RUN_CHILDREN and not self._all_runs
 
     def count(self, table: str) -> str:
         """The query for how many rows `rows` will find."""
@@ -255,23 +249,24 @@ class Queries:
     def gaps(self) -> str:
         """The query for how many version numbers below a model's highest no row has."""
         version = self._dialect.value("v.version", INT)
-        workspace = (
-            "v.workspace, " if "workspace" in self._dialect.columns("model_versions") else ""
-        )
+        workspace = "v.workspace, " if "workspace" in self._columns("model_versions") else ""
         return (
             "select sum(missing) as n0 from (select case when max(number) > count(number) "
             f"then max(number) - count(number) else 0 end as missing from (select {workspace}v.name, "
             f"{version} as number from model_versions v) v group by {workspace}v.name) numbered"
         )
 
-    def _from(self, table: str, only: str = "") -> str:
-        dialect, spec = self._dialect, SPECS[table]
+    def _columns(self, table: str) -> frozenset[str]:
+        return frozenset() if table in self._without else self._dialect.columns(table)
+
+    def _from(self, table: str, only: str = "", whole: bool = False) -> str:
+        spec = SPECS[table]
         source = f"{spec.base} b"
         for alias, (joined, condition) in spec.joins.items():
-            if dialect.columns(joined):
+            if self._columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
         conditions = [condition for condition in (spec.only, only) if condition]
-        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or self.whole(table)
+        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or whole
         if spec.linked and not unbound:
             conditions.append(self.within(f"b.{spec.linked[1]}", spec.linked[0]))
         return source + (f" where {' and '.join(conditions)}" if conditions else "")
@@ -281,14 +276,14 @@ class Queries:
         dialect, spec = self._dialect, SPECS[table]
         alias, column = spec.elsewhere.get(name, ("b", spec.columns.get(name, name)))
         holder = spec.base if alias == "b" else spec.joins[alias][0]
-        known = column in dialect.columns(holder)
+        known = column in self._columns(holder)
         expression = f'{alias}."{column}"' if known else "null"
         if name == "workspace" and table != JOURNAL:
             return f"coalesce({expression}, 'default')"
-        if (table, name) == ("runs", "name") and dialect.columns("tags"):
+        if (table, name) == ("runs", "name") and self._columns("tags"):
             # MLflow itself falls back to this tag for runs older than the column.
-            tag = "select t.value from tags t where t.run_uuid = b.run_uuid"
-            return f"coalesce(nullif({expression}, ''), ({tag} and t.key = 'mlflow.runName'))"
+            tag = "select n.value from tags n where n.run_uuid = b.run_uuid"
+            return f"coalesce(nullif({expression}, ''), ({tag} and n.key = 'mlflow.runName'))"
         if not known:
             return "null"
         if (table, name) == ("logged_models", "status"):
@@ -327,14 +322,14 @@ class Queries:
                 f"where {self._begins('v.source', 'runs:/')} and {self._live('v')}"
             ),
         ]
-        if dialect.columns("logged_models"):
+        if self._columns("logged_models"):
             parts.append(
                 f"select {dialect.exact('l.source_run_id')} from logged_models l "
                 f"where l.source_run_id <> '' and {self.within('l.model_id', 'models')}"
             )
-        if dialect.columns("model_version_tags"):
+        if self._columns("model_version_tags"):
             same = "v.name = t.name and v.version = t.version"
-            if "workspace" in dialect.columns("model_version_tags"):
+            if "workspace" in self._columns("model_version_tags"):
                 same += " and v.workspace = t.workspace"
             parts.append(
                 f"select {dialect.exact('t.value')} from model_version_tags t where "

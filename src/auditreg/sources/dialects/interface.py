@@ -89,8 +89,11 @@ class Spelling(abc.ABC):
 class Dialect(Spelling):
     """One open, read-only snapshot of a database.
 
-    `location` is where the database is, without user and password.
+    `location` is where the database is, without user and password. `tells_hidden` is False where
+    a user without a right to a table cannot tell it from one that is not there.
     """
+
+    tells_hidden: ClassVar[bool] = True
 
     kind: str
     location: str
@@ -98,14 +101,18 @@ class Dialect(Spelling):
     def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
         """Those of the wanted columns that the table has and this user may not read.
 
-        A file has no rights inside. Where a server does not tell a table it hides from one that
-        is not there, all are.
+        A file has no rights inside. Where a hidden table looks like a missing one
+        (`tells_hidden`), all are.
         """
         return frozenset()
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
         """The statement that lets this user read these columns."""
         raise NotImplementedError(f"{self.kind}: {table}, {columns}")
+
+    def whereabouts(self, table: str) -> str:  # noqa: ARG002 (a file holds one schema)
+        """Where else a table that was not found may be, as advice; empty where nobody knows."""
+        return ""
 
     def limits(self) -> tuple[str, ...]:
         """What puts the snapshot itself in doubt, in sentences."""

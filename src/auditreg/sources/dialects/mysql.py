@@ -85,6 +85,8 @@ class MySQL(MySQLSpelling, Dialect):
         SourceError: the driver is not installed, or the database cannot be reached.
     """
 
+    tells_hidden = False
+
     def __init__(self, uri: str) -> None:
         self._address = Address.parse(uri)
         database, _, driver = self._address.scheme.partition("+")

@@ -119,12 +119,28 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
         """See `Dialect.never_null`."""
         return frozenset(name for name, _, filled in self._described(table) if filled)
 
-    def elsewhere(self, table: str) -> list[str]:
-        """The schemas that have a table of this name."""
-        return self.texts(
+    def whereabouts(self, table: str) -> str:
+        """See `Dialect.whereabouts`."""
+        found = self.texts(
             "select n.nspname::text as t from pg_catalog.pg_class c "
             "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
             f"where c.relname = {_literal(table)} and c.relkind in ('r', 'p') order by 1"
+        )
+        schemas = [
+            (
+                name,
+                self.numbers(f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0"),
+            )
+            for name in found
+        ]
+        if not schemas:
+            return ""
+        name, (usable,) = schemas[0]
+        if usable:
+            return f"The schema {name} has such a table: add `?schema={name}` to the address."
+        return (
+            f"The schema {name} has such a table, and this user may not look into it: "
+            f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(self._role)};"
         )
 
     def keep(self, name: str, select: str) -> Kept:  # noqa: ARG002 (nothing is made to be named)
