@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError, without_password
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
-__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_source"]
+if TYPE_CHECKING:
+    from auditreg.sources.dialects import Dialect
+
+__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
 
 _STATE = "Nothing was read or changed."
 _ACCEPTED = (
@@ -78,6 +82,24 @@ def open_source(
 
         return SqlSource.sqlite(uri, artifacts=reader())
     raise _refusal(uri, scheme, registry)
+
+
+def open_database(uri: str) -> Dialect:
+    """The database at an address, in a snapshot, for a look at its tables; close it afterwards.
+
+    Raises:
+        SourceError: it cannot be opened, or the address is not a database's.
+    """
+    from auditreg.sources.sql import SqlSource
+
+    source = open_source(uri, artifacts="none")
+    if not isinstance(source, SqlSource):
+        raise SourceError(
+            f"{without_password(uri)} is no database.",
+            state=_STATE,
+            hint="Give the address of the database behind the tracking server.",
+        )
+    return source.open()
 
 
 def _scheme(uri: str) -> str:

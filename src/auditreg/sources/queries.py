@@ -18,6 +18,12 @@ DELETED = "Deleted_Internal"
 JOURNAL = "journal"
 """The staging table of what `auditreg-capture` wrote."""
 
+NO_RUN_POINTED = "runs no version points to"
+RUN_GONE = "runs that versions point to and that no longer exist"
+
+ALL_RUNS = "select count(*) as n0 from runs"
+"""The query for how many runs there are."""
+
 _MODEL = {"workspace": "workspace", "model": "name"}
 _RUN_CHILD = {"run_id": "run_uuid", "key": "key"}
 
@@ -141,6 +147,10 @@ class Queries:
         self._without = without
         self._links: dict[str, Kept] = {}
 
+    def has(self, base: str) -> bool:
+        """Whether the database has a table, by its own name."""
+        return bool(self._columns(base))
+
     def shown(self, table: str) -> bool:
         """Whether the database has the table this staging table is read from."""
         spec = SPECS[table]
@@ -241,6 +251,14 @@ class Queries:
             f"v.run_id <> '' and {self._live('v')} "
             "and not exists (select 1 from runs r where r.run_uuid = v.run_id)) gone"
         )
+
+    def unlinked_runs(self) -> str:
+        """The query for how many runs `rows` leaves out."""
+        return f"select ({ALL_RUNS}) - ({self.count('runs')}) as n0"
+
+    def live_versions(self) -> str:
+        """The query for how many versions are not deleted."""
+        return f"select count(*) as n0 from model_versions v where {self._live('v')}"
 
     def tombstones(self) -> str:
         """The query for how many deleted versions have left a row."""

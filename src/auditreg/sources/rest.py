@@ -24,10 +24,10 @@ from auditreg.sources.interface import (
     SourceInfo,
 )
 from auditreg.sources.passes import Registry, read_registry
-from auditreg.sources.queries import JOURNAL
+from auditreg.sources.queries import JOURNAL, RUN_GONE
 from auditreg.sources.served import ServedJournal
 from auditreg.sources.server import NotThere, Refused, Server
-from auditreg.sources.sql import NO_ARTIFACTS, RUN_GONE, clock
+from auditreg.sources.sql import NO_ARTIFACTS, clock
 from auditreg.sources.staging import Doubts, batches
 
 if TYPE_CHECKING:

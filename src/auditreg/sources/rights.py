@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditreg.errors import SourceError
-from auditreg.sources.dialects import Dialect, Spelling
+from auditreg.sources.dialects import Dialect, Spelling, mysql, postgresql
 from auditreg.sources.dialects.interface import UNCHANGED
 from auditreg.sources.dialects.written import written
 from auditreg.sources.heads import may_have
@@ -102,3 +103,66 @@ def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:
         if specs and queries.shown(staged[0]) and not needed & tables:
             kinds.add(kind)
     return frozenset(kinds)
+
+
+def present_columns(dialect: Dialect) -> dict[str, frozenset[str]]:
+    """The columns of `all_columns` that a database has, whether this user may read them or not."""
+    found = {
+        table: (dialect.columns(table) & wanted) | dialect.denied(table, wanted)
+        for table, wanted in all_columns().items()
+    }
+    return {table: columns for table, columns in found.items() if columns}
+
+
+def grants(
+    database: str,
+    role: str,
+    *,
+    schema: str | None = None,
+    columns: Mapping[str, frozenset[str]] | None = None,
+) -> str:
+    """The SQL that gives a role the rights to read a registry, and none besides.
+
+    Args:
+        database: `postgresql`, `mysql` or `mariadb`; `sqlite` has no rights to give.
+        role: who gets them; in MySQL `user@host`.
+        schema: where the tables are: a schema in PostgreSQL, by default `public`; a database in
+            MySQL, by default the one in use.
+        columns: what the database has; None for the newest MLflow's tables.
+
+    Raises:
+        SourceError: nothing is known of such a database.
+    """
+    if database == "sqlite":
+        return (
+            "-- A file has no rights inside: let the user read it, and its -wal and -shm files where "
+            "there are any.\n"
+        )
+    spelling = written(database, columns)
+    names = columns if columns is not None else all_columns()
+    used = {
+        table: sorted(wanted & names[table]) for table, wanted in used_columns(spelling).items()
+    }
+    lines = ["-- What auditreg needs to read an MLflow registry, and nothing else."]
+    if database == "postgresql":
+        place = postgresql.quoted(schema or "public")
+        who = postgresql.quoted(role)
+        lines += [
+            f"-- The role: CREATE ROLE {who} LOGIN PASSWORD '…';",
+            '-- psql puts the name of the database in for :"DBNAME".',
+            f'GRANT CONNECT ON DATABASE :"DBNAME" TO {who};',
+            f"GRANT USAGE ON SCHEMA {place} TO {who};",
+        ]
+        grant = postgresql.grant
+        prefix = f"{place}."
+    else:
+        who = mysql.account(role)
+        lines.append(f"-- The user: CREATE USER {who} IDENTIFIED BY '…';")
+        grant = mysql.grant
+        prefix = f"{mysql.quoted(schema)}." if schema else ""
+    for table, wanted in sorted(used.items()):
+        line = grant(prefix + table, wanted, role)
+        if table == SPECS[JOURNAL].base and columns is None:
+            line = f"-- Where auditreg-capture is installed in the server: {line}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"

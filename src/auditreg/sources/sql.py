@@ -26,7 +26,15 @@ from auditreg.sources.interface import (
     arrow_schema,
 )
 from auditreg.sources.journal import Ascending, StoredJournal
-from auditreg.sources.queries import JOURNAL, SPECS, Queries, real_columns
+from auditreg.sources.queries import (
+    ALL_RUNS,
+    JOURNAL,
+    NO_RUN_POINTED,
+    RUN_GONE,
+    SPECS,
+    Queries,
+    real_columns,
+)
 from auditreg.sources.rights import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
@@ -43,10 +51,7 @@ if TYPE_CHECKING:
 
     from auditreg.sources.artifacts import ArtifactReader
 
-NO_RUN_POINTED = "runs no version points to"
-RUN_GONE = "runs that versions point to and that no longer exist"
 NO_ARTIFACTS = {"artifacts": "none"}
-ALL_RUNS = "select count(*) as n0 from runs"
 
 
 BATCH_TEXT = 64 * 2**20
@@ -94,6 +99,10 @@ class SqlSource(Source):
         """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
         dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
         return cls(lambda: dialect(uri), artifacts=artifacts)
+
+    def open(self) -> Dialect:
+        """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
+        return self._connect()
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -218,10 +227,9 @@ class SqlReading(Reading):
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
         if self._has("runs"):
-            (linked,) = self._dialect.numbers(self._queries.count("runs"))
-            (total,) = self._dialect.numbers(ALL_RUNS)
+            (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
-            left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
         problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"

@@ -286,7 +286,13 @@ class MySQL(MySQLSpelling, Dialect):
 
 def grant(table: str, columns: Sequence[str], role: str) -> str:
     """The statement that lets an account (`user@host`) read columns of a table."""
-    return f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {account(role)};"
+    names = ", ".join(map(quoted, columns))
+    return f"GRANT SELECT ({names}) ON {table} TO {account(role)};"
+
+
+def quoted(name: str) -> str:
+    """A name in SQL, whatever is in it and whatever the SQL mode."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def account(role: str) -> str:
