@@ -38,7 +38,7 @@ def standing_in(answer: Callable[[str, dict[str, list[str]]], Answer]) -> Iterat
             pass
 
     stand_in = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=stand_in.serve_forever, daemon=True)
+    thread = threading.Thread(target=stand_in.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{stand_in.server_port}"

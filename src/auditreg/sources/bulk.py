@@ -7,7 +7,7 @@ what is gone from what the search left out, and works on every server.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from auditreg.sources.server import NotAllowed, NotThere, Refused, Server
 PAGE = 1_000
 """Rows of a page, and ids in a filter. SQL Server takes 2,100 values in a query: so many ids and
 so many experiments fit."""
+_GIVE_UP = 3
+"""Failed searches after which a kind is no longer searched for."""
 _UNDER_WAY = 4
 """Pages of a thousand runs held at once, whatever the number of threads."""
 
@@ -86,7 +88,7 @@ class Bulk:
         self._server = server
         self._pool = pool
         self._threads = threads
-        self._unknown: set[str] = set()
+        self._failed: Counter[str] = Counter()
 
     def fetch(
         self,
@@ -108,8 +110,6 @@ class Bulk:
             SourceError: it cannot be read.
         """
         plain = [one for one in ids if kind.plain.fullmatch(one)] if experiments else []
-        if kind.search in self._unknown:
-            plain = []
         others = set(ids).difference(plain)
 
         def search(wanted: Sequence[str]) -> dict[str, Row]:
@@ -135,6 +135,8 @@ class Bulk:
             "filter": f"{kind.attribute} IN ({quoted})",
             "max_results": PAGE,
         }
+        if self._failed[kind.search] >= _GIVE_UP:
+            return found
         try:
             for some in portions(experiments, PAGE):
                 body = {**query, "experiment_ids": list(some)}
@@ -148,9 +150,11 @@ class Bulk:
                 if len(found) == len(names):
                     break
         except Refused:
-            self._unknown.add(kind.search)
+            self._failed[kind.search] += _GIVE_UP
         except SourceError:
-            pass  # A database may refuse a large query; what is wrong shows at the first of them.
+            # A database may refuse a large query. What else is wrong shows when they are asked for
+            # one by one.
+            self._failed[kind.search] += 1
         return found
 
     def _one_by_one(
