@@ -7,9 +7,12 @@ what a broken server or proxy sends: half of such an answer would be a registry 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
+
+_APART = re.compile(rb'"\s+:')
 
 
 class Malformed(ValueError):
@@ -30,7 +33,8 @@ def decode(raw: bytes) -> Any:
         # Half of a surrogate pair, NaN: the standard library reads them, and the rest is said there.
         return _slowly(raw)
     # Names are followed by a colon. Written out again, an object has each of its names once.
-    if raw.count(b'":') != msgspec.json.encode(found).count(b'":'):
+    once = msgspec.json.encode(found).count(b'":')
+    if raw.count(b'":') != once or _APART.search(raw):
         return _slowly(raw)
     return found
 

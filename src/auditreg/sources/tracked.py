@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 MODEL_VERSIONS = "mlflow.modelVersions"
 """The tag of a logged model in which MLflow names the versions registered from it."""
 
+_NOT_LOOKED = (
+    "{} may not be listed by this user: logged models that only name their versions were not "
+    "looked for"
+)
 _HEX = frozenset("0123456789abcdef")
 _LOGGED_MODEL_STATUS = {
     "LOGGED_MODEL_STATUS_UNSPECIFIED": "UNSPECIFIED",
@@ -166,10 +170,7 @@ class Tracked:
                 if self._all_runs or denied.status == 401:
                     raise
                 listed = []
-                self._doubts.append(
-                    "experiments may not be listed by this user: logged models that only name "
-                    "their versions were not looked for"
-                )
+                self._doubts.append(_NOT_LOOKED.format("experiments"))
             self._listed[workspace] = {str(one.get("experiment_id")): one for one in listed}
         return self._listed[workspace]
 
@@ -253,6 +254,10 @@ class Tracked:
         except Refused:
             # A server older than logged models does not know the request.
             self.no_logged_models = True
+        except NotAllowed as denied:
+            if denied.status == 401:
+                raise
+            self._doubts.append(_NOT_LOOKED.format("logged models"))
         return sources
 
     def _tagged(self, links: Links, workspace: str | None) -> Iterator[Row]:
