@@ -188,6 +188,11 @@ class RestReading(Reading):
         """See `Reading.skip_journal`."""
         self._served.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._served.ranges()
@@ -195,6 +200,8 @@ class RestReading(Reading):
     def completeness(self) -> Completeness:
         """See `Reading.completeness`."""
         left_out = {RUN_GONE: len(self._gone)}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         expected, read = self._counts.get(JOURNAL, (0, 0))
         missing = [f"journal: the server counts {expected} rows, {read} were read"]
         short = expected not in (None, read)

@@ -6,7 +6,7 @@ SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
@@ -193,6 +193,11 @@ class SqlReading(Reading):
         """See `Reading.skip_journal`."""
         self._journal.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._journal.ranges()
@@ -205,6 +210,8 @@ class SqlReading(Reading):
             (total,) = self._dialect.numbers("select count(*) as n0 from runs")
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
             left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
