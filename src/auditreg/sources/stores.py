@@ -355,6 +355,8 @@ def _answered(error: Exception) -> bool:
     else:
         code = getattr(response, "status_code", None) or getattr(error, "code", None)
         code = code or getattr(error, "status_code", None)
+        said = getattr(error, "get_http_status_code", None)  # MLflow
+        code = said() if code is None and callable(said) else code
     return isinstance(code, int) and 400 <= code < 500 and code != 429
 
 
