@@ -54,7 +54,15 @@ def played(python: str, folder: Path, models: int) -> Store:
     folder.mkdir(parents=True, exist_ok=True)
     # A pickled model names the file its class was written in.
     story = Path(shutil.copy(STORY, folder))
-    command = [python, "-W", "ignore", story.name, f"sqlite:///{folder}/mlflow.db", ".", str(models)]
+    command = [
+        python,
+        "-W",
+        "ignore",
+        story.name,
+        f"sqlite:///{folder}/mlflow.db",
+        ".",
+        str(models),
+    ]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "COV", "PYTHON"))}
     quiet = {
         "AUDITREG_CAPTURE": "off", "GIT_PYTHON_REFRESH": "quiet", "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -73,7 +73,12 @@ class Story:
         return str(experiment)
 
     def run(
-        self, experiment: str, *, name: str | None = None, parent: str | None = None, rich: bool = True
+        self,
+        experiment: str,
+        *,
+        name: str | None = None,
+        parent: str | None = None,
+        rich: bool = True,
     ) -> str:
         """A finished run; a rich one with one of everything a run can hold."""
         user = self.rng.choice(("ann", "bo", "cy"))
@@ -280,7 +285,9 @@ class Story:
         self.delete_run(self.models["gone and back"]["versions"]["3"]["run_id"])
 
         self.model("old name", "Renamed once", {"owner": "cy"})
-        self.version("old name", f"runs:/{child}/model", None, None, run_link="https://ci.example/7")
+        self.version(
+            "old name", f"runs:/{child}/model", None, None, run_link="https://ci.example/7"
+        )
         self.tag_version("old name", "1", "kept", "yes")
         self.alias("old name", "champion", "1")
         self.rename("old name", "new name")
@@ -309,7 +316,9 @@ class Story:
 
     def prompt(self) -> None:
         """A prompt of two versions; from MLflow 3 on it has tags of its own."""
-        register = getattr(getattr(mlflow, "genai", None), "register_prompt", mlflow.register_prompt)
+        register = getattr(
+            getattr(mlflow, "genai", None), "register_prompt", mlflow.register_prompt
+        )
         alias = getattr(getattr(mlflow, "genai", None), "set_prompt_alias", None)
         templates = ["Greet {{name}}", f"Greet {{{{name}}}} {HOSTILE}"]
         for template in templates:

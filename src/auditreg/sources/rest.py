@@ -241,6 +241,11 @@ class RestReading(Reading):
         """See `Reading.skip_journal`."""
         self._served.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._served.ranges()
@@ -257,6 +262,8 @@ class RestReading(Reading):
         missing = [f"journal: the server counts {expected} rows, {read} were read"]
         short = expected not in (None, read)
         left_out = {RUN_GONE: self._tracked.gone} if self._tracked.gone else {}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         return Completeness(
             counts=dict(self._counts),
             left_out=left_out,
