@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _ONCE = (
-    "prompts",
+    "prompt_models",
     "live_versions",
     "fields",
     "inventory",
@@ -30,6 +30,7 @@ _ONCE = (
     "capture_gaps",
     "changes",
     "running",
+    "effective_permissions",
 )
 """Views that are computed once."""
 

@@ -82,6 +82,7 @@ TEXTS = {
     "run_datasets": ("name", "source", "profile"),
     "logged_models": ("artifact_location", "status_message"),
     "model_artifacts": ("location", "problem", "flavors", "requirements", "input_example"),
+    "principals": ("description",),
 }
 """Staged texts and addresses that may hold a credential somewhere inside."""
 

@@ -144,6 +144,22 @@ STAGING: dict[str, dict[str, str]] = {
         "input_example": TEXT,
         "files": TEXT,
     },
+    "principals": {
+        "kind": TEXT,
+        "workspace": TEXT,
+        "principal": TEXT,
+        "admin": BOOL,
+        "description": TEXT,
+    },
+    "permissions": {
+        "workspace": TEXT,
+        "resource_type": TEXT,
+        "resource": TEXT,
+        "principal_kind": TEXT,
+        "principal": TEXT,
+        "permission": TEXT,
+        "via": TEXT,
+    },
     "journal": {
         "id": INT,
         "server_time": INT,
@@ -181,6 +197,14 @@ STAGING: dict[str, dict[str, str]] = {
   `no_mlmodel`, `unreadable` (the file is there and cannot be parsed), `unreachable` (no access),
   or `not_looked_at`; `problem` says why in one line. `signature_*` hold MLmodel's JSON text or
   NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?}).
+- `principals`: the accounts and roles of MLflow's basic-auth. `kind` is `user` or `role`; a role
+  belongs to a `workspace`, a user to none (NULL). Passwords are never read, hashed or not.
+- `permissions`: who may do what. `principal_kind` is `user`, `role` or `everyone`; `resource` is a
+  model's name, an experiment's id, or `*`. `via` is `direct` (given to the user), `workspace`
+  (given to the user for a whole workspace, by MLflow before roles), `role` (given to the role),
+  `member` (the user has the role `resource`; `permission` is `MEMBER`), and for `everyone`
+  `default` or `floor`: what holds where nothing was given, or whatever was given. Exactly one row
+  is of `everyone`; its `permission` is NULL where it is not known: MLflow keeps it in a file.
 - `journal`: what `auditreg-capture` wrote into the registry's database, as it stands there, in
   ascending `id`, each id once; without the rows told to `Reading.skip_journal`. `before_row` and
   `after_row` are JSON text nobody has parsed yet. It is a record of changes, no kind of state.
@@ -201,6 +225,8 @@ READS: dict[str, tuple[str, ...]] = {
         "logged_model_tags",
     ),
     "model_artifact": ("model_artifacts",),
+    "principal": ("principals",),
+    "permission": ("permissions",),
 }
 """Which staging tables make up each kind of ledger entry; the first one holds its subjects."""
 

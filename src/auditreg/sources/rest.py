@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from auditreg.sources.access import RIGHTS, AccessReader, Rights
 from auditreg.sources.interface import (
     READS,
     Completeness,
@@ -59,6 +60,7 @@ class RestSource(Source):
     Args:
         uri: http or https address.
         artifacts: reads the model files of versions; None leaves them out.
+        access: reads users and rights; None asks the server alone.
         passes: how often the registry is read at most until two passes agree.
         threads: how many requests are under way at once.
         timeout: seconds to wait for one answer.
@@ -71,6 +73,7 @@ class RestSource(Source):
         uri: str,
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         passes: int = 4,
         threads: int = 8,
         timeout: float = 60,
@@ -79,6 +82,7 @@ class RestSource(Source):
     ) -> None:
         self._server = Server(uri, timeout=timeout, retries=retries)
         self._artifacts = artifacts
+        self._access = access or AccessReader()
         self._passes = passes
         self._threads = threads
         self._now = now
@@ -95,6 +99,7 @@ class RestSource(Source):
             self._server,
             registry,
             journal,
+            self._access.served(self._server),
             runs,
             self._artifacts,
             self._threads,
@@ -115,6 +120,7 @@ class RestReading(Reading):
         server: Server,
         registry: Registry,
         served: ServedJournal,
+        rights: Rights,
         runs: str,
         artifacts: ArtifactReader | None,
         threads: int,
@@ -124,6 +130,7 @@ class RestReading(Reading):
         self._server = server
         self._registry = registry
         self._served = served
+        self._rights = rights
         self.journal = served.id
         self._all_runs = runs == "all"
         self._artifacts = artifacts
@@ -146,17 +153,19 @@ class RestReading(Reading):
             mlflow_version=server.version(),
             schema_version=None,
             shows_deleted=False,
-            cannot_show=(*CANNOT_SHOW, *served.cannot_show),
+            cannot_show=(*CANNOT_SHOW, *rights.cannot_show, *served.cannot_show),
             hidden_columns=HIDDEN_COLUMNS,
             clock_offset_ms=served.clock_offset_ms,
         )
 
     def kinds(self) -> tuple[str, ...]:
-        """All kinds; logged models where the server has them, artifacts where asked for."""
+        """All kinds; logged models and rights where the server has them, artifacts if asked for."""
         self._logged_models()
         hidden = {"logged_model"} if self._no_logged_models else set()
         if self._artifacts is None:
             hidden.add("model_artifact")
+        if not self._rights.shown:
+            hidden |= {"principal", "permission"}
         return tuple(kind for kind in READS if kind not in hidden)
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
@@ -165,6 +174,11 @@ class RestReading(Reading):
             yield from self._model_artifacts()
             return
         if name == JOURNAL and self.journal is None:
+            return
+        if name in RIGHTS:
+            if self._rights.shown:
+                self._counts[name] = self._rights.counts[name]
+                yield from self._rights.tables[name]
             return
         if name in self._registry.tables:
             rows: Iterable[dict[str, Any]] = self._registry.tables[name]
@@ -205,6 +219,7 @@ class RestReading(Reading):
                 *self._doubts,
                 *self._served.doubts,
                 *(missing if short else ()),
+                *self._rights.doubts,
                 *self._staging.sentences(),
             ),
             passes=self._registry.passes,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
+from auditreg.sources.access import RIGHTS, AccessReader
 from auditreg.sources.dialects import Dialect, SQLite
 from auditreg.sources.interface import (
     INT,
@@ -60,6 +61,7 @@ class SqlSource(Source):
     Args:
         connect: opens a fresh snapshot; raises SourceError where it cannot.
         artifacts: reads the model files of versions; None leaves them out.
+        access: reads users and rights; None looks for them in this database alone.
         now: the clock, in milliseconds since the epoch.
     """
 
@@ -68,10 +70,12 @@ class SqlSource(Source):
         connect: Callable[[], Dialect],
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> None:
         self._connect = connect
         self._artifacts = artifacts
+        self._access = access or AccessReader()
         self._now = now
 
     @classmethod
@@ -80,10 +84,11 @@ class SqlSource(Source):
         path: str,
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> SqlSource:
         """The SQLite database file at `path`."""
-        return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
+        return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -93,7 +98,7 @@ class SqlSource(Source):
         """
         dialect = self._connect()
         try:
-            return SqlReading(dialect, runs, self._artifacts, self._now, progress)
+            return SqlReading(dialect, runs, self._artifacts, self._access, self._now, progress)
         except BaseException:
             dialect.close()
             raise
@@ -107,6 +112,7 @@ class SqlReading(Reading):
         dialect: Dialect,
         runs: str,
         artifacts: ArtifactReader | None,
+        access: AccessReader,
         now: Callable[[], int],
         progress: Progress | None,
     ) -> None:
@@ -128,6 +134,7 @@ class SqlReading(Reading):
         database_time = dialect.now()
         self._run_ids: pa.Array | None = None
         self._doubts = Doubts()
+        self._rights = access.stored(dialect)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
@@ -155,6 +162,10 @@ class SqlReading(Reading):
             yield from self._model_artifacts()
             return
         if not self._has(name):
+            return
+        if name in RIGHTS:
+            self._counts[name] = self._rights.counts[name]
+            yield from self._rights.tables[name]
             return
         self._counts[name] = (0, 0)
         if name != JOURNAL:
@@ -209,12 +220,12 @@ class SqlReading(Reading):
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
-            if expected != read
+            if expected != read and table not in RIGHTS
         ]
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
-            doubts=(*doubts, *self._doubts.sentences(), *problem),
+            doubts=(*doubts, *self._doubts.sentences(), *self._rights.doubts, *problem),
             asked={
                 "runs": self._runs,
                 **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
@@ -239,6 +250,8 @@ class SqlReading(Reading):
     def _has(self, table: str) -> bool:
         if table == JOURNAL:
             return self.journal is not None
+        if table in RIGHTS:
+            return self._rights.shown
         return self._queries.shown(table)
 
     def _tell(self, phase: str, done: int, total: int | None) -> None:
@@ -255,6 +268,7 @@ class SqlReading(Reading):
         for table, spec in SPECS.items():
             if table != JOURNAL and not self._has(table):
                 yield f"{table.replace('_', ' ')}: this store has no table {spec.base}"
+        yield from self._rights.cannot_show
         yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
