@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.servers.mlflow_server import ADMIN, MlflowServer, Refused
 
-PASSWORD = "a-password-of-a-test"  # noqa: S105
+PASSWORD = "a-password-of-a-test"
 V3 = "/api/3.0/mlflow/"
 HOSTILE = "O'Hara\"; drop table users; -- \u202e\U0001f9ea"
 MODELS = ("motor", "home", "naïve 'quoted'")
@@ -97,7 +97,11 @@ def add_role(
 
 
 def give(
-    firm: MlflowServer, name: str, model: str, permission: str, headers: dict[str, str] | None = None
+    firm: MlflowServer,
+    name: str,
+    model: str,
+    permission: str,
+    headers: dict[str, str] | None = None,
 ) -> None:
     """Give a user a right for a model."""
     resource = {"username": name, "resource_type": "registered_model", "resource_id": model}
@@ -119,7 +123,9 @@ def decided(
         as_user = {"user": ADMIN if name == ADMIN[0] else (name, PASSWORD), "headers": headers}
         for item in items:
             of = {"name": item, "version": "1"}
-            read = _allowed(firm, "GET", f"registered-models/get?name={_quoted(item)}", None, as_user)
+            read = _allowed(
+                firm, "GET", f"registered-models/get?name={_quoted(item)}", None, as_user
+            )
             tag = {**of, "key": "by", "value": "test"}
             alias = {**of, "alias": "tried"}
             yield (
@@ -143,6 +149,7 @@ def _allowed(
     try:
         firm.call(method, path, body, **as_user)
     except Refused as refused:
-        assert refused.status == 403, refused
+        if refused.status != 403:
+            raise
         return False
     return True

@@ -184,7 +184,8 @@ def test_grants_and_revocations_are_changes(firm, ledger):
         "select changed_not_before, changed_not_after, changed_not_before < changed_not_after "
         "from changes where item = 'account newcomer'",
     )
-    assert first is not None and last is not None and between
+    assert None not in (first, last)
+    assert between
     # What holds at the first reading's end still holds when asked for that moment.
     [(then,)] = ask(
         ledger,
@@ -209,7 +210,9 @@ def test_users_in_the_registrys_own_database_are_found(firm, tmp_path):
         target.execute(f"attach '{firm.folder / 'users.db'}' as users_db")
         tables = [
             name
-            for (name,) in target.execute("select name from users_db.sqlite_master where type='table'")
+            for (name,) in target.execute(
+                "select name from users_db.sqlite_master where type='table'"
+            )
         ]
         for name in tables:
             if name != "alembic_version_auth":
@@ -257,7 +260,10 @@ def test_what_is_no_name_is_left_out_and_said(firm, tmp_path):
     uri = f"sqlite:///{firm.folder / 'mlflow.db'}"
     with open_source(uri, artifacts="none", auth_uri=str(odd)).read() as reading:
         found = rows(reading, "principals")
-        assert {"\x00$bytes:/wA="} == {r["principal"] for r in found} & {"\x00$bytes:/wA=", "editor"}
+        assert {"\x00$bytes:/wA="} == {r["principal"] for r in found} & {
+            "\x00$bytes:/wA=",
+            "editor",
+        }
         assert all(row["admin"] is False for row in found if row["principal"] == "\x00$bytes:/wA=")
         doubts = " ".join(reading.completeness().doubts)
     assert "1 row(s) of principals were left out: principal is missing" in doubts
@@ -281,4 +287,3 @@ def test_rights_that_change_while_they_are_read_are_in_doubt(firm, monkeypatch):
     with read(firm, rest=True) as reading:
         assert "users and rights changed while they were read" in reading.completeness().doubts
         assert not reading.completeness().complete
-

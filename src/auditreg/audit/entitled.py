@@ -41,9 +41,7 @@ def entitle(
     for name, user in users.items():
         state("principals", registry="default", kind="user", principal=name, admin=user.admin)
     for name in roles:
-        state(
-            "principals", registry="default", workspace="default", kind="role", principal=name
-        )
+        state("principals", registry="default", workspace="default", kind="role", principal=name)
     for row in _permissions(users, roles, default):
         state("permissions", registry="default", **row)
 
@@ -56,8 +54,8 @@ def _permissions(
             yield _row("member", "user", name, "role", role, "MEMBER")
         for model, permission in user.rights.items():
             yield _row("direct", "user", name, "registered_model", model, permission)
-    for name, role in roles.items():
-        for model, permission in role.rights.items():
+    for name, given in roles.items():
+        for model, permission in given.rights.items():
             yield _row("role", "role", name, "registered_model", model, permission)
     yield {**_row("floor", "everyone", "*", "*", "*", default), "workspace": None}
 

@@ -30,6 +30,7 @@ _ONCE = (
     "capture_gaps",
     "changes",
     "running",
+    "version_logged_models",
     "effective_permissions",
 )
 """Views that are computed once."""

@@ -55,6 +55,7 @@ VIEWS = (
     "capture_gaps",
     "changes",
     "running",
+    "version_logged_models",
     "prompts",
     "prompt_versions",
     "effective_permissions",

@@ -105,7 +105,7 @@ class AccessReader:
             SourceError: the database named cannot be read or holds no users.
         """
         if self._connect is not None and not self._is(registry):
-            return self._separate()
+            return self._separate(self._connect)
         if keeps_users(registry):
             return stored_rights(registry, self._default)
         if self._connect is not None:
@@ -119,7 +119,7 @@ class AccessReader:
             SourceError: the database named, or the server, cannot be read.
         """
         if self._connect is not None:
-            return self._separate()
+            return self._separate(self._connect)
         return served_rights(server, self._default)
 
     def _is(self, registry: Dialect) -> bool:
@@ -131,9 +131,8 @@ class AccessReader:
         except OSError:
             return False
 
-    def _separate(self) -> Rights:
-        assert self._connect is not None
-        dialect = self._connect()
+    def _separate(self, connect: Callable[[], Dialect]) -> Rights:
+        dialect = connect()
         try:
             if not keeps_users(dialect):
                 raise _no_users(dialect)
@@ -221,9 +220,7 @@ class _Part:
             types[name] = INT if name == "admin" else TEXT
             # Every database has its own idea of a boolean; NULL is no administrator.
             value = f"case when {column} then 1 else 0 end"
-            parts.append(
-                f'{value if name == "admin" else dialect.value(column, TEXT)} as "{name}"'
-            )
+            parts.append(f'{value if name == "admin" else dialect.value(column, TEXT)} as "{name}"')
         schema = arrow_schema(table)
         for raw in dialect.stream(f"select {', '.join(parts)} from {self.source}", types, 8192):
             columns = []

@@ -190,7 +190,8 @@ STAGING: dict[str, dict[str, str]] = {
   (`run_id` or `source` `runs:/…` of a version, `source_run_id` of a logged model, a run whose
   32-digit id is the value of a version's tag). Deleted versions point nowhere.
 - `experiments`: those of the runs above. `logged_models`: those a version's `source`
-  (`models:/m-…`) points to.
+  (`models:/m-…`) points to, and those whose tag `mlflow.modelVersions` says that they were registered
+  (SQL: also where the version it names is no longer there).
 - `run_datasets.context` is the input tag `mlflow.data.context`. Metrics are the latest value of
   each key, non-finite ones as IEEE values.
 - `model_artifacts`: one row per version whose artifacts were looked for. `state` is `read`,

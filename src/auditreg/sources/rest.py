@@ -115,7 +115,7 @@ class RestReading(Reading):
     `ended_at` moves with the last request, so read it after the tables.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the source found first
         self,
         server: Server,
         registry: Registry,

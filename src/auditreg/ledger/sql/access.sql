@@ -1,4 +1,46 @@
--- Views over who may do what, and over prompts; made twice like those of views.sql.
+-- Views over LoggedModels, prompts, and who may do what; made twice like those of views.sql.
+
+-- block: version_logged_models
+-- the LoggedModel a version was registered from: its source says so, or else the one LoggedModel that
+-- names it in its tag and is not younger than it. Where two name it, neither is believed
+with version as (
+    select subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version,
+           min(created_at) as created_at, max(logged_model_id) as logged_model_id
+    from [model_versions]
+    group by subject, registry, version
+),
+named as (
+    select registry, model_id,
+           unnest(from_json(case when json_valid(value) then value end,
+                            '[{"name":"VARCHAR","version":"VARCHAR"}]')) as named
+    from [logged_model_tags]
+    where key = 'mlflow.modelVersions' and value like '[%'
+),
+logged as (
+    select l.registry, l.model_id, min(l.created_at) as created_at,
+           max(e.workspace) as workspace
+    from [logged_models] l
+    left join [experiments] e on e.registry = l.registry and e.experiment_id = l.experiment_id
+    group by l.registry, l.model_id
+),
+claimed as (
+    select v.subject, max(n.model_id) as logged_model_id
+    from named n
+    join logged l on l.registry = n.registry and l.model_id = n.model_id
+    join version v on v.registry = n.registry and v.model = n.named.name
+     and v.version = try_cast(n.named.version as BIGINT)
+     and v.workspace = coalesce(l.workspace, v.workspace)
+    where v.logged_model_id is null
+      and (l.created_at is null or v.created_at is null or l.created_at <= v.created_at)
+    group by v.subject
+    having count(distinct n.model_id) = 1
+)
+select v.subject, v.registry, v.workspace, v.model, v.version,
+       coalesce(v.logged_model_id, c.logged_model_id) as logged_model_id,
+       case when v.logged_model_id is not null then 'source' else 'tag' end as found_in
+from version v left join claimed c using (subject)
+where v.logged_model_id is not null or c.logged_model_id is not null
 
 -- block: prompts
 -- one row per prompt: MLflow keeps it as a registered model
