@@ -39,6 +39,8 @@ _NAMES = {
     "run": "runs",
     "logged_model": "logged models",
     "model_artifact": "model files looked at",
+    "principal": "users and roles",
+    "permission": "rights",
 }
 
 

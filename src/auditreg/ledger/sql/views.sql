@@ -3,8 +3,8 @@
 -- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
 -- Around a rename both names are possible; a subject still has one row, under the later name.
 
--- block: prompts
--- the registered "models" that are prompts
+-- block: prompt_models
+-- which registered models are prompts; the view prompts says more
 select distinct model_subject
 from [registered_model_tags]
 where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
@@ -33,7 +33,7 @@ select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
             else 'uncertain' end as certainty,
        min(not_before) as live_not_before, min(not_after) as live_not_after
 from named join version v using (subject)
-where v.model_subject not in (select model_subject from [prompts])
+where v.model_subject not in (select model_subject from [prompt_models])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
 -- block: signatures
@@ -280,7 +280,7 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version,
 from subject s
 left join alias a on a.subject = s.subject
 left join [live_versions] l on l.subject = s.subject
-left join [prompts] p on p.model_subject = s.model_subject
+left join [prompt_models] p on p.model_subject = s.model_subject
 left join wide w on w.subject = s.subject
 
 -- block: promotions
@@ -346,7 +346,7 @@ select w.live_subject || '+' || w.seq as subject, w.live_subject as version_subj
        w.seq
 from whole w join ledger.log l on l.seq = w.first_seq
 where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
-  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompts])
+  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompt_models])
 
 -- block: captures
 -- the processes that wrote the server's journal
@@ -452,7 +452,10 @@ with item(kind, item, path) as (
            ('run', 'run', '$.body.lifecycle_stage'),
            ('logged_model', 'logged model', '$.body.lifecycle_stage'),
            ('model_artifact', 'MLmodel', '$.body.mlmodel_sha256'),
-           ('model_artifact', 'artifact', '$.body.state')
+           ('model_artifact', 'artifact', '$.body.state'),
+           ('principal', 'account', '$.op'),
+           ('principal', 'administrator', '$.body.admin'),
+           ('permission', 'right', '$.body.permission')
 ),
 moved as (
     select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
@@ -481,8 +484,8 @@ compared as (
                 when not m.gone then json_extract_string(m.entry, i.path) end as after
     from moved m join item i on i.kind = m.kind
     where i.path = '$.op'
-       or m.kind not in ('registered_model', 'model_version')
-       or not m.gone and (not m.absent or i.item = 'stage')
+       or m.kind not in ('registered_model', 'model_version', 'principal')
+       or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
 ),
 looked as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
@@ -511,14 +514,24 @@ guarded as (
                        and s.name = 'journal-' || left(a.journal, 12)
 )
 select c.seq,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.lo end as changed_not_before,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.hi end as changed_not_after,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.lo end as changed_not_before,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.hi end as changed_not_after,
        c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
             when c.kind = 'alias' then json_extract_string(c.entry, '$.body.alias')
+            when c.kind = 'principal'
+            then case json_extract_string(c.entry, '$.body.kind') when 'role' then 'role'
+                      else c.name end || ' ' || json_extract_string(c.entry, '$.body.principal')
+            when c.kind = 'permission'
+            then concat_ws(' ', case json_extract_string(c.entry, '$.body.principal_kind')
+                                     when 'role' then 'role' end,
+                           json_extract_string(c.entry, '$.body.principal'),
+                           case when c.model is null
+                                then 'on ' || json_extract_string(c.entry, '$.body.resource_type')
+                                     || ' ' || json_extract_string(c.entry, '$.body.resource') end)
             else c.name end as item,
        case when c.before is null then 'added' when c.after is null then 'removed'
             else 'changed' end as change,
@@ -538,18 +551,19 @@ select c.seq,
 from guarded c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
+  and not (c.name = 'administrator' and c.before is null and c.after = 'false')
 
 -- block: population_registered_model
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model,
        null::BIGINT as version
 from [registered_models]
-where not deleted and subject not in (select model_subject from [prompts])
+where not deleted and subject not in (select model_subject from [prompt_models])
 group by subject, registry
 
 -- block: population_model_version
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model, version
 from [model_versions]
-where not deleted and model_subject not in (select model_subject from [prompts])
+where not deleted and model_subject not in (select model_subject from [prompt_models])
 group by subject, registry, version
 
 -- block: population_live_version
