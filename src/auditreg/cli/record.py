@@ -1,8 +1,8 @@
-"""Commands that record: extract and status."""
+"""The command that records a reading of a registry: extract."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,13 @@ import click
 
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
-    Output,
     config_option,
-    emit_table,
-    format_option,
     ledger_option,
     moment,
     the_ledger,
 )
-from auditreg.errors import ExitCode, NothingToAudit, UsageError, worst
+from auditreg.errors import ExitCode, UsageError
 from auditreg.formats.inert import inert
-from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
     from auditreg.cli.progress import Tell
@@ -242,74 +238,3 @@ def _changes(done: Ingested) -> list[str]:
 
 def _line(label: str, text: str) -> None:
     click.echo(f"{label:<12} {text}")
-
-
-_STATUS = """
-select registry, source, observed_at, complete, doubts,
-       (select count(*) from registered_models m where m.registry = e.registry and not deleted)
-           as models,
-       (select count(*) from live_versions v where v.registry = e.registry) as live_versions,
-       (select count(*) from findings f where f.registry = e.registry and f.open) as open_findings
-from extractions e
-qualify row_number() over (partition by registry order by seq desc) = 1
-order by registry
-"""
-
-
-@click.command(epilog=examples("auditreg status", "auditreg status --max-age 36 --format json"))
-@click.option(
-    "--max-age",
-    type=click.FloatRange(min=0),
-    default=24,
-    show_default=True,
-    metavar="HOURS",
-    help="A registry read longer ago is stale.",
-)
-@config_option
-@ledger_option
-@format_option()
-def status(
-    max_age: float, config: Config, ledger: Path | None, outputs: tuple[Output, ...]
-) -> None:
-    """Say how fresh and how complete the ledger is.
-
-    One row per registry, about its last extraction. For schedulers and monitoring.
-
-    Exit codes: 0 fresh; 1 stale; 2 the last extraction was incomplete; 3 there was none.
-    """
-    with the_ledger(config, ledger).reader() as con:
-        cursor = con.execute(_STATUS)
-        columns = [column[0] for column in cursor.description or ()]
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    if not rows:
-        raise NothingToAudit(
-            "The ledger holds no extraction.",
-            hint="auditreg extract --from URI",
-        )
-    now = datetime.now(UTC).replace(tzinfo=None)
-    codes = [ExitCode.OK]
-    shown = []
-    for row in rows:
-        age = now - row["observed_at"]
-        stale = age > timedelta(hours=max_age)
-        state = "stale" if stale else "fresh"
-        codes.append(ExitCode.FINDINGS if stale else ExitCode.OK)
-        if not row["complete"]:
-            state = "incomplete"
-            codes.append(ExitCode.ERROR)
-        hours = round(age / timedelta(hours=1), 1)
-        shown.append(
-            (
-                row["registry"],
-                state,
-                row["observed_at"],
-                hours,
-                row["source"],
-                row["models"],
-                row["live_versions"],
-                row["open_findings"],
-            )
-        )
-    names = ("registry", "state", "read", "hours_ago", "source", "models", "live", "open")
-    emit_table(outputs, Table(names, shown))
-    click.get_current_context().exit(int(worst(*codes)))

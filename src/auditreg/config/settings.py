@@ -233,6 +233,23 @@ class LedgerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "audit.duckdb"
 
 
+class PublishSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where dated copies of the ledger go, and which of them stay."""
+
+    folder: Annotated[
+        str | None, Meta(description="The folder of the copies, relative to this file.")
+    ] = None
+    keep_days: Annotated[
+        Days | None, Meta(description="Keep copies that were published within so many days.")
+    ] = None
+    keep_last: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Keep so many of the newest copies.")
+    ] = None
+    keep_quarterly: Annotated[
+        bool, Meta(description="Keep the last copy of every fiscal quarter for good.")
+    ] = False
+
+
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything `auditreg.toml` may hold."""
 
@@ -257,6 +274,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     report: ReportSettings = ReportSettings()
     secrets: SecretSettings = SecretSettings()
     ledger: LedgerSettings = LedgerSettings()
+    publish: PublishSettings = PublishSettings()
 
 
 def json_schema() -> dict[str, Any]:
