@@ -99,7 +99,7 @@ def told(book: Book) -> Book:
 def test_what_is_live_follows_the_workspace(told: Book):
     assert told.rows(LIVE.format("live_versions")) == LIVE_NOW
     assert told.rows(LIVE.format("promotions")) == LIVE_NOW
-    live = [row for row in told.rows("select registry, workspace, version, live from inventory")]
+    live = list(told.rows("select registry, workspace, version, live from inventory"))
     assert sorted(row[:3] for row in live if row[3]) == LIVE_NOW
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Record": {
         "extract": ("record", "Append what changed in a registry to the ledger."),
+        "run": ("run", "Extract, check and publish, with one exit code, for a scheduler."),
         "import": ("imports", "Take in records of other systems, and what ran where."),
         "status": ("status", "Say how fresh and how complete the ledger is."),
         "capture": (

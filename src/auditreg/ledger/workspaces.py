@@ -59,7 +59,7 @@ def leave_out(
         {"only": list(chosen.only), "excluded": list(chosen.excluded)},
     )
     models, versions = (
-        _number(con, f"select count(*) from {table} semi join left_out_workspace using (workspace)")  # noqa: S608
+        _number(con, f"select count(*) from {table} semi join left_out_workspace using (workspace)")
         for table in ("stage_registered_models", "stage_model_versions")
     )
     _drop(con)
@@ -95,7 +95,7 @@ def _drop(con: duckdb.DuckDBPyConnection) -> None:
     """Children before what they belong to."""
     for experiment_of, item in (("runs", "run_id"), ("logged_models", "model_id")):
         gone = (
-            f"select {item} from stage_{experiment_of} where experiment_id in "  # noqa: S608
+            f"select {item} from stage_{experiment_of} where experiment_id in "
             "(select experiment_id from stage_experiments where workspace in "
             "(from left_out_workspace))"
         )
@@ -108,12 +108,10 @@ def _drop(con: duckdb.DuckDBPyConnection) -> None:
             and name.startswith(experiment_of.rstrip("s"))
         ]
         for table in (*children, experiment_of):
-            con.execute(f"delete from stage_{table} where {item} in ({gone})")  # noqa: S608
+            con.execute(f"delete from stage_{table} where {item} in ({gone})")
     for table, columns in STAGING.items():
         if "workspace" in columns:
-            con.execute(
-                f"delete from stage_{table} where workspace in (from left_out_workspace)"  # noqa: S608
-            )
+            con.execute(f"delete from stage_{table} where workspace in (from left_out_workspace)")
 
 
 def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
