@@ -13,11 +13,15 @@ where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
 with named as (
     select v.subject, 'stage ' || v.stage as via, v.certainty, v.candidate,
            v.not_before, v.not_after
-    from [model_versions] v join live_names n on n.kind = 'stage' and n.name = v.stage
+    from [model_versions] v join live_names n
+      on n.kind = 'stage' and n.name = v.stage
+     and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     union all
     select a.subject, 'alias ' || a.alias, a.certainty, a.candidate, a.not_before, a.not_after
-    from [aliases] a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+    from [aliases] a join live_names n
+      on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+     and n.applies_to = conventions_of(a.registry, a.workspace)
 ),
 version as (
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
@@ -112,15 +116,18 @@ model as (
 found as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [model_version_tags] t join governance_fields g on g.tag = t.key
+    from [model_version_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     join version v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
@@ -289,9 +296,10 @@ with state as (
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
-    join ledger.log l using (seq)
+    join (select *, json_extract_string(entry, '$.body.stage') as stage,
+                 conventions_of(registry, workspace) as conventions from ledger.log) l using (seq)
     left join live_names n
-      on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
+      on n.kind = 'stage' and n.name = l.stage and n.applies_to = l.conventions
     where t.op <> 'erased'
     union all
     select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
@@ -301,6 +309,7 @@ with state as (
     join ledger.log l using (seq)
     join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(split_part(t.subject, ':alias:', 2))
+     and n.applies_to = conventions_of(l.registry, l.workspace)
     where t.op <> 'erased'
 ),
 turn as (
