@@ -101,7 +101,7 @@ class Ledger:
             "'a1b2c3d4' as schema_version, ? as kinds, ? as complete, '[]' as doubts, ? as counts, "
             "? as left_out, ? as cannot_show, ? as appended, 1 as passes, '0.1.0' as tool_version, "
             "'p0' as policy, ? as tree_size, ? as root, ? as journal, 180 as clock_offset_ms, "
-            "false as restored",
+            "false as restored, ? as asked, 3 as gaps, 2 as tombstones",
             [
                 self.seq,
                 at - timedelta(minutes=2),
@@ -120,6 +120,7 @@ class Ledger:
                 self.seq,
                 hashlib.sha256(str(self.seq).encode()).hexdigest(),
                 journal,
+                json.dumps({"runs": "linked", "artifacts": "all", "manifest": "no"}),
             ],
         )
 

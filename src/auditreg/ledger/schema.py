@@ -53,6 +53,7 @@ VIEWS = (
     "capture_gaps",
     "changes",
     "running",
+    "completeness",
     "population_registered_model",
     "population_model_version",
     "population_live_version",
