@@ -139,7 +139,7 @@ def _left_out(value: object) -> tuple[str, ...]:
 
 def _passes(passes: int | None, *, of_server: bool) -> str:
     if not of_server:
-        return "once, in one snapshot: nothing could change while it was read"
+        return "once, in one snapshot of the database"
     if passes is None:
         return "how often is not recorded"
     if passes < 2:
