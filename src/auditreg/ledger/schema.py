@@ -60,6 +60,7 @@ VIEWS = (
     "prompts",
     "prompt_versions",
     "effective_permissions",
+    "completeness",
     "population_registered_model",
     "population_model_version",
     "population_live_version",

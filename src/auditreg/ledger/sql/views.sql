@@ -595,3 +595,15 @@ group by version_subject
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
        null::VARCHAR as model, null::BIGINT as version
+
+-- block: completeness
+-- what the source of a reading said it holds, and what was read of it, table by table
+select e.seq, e.registry, e.source, e.observed_at, e.complete, k.part,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[0]') as BIGINT)
+           as counted_by_source,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[1]') as BIGINT) as read,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[0]') as BIGINT)
+           - try_cast(json_extract_string(e.counts, '$."' || k.part || '"[1]') as BIGINT)
+           as difference
+from extractions e, (select unnest(json_keys(e.counts)) as part) k
+where ([ts] is null or e.observed_at <= [ts]) and ([known] is null or e.recorded_at <= [known])
