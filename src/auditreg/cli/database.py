@@ -100,7 +100,7 @@ def _print_grants(
 @config_option
 @ledger_option
 @format_option()
-def control_totals(
+def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     dialect: str | None,
     uri: str | None,
     schema: str | None,
