@@ -43,10 +43,21 @@ def models(truth: dict[str, Any]) -> dict[str, Any]:
     return {name: (model["description"], model["tags"]) for name, model in truth["models"].items()}
 
 
-def aliases(truth: dict[str, Any]) -> set[tuple[str, str, int]]:
-    """Name, alias and version, also of prompts."""
+def aliases(truth: dict[str, Any], *, outlive: bool = True) -> set[tuple[str, str, int]]:
+    """Name, alias and version, also of prompts; those of deleted versions where they outlive them."""
     named = {**truth["models"], **truth["prompts"]}
-    return {(n, alias, v) for n, model in named.items() for alias, v in model["aliases"].items()}
+    found = {(n, alias, v) for n, model in named.items() for alias, v in model["aliases"].items()}
+    return found if outlive else found - {one for one in found if one[::2] in deleted(truth)}
+
+
+def deleted(truth: dict[str, Any]) -> set[tuple[str, int]]:
+    """Model and number of the versions that were deleted."""
+    return {
+        (name, int(number))
+        for name, model in truth["models"].items()
+        for number, version in model["versions"].items()
+        if version["deleted"]
+    }
 
 
 def versions(truth: dict[str, Any]) -> dict[tuple[str, int], Any]:

@@ -225,7 +225,7 @@ class Story:
         self.models[name]["versions"][version]["tags"][key] = value
 
     def delete_version(self, name: str, version: str) -> None:
-        # Its aliases stay: MLflow means to remove them, but compares a number with a text.
+        # Its aliases stay: older releases mean to remove them, but compare a number with a text.
         self.client.delete_model_version(name, version)
         self.models[name]["versions"][version]["deleted"] = True
 

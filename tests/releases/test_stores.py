@@ -52,12 +52,7 @@ def test_models_stages_tags_and_aliases_are_those_of_the_story(read: Read):
 
 def test_deleted_versions_have_left_their_tombstones(read: Read):
     store, tables, completeness = read
-    deleted = {
-        (name, int(number))
-        for name, model in store.truth["models"].items()
-        for number, version in model["versions"].items()
-        if version["deleted"]
-    }
+    deleted = expected.deleted(store.truth)
     rows = [row for row in tables["model_versions"] if row["stage"] == "Deleted_Internal"]
     assert {(row["model"], row["version"]) for row in rows} == deleted
     assert len(deleted) == completeness.tombstones == 2
