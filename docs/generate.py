@@ -300,12 +300,14 @@ def fields() -> str:
 def schemas() -> Iterator[tuple[Path, str]]:
     """The JSON Schemas of the files auditreg reads and of what it prints."""
     from auditreg.config import json_schema as config_schema
+    from auditreg.formats.extract_v1 import json_schema as extract_schema
     from auditreg.formats.json_v1 import json_schema as check_schema
 
     for name, schema in (
         ("auditreg.toml.schema.json", config_schema()),
         ("waivers.toml.schema.json", waiver_schema()),
         ("check-1.schema.json", check_schema()),
+        ("extract-1.schema.json", extract_schema()),
     ):
         yield DOCS / "schema" / name, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -66,7 +66,7 @@ def targets(
     """
     from auditreg.config import SourceSettings, sources
 
-    if uri is not None:
+    if uri:
         name = config.registry(registry, uri=uri)
         known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
         if known.uri_env is None and known.uri == uri:
