@@ -122,6 +122,7 @@ def extract(
     )
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
+    watch.tell("connecting", 0, None)
     with opened.read(runs=asked.runs or source.runs, progress=watch.tell) as reading:
         watched = Watched(reading, source.name, watch)
         done = record(
@@ -206,6 +207,8 @@ def record(
     choice = source.workspaces if source else None
     policies = Governing.load(config).policies()
     key_file = config.secrets.key_file
+    if watch:
+        watch.tell("preparing the ledger", 0, None)
     with ledger.writer() as con:
         return ingest(
             con,
