@@ -193,6 +193,9 @@ def test_the_address_of_a_source(monkeypatch):
     monkeypatch.setenv("PRICING_AUTH", "sqlite:///users.db")
     assert sources.address(pricing) == "sqlite:///a.db"
     assert sources.auth_address(pricing) == "sqlite:///users.db"
+    (sealed,) = parse_config('[[source]]\nuri = "postgresql://me:***@db/x"\n', FILE).source
+    with pytest.raises(ConfigError, match="a ledger does not keep it"):
+        sources.address(sealed)
     assert (sources.address(life), sources.auth_address(life)) == ("sqlite:///life.db", None)
 
 

@@ -106,6 +106,27 @@ def test_the_worst_code_counts(several, monkeypatch):
     assert document["exit_code"] == 2
 
 
+def test_a_bug_in_one_stops_no_other(several, monkeypatch):
+    from auditreg.sources.sql import SqlReading
+
+    honest = SqlReading.completeness
+
+    def broken(self):
+        if "pricing" in self.info.location:
+            raise KeyError("sqlite://u:hunter2@h")
+        return honest(self)
+
+    monkeypatch.setattr(SqlReading, "completeness", broken)
+    monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")
+    done = run("extract", code=2)
+    assert "failed: KeyError" in done.stdout
+    assert "hunter2" not in done.output
+    assert "This is a bug in auditreg" in done.stderr
+    assert rows("select registry from extractions") == [("claims",)]
+    with pytest.raises(KeyError):
+        run("extract", "--source", "pricing")
+
+
 def test_a_source_is_chosen_by_name(several):
     run("extract", "--source", "pricing")
     assert rows("select registry from extractions") == [("pricing",)]

@@ -30,6 +30,10 @@ class Watch(Protocol):
         """A phase, and how far it is."""
         ...
 
+    def registry(self, name: str) -> None:
+        """Another registry begins; empty where it is the only one."""
+        ...
+
     def rows(self, table: str, number: int) -> None:
         """So many rows of a staging table were read so far."""
         ...
@@ -157,24 +161,45 @@ def extract(
 def extract_each(
     chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked, watch: Watch
 ) -> Iterator[Outcome]:
-    """Read the sources one after the other; what one of them fails with stops no other.
+    """Read the sources one after the other; what one of several fails with stops no other.
 
     Each is sealed by itself, so what was recorded stays recorded.
     """
     for source in chosen:
+        watch.registry(source.name if len(chosen) > 1 else "")
         started = time.monotonic()
         try:
             yield extract(source, config, ledger, asked, watch)
-        except AuditregError as error:
+        except Exception as error:
+            if len(chosen) == 1 and not isinstance(error, AuditregError):
+                raise
+            told = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
-                "failed", extra={"fields": {"registry": source.name, "error": error.what}}
+                "failed", extra={"fields": {"registry": source.name, "error": told.what}}
             )
             yield Outcome(
                 source.name,
-                error=error,
+                error=told,
                 seconds=time.monotonic() - started,
                 notes=_notes(ledger),
             )
+
+
+def _unexpected(error: Exception, registry: str) -> AuditregError:
+    """What nobody foresaw of one registry, told so that the others are read all the same."""
+    log.debug("where it was raised", exc_info=error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return AuditregError(
+            f"{place}{error.strerror or error}.",
+            state=f"Nothing was recorded of {registry}.",
+            hint="Check that the place exists, can be written to and has space left.",
+        )
+    return AuditregError(
+        f"{type(error).__name__}: {error}",
+        state=f"Nothing was recorded of {registry}.",
+        hint="This is a bug in auditreg. Please report it with the output of -vv.",
+    )
 
 
 def record(
