@@ -108,6 +108,26 @@ def standing(con: duckdb.DuckDBPyConnection) -> Standing:
     )
 
 
+def last_readings(
+    con: duckdb.DuckDBPyConnection, at: datetime | None = None
+) -> list[tuple[str, datetime, tuple[str, ...] | None]]:
+    """The last reading of each registry, by `at` where given: name, moment, its doubts.
+
+    The doubts are None where the reading was complete.
+    """
+    rows = con.execute(
+        "select registry, observed_at, complete, doubts from extractions "
+        "where $at::TIMESTAMP is null or observed_at <= $at::TIMESTAMP "
+        "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1 "
+        "order by registry",
+        {"at": at},
+    ).fetchall()
+    return [
+        (registry, observed_at, None if complete else _doubts(doubts))
+        for registry, observed_at, complete, doubts in rows
+    ]
+
+
 def _by_severity(found: dict[str, int]) -> dict[str, int]:
     return {severity.value: found.get(severity.value, 0) for severity in Severity}
 

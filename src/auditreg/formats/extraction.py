@@ -21,6 +21,8 @@ NAMES = {
     "run": ("run", "runs"),
     "logged_model": ("logged model", "logged models"),
     "model_artifact": ("model file", "model files"),
+    "principal": ("user or role", "users and roles"),
+    "permission": ("right", "rights"),
 }
 """Kinds of entries as people call one and several of them, in the order they are told."""
 
