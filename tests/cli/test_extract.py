@@ -240,6 +240,27 @@ def test_settings_of_a_source_hold_unless_an_option_says_otherwise(several):
     assert rows("select count(*) from model_artifacts") == [(4,)]
 
 
+USERS = """
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+store = SqlAlchemyStore()
+store.init_db("sqlite:///users.db")
+store.create_user("ann", "a-long-password")
+"""
+
+
+def test_users_and_rights_are_read_where_a_source_names_their_database(several, monkeypatch):
+    subprocess.run([sys.executable, "-c", USERS], check=True, capture_output=True)
+    named = 'auth_uri_env = "USERS_DB"\nauth_default = "EDIT"\n'
+    Path("auditreg.toml").write_text(SOURCES.replace("[source.w", f"{named}[source.w"))
+    monkeypatch.setenv("USERS_DB", "sqlite:///users.db")
+    run("extract", "--source", "pricing")
+    asked = "select account, model, permission from effective_permissions where model = 'home'"
+    assert rows(asked) == [("ann", "home", "EDIT")]
+    # What is read from elsewhere is of another moment than that database.
+    monkeypatch.delenv("USERS_DB")
+    run("extract", "--from", "claims.db", "--registry", "pricing")
+
+
 def test_the_choice_of_workspaces_is_sealed(several):
     Path("auditreg.toml").write_text(SOURCES + 'workspaces = { except = ["default"] }\n')
     with pytest.raises(Exception, match="no registered models"):

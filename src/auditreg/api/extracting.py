@@ -115,14 +115,13 @@ def extract(
             state="Nothing was read.",
             hint="Set its uri or uri_env in auditreg.toml, or give --from URI.",
         )
-    # Only where it is asked for: not every kind of source has users to show.
-    rights: dict[str, Any] = {"auth_uri": auth_address(source), "auth_default": source.auth_default}
     opened = open_source(
         where,
         registry=source.name,
         artifacts=asked.artifacts or source.artifacts,
         manifest=source.manifest if asked.manifest is None else asked.manifest,
-        **{name: value for name, value in rights.items() if value is not None},
+        auth_uri=auth_address(source),
+        auth_default=source.auth_default,
     )
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
