@@ -37,6 +37,17 @@ def wait_for(event: str, log: Path, program: subprocess.Popen[str]) -> None:
     raise AssertionError((program.poll(), program.communicate(timeout=10)))
 
 
+def stopped_while_asking(server: socket.socket, program: subprocess.Popen[str]) -> str:
+    """What the program says when it is stopped while a server does not answer."""
+    asked, _ = server.accept()
+    with asked:
+        asked.recv(1000)
+        program.send_signal(signal.SIGTERM)
+        _, err = program.communicate(timeout=30)
+    assert program.returncode == 2
+    return err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_while_it_writes(number, ledger, small_registry):
     before = ledger.read_bytes()
@@ -61,12 +72,7 @@ def test_stopped_while_a_server_keeps_silent(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         program = started("--from", f"http://127.0.0.1:{server.getsockname()[1]}")
-        asked, _ = server.accept()
-        with asked:
-            asked.recv(1000)
-            program.send_signal(signal.SIGTERM)
-            _, err = program.communicate(timeout=30)
-    assert program.returncode == 2
+        err = stopped_while_asking(server, program)
     assert "stopped by SIGTERM" in err
     assert not (tmp_path / "audit.duckdb").exists()
 
@@ -81,11 +87,6 @@ def test_what_was_sealed_before_stays(ledger, small_registry):
         )
         before = ledger.read_bytes()
         program = started()
-        asked, _ = server.accept()
-        with asked:
-            asked.recv(1000)
-            program.send_signal(signal.SIGTERM)
-            _, err = program.communicate(timeout=30)
-    assert program.returncode == 2
+        err = stopped_while_asking(server, program)
     assert "recorded  first: sealed before, and stays" in err
     assert ledger.read_bytes() != before
