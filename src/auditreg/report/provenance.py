@@ -8,7 +8,8 @@ from typing import Any
 
 from auditreg.models import CheckResult
 from auditreg.report.content import Extraction, Integrity
-from auditreg.report.reader import Reader, Row, decoded, texts
+from auditreg.report.reader import Reader, Row, decoded, literal, texts
+from auditreg.report.words import several
 
 _SHOWN = 6
 
@@ -70,9 +71,21 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
         earlier=max(0, len(rows) - _SHOWN),
         first_observed=rows[0]["observed_at"] if rows else None,
         last_observed=rows[-1]["observed_at"] if rows else None,
-        cannot_show=(*map(_sentence, unseen), *ALWAYS_UNSEEN),
+        cannot_show=(*_prompts(reader), *map(_sentence, unseen), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
+
+
+def _prompts(reader: Reader) -> tuple[str, ...]:
+    """What is left out because it is no model, though MLflow keeps it as one."""
+    [row] = reader.plain(
+        f"select count(*) as prompts from prompts_as_of({literal(reader.as_of)}) "  # noqa: S608 - a literal of ours
+        "where model is not null"
+    )
+    if not row["prompts"]:
+        return ()
+    number = several(row["prompts"], "prompt")
+    return (f"{number}: MLflow keeps prompts as registered models; this report is about models.",)
 
 
 def _sentence(text: str) -> str:
