@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from auditreg.ledger.store import Ledger
     from auditreg.sources import Reading
 
+_MODEL = "registered_model"
 _NAMES = {
-    "registered_model": "registered models",
+    _MODEL: "registered models",
     "registered_model_tag": "tags of models",
     "model_version": "versions",
     "model_version_tag": "tags of versions",
@@ -49,9 +50,15 @@ _NAMES = {
         "auditreg extract --from sqlite:///mlflow.db",
         "auditreg extract --from https://mlflow.example.com --artifacts live",
         "auditreg extract --from sqlite:///backup.db --observed-at 2026-09-30",
+        "auditreg extract --from sqlite:///mlflow.db --auth-from sqlite:///basic_auth.db",
     )
 )
 @click.option("--from", "uri", metavar="URI", help="MLflow's database or tracking server.")
+@click.option(
+    "--auth-from",
+    metavar="URI",
+    help="The database of basic-auth's users and rights, where it is not the registry's.",
+)
 @click.option(
     "--runs",
     type=click.Choice(["linked", "all"]),
@@ -79,8 +86,9 @@ _NAMES = {
 )
 @config_option
 @ledger_option
-def extract(
+def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     uri: str | None,
+    auth_from: str | None,
     runs: str,
     artifacts: str,
     manifest: bool,
@@ -109,7 +117,11 @@ def extract(
             hint="Give --from URI, or set registry.uri or registry.uri_env in auditreg.toml.",
         )
     source = open_source(
-        where, registry=config.registry.name, artifacts=artifacts, manifest=manifest
+        where,
+        registry=config.registry.name,
+        artifacts=artifacts,
+        manifest=manifest,
+        auth_uri=auth_from,
     )
     book = the_ledger(config, ledger)
     with progress() as tell, source.read(runs=runs, progress=tell) as reading:
@@ -160,7 +172,10 @@ def record(
 def _say(done: Ingested, location: str, ledger: Ledger) -> None:
     """What was read, what changed, what this cannot know, and the next step."""
     counts = [
-        f"{done.counts[kind]:,} {name}" for kind, name in _NAMES.items() if done.counts.get(kind)
+        f"{done.counts[kind]:,} {name}"
+        + (f" ({done.prompts:,} of them prompts)" if kind == _MODEL and done.prompts else "")
+        for kind, name in _NAMES.items()
+        if done.counts.get(kind)
     ]
     _line("read", ", ".join(counts) or "nothing")
     _line("from", f"{inert(location)}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z")
