@@ -164,7 +164,7 @@ def test_prompts_are_told_with_their_text(book: Book, registry: Registry):
     text = "Hello {{name}} \u202e'\""
     for number in (1, 2):
         tags = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": f"{text}{number}"}
-        registry.version("greeting", **tags, **{"_mlflow_prompt_type": "text", "team": "motor"})
+        registry.version("greeting", **tags, _mlflow_prompt_type="text", team="motor")
     registry.alias("greeting", "live", 1)
     book.take(registry.read())
     assert book.rows("select model, latest_version, versions, aliases from prompts") == [

@@ -87,7 +87,10 @@ def test_older_rights_are_not_looked_at_beside_roles(kept):
     source = open_source(str(kept / "mlflow.db"), artifacts="none", auth_uri=str(kept / "users.db"))
     with source.read() as reading:
         found = rows(reading, "permissions")
-    assert [(row["principal"], row["via"]) for row in found] == [("stewards", "role"), ("*", "floor")]
+    assert [(row["principal"], row["via"]) for row in found] == [
+        ("stewards", "role"),
+        ("*", "floor"),
+    ]
 
 
 @pytest.mark.releases

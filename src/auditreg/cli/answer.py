@@ -74,7 +74,7 @@ _SHORT = (
 @config_option
 @ledger_option
 @format_option()
-def inventory(
+def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
     models: tuple[str, ...],
     only_live: bool,
     kind: str,
