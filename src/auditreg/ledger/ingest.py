@@ -51,7 +51,7 @@ class Ingested:
     put were not known before; `first` says whether it was the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
     where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
     changes the journal should have told of and did not. `clock_offset_ms` is the clock of the
-    database or server minus this machine's.
+    database or server minus this machine's. `prompts` counts the registered models that are prompts.
     """
 
     registry: str
@@ -71,6 +71,7 @@ class Ingested:
     captured: int
     unexplained: int
     clock_offset_ms: int | None
+    prompts: int = 0
 
     @property
     def complete(self) -> bool:
@@ -185,6 +186,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     entries.save_tree(con, tree)
     tell("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
+    prompts = entries.number(con, _PROMPTS)
     drop_scratch(con, scratch)
     state.refresh(con, base, late=late or moved or taken.moved)
     return Ingested(
@@ -205,7 +207,14 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         captured=taken.rows,
         unexplained=unexplained,
         clock_offset_ms=reading.info.clock_offset_ms,
+        prompts=prompts,
     )
+
+
+_PROMPTS = """
+select count(distinct (workspace, model)) from stage_registered_model_tags
+where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
+"""
 
 
 def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None) -> int:
