@@ -34,7 +34,7 @@ def open_source(
             a name from its address.
         artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
             alias, or a stage other than None and Archived), or `none`.
-        manifest: also take the SHA-256 of every local model file, which reads all of them.
+        manifest: also take the SHA-256 of every model file, which reads (and downloads) all of them.
         threads: how many requests or files are under way at once.
 
     Raises:
