@@ -74,7 +74,7 @@ def test_s3_holds_what_the_folder_holds(s3, tmp_path):
             **{name: value for name, value in here.items() if name not in apart},
         }
         total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert reader.asked.get("manifest bytes") == (str(total) if manifest else None)
+        assert reader.asked.get("bytes hashed") == (str(total) if manifest else None)
     assert "data/deep/weights" in {file["path"] for file in json.loads(there["files"])}
 
 

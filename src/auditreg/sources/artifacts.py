@@ -133,7 +133,7 @@ class ArtifactReader:
             "artifacts": "live" if self._live_only else "all",
             "manifest": "yes" if self._manifest else "no",
         }
-        return asked | ({"manifest bytes": str(self._bytes)} if self._manifest else {})
+        return asked | ({"bytes hashed": str(self._bytes)} if self._manifest else {})
 
     @property
     def left_out(self) -> dict[str, int]:
