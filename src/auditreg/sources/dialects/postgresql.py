@@ -143,7 +143,12 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
             f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(self._role)};"
         )
 
-    def keep(self, name: str, select: str) -> Kept:  # noqa: ARG002 (nothing is made to be named)
+    def keep(
+        self,
+        name: str,  # noqa: ARG002 (nothing is made to be named)
+        select: str,
+        among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+    ) -> Kept:
         """See `Dialect.keep`. The ids are held here, and written into the queries."""
         import pyarrow as pa
 
