@@ -20,7 +20,7 @@ from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.late import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import Progress, drop_scratch, stage
+from auditreg.ledger.staging import Progress, drop_scratch, known_artifacts, stage
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
 
@@ -108,6 +108,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     tell = progress or silent
     if reading.journal:
         reading.skip_journal(journal.sealed(con, registry, reading.journal))
+    if observed_at is None:  # a backup's rows are compared with what was known then
+        reading.known_artifacts(known_artifacts(con, registry))
     scratch = stage(con, reading, tell)
     completeness = reading.completeness()
     started, observed = _moments(reading, observed_at)

@@ -6,7 +6,7 @@ The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
@@ -219,6 +219,11 @@ class SqlReading(Reading):
         """See `Reading.skip_journal`."""
         self._journal.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._journal.ranges()
@@ -230,6 +235,8 @@ class SqlReading(Reading):
             (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
             left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
