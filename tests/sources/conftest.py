@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources.databases import my_server, pg_server, registries
+
+__all__ = ["my_server", "pg_server", "registries"]
+
 
 def require(condition: object, reason: str) -> None:
     """Skip where something is missing on this machine; in CI that is a failure."""
