@@ -67,7 +67,7 @@ class Story:
     # Runs
 
     def experiment(self, name: str) -> str:
-        place = (self.folder / "artifacts" / name.split("/")[-1]).as_uri()
+        place = (self.folder / "artifacts" / name.rsplit("/", maxsplit=1)[-1]).as_uri()
         experiment = self.client.create_experiment(name, artifact_location=place)
         self.experiments[experiment] = name
         return str(experiment)

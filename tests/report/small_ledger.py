@@ -21,6 +21,12 @@ KINDS = (
     "registered_model,registered_model_tag,model_version,model_version_tag,alias,experiment,run,"
     "logged_model,model_artifact"
 )
+COUNTS = {
+    "registered_models": [8, 8],
+    "model_versions": [25, 25],
+    "model_version_tags": [0, 0],
+    "runs": [61, 25],
+}
 HOSTILE = "<script>document.title='owned'</script> **b** \u202egnp.tpircs\u2066 {{ 1111*7 }}"
 NAMES = (
     "motor-frequency",
@@ -42,6 +48,9 @@ title = "Model inventory and change record"
 prepared_by = "Model Risk, pricing"
 addressee = "The supervisor"
 """
+
+
+DOUBT = "the server showed 24 versions and counted 25 <b>x</b>\u202e"
 
 
 @dataclass
@@ -92,16 +101,16 @@ class Ledger:
         )
         self.seq += 1
 
-    def reading(self, at, complete=True, journal=None):
+    def reading(self, at, complete=True, journal=None, doubts=(), counts=None):
         """Closes a reading: what `extractions` holds."""
         self.connection.execute(
             "insert into extractions by name select ? as seq, 'default' as registry, "
             "'sql' as source, 'postgresql://mlflow-replica.internal/mlflow' as location, "
             "? as started_at, ? as observed_at, ? as recorded_at, '3.17.2' as mlflow_version, "
-            "'a1b2c3d4' as schema_version, ? as kinds, ? as complete, '[]' as doubts, ? as counts, "
+            "'a1b2c3d4' as schema_version, ? as kinds, ? as complete, ? as doubts, ? as counts, "
             "? as left_out, ? as cannot_show, ? as appended, 1 as passes, '0.1.0' as tool_version, "
             "'p0' as policy, ? as tree_size, ? as root, ? as journal, 180 as clock_offset_ms, "
-            "false as restored",
+            "false as restored, ? as asked, 3 as gaps, 2 as tombstones",
             [
                 self.seq,
                 at - timedelta(minutes=2),
@@ -109,9 +118,8 @@ class Ledger:
                 at + timedelta(minutes=1),
                 KINDS,
                 complete,
-                json.dumps(
-                    {"registered_models": [8, 8], "model_versions": [25, 25], "runs": [61, 25]}
-                ),
+                json.dumps(doubts),
+                json.dumps(counts or COUNTS),
                 json.dumps(["36 runs that no version and no data set points to"]),
                 json.dumps(
                     ["Without a journal on the server nobody's name is known for a change."]
@@ -120,8 +128,19 @@ class Ledger:
                 self.seq,
                 hashlib.sha256(str(self.seq).encode()).hexdigest(),
                 journal,
+                json.dumps({"runs": "linked", "artifacts": "all", "manifest": "no"}),
             ],
         )
+
+
+class Doubtful(Ledger):
+    """A ledger whose last reading, through a server that counts nothing, left doubts."""
+
+    def reading(self, at, **options):
+        if at == READINGS[-1]:
+            options |= {"complete": False, "doubts": [DOUBT]}
+            options["counts"] = {"registered_models": [None, 8], "model_versions": [None, 24]}
+        super().reading(at, **options)
 
 
 def millis(at):

@@ -103,7 +103,9 @@ def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, obje
     tree = load_tree(connection)
     rows = connection.execute(
         "select registry, source, observed_at, complete, seq from extractions "
-        "qualify row_number() over (partition by registry order by seq desc) = 1 order by registry"
+        # A restored backup read today must not stand in for the reading of last night.
+        "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1 "
+        "order by registry"
     ).fetchall()
     return {
         "file": name,

@@ -26,8 +26,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Record": {
         "extract": ("record", "Append what changed in a registry to the ledger."),
+        "run": ("run", "Extract, check and publish, with one exit code, for a scheduler."),
         "import": ("imports", "Take in records of other systems, and what ran where."),
-        "status": ("record", "Say how fresh and how complete the ledger is."),
+        "status": ("status", "Say how fresh and how complete the ledger is."),
         "capture": (
             "capture",
             "Show what the ledger holds of the server's own journal, and the gaps in it.",
@@ -56,6 +57,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Report": {
         "report": ("report", "Write the report of a period, as HTML and PDF."),
         "reports": ("report", "List the reports that were issued."),
+        "publish": ("publish", "Put a dated, read-only copy of the ledger where auditors read it."),
     },
     "Prove": {
         "verify": ("prove", "Recompute that nothing recorded was changed."),

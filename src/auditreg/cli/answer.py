@@ -22,6 +22,7 @@ from auditreg.cli.options import (
     the_ledger,
 )
 from auditreg.errors import UsageError
+from auditreg.formats.inert import inert
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -80,10 +81,12 @@ def inventory(
 
     One row per version, and one for each model that has none. Where the record leaves two values
     possible at that moment, the field is empty and named under `uncertain_fields`. The table shows
-    the main columns; JSON, CSV and Markdown hold all of them.
+    the main columns; JSON, CSV and Markdown hold all of them. Which reading it
+    rests on, and whether that was complete, is said on standard error.
 
     With --diff: one row per version and field that differs between two moments.
     """
+    from auditreg.api.standing import last_readings
     from auditreg.audit.selection import choose
 
     if diff is not None:
@@ -104,6 +107,7 @@ def inventory(
             f"select * from {source} "  # noqa: S608 - one of two names of our own
             "order by registry, workspace, model, version",
         )
+        readings = last_readings(con, at)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     if chosen is not None:
         rows = [
@@ -121,6 +125,10 @@ def inventory(
         return render_table(output, picked)
 
     emit(outputs, render)
+    for registry, observed_at, doubts in readings:
+        verdict = "complete" if doubts is None else f"INCOMPLETE: {'; '.join(doubts)}"
+        line = f"{registry}, {observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
+        click.echo(f"{'last reading':<13}{inert(line)}", err=True)
 
 
 @click.command(

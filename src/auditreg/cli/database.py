@@ -18,6 +18,7 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
+    registry_option,
     the_ledger,
 )
 from auditreg.errors import ExitCode, NothingToAudit, UsageError
@@ -95,15 +96,17 @@ def _print_grants(
     help="What the database's client printed (- for standard input), to be compared with the last "
     "extraction.",
 )
+@registry_option("Whose extraction it is compared with.")
 @config_option
 @ledger_option
 @format_option()
-def control_totals(
+def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     dialect: str | None,
     uri: str | None,
     schema: str | None,
     runs: str,
     compare: Path | None,
+    registry: str | None,
     config: Config,
     ledger: Path | None,
     outputs: tuple[Output, ...],
@@ -124,12 +127,13 @@ def control_totals(
         return
     if dialect or uri or schema:
         raise UsageError("--compare takes a file; --dialect, --from and --schema write SQL.")
+    name = config.registry(registry)
     with the_ledger(config, ledger).reader() as con:
-        row = con.execute(_LAST, [config.registry.name]).fetchone()
+        row = con.execute(_LAST, [name]).fetchone()
     if row is None:
         raise NothingToAudit(
-            f"No extraction of the registry {config.registry.name!r} is on record.",
-            hint="auditreg extract --from URI; registry.name in auditreg.toml names another one.",
+            f"No extraction of the registry {name!r} is on record.",
+            hint="auditreg extract --from URI; --registry names another one.",
         )
     _compare(row, _read(compare), outputs)
 

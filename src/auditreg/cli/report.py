@@ -20,7 +20,8 @@ from auditreg.cli.options import (
     the_ledger,
     write_file,
 )
-from auditreg.errors import UsageError
+from auditreg.errors import ExitCode, UsageError
+from auditreg.formats.inert import inert
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
 
     The period is the fiscal quarter of the last extraction, unless --period or --as-of say
     otherwise. The state is that at the period's end, or the latest where the period is still
-    running. Each model has a file of its own beside the report. Exit code 0 whatever is open:
-    `auditreg check` is what fails.
+    running. Each model has a file of its own beside the report.
+
+    Exit codes: 0 written, whatever is open (`auditreg check` is what fails); 2 not written, or the
+    last reading of a registry was incomplete, which the report says on its cover and every page;
+    3 nothing to report on.
     """
     from auditreg.api.governing import Governing
     from auditreg.api.judging import Asked, judging
@@ -127,6 +131,13 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
         click.echo(path)
     kind = "draft" if draft else "issued and sealed"
     click.echo(f"{len(files):,} files, {kind}, {span.days}", err=True)
+    if made.identity.incomplete:
+        click.echo(
+            f"incomplete: the last reading of {inert(', '.join(made.identity.incomplete))}; "
+            "the report says so on its cover",
+            err=True,
+        )
+        click.get_current_context().exit(int(ExitCode.ERROR))
 
 
 def _when(

@@ -93,10 +93,26 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
         Text(" · ".join(parts) or "No rule ran", "bold"),
         Text(f"as of {_as_of(result, view.timezone)} · changes of {first} to {last}"),
         Text(f"{plural(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
+        *_readings(result),
     ]
     if result.selection:
         lines.append(Text(f"only {inert(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]
+
+
+def _readings(result: CheckResult) -> list[Text]:
+    """Which readings the result rests on, and any that was incomplete."""
+    readings = result.ledger.get("extractions")
+    if not isinstance(readings, list) or not readings:
+        return []
+    doubtful = [one for one in readings if not one["complete"]]
+    if doubtful:
+        names = inert(", ".join(str(one["registry"]) for one in doubtful))
+        words = f"INCOMPLETE: the last reading of {names}. Trust no result; auditreg status"
+        return [Text(words, "bold red")]
+    oldest = min(one["observed_at"] for one in readings)
+    many = "registry" if len(readings) == 1 else f"{len(readings)} registries, the earliest"
+    return [Text(f"last reading of the {many} {oldest:%Y-%m-%d %H:%M}Z, complete")]
 
 
 def _as_of(result: CheckResult, tz: str) -> str:

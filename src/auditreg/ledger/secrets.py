@@ -90,6 +90,7 @@ TEXTS = {
         "serialization",
         "pins",
     ),
+    "principals": ("description",),
 }
 """Staged texts and addresses that may hold a credential somewhere inside."""
 

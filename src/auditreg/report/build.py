@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from auditreg.report import (
     movement,
     provenance,
 )
+from auditreg.report.account import Account
 from auditreg.report.content import (
     Change,
     Dossier,
@@ -94,7 +95,7 @@ def build_report(
             state="No report was made.",
             hint="Choose a later period, or import an older reading of the registry.",
         )
-    made = found.dossiers()
+    made = found.dossiers({one.registry: one for one in source.accounts})
     in_use = tuple(row for row in found.inventory.values() if row.in_use)
     moved = [
         one
@@ -104,8 +105,8 @@ def build_report(
     tags = frozenset(tag for one in config.governance_fields() for tag in one.tags)
     rules = judged.by_rule(check)
     return Report(
-        identity=_identity(check, config, period, draft, found),
-        notices=(*notices(check, period, source), *engines(found.ran)),
+        identity=_identity(check, config, period, draft, found, source),
+        notices=(*notices(check, period, source, config.calendar.timezone), *engines(found.ran)),
         numbers=numbers(found, source),
         severities=judged.severities(check.open),
         changes=changes.grouped(found.in_period, tags),
@@ -133,7 +134,8 @@ def build_report(
             )
         ),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
-        cannot_show=source.cannot_show,
+        accounts=source.accounts,
+        cannot_show=provenance.ALWAYS_UNSEEN,
         extractions=source.extractions,
         earlier_extractions=source.earlier,
         queries=tuple(reader.queries),
@@ -226,8 +228,8 @@ class Found:
             for row in rows
         }
 
-    def dossiers(self) -> tuple[Dossier, ...]:
-        """One dossier per model, in the order of the inventory."""
+    def dossiers(self, readings: Mapping[str, Account]) -> tuple[Dossier, ...]:
+        """One dossier per model, in the order of the inventory, with its registry's reading."""
         promotions: dict[str, list[Promotion]] = defaultdict(list)
         for one in self.promotions:
             promotions[one.model_subject].append(one)
@@ -235,22 +237,30 @@ class Found:
         for change in self.changes:
             moved[change.model_subject].append(change)
         return tuple(
-            dossiers.dossier(
-                row,
-                self.versions[key],
-                self.material,
-                self.answers[key],
-                dossiers.Past(
-                    promotions=promotions[key],
-                    changes=moved[key],
-                    lifecycle=self._life(key),
-                    statements=self.stated.get(key, []),
-                    deployments=self._ran(key),
-                ),
-                description=self.models[key]["description"],
-                passed=self.passed[key],
+            replace(
+                self._dossier(key, row, promotions[key], moved[key]),
+                reading=readings.get(row.registry),
             )
             for key, row in self.inventory.items()
+        )
+
+    def _dossier(
+        self, key: str, row: InventoryRow, promotions: list[Promotion], moved: list[Change]
+    ) -> Dossier:
+        return dossiers.dossier(
+            row,
+            self.versions[key],
+            self.material,
+            self.answers[key],
+            dossiers.Past(
+                promotions=promotions,
+                changes=moved,
+                lifecycle=self._life(key),
+                statements=self.stated.get(key, []),
+                deployments=self._ran(key),
+            ),
+            description=self.models[key]["description"],
+            passed=self.passed[key],
         )
 
     def rests_on(self) -> Record | None:
@@ -322,7 +332,12 @@ def _by(rows: Iterable[Row], key: str) -> defaultdict[str, list[Row]]:
 
 
 def _identity(
-    check: CheckResult, config: Config, period: Period, draft: bool, found: Found
+    check: CheckResult,
+    config: Config,
+    period: Period,
+    draft: bool,
+    found: Found,
+    source: provenance.Provenance,
 ) -> Identity:
     cover = config.report
     return Identity(
@@ -341,6 +356,7 @@ def _identity(
         tool_version=_tool_version(),
         policy=check.policy,
         registries=tuple(sorted({row["registry"] for row in found.models.values()})),
+        incomplete=tuple(one.registry for one in source.accounts if not one.complete),
     )
 
 

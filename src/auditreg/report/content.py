@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Answer, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.report.account import Account
 from auditreg.report.history import Capture, Deployment, Lifecycle, Record, Statement
 from auditreg.report.sheets import Interval, Live, Sheet, VersionRow
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the cover says."""
+    """What the cover says. `incomplete` names the registries whose last reading was incomplete."""
 
     title: str
     entity: str | None
@@ -33,6 +34,7 @@ class Identity:
     tool_version: str
     policy: str
     registries: tuple[str, ...]
+    incomplete: tuple[str, ...]
 
     @property
     def state(self) -> str:
@@ -318,7 +320,7 @@ class Integrity:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """Everything about one model; a file of its own."""
+    """Everything about one model; a file of its own. `reading` is its registry's last one."""
 
     slug: str
     row: InventoryRow
@@ -337,6 +339,7 @@ class Dossier:
     statements: tuple[Statement, ...]
     more_statements: int
     deployments: tuple[Deployment, ...]
+    reading: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +363,7 @@ class Report:
     by_model: tuple[ModelFindings, ...]
     set_aside: tuple[Answer, ...]
     waivers: tuple[JudgedWaiver, ...]
+    accounts: tuple[Account, ...]
     cannot_show: tuple[str, ...]
     extractions: tuple[Extraction, ...]
     earlier_extractions: int

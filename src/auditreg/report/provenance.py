@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from auditreg.models import CheckResult
+from auditreg.report import completeness
+from auditreg.report.account import Account
 from auditreg.report.content import Extraction, Integrity
 from auditreg.report.reader import Reader, Row, decoded, texts
 
@@ -39,13 +41,16 @@ ALWAYS_UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The readings behind a report and what the report can be checked against."""
+    """The readings behind a report and what the report can be checked against.
 
+    `accounts` has the last reading of each registry, and how complete it was.
+    """
+
+    accounts: tuple[Account, ...]
     extractions: tuple[Extraction, ...]
     earlier: int
     first_observed: datetime | None
     last_observed: datetime | None
-    cannot_show: tuple[str, ...]
     integrity: Integrity
 
 
@@ -55,7 +60,7 @@ _LEAVES = (
 )
 _EXTRACTIONS = """
 select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
-       doubts, counts, left_out, cannot_show, appended, tool_version, tree_size, root,
+       doubts, counts, left_out, appended, tool_version, tree_size, root,
        journal_rows, restored, clock_offset_ms
 from extractions where observed_at <= {t} order by observed_at, seq
 """
@@ -64,21 +69,16 @@ from extractions where observed_at <= {t} order by observed_at, seq
 def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
     """The readings up to the report's moment, and the seal."""
     rows = reader.rows("extractions", "Readings of the registry up to the moment", _EXTRACTIONS)
-    unseen = dict.fromkeys(text for row in rows[-_SHOWN:] for text in texts(row["cannot_show"]))
+    last = {row["registry"]: row for row in rows}  # of each registry, rows being in order
+    shown = [row for row in rows[:-_SHOWN] if row is last[row["registry"]]] + rows[-_SHOWN:]
     return Provenance(
-        extractions=tuple(_extraction(row) for row in rows[-_SHOWN:][::-1]),
-        earlier=max(0, len(rows) - _SHOWN),
+        accounts=completeness.read(reader),
+        extractions=tuple(_extraction(row) for row in shown[::-1]),
+        earlier=len(rows) - len(shown),
         first_observed=rows[0]["observed_at"] if rows else None,
         last_observed=rows[-1]["observed_at"] if rows else None,
-        cannot_show=(*map(_sentence, unseen), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
-
-
-def _sentence(text: str) -> str:
-    """A source's note as a sentence of the list."""
-    text = text.strip().rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _extraction(row: Row) -> Extraction:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from auditreg.config import Period
 from auditreg.models import CheckResult, Grade, Status
 from auditreg.report import changes, judged, movement
+from auditreg.report.account import Account
 from auditreg.report.content import Change, Number, Promotion
 from auditreg.report.history import CaptureGap, Deployment
 from auditreg.report.provenance import Provenance
-from auditreg.report.words import several
+from auditreg.report.words import clip, moment, several
 
 if TYPE_CHECKING:
     from auditreg.report.build import Found
@@ -24,11 +25,12 @@ HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1
 _OLD = timedelta(days=90)
 _STALE = timedelta(days=2)
 _ENGINES = 3
+_DOUBTS = 3
 
 
-def notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str, ...]:
+def notices(check: CheckResult, period: Period, source: Provenance, tz: str) -> tuple[str, ...]:
     """What a reader must know before the first number."""
-    said = []
+    said = [_incomplete(one, tz) for one in source.accounts if not one.complete]
     first = source.first_observed
     if first is None:
         said.append("No reading of the registry is recorded.")
@@ -43,15 +45,27 @@ def notices(check: CheckResult, period: Period, source: Provenance) -> tuple[str
             "The registry was not read again before the moment this report speaks of. What is "
             "shown is what was last seen; a later change is not in it."
         )
-    incomplete = sum(not one.complete for one in source.extractions)
+    last_ones = {one.seq for one in source.accounts}
+    incomplete = sum(not one.complete and one.seq not in last_ones for one in source.extractions)
     if incomplete:
         said.append(
-            f"{several(incomplete, 'reading')} of the registry shown in this report "
+            f"{several(incomplete, 'earlier reading')} of the registry shown in this report "
             f"{'was' if incomplete == 1 else 'were'} incomplete; see how this was extracted."
         )
     if any(result.error for result in check.rules):
         said.append("At least one rule could not be run. No conclusion rests on it.")
     return tuple(said)
+
+
+def _incomplete(one: Account, tz: str) -> str:
+    """That the last reading of a registry cannot be relied on, and why."""
+    doubts = "; ".join(doubt.rstrip(".") for doubt in one.doubts[:_DOUBTS])
+    more = f" and {len(one.doubts) - _DOUBTS:,} more" if len(one.doubts) > _DOUBTS else ""
+    return (
+        f"The last reading of the registry {one.registry}, {moment(one.observed_at, tz)}, was "
+        f"incomplete: {clip(doubts, 400) or 'no reason is recorded'}{more}. Something that is in the "
+        "registry may be missing from this report, and nothing was taken as deleted."
+    )
 
 
 def engines(ran: Sequence[Deployment]) -> tuple[str, ...]:

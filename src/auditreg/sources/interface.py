@@ -152,6 +152,22 @@ STAGING: dict[str, dict[str, str]] = {
         "marker": TEXT,
         "last_read_at": INT,
     },
+    "principals": {
+        "kind": TEXT,
+        "workspace": TEXT,
+        "principal": TEXT,
+        "admin": BOOL,
+        "description": TEXT,
+    },
+    "permissions": {
+        "workspace": TEXT,
+        "resource_type": TEXT,
+        "resource": TEXT,
+        "principal_kind": TEXT,
+        "principal": TEXT,
+        "permission": TEXT,
+        "via": TEXT,
+    },
     "journal": {
         "id": INT,
         "server_time": INT,
@@ -182,7 +198,8 @@ STAGING: dict[str, dict[str, str]] = {
   (`run_id` or `source` `runs:/…` of a version, `source_run_id` of a logged model, a run whose
   32-digit id is the value of a version's tag). Deleted versions point nowhere.
 - `experiments`: those of the runs above. `logged_models`: those a version's `source`
-  (`models:/m-…`) points to.
+  (`models:/m-…`) points to, and those whose tag `mlflow.modelVersions` says that they were registered
+  (SQL: also where the version it names is no longer there).
 - `run_datasets.context` is the input tag `mlflow.data.context`. Metrics are the latest value of
   each key, non-finite ones as IEEE values.
 - `model_artifacts`: one row per version whose artifacts were looked for. `state` is `read`,
@@ -195,6 +212,14 @@ STAGING: dict[str, dict[str, str]] = {
   is the sum over `files` where every one is listed with its size, `manifest_sha256` the SHA-256 of
   the text of `files` where every one is listed and hashed; `model_size_bytes` is MLmodel's claim.
   `marker` is equal as long as the files seem the same. `last_read_at` is NULL: the ledger fills it.
+- `principals`: the accounts and roles of MLflow's basic-auth. `kind` is `user` or `role`; a role
+  belongs to a `workspace`, a user to none (NULL). Passwords are never read, hashed or not.
+- `permissions`: who may do what. `principal_kind` is `user`, `role` or `everyone`; `resource` is a
+  model's name, an experiment's id, or `*`. `via` is `direct` (given to the user), `workspace`
+  (given to the user for a whole workspace, by MLflow before roles), `role` (given to the role),
+  `member` (the user has the role `resource`; `permission` is `MEMBER`), and for `everyone`
+  `default` or `floor`: what holds where nothing was given, or whatever was given. Exactly one row
+  is of `everyone`; its `permission` is NULL where it is not known: MLflow keeps it in a file.
 - `journal`: what `auditreg-capture` wrote into the registry's database, as it stands there, in
   ascending `id`, each id once; without the rows told to `Reading.skip_journal`. `before_row` and
   `after_row` are JSON text nobody has parsed yet. It is a record of changes, no kind of state.
@@ -215,6 +240,8 @@ READS: dict[str, tuple[str, ...]] = {
         "logged_model_tags",
     ),
     "model_artifact": ("model_artifacts",),
+    "principal": ("principals",),
+    "permission": ("permissions",),
 }
 """Which staging tables make up each kind of ledger entry; the first one holds its subjects."""
 

@@ -16,6 +16,9 @@ from auditreg.sources.staging import KEYS
 DELETED = "Deleted_Internal"
 """The stage MLflow gives a version's tombstone."""
 
+MODEL_VERSIONS = "mlflow.modelVersions"
+"""The tag in which a logged model names the versions that were registered from it."""
+
 JOURNAL = "journal"
 """The staging table of what `auditreg-capture` wrote."""
 
@@ -318,13 +321,21 @@ class Queries:
         return f"{self._dialect.exact(f'substr({column}, 1, {len(prefix)})')} = '{prefix}'"
 
     def _models(self) -> str:
-        """Logged models that versions come from: source `models:/m-…`."""
+        """Logged models that versions come from: source `models:/m-…`, or by their own tag."""
         model_id = "substr(v.source, 9)"
-        return (
+        found = (
             f"select {self._dialect.exact(model_id)} as id from model_versions v "
             f"where {self._begins('v.source', 'models:/m-')} "
             f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
         )
+        if self._columns("logged_model_tags"):
+            # Whether a version of that name is there is not asked here: JSON is another language
+            # in every database. The ledger's view version_logged_models matches them exactly.
+            found += (
+                f" union select {self._dialect.exact('t.model_id')} from logged_model_tags t "
+                f"where t.tag_key = '{MODEL_VERSIONS}' and t.tag_value <> ''"
+            )
+        return found
 
     def _runs(self) -> str:
         """Runs that versions point to, by any of the ways MLflow has for it."""

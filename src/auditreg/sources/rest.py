@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
+from auditreg.sources.access import RIGHTS, AccessReader
+from auditreg.sources.access import Rights as Granted
 from auditreg.sources.bulk import ahead, or_none
 from auditreg.sources.interface import (
     READS,
@@ -64,6 +66,7 @@ class RestSource(Source):
         uri: http or https address.
         artifacts: reads the model files of versions; None leaves them out.
         workspaces: those to read; None for all that the server shows this user.
+        access: reads users and rights; None asks the server alone.
         passes: how often the registry is read at most until two passes agree.
         threads: how many requests are under way at once.
         timeout: seconds to wait for one answer.
@@ -71,12 +74,13 @@ class RestSource(Source):
         now: the clock, in milliseconds since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing the caller decides
         self,
         uri: str,
         *,
         artifacts: ArtifactReader | None = None,
         workspaces: Sequence[str] | None = None,
+        access: AccessReader | None = None,
         passes: int = 4,
         threads: int = 8,
         timeout: float = 60,
@@ -86,6 +90,7 @@ class RestSource(Source):
         self._server = Server(uri, timeout=timeout, retries=retries)
         self._artifacts = artifacts
         self._workspaces = workspaces
+        self._access = access or AccessReader()
         self._passes = passes
         self._threads = threads
         self._now = now
@@ -104,6 +109,7 @@ class RestSource(Source):
                 passes,
                 registry,
                 journal,
+                granted=self._access.served(self._server),
                 all_runs=runs == "all",
                 artifacts=self._artifacts,
                 pool=pool,
@@ -149,6 +155,7 @@ class RestReading(Reading):
         registry: Registry,
         served: ServedJournal,
         *,
+        granted: Granted,
         all_runs: bool,
         artifacts: ArtifactReader | None,
         pool: ThreadPoolExecutor,
@@ -160,6 +167,7 @@ class RestReading(Reading):
         self._passes = passes
         self._registry = registry
         self._served = served
+        self._granted = granted
         self.journal = served.id
         self._all_runs = all_runs
         self._artifacts = artifacts
@@ -186,6 +194,7 @@ class RestReading(Reading):
             cannot_show=(
                 *CANNOT_SHOW,
                 *self._rights.cannot_show(),
+                *granted.cannot_show,
                 *(() if self.journal else (CHANGED_BACK,)),
                 *served.cannot_show,
             ),
@@ -194,11 +203,13 @@ class RestReading(Reading):
         )
 
     def kinds(self) -> tuple[str, ...]:
-        """All kinds; logged models where the server has them, artifacts where asked for."""
+        """All kinds; logged models and rights where the server has them, artifacts if asked for."""
         self._load()
         hidden = {"logged_model"} if self._tracked.no_logged_models else set()
         if self._artifacts is None:
             hidden.add("model_artifact")
+        if not self._granted.shown:
+            hidden |= {"principal", "permission"}
         return tuple(kind for kind in READS if kind not in hidden)
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
@@ -207,6 +218,11 @@ class RestReading(Reading):
             yield from self._model_artifacts()
             return
         if name == JOURNAL and self.journal is None:
+            return
+        if name in RIGHTS:
+            if self._granted.shown:
+                self._counts[name] = self._granted.counts[name]
+                yield from self._granted.tables[name]
             return
         read, found = 0, self._found(name)
         for batch in found:
@@ -273,6 +289,7 @@ class RestReading(Reading):
                 *self._tracked.doubts(),
                 *self._served.doubts,
                 *(missing if short else ()),
+                *self._granted.doubts,
                 *self._staging.sentences(),
                 *self._later,
             ),

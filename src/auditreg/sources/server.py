@@ -23,6 +23,7 @@ from auditreg.errors import SourceError, without_password
 from auditreg.sources.answers import Malformed, decode
 
 API = "/api/2.0/mlflow"
+API_V3 = "/api/3.0/mlflow"
 JOURNAL = "/api/2.0/auditreg/journal"
 STATE = "The registry was not changed, and nothing was recorded."
 
@@ -124,6 +125,17 @@ class Server:
             SourceError: everything else: unreachable, broken.
         """
         return self._object(self._request("GET", api + path, query, workspace))
+
+    def get_v3(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """As `get`, under the newer prefix `API_V3`.
+
+        Raises:
+            NotThere: the server knows no such path: a web page in front of it answers.
+        """
+        text = self._request("GET", API_V3 + path, query, None)
+        if text.lstrip()[:1] == b"<":
+            raise NotThere(f"{self.location} has no {path}.", state=STATE, hint="")
+        return self._object(text)
 
     def post(
         self, path: str, body: Mapping[str, Any], workspace: str | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
 from auditreg.sources import queries
+from auditreg.sources.access import RIGHTS, AccessReader
 from auditreg.sources.dialects import Dialect, MySQL, PostgreSQL, SQLite
 from auditreg.sources.heads import newer
 from auditreg.sources.interface import (
@@ -69,6 +70,7 @@ class SqlSource(Source):
     Args:
         connect: opens a fresh snapshot; raises SourceError where it cannot.
         artifacts: reads the model files of versions; None leaves them out.
+        access: reads users and rights; None looks for them in this database alone.
         now: the clock, in milliseconds since the epoch.
     """
 
@@ -77,10 +79,12 @@ class SqlSource(Source):
         connect: Callable[[], Dialect],
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> None:
         self._connect = connect
         self._artifacts = artifacts
+        self._access = access or AccessReader()
         self._now = now
 
     @classmethod
@@ -89,16 +93,23 @@ class SqlSource(Source):
         path: str,
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> SqlSource:
         """The SQLite database file at `path`."""
-        return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
+        return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
 
     @classmethod
-    def server(cls, uri: str, *, artifacts: ArtifactReader | None = None) -> SqlSource:
+    def server(
+        cls,
+        uri: str,
+        *,
+        artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
+    ) -> SqlSource:
         """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
         dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
-        return cls(lambda: dialect(uri), artifacts=artifacts)
+        return cls(lambda: dialect(uri), artifacts=artifacts, access=access)
 
     def open(self) -> Dialect:
         """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
@@ -112,7 +123,7 @@ class SqlSource(Source):
         """
         dialect = self._connect()
         try:
-            return SqlReading(dialect, runs, self._artifacts, self._now, progress)
+            return SqlReading(dialect, runs, self._artifacts, self._access, self._now, progress)
         except BaseException:
             dialect.close()
             raise
@@ -126,6 +137,7 @@ class SqlReading(Reading):
         dialect: Dialect,
         runs: str,
         artifacts: ArtifactReader | None,
+        access: AccessReader,
         now: Callable[[], int],
         progress: Progress | None,
     ) -> None:
@@ -153,6 +165,7 @@ class SqlReading(Reading):
         self._run_ids: pa.Array | None = None
         self._many: bool | None = None
         self._doubts = Doubts()
+        self._rights = access.stored(dialect)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
@@ -168,11 +181,12 @@ class SqlReading(Reading):
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds whose tables this store has; model artifacts where they were asked for."""
-        return tuple(
-            kind
-            for kind in READS
-            if (self._artifacts is not None if kind == "model_artifact" else kind in self._kinds)
-        )
+        there = {
+            kind: kind in self._kinds or (tables[0] in RIGHTS and self._rights.shown)
+            for kind, tables in READS.items()
+        }
+        there["model_artifact"] = self._artifacts is not None
+        return tuple(kind for kind, shown in there.items() if shown)
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
         """See `Reading.table`. A table this store lacks has no rows."""
@@ -180,6 +194,10 @@ class SqlReading(Reading):
             yield from self._model_artifacts()
             return
         if not self._has(name):
+            return
+        if name in RIGHTS:
+            self._counts[name] = self._rights.counts[name]
+            yield from self._rights.tables[name]
             return
         self._counts[name] = (0, 0)
         if name != JOURNAL:
@@ -241,7 +259,7 @@ class SqlReading(Reading):
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
-            if expected != read
+            if expected != read and table not in RIGHTS
         ]
         return Completeness(
             counts=dict(self._counts),
@@ -251,6 +269,7 @@ class SqlReading(Reading):
                 *self._doubts.sentences(),
                 *map(str, self._withheld),
                 *self._dialect.limits(),
+                *self._rights.doubts,
                 *problem,
             ),
             asked={
@@ -284,6 +303,8 @@ class SqlReading(Reading):
     def _has(self, table: str) -> bool:
         if table == JOURNAL:
             return self.journal is not None
+        if table in RIGHTS:
+            return self._rights.shown
         kind = next(kind for kind, tables in READS.items() if table in tables)
         return kind in self._kinds and self._queries.shown(table)
 
@@ -309,6 +330,7 @@ class SqlReading(Reading):
                 yield f"{what}: this user may not read all of it and what belongs to it"
             else:
                 yield f"{what}: this store has no table {spec.base}"
+        yield from self._rights.cannot_show
         yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:

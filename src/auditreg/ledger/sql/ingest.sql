@@ -307,6 +307,26 @@ from stage_model_artifacts s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version)
 where s.state not in ('not_looked_at', 'unchanged');
 
+-- kind: principal
+insert into incoming
+select 'principal', 'u-' || left(sha256(concat_ws(chr(31), $registry, s.kind,
+              coalesce(s.workspace, ''), s.principal)), 16),
+       s.workspace, null, null, null, null,
+       sha256(concat_ws(chr(31), plain(s.admin), printed(s.description))), null, s.principal, s.rowid
+from stage_principals s;
+
+-- kind: permission
+-- for a model its name stands in the column model, so that its rights are found with it
+insert into incoming
+select 'permission', 'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(s.workspace, ''),
+              s.principal_kind, s.principal, s.resource_type, s.resource)), 16),
+       s.workspace,
+       case when s.resource_type in ('registered_model', 'prompt') and s.resource <> '*'
+            then s.resource end,
+       null, null, null, sha256(concat_ws(chr(31), printed(s.permission), printed(s.via))), null,
+       s.principal, s.rowid
+from stage_permissions s;
+
 -- table: the states known before this reading
 -- in the order of the source: what readings later than this one saw does not count, what its
 -- journal told does
@@ -352,7 +372,7 @@ where k.op = 'put' and k.kind in (select unnest($covered))
        or split_part(k.subject, ':', 1) not in (
            select subject from model_versions where stage = 'Deleted_Internal'))
   and (k.kind in ('registered_model', 'registered_model_tag', 'model_version',
-                  'model_version_tag', 'alias')
+                  'model_version_tag', 'alias', 'principal', 'permission')
        or k.kind = 'run' and k.subject in (
            select 'r-' || left(sha256($registry || chr(31) || run_id), 16)
            from stage_model_versions where run_id is not null)

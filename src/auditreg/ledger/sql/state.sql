@@ -122,3 +122,14 @@ select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as mo
        body.model_uuid as model_uuid, body.marker as marker,
        ledger.moment(body.last_read_at) as last_read_at, {common}
 from {decoded} where op = 'put'
+
+-- table: principals of principal
+select subject, registry, workspace, body.kind as kind, body.principal as principal,
+       body.admin as admin, body.description as description, {common}
+from {decoded} where op = 'put'
+
+-- table: permissions of permission
+select subject, registry, workspace, body.resource_type as resource_type,
+       body.resource as resource, body.principal_kind as principal_kind,
+       body.principal as principal, body.permission as permission, body.via as via, {common}
+from {decoded} where op = 'put'

@@ -3,8 +3,8 @@
 -- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
 -- Around a rename both names are possible; a subject still has one row, under the later name.
 
--- block: prompts
--- the registered "models" that are prompts
+-- block: prompt_models
+-- which registered models are prompts; the view prompts says more
 select distinct model_subject
 from [registered_model_tags]
 where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
@@ -13,11 +13,15 @@ where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
 with named as (
     select v.subject, 'stage ' || v.stage as via, v.certainty, v.candidate,
            v.not_before, v.not_after
-    from [model_versions] v join live_names n on n.kind = 'stage' and n.name = v.stage
+    from [model_versions] v join live_names n
+      on n.kind = 'stage' and n.name = v.stage
+     and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     union all
     select a.subject, 'alias ' || a.alias, a.certainty, a.candidate, a.not_before, a.not_after
-    from [aliases] a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+    from [aliases] a join live_names n
+      on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+     and n.applies_to = conventions_of(a.registry, a.workspace)
 ),
 version as (
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
@@ -33,7 +37,7 @@ select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
             else 'uncertain' end as certainty,
        min(not_before) as live_not_before, min(not_after) as live_not_after
 from named join version v using (subject)
-where v.model_subject not in (select model_subject from [prompts])
+where v.model_subject not in (select model_subject from [prompt_models])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
 -- block: signatures
@@ -112,15 +116,18 @@ model as (
 found as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [model_version_tags] t join governance_fields g on g.tag = t.key
+    from [model_version_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     join version v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
@@ -280,7 +287,7 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version,
 from subject s
 left join alias a on a.subject = s.subject
 left join [live_versions] l on l.subject = s.subject
-left join [prompts] p on p.model_subject = s.model_subject
+left join [prompt_models] p on p.model_subject = s.model_subject
 left join wide w on w.subject = s.subject
 
 -- block: promotions
@@ -289,9 +296,10 @@ with state as (
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
-    join ledger.log l using (seq)
+    join (select *, json_extract_string(entry, '$.body.stage') as stage,
+                 conventions_of(registry, workspace) as conventions from ledger.log) l using (seq)
     left join live_names n
-      on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
+      on n.kind = 'stage' and n.name = l.stage and n.applies_to = l.conventions
     where t.op <> 'erased'
     union all
     select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
@@ -301,6 +309,7 @@ with state as (
     join ledger.log l using (seq)
     join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(split_part(t.subject, ':alias:', 2))
+     and n.applies_to = conventions_of(l.registry, l.workspace)
     where t.op <> 'erased'
 ),
 turn as (
@@ -346,7 +355,7 @@ select w.live_subject || '+' || w.seq as subject, w.live_subject as version_subj
        w.seq
 from whole w join ledger.log l on l.seq = w.first_seq
 where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
-  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompts])
+  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompt_models])
 
 -- block: captures
 -- the processes that wrote the server's journal
@@ -452,7 +461,10 @@ with item(kind, item, path) as (
            ('run', 'run', '$.body.lifecycle_stage'),
            ('logged_model', 'logged model', '$.body.lifecycle_stage'),
            ('model_artifact', 'MLmodel', '$.body.mlmodel_sha256'),
-           ('model_artifact', 'artifact', '$.body.state')
+           ('model_artifact', 'artifact', '$.body.state'),
+           ('principal', 'account', '$.op'),
+           ('principal', 'administrator', '$.body.admin'),
+           ('permission', 'right', '$.body.permission')
 ),
 moved as (
     select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
@@ -481,8 +493,8 @@ compared as (
                 when not m.gone then json_extract_string(m.entry, i.path) end as after
     from moved m join item i on i.kind = m.kind
     where i.path = '$.op'
-       or m.kind not in ('registered_model', 'model_version')
-       or not m.gone and (not m.absent or i.item = 'stage')
+       or m.kind not in ('registered_model', 'model_version', 'principal')
+       or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
 ),
 looked as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
@@ -511,14 +523,24 @@ guarded as (
                        and s.name = 'journal-' || left(a.journal, 12)
 )
 select c.seq,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.lo end as changed_not_before,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.hi end as changed_not_after,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.lo end as changed_not_before,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.hi end as changed_not_after,
        c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
             when c.kind = 'alias' then json_extract_string(c.entry, '$.body.alias')
+            when c.kind = 'principal'
+            then case json_extract_string(c.entry, '$.body.kind') when 'role' then 'role'
+                      else c.name end || ' ' || json_extract_string(c.entry, '$.body.principal')
+            when c.kind = 'permission'
+            then concat_ws(' ', case json_extract_string(c.entry, '$.body.principal_kind')
+                                     when 'role' then 'role' end,
+                           json_extract_string(c.entry, '$.body.principal'),
+                           case when c.model is null
+                                then 'on ' || json_extract_string(c.entry, '$.body.resource_type')
+                                     || ' ' || json_extract_string(c.entry, '$.body.resource') end)
             else c.name end as item,
        case when c.before is null then 'added' when c.after is null then 'removed'
             else 'changed' end as change,
@@ -538,18 +560,19 @@ select c.seq,
 from guarded c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
+  and not (c.name = 'administrator' and c.before is null and c.after = 'false')
 
 -- block: population_registered_model
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model,
        null::BIGINT as version
 from [registered_models]
-where not deleted and subject not in (select model_subject from [prompts])
+where not deleted and subject not in (select model_subject from [prompt_models])
 group by subject, registry
 
 -- block: population_model_version
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model, version
 from [model_versions]
-where not deleted and model_subject not in (select model_subject from [prompts])
+where not deleted and model_subject not in (select model_subject from [prompt_models])
 group by subject, registry, version
 
 -- block: population_live_version
@@ -572,3 +595,15 @@ group by version_subject
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
        null::VARCHAR as model, null::BIGINT as version
+
+-- block: completeness
+-- what the source of a reading said it holds, and what was read of it, table by table
+select e.seq, e.registry, e.source, e.observed_at, e.complete, k.part,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[0]') as BIGINT)
+           as counted_by_source,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[1]') as BIGINT) as read,
+       try_cast(json_extract_string(e.counts, '$."' || k.part || '"[0]') as BIGINT)
+           - try_cast(json_extract_string(e.counts, '$."' || k.part || '"[1]') as BIGINT)
+           as difference
+from extractions e, (select unnest(json_keys(e.counts)) as part) k
+where ([ts] is null or e.observed_at <= [ts]) and ([known] is null or e.recorded_at <= [known])

@@ -1,0 +1,132 @@
+"""`auditreg publish`: a dated, read-only copy of the ledger where auditors read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    the_ledger,
+)
+from auditreg.errors import ExitCode
+from auditreg.formats.inert import inert, json_inert
+
+if TYPE_CHECKING:
+    from auditreg.api.publication import Keep
+    from auditreg.api.publishing import Published
+    from auditreg.config import Config
+
+SCHEMA = "auditreg.published/1"
+
+
+@click.command(
+    epilog=examples(
+        "auditreg publish /mnt/audit/mlflow",
+        "auditreg publish /mnt/audit/mlflow --keep 90d --keep-quarterly",
+        "cd /mnt/audit/mlflow && sha256sum -c SHA256SUMS",
+    )
+)
+@click.argument(
+    "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, dir_okay=True)
+)
+@click.option("--keep", metavar="SPAN", help="Keep copies of the last 90d, 12w or 7y.")
+@click.option(
+    "--keep-last", type=click.IntRange(min=1), metavar="N", help="Keep the N newest copies."
+)
+@click.option("--keep-quarterly", is_flag=True, help="Keep the last copy of every fiscal quarter.")
+@config_option
+@ledger_option
+@format_option(("text", "json"))
+def publish(
+    folder: Path | None,
+    keep: str | None,
+    keep_last: int | None,
+    keep_quarterly: bool,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Put a dated, read-only copy of the ledger where auditors read it.
+
+    DIR (or publish.folder of the settings) gets a copy that was verified after copying, the
+    manifest of all copies, SHA256SUMS, and latest.txt with the newest copy's name. Where nothing
+    was recorded since the last copy, no new one is made. The key of hashed secrets is never copied.
+
+    Copies stay unless a --keep option, or keep_days, keep_last or keep_quarterly under [publish],
+    is given; then a copy stays if one of them keeps it. The newest always stays, and a file that
+    the manifest does not name is never touched. Options replace the settings' rules as a whole.
+
+    Exit codes: 0 published, or nothing new; 2 not published, or the last reading in the copy was
+    incomplete; 4 the ledger or the newest copy does not verify.
+    """
+    from auditreg.api.publishing import publish_ledger
+    from auditreg.cli.progress import progress
+
+    with progress() as tell:
+        done = publish_ledger(
+            config,
+            the_ledger(config, ledger),
+            folder,
+            keep=_keep(config, keep, keep_last, keep_quarterly),
+            progress=tell,
+        )
+    emit(outputs, lambda output: _json(done) if output.format == "json" else _text(done))
+    if not done.complete:
+        click.get_current_context().exit(int(ExitCode.ERROR))
+
+
+def _keep(config: Config, span: str | None, last: int | None, quarterly: bool) -> Keep | None:
+    """The rules of the command line; None leaves those of the settings."""
+    if span is None and last is None and not quarterly:
+        return None
+    from auditreg.api.publication import Keep, days_of
+
+    calendar = config.calendar
+    return Keep(
+        days_of(span) if span is not None else None,
+        last,
+        quarterly,
+        calendar.timezone,
+        calendar.fiscal_year_start_month,
+    )
+
+
+def _text(done: Published) -> bytes:
+    copy = done.copy
+    lines = [
+        ("published" if done.new else "nothing new", str(done.file)),
+        ("entries", f"{copy.tree_size:,}"),
+        ("root", f"{copy.tree_size}:{copy.root}"),
+        ("SHA-256", copy.sha256),
+    ]
+    for one in copy.extractions:
+        verdict = "complete" if one.complete else f"INCOMPLETE: {'; '.join(one.doubts)}"
+        lines.append(("reading", f"{one.registry}, {one.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"))
+    lines += [("removed", name) for name in done.removed]
+    lines += [("note", note) for note in done.notes]
+    lines.append(("copies", f"{done.kept:,} in {done.file.parent}"))
+    return "".join(f"{label:<12} {inert(text)}\n" for label, text in lines).encode()
+
+
+def _json(done: Published) -> bytes:
+    import msgspec
+
+    document = {
+        "schema": SCHEMA,
+        "file": str(done.file),
+        "new": done.new,
+        "copy": msgspec.to_builtins(done.copy),
+        "copies": done.kept,
+        "removed": list(done.removed),
+        "notes": list(done.notes),
+    }
+    return (json_inert(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()

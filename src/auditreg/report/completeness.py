@@ -1,0 +1,153 @@
+"""How completely each registry was read, from what its last reading sealed, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditreg.report.account import Account, Part
+from auditreg.report.reader import Reader, Row, decoded, texts
+from auditreg.report.words import several
+
+PARTS = {
+    "registered_models": ("registered model", "registered models"),
+    "registered_model_tags": ("tag of a model", "tags of models"),
+    "model_versions": ("version", "versions"),
+    "model_version_tags": ("tag of a version", "tags of versions"),
+    "aliases": ("alias", "aliases"),
+    "experiments": ("experiment", "experiments"),
+    "runs": ("training run", "training runs"),
+    "run_params": ("parameter of a run", "parameters of runs"),
+    "run_metrics": ("metric of a run", "metrics of runs"),
+    "run_tags": ("tag of a run", "tags of runs"),
+    "run_datasets": ("data set of a run", "data sets of runs"),
+    "logged_models": ("logged model", "logged models"),
+    "logged_model_params": ("parameter of a logged model", "parameters of logged models"),
+    "logged_model_metrics": ("metric of a logged model", "metrics of logged models"),
+    "logged_model_tags": ("tag of a logged model", "tags of logged models"),
+    "model_artifacts": (
+        "version whose files were looked for",
+        "versions whose files were looked for",
+    ),
+    "journal": ("row of the server's journal", "rows of the server's journal"),
+    "principals": ("user", "users"),
+    "permissions": ("permission", "permissions"),
+}
+"""What people call the tables a source is read into, one and several; in the order shown."""
+
+_ASKED = {
+    ("runs", "linked"): "training runs that a version points to",
+    ("runs", "all"): "every training run",
+    ("artifacts", "all"): "the files of every version",
+    ("artifacts", "live"): "the files of versions in use",
+    ("artifacts", "none"): "no model files",
+    ("manifest", "yes"): "a hash of every file of a model",
+    ("manifest", "no"): "",
+}
+
+
+# The last reading by the moment. One after it counts where no complete one came after it: then the
+# state shown is the latest there is, and the reading says how far it can be relied on.
+_LAST = """
+select seq, registry, source, observed_at, complete, doubts, counts, left_out, cannot_show, passes,
+       asked, gaps, tombstones, observed_at > {t} as later
+from extractions e
+where observed_at <= {t} or not exists (
+    select 1 from extractions n
+    where n.registry = e.registry and n.complete and n.observed_at > {t})
+qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1
+order by registry
+"""
+
+
+def read(reader: Reader) -> tuple[Account, ...]:
+    """The account of each registry's last reading, by name of the registry."""
+    rows = reader.rows("completeness", "How completely each registry was read", _LAST)
+    return tuple(_account(row) for row in rows)
+
+
+def _account(row: Row) -> Account:
+    of_server = row["source"] == "rest"
+    counts = decoded(row["counts"], {})
+    parts = _parts(counts if isinstance(counts, dict) else {})
+    versions = next((part for part in parts if part.name == "versions"), None)
+    return Account(
+        seq=row["seq"],
+        registry=row["registry"],
+        source=row["source"],
+        observed_at=row["observed_at"],
+        complete=bool(row["complete"]),
+        later=bool(row["later"]),
+        lead=_lead("server" if of_server else "database", versions),
+        asked=_asked(decoded(row["asked"], {})),
+        parts=parts,
+        doubts=texts(row["doubts"]),
+        left_out=_left_out(row["left_out"]),
+        gaps=row["gaps"],
+        tombstones=row["tombstones"],
+        passes=_passes(row["passes"], of_server=of_server),
+        cannot_show=tuple(map(sentence, texts(row["cannot_show"]))),
+    )
+
+
+def _parts(counts: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The tables in the order of `PARTS`, unknown ones by name at the end."""
+    order = list(PARTS)
+    found = []
+    for table in sorted(counts, key=lambda t: (order.index(t) if t in PARTS else len(order), t)):
+        name = PARTS[table][1] if table in PARTS else table.replace("_", " ")
+        match counts[table]:
+            case [int() | None as counted, int() | None as taken]:
+                found.append(Part(name, counted, taken))
+            case int() as taken:
+                found.append(Part(name, None, taken))
+            case _:
+                found.append(Part(name, None, None))
+    return tuple(found)
+
+
+def _lead(source: str, versions: Part | None) -> str:
+    """The sentence a reader looks for first."""
+    if versions is None or versions.read is None:
+        return "How many versions were read is not recorded."
+    were = "was" if versions.read == 1 else "were"
+    if versions.counted is None:
+        read = several(versions.read, "version")
+        return f"The {source} gives no count of its own; {read} {were} read."
+    return f"The {source} counted {several(versions.counted, 'version')}; {versions.read:,} {were} read."
+
+
+def _asked(asked: object) -> tuple[str, ...]:
+    if not isinstance(asked, dict) or not asked:
+        return ()
+    said = [
+        _ASKED.get((str(option), str(value)), f"{option}: {value}")
+        for option, value in asked.items()
+    ]
+    return ("the whole registry", *filter(None, said))
+
+
+def _left_out(value: object) -> tuple[str, ...]:
+    found = decoded(value, value)
+    if isinstance(found, dict):
+        return tuple(
+            f"{number:,} {reason}" if isinstance(number, int) else f"{reason}: {number}"
+            for reason, number in found.items()
+        )
+    return texts(found)
+
+
+def _passes(passes: int | None, *, of_server: bool) -> str:
+    if not of_server:
+        return "once, in one snapshot of the database"
+    if passes is None:
+        return "how often is not recorded"
+    if passes < 2:
+        return "once"
+    return f"{passes} times, until two readings agreed"
+
+
+def sentence(text: str) -> str:
+    """A source's note as a sentence of a list."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,367 @@
+"""`auditreg publish`: what a folder of copies holds, whatever happens on the way."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from auditreg.api import publishing
+from auditreg.api.publication import Copy, Keep, Manifest, days_of, manifest_of
+from auditreg.api.publishing import publish_ledger
+from auditreg.cli import cli
+from auditreg.config import Config, parse_config
+from auditreg.errors import AuditregError, ConfigError, UsageError, VerificationError
+from auditreg.ledger.store import Ledger
+from tests.sources.test_rest import VERSION, registry, standing_in
+
+PLACE = Path("copies")
+
+
+def run(*arguments: str, code: int = 0):
+    done = CliRunner().invoke(cli, list(arguments))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done
+
+
+def grow(ledger: Path) -> None:
+    """Seal one thing more."""
+    run("check", "--rule", "owner-recorded", "--fail-on", "none", "--ledger", str(ledger))
+
+
+def files() -> set[str]:
+    return {path.name for path in PLACE.iterdir()} - {".publish.lock"}
+
+
+def copies() -> set[str]:
+    return {name for name in files() if name.endswith(".duckdb")}
+
+
+def sums_hold() -> bool:
+    done = subprocess.run(
+        ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=PLACE, capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+def test_a_folder_holds_a_copy_its_manifest_and_sums(ledger):
+    shown = run("publish", str(PLACE)).stdout
+    (name,) = copies()
+    assert files() == {name, "manifest.json", "SHA256SUMS", "latest.txt"}
+    assert shown.startswith("published")
+    copy = PLACE / name
+    assert copy.read_bytes() == ledger.read_bytes()
+    assert copy.stat().st_mode & 0o777 == 0o444
+    assert sums_hold()
+    assert (PLACE / "latest.txt").read_text() == f"{name}\n"
+    document = json.loads((PLACE / "manifest.json").read_text())
+    (told,) = document["copies"]
+    assert document["latest"] == told["file"] == name
+    assert told["bytes"] == copy.stat().st_size
+    assert told["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert told["complete"]
+    assert told["extractions"][0]["registry"] == "default"
+    run("verify", str(copy), "--root", f"{told['tree_size']}:{told['root']}")
+    with duckdb.connect(str(copy), read_only=True) as con:
+        (at, policy) = con.execute("select recorded_at, policy from extractions").fetchone()
+    assert name == f"audit-{at:%Y-%m-%dT%H%MZ}.duckdb"
+    assert told["policy"] == policy
+    assert not list(PLACE.glob("*.key"))
+
+
+def test_nothing_new_is_no_new_copy(ledger):
+    run("publish", str(PLACE))
+    before = {path: path.stat().st_mtime_ns for path in PLACE.iterdir()}
+    assert run("publish", str(PLACE)).stdout.startswith("nothing new")
+    assert {path: path.stat().st_mtime_ns for path in PLACE.iterdir()} == before
+    grow(ledger)
+    done = json.loads(run("publish", str(PLACE), "--format", "json").stdout)
+    assert done["new"]
+    assert len(copies()) == done["copies"] == 2
+    assert sums_hold()
+
+
+def test_two_copies_of_one_minute_have_names_of_their_own(ledger):
+    for _ in range(3):
+        run("publish", str(PLACE))
+        grow(ledger)
+    assert len(copies()) == 3
+
+
+def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(ledger):
+    with standing_in(registry([], [VERSION])) as uri:
+        run("extract", "--from", uri, code=2)
+    assert "INCOMPLETE" in run("publish", str(PLACE), code=2).stdout
+    (told,) = json.loads((PLACE / "manifest.json").read_text())["copies"]
+    assert not told["complete"]
+    assert told["extractions"][0]["doubts"]
+    run("publish", str(PLACE), code=2)
+
+
+def test_the_folder_and_what_is_kept_come_from_the_settings(ledger):
+    Path("auditreg.toml").write_text('[publish]\nfolder = "copies"\nkeep_last = 1\n')
+    run("publish")
+    (first,) = copies()
+    grow(ledger)
+    assert f"removed      {first}" in run("publish").stdout
+    assert copies() != {first}
+    assert len(copies()) == 1
+    assert sums_hold()
+    (gone,) = json.loads((PLACE / "manifest.json").read_text())["removed"]
+    assert gone["file"] == first
+
+
+def test_no_folder_is_named(ledger):
+    with pytest.raises(ConfigError, match="No folder"):
+        run("publish")
+
+
+def test_what_the_manifest_does_not_name_is_never_touched(ledger):
+    PLACE.mkdir()
+    other = PLACE / "audit-2020-01-01T0000Z.duckdb"
+    other.write_text("somebody else's")
+    run("publish", str(PLACE))
+    grow(ledger)
+    run("publish", str(PLACE), "--keep-last", "1")
+    assert other.read_text() == "somebody else's"
+
+
+def test_a_retired_name_that_holds_something_else_is_left_alone(ledger):
+    run("publish", str(PLACE))
+    (first,) = copies()
+    grow(ledger)
+    (PLACE / first).chmod(0o644)
+    (PLACE / first).write_text("something else")
+    shown = run("publish", str(PLACE), "--keep-last", "1").stdout
+    assert "holds something else now" in shown
+    assert (PLACE / first).read_text() == "something else"
+
+
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_a_newest_copy_that_is_not_what_was_published_is_4(ledger, how):
+    run("publish", str(PLACE))
+    (name,) = copies()
+    (PLACE / name).chmod(0o644)
+    if how == "changed":
+        with (PLACE / name).open("r+b") as file:
+            file.seek(9_000)
+            file.write(b"x")
+    else:
+        (PLACE / name).unlink()
+    with pytest.raises(VerificationError) as caught:
+        run("publish", str(PLACE))
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "content", ["{", '{"schema": "other"}', "\xff", "path"], ids=["cut", "other", "bytes", "path"]
+)
+def test_a_manifest_that_auditreg_did_not_write_is_4_and_removes_nothing(ledger, content):
+    run("publish", str(PLACE))
+    text = (PLACE / "manifest.json").read_text()
+    if content == "path":  # a manifest that was given a file elsewhere to remove
+        Path("precious.duckdb").write_text("x")
+        (name,) = copies()
+        content = text.replace(name, "../precious.duckdb")
+    (PLACE / "manifest.json").write_text(content, encoding="latin-1")
+    grow(ledger)
+    with pytest.raises(VerificationError, match="not a manifest"):
+        run("publish", str(PLACE), "--keep-last", "1")
+    assert len(copies()) == 1
+
+
+def test_a_ledger_that_does_not_verify_is_not_published(ledger):
+    with duckdb.connect(str(ledger)) as con:
+        con.execute("update ledger.log set entry = replace(entry, 'ann', 'bob') where seq = 20")
+        con.execute("update ledger.log set leaf = unhex(sha256('x')) where seq = 20")
+    with pytest.raises(VerificationError, match="does not verify"):
+        run("publish", str(PLACE))
+    assert files() == set()
+
+
+def test_a_folder_that_is_a_file(ledger):
+    PLACE.write_text("x")
+    with pytest.raises(AuditregError, match="is a file, not a folder"):
+        run("publish", str(PLACE))
+
+
+def test_a_folder_that_cannot_be_written_to(ledger, monkeypatch):
+    PLACE.mkdir()
+
+    def refused(source, draft):
+        raise PermissionError(errno.EACCES, "Permission denied", str(draft))
+
+    monkeypatch.setattr(publishing, "_copy_bytes", refused)
+    with pytest.raises(AuditregError, match=r"copies cannot be published to: Permission denied"):
+        run("publish", str(PLACE))
+    assert files() == set()
+
+
+def test_a_disk_that_fills_up_while_copying(ledger):
+    run("publish", str(PLACE))
+    before = files()
+    grow(ledger)
+    limit = ledger.stat().st_size // 2
+    program = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        "from auditreg.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "publish", str(PLACE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "cannot be published to: File too large" in done.stderr
+    assert files() == before
+    assert sums_hold()
+
+
+def test_a_folder_that_keeps_no_modes_says_so(ledger, monkeypatch):
+    def no_modes(self, mode, **_):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(Path, "chmod", no_modes)
+    assert "keeps no modes" in run("publish", str(PLACE)).stdout
+    assert sums_hold()
+
+
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+from auditreg.api import publishing
+from auditreg.api.publication import Manifest
+from auditreg.cli import main
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "copying":
+    copy = publishing._copy_bytes
+    def half(source, draft):
+        draft.write_bytes(source.read(5_000_000))
+        die()
+    publishing._copy_bytes = half
+elif sys.argv[1] == "verified":
+    publishing._verify = die
+elif sys.argv[1] == "renamed":
+    publishing._sync_folder = die
+elif sys.argv[1] == "manifest":
+    publishing._unlink = die
+sys.argv[1:2] = []
+main()
+"""
+
+
+@pytest.mark.parametrize("when", ["copying", "verified", "renamed", "manifest"])
+def test_killed_at_any_point_no_half_file_has_a_final_name_and_the_next_one_completes(ledger, when):
+    run("publish", str(PLACE))
+    grow(ledger)
+    arguments = ["publish", str(PLACE), "--keep-last", "1"]
+    done = subprocess.run([sys.executable, "-c", KILLER, when, *arguments], check=False)
+    assert done.returncode == -9
+    assert sums_hold()
+    for name in copies():
+        run("verify", str(PLACE / name), "--log-only")
+    run(*arguments)
+    (name,) = copies()
+    assert files() == {name, "manifest.json", "SHA256SUMS", "latest.txt"}
+    assert sums_hold()
+    assert (PLACE / name).read_bytes() == ledger.read_bytes()
+
+
+def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(ledger, monkeypatch):
+    copy = publishing._copy_bytes
+
+    def replaced(source, draft):
+        shutil.copy(ledger, "next.duckdb")
+        grow(Path("next.duckdb"))
+        Path("next.duckdb").replace(ledger)
+        return copy(source, draft)
+
+    monkeypatch.setattr(publishing, "_copy_bytes", replaced)
+    first = json.loads(run("publish", str(PLACE), "--format", "json").stdout)["copy"]
+    path = PLACE / first["file"]
+    run("verify", str(path), "--root", f"{first['tree_size']}:{first['root']}")
+    assert path.read_bytes() != ledger.read_bytes()
+
+
+def made(day: datetime, number: int) -> Copy:
+    return Copy(
+        file=f"audit-{number}.duckdb",
+        sha256="0" * 64,
+        bytes=1,
+        published_at=day,
+        sealed_at=day,
+        tree_size=number,
+        root="0" * 64,
+        complete=True,
+        extractions=(),
+        policy=None,
+        tool_version="0",
+    )
+
+
+DAYS = [datetime(2026, 1, 1, 3, tzinfo=UTC) + timedelta(days=10 * number) for number in range(30)]
+NOW = datetime(2026, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("keep", "stay"),
+    [
+        (Keep(), 30),
+        (Keep(last=3), 3),
+        (Keep(days=30), sum(day >= datetime(2026, 9, 20, tzinfo=UTC) for day in DAYS)),
+        (Keep(quarterly=True), 4),
+        (Keep(last=2, quarterly=True), 5),
+        (Keep(days=1), 1),
+    ],
+    ids=str,
+)
+def test_a_copy_stays_if_one_rule_keeps_it(keep, stay):
+    manifest = Manifest([made(day, number) for number, day in enumerate(DAYS)])
+    removed = manifest.retire(keep, NOW)
+    assert len(manifest.copies) == stay
+    assert len(removed) + stay == len(DAYS)
+    assert manifest.copies[-1].file == "audit-29.duckdb"
+
+
+def test_the_last_copy_of_each_fiscal_quarter_stays():
+    manifest = Manifest([made(day, number) for number, day in enumerate(DAYS)])
+    manifest.retire(Keep(quarterly=True, fiscal_year_start_month=2), NOW)
+    ends = [copy.published_at.date().isoformat() for copy in manifest.copies]
+    assert ends == ["2026-01-31", "2026-04-21", "2026-07-30", "2026-10-18"]
+
+
+@pytest.mark.parametrize(("text", "days"), [("90d", 90), ("12w", 84), ("7y", 2562)])
+def test_spans(text, days):
+    assert days_of(text) == days
+
+
+@pytest.mark.parametrize("text", ["90", "0d", "-1d", "1m", "", "9" * 9 + "d"])
+def test_what_is_no_span(text):
+    with pytest.raises(UsageError):
+        days_of(text)
+
+
+def test_the_function_behind_it(ledger):
+    config = parse_config('[publish]\nfolder = "copies"\n', Path("auditreg.toml").absolute())
+    done = publish_ledger(config, Ledger(ledger))
+    assert done.new
+    assert done.complete
+    assert done.file.is_file()
+    assert manifest_of(done.file.parent).newest == done.copy
+    assert not publish_ledger(Config(), Ledger(ledger), PLACE).new
