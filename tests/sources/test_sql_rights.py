@@ -13,11 +13,11 @@ from auditreg.sources import open_database, open_source, rights
 from auditreg.sources.dialects.written import NAMES
 from auditreg.sources.rights import all_columns, grants, present_columns
 from tests.servers.postgres import _FOLDERS as FOLDERS
-from tests.servers.process import program
+from tests.servers.process import free_port, program
 from tests.sources.databases import copied, new_store
 from tests.sources.reading import everything
 
-ROLE = "auditor"
+ROLE = f"auditor_{free_port()}"
 
 
 @pytest.fixture(scope="module")

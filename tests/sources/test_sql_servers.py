@@ -106,7 +106,10 @@ def test_schemes_parameters_and_sockets_are_taken_as_mlflow_takes_them(pg_server
 def test_a_location_says_where_and_holds_no_user_and_no_password(uri, location):
     address = Address.parse(uri)
     assert address.location("postgresql") == location
-    assert "s3cret" not in address.without_secrets(f"cannot open {uri}: s3cret, ann")
+    secret = address.password or "s3cret"
+    said = address.without_secrets(f"cannot open {uri}: {secret}, ann")
+    assert secret not in said
+    assert "ann" in said
 
 
 def test_a_password_goes_through_whatever_is_in_it_and_comes_out_nowhere(pg_server, my_server):
@@ -151,9 +154,9 @@ def test_a_reading_can_write_nothing(uri):
 
 def test_a_table_without_snapshots_is_a_doubt(my_server):
     uri = new_store(my_server)
-    run(uri, "alter table tags engine = MyISAM")
+    run(uri, "alter table alembic_version engine = MyISAM")
     (doubt,) = everything(open_source(uri, artifacts="none"))[1].doubts
-    assert "tags (MyISAM)" in doubt
+    assert "alembic_version (MyISAM)" in doubt
 
 
 # -- values -----------------------------------------------------------------------------------------
@@ -240,6 +243,7 @@ def test_names_that_differ_by_case_or_a_blank_stay_two(uri):
 
 def test_text_that_is_not_unicode_is_marked_and_loses_nothing(pg_server):
     pg_server.execute(
+        "drop database if exists raw; drop database if exists latin;"
         "create database raw encoding 'SQL_ASCII' template template0;"
         "create database latin encoding 'LATIN1' locale 'C' template template0;"
     )
@@ -307,7 +311,7 @@ def test_login_host_database_and_tls_each_fail_clearly(pg_server, my_server):
 def test_a_wrong_password_of_postgresql_is_one_clear_error(pg_server):
     hba = Path(pg_server.execute("show hba_file").strip())
     before = hba.read_text()
-    pg_server.execute("create role locked login password 'right'")
+    pg_server.execute("drop role if exists locked; create role locked login password 'right'")
     hba.write_text("host all locked 127.0.0.1/32 scram-sha-256\n" + before)
     try:
         pg_server.execute("select pg_reload_conf()")
@@ -344,7 +348,7 @@ def test_another_applications_database_and_a_hidden_schema(pg_server, my_server)
     tables, completeness = everything(open_source(f"{uri}?schema=hidden", artifacts="none"))
     assert completeness.complete
     assert tables["registered_models"] == []
-    run(uri, "create role outsider login")
+    run(uri, "drop role if exists outsider", "create role outsider login")
     error = refused(uri.replace("postgres@", "outsider@"))
     assert 'GRANT USAGE ON SCHEMA "hidden" TO "outsider"' in error.hint
 
@@ -436,17 +440,17 @@ def test_a_hot_standbys_refusal_is_explained():
 
 
 def test_rows_hidden_by_a_policy_are_an_error_and_never_fewer_rows(pg_server):
-    uri = new_store(pg_server)
+    uri, role = new_store(pg_server), f"filtered_{free_port()}"
     run(
         uri,
         MODEL.format("m"),
         MODEL.format("secret"),
-        "create role filtered login",
-        "grant select on all tables in schema public to filtered",
+        f"create role {role} login",
+        f"grant select on all tables in schema public to {role}",
         "alter table registered_models enable row level security",
         "create policy p on registered_models using (name <> 'secret')",
     )
-    assert "BYPASSRLS" in refused(uri.replace("postgres@", "filtered@")).hint
+    assert "BYPASSRLS" in refused(uri.replace("postgres@", f"{role}@")).hint
 
 
 def test_two_readings_at_once_do_not_disturb_each_other(uri):

@@ -384,7 +384,9 @@ def _reals(values: Sequence[Any]) -> pa.Array:
 
 
 def _as_bytes(expression: str) -> str:
-    return f"cast(convert({expression} using {_CHARSET}) as binary)"
+    # What is stored as bytes is no text to be converted: letters unknown to it would become `?`.
+    converted = f"cast(convert({expression} using {_CHARSET}) as binary)"
+    return f"if(charset({expression}) = 'binary', {expression}, {converted})"
 
 
 def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

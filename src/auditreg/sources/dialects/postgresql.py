@@ -154,13 +154,13 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
 
         whole = Kept(select, select)
         found: list[Any] = []
-        array = "text[]"
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
             cursor.execute(select)
-            for batch in cursor.fetch_record_batch():
-                column = batch.column(0)
-                array = "bigint[]" if pa.types.is_integer(column.type) else "text[]"
-                found += column.drop_null().cast(pa.string()).cast(pa.binary()).to_pylist()
+            reader = cursor.fetch_record_batch()
+            array = "bigint[]" if pa.types.is_integer(reader.schema.types[0]) else "text[]"
+            for batch in reader:
+                column = batch.column(0).drop_null()
+                found += column.cast(pa.string()).cast(pa.binary()).to_pylist()
         if len(found) > LISTED:
             return whole
         try:
