@@ -332,8 +332,8 @@ class Queries:
             # Whether a version of that name is there is not asked here: JSON is another language
             # in every database. The ledger's view version_logged_models matches them exactly.
             found += (
-                f" union select {self._dialect.exact('t.model_id')} from logged_model_tags t "
-                f"where t.tag_key = '{MODEL_VERSIONS}' and t.tag_value <> ''"
+                f" union select {self._dialect.exact('g.model_id')} from logged_model_tags g "
+                f"where g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
             )
         return found
 
