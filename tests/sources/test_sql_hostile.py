@@ -26,7 +26,7 @@ TABLES = (
     "registered_models", "registered_model_tags", "model_versions", "model_version_tags",
     "registered_model_aliases", "runs", "params", "latest_metrics",
 )  # fmt: skip
-SOURCES = ("sqlite", "rest", "postgresql", "mariadb")
+DATABASES = ("sqlite", "postgresql", "mariadb")
 
 _odd = list("'\"\\\n\r\t;%_`$:/{}[]<&\u202e\u200b\u2028\ufeff\U0001f697e\u0301\U0010ffff")
 text = st.text(
@@ -45,16 +45,23 @@ moment = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def stores(empty_store, pg_server, my_server, tmp_path_factory):
-    """An empty store in each database, and a server over the one in SQLite."""
+    """An empty store in each database."""
     folder = tmp_path_factory.mktemp("hostile")
     path = Path(shutil.copy(empty_store, folder / "mlflow.db"))
-    with MlflowServer(folder, f"sqlite:///{path}", settings={"AUDITREG_CAPTURE": "off"}) as server:
-        yield {
-            "sqlite": f"sqlite:///{path}",
-            "rest": server.uri,
-            "postgresql": new_store(pg_server),
-            "mariadb": new_store(my_server),
-        }
+    return {
+        "sqlite": f"sqlite:///{path}",
+        "postgresql": new_store(pg_server),
+        "mariadb": new_store(my_server),
+    }
+
+
+@pytest.fixture(scope="module")
+def served(stores, tmp_path_factory):
+    """The stores, and a server over the one in SQLite."""
+    folder = tmp_path_factory.mktemp("server")
+    off = {"AUDITREG_CAPTURE": "off"}
+    with MlflowServer(folder, stores["sqlite"], settings=off) as server:
+        yield {**stores, "rest": server.uri}
 
 
 def put(uri: str, tables: dict[str, list[dict[str, Any]]]) -> None:
@@ -185,7 +192,7 @@ def through(source: str, stores, tmp_path_factory, values: tuple[list[Any], ...]
     check(stores[source], tables, tmp_path_factory.mktemp("ledger") / "audit.duckdb")
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", DATABASES)
 @limited(3)
 @hostile
 def test_hostile_values_reach_the_state_unchanged(
@@ -194,8 +201,25 @@ def test_hostile_values_reach_the_state_unchanged(
     through(source, stores, tmp_path_factory, (texts, nuls, numbers, moments))
 
 
+@limited(3)
+@hostile
+def test_hostile_values_reach_the_state_through_a_server(
+    served, tmp_path_factory, texts, nuls, numbers, moments
+):
+    through("rest", served, tmp_path_factory, (texts, nuls, numbers, moments))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("source", SOURCES)
+@limited(200)
+@hostile
+def test_many_hostile_values_reach_the_state_through_a_server(
+    served, tmp_path_factory, texts, nuls, numbers, moments
+):
+    through("rest", served, tmp_path_factory, (texts, nuls, numbers, moments))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", DATABASES)
 @limited(200)
 @hostile
 def test_many_hostile_values_reach_the_state_unchanged(

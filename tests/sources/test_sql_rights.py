@@ -54,6 +54,11 @@ def psql(server, uri: str, script: str) -> str:
     return done.stdout
 
 
+def shown(tables) -> dict[str, list[str]]:
+    """Rows in an order of their own, NaN equal to NaN."""
+    return {table: sorted(map(repr, found)) for table, found in tables.items()}
+
+
 def as_role(uri: str) -> str:
     return uri.replace("postgres@", f"{ROLE}@")
 
@@ -73,8 +78,7 @@ def check_suffices(server, uri, printed) -> None:
     psql(server, uri, "\n".join(printed))
     theirs, completeness = everything(open_source(as_role(uri), artifacts="none"))
     assert completeness.complete
-    ours, _ = everything(open_source(uri, artifacts="none"))
-    assert theirs == ours
+    assert shown(theirs) == shown(everything(open_source(uri, artifacts="none"))[0])
     assert theirs["run_params"]
     assert theirs["journal"]
 
@@ -146,7 +150,7 @@ def test_the_grants_for_mariadb_suffice_and_a_hidden_column_is_found(my_server, 
     theirs = uri.replace("mlflow:mlflow@", "auditor:x@")
     found, completeness = everything(open_source(theirs, artifacts="none"))
     assert completeness.complete
-    assert found == everything(open_source(uri, artifacts="none"))[0]
+    assert shown(found) == shown(everything(open_source(uri, artifacts="none"))[0])
     my_server.execute("revoke select (`value`) on params from 'auditor'@'%'", name)
     (doubt,) = everything(open_source(theirs, artifacts="none"))[1].doubts
     assert "params was not read: this user has no right to value" in doubt

@@ -283,8 +283,14 @@ class MySQL(MySQLSpelling, Dialect):
         options = {"stream_results": True, "no_parameters": True}
         with self._errors():
             result = self._connection.exec_driver_sql(select, execution_options=options)
+            unread = getattr(result.cursor, "_result", None)
             try:
                 yield result
+            except Exception:
+                # PyMySQL would go on reading from a connection that is gone, once it tidies up.
+                if unread is not None and getattr(unread, "unbuffered_active", False):
+                    unread.unbuffered_active = False
+                raise
             finally:
                 with contextlib.suppress(Exception):
                     result.close()
