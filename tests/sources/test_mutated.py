@@ -1,0 +1,152 @@
+"""A registry that four clients change while it is read: the truth of one moment, or a doubt."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from auditreg.errors import SourceError
+from auditreg.sources import open_source
+from auditreg.sources.rest import RestSource
+from tests.capture.replay import replay
+from tests.capture.tables import Row, dump, journal
+from tests.servers.mlflow_server import MlflowServer
+from tests.servers.postgres import postgres
+from tests.sources.conftest import has_capture, made, require
+from tests.sources.moving import Movers, facts, lost_or_false, moments, staged
+from tests.sources.reading import everything, rows, run_sql
+
+READINGS = int(os.environ.get("AUDITREG_TEST_READINGS", "150"))
+KINDS = [
+    "sqlite in WAL mode",
+    pytest.param("sqlite", marks=pytest.mark.slow),
+    pytest.param("postgresql", marks=pytest.mark.slow),
+]
+LONG = [pytest.param(READINGS, marks=pytest.mark.slow, id="slow")]
+
+
+@contextmanager
+def moved(kind: str, folder: Path, *, shown: bool, seed: int) -> Iterator[tuple[str, Movers]]:
+    """The address of a database, and the clients that change it through its server."""
+    require(has_capture(), "auditreg-capture is not installed")
+    with ExitStack() as stack:
+        if kind.startswith("sqlite"):
+            made(folder / "mlflow.db")
+            if kind == "sqlite in WAL mode":  # readers and writers do not wait for each other
+                run_sql(folder / "mlflow.db", "pragma journal_mode = wal")
+            database = f"sqlite:///{folder / 'mlflow.db'}"
+        else:
+            database = stack.enter_context(postgres()).database("mlflow")
+        settings = {"AUDITREG_CAPTURE_READERS": "*"} if shown else {}
+        server = MlflowServer(folder / "server", database, settings=settings)
+        stack.enter_context(server)
+        yield database, stack.enter_context(Movers(server, seed=seed))
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["its journal", "no journal"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("readings", [8, *LONG])
+def test_rest_is_the_truth_of_one_moment_or_a_doubt(
+    tmp_path: Path, kind: str, shown: bool, readings: int
+):
+    rng = random.Random(readings)
+    outcome: Counter[str] = Counter()
+    read = []
+    with moved(kind, tmp_path, shown=shown, seed=readings) as (database, movers):
+        for _ in range(readings):
+            movers.go()
+            time.sleep(rng.uniform(0, 0.2))
+            if rng.random() < 0.5:
+                movers.pause()
+                movers.go()  # back soon: the first pass meets a registry that is about to move
+            with RestSource(movers.server.uri).read() as reading:
+                assert (reading.journal is not None) == shown
+                if rng.random() < 0.7:
+                    movers.pause()
+                tables = {name: rows(reading, name) for name in TABLES}
+                completeness = reading.completeness()
+                read.append((staged(tables), reading.started_at, reading.ended_at, completeness))
+            outcome["complete" if completeness.complete else "doubtful"] += 1
+            movers.pause()
+        final = everything(RestSource(movers.server.uri))
+        told = journal(database)
+        truth = facts(dump(database), tombstones=False)
+        assert movers.answers[200] > 10 * readings
+    assert replay(told) == dump(database)
+    for found, started, ended, completeness in read:
+        if completeness.complete:
+            check(kind, found, told, started, ended)
+        else:
+            assert all("changed" in one or "grew" in one or "leaves out" in one
+                       or "more than once" in one for one in completeness.doubts)  # fmt: skip
+    assert final[1].complete
+    assert set(staged(final[0])) == truth
+    print(f"{kind}: {outcome}, {len(told)} rows in the journal, {dict(movers.answers)}")
+
+
+TABLES = (
+    "registered_models", "registered_model_tags", "model_versions", "model_version_tags", "aliases",
+)  # fmt: skip
+
+
+def check(kind: str, found: list, told: list[Row], started: int, ended: int) -> None:
+    """A complete reading: nothing twice, nothing lost, all of it true at once."""
+    assert len(set(found)) == len(found)
+    if kind.startswith("sqlite"):
+        assert any(set(found) == state for state in moments(told, started, ended))
+    else:
+        assert lost_or_false(found, told, started, ended) == []
+
+
+def readable(database: str) -> bool:
+    """Whether this release reads such databases directly."""
+    try:
+        open_source(database)
+    except SourceError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("readings", [6, *LONG])
+def test_sql_is_exactly_the_snapshot(tmp_path: Path, kind: str, readings: int):
+    if kind == "postgresql" and not readable("postgresql://x/y"):
+        return  # until the database part of the sources does
+    rng = random.Random(readings)
+    sizes = set()
+    with moved(kind, tmp_path, shown=False, seed=readings) as (database, movers):
+        movers.go()
+        for _ in range(readings):
+            time.sleep(rng.uniform(0, 0.3))
+            tables, completeness = everything(open_source(direct(database), artifacts="none"))
+            assert completeness.complete
+            told = [decoded(row) for row in tables["journal"]]
+            found = staged(tables)
+            assert len(set(found)) == len(found)
+            # The journal and the tables of one snapshot: what the one leads to, the other holds.
+            assert set(found) == facts(replay(told), tombstones=True)
+            sizes.add(len(told))
+        movers.pause()
+        assert set(staged(everything(open_source(direct(database)))[0])) == facts(
+            dump(database), tombstones=True
+        )
+    assert len(sizes) > readings / 2, "the registry stood still"
+
+
+def direct(database: str) -> str:
+    """The address for reading a database directly."""
+    return database.replace("postgresql+psycopg2", "postgresql")
+
+
+def decoded(row: Row) -> Row:
+    """A row of the journal with its images as objects."""
+    images = ("before_row", "after_row")
+    return {**row, **{name: row[name] and json.loads(row[name]) for name in images}}
