@@ -34,12 +34,15 @@ class Raw:
 
 
 @contextmanager
-def standing_in(answer: Says, wrap: Callable[[Any], Any] | None = None) -> Iterator[str]:
+def standing_in(
+    answer: Says, wrap: Callable[[Any], Any] | None = None, needs: str | None = None
+) -> Iterator[str]:
     """A server whose answers are made up; a POST request's body is its query.
 
     Args:
         answer: status and body by path and query.
         wrap: makes its socket another one.
+        needs: the `Authorization` header without which it answers 401.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,6 +58,8 @@ def standing_in(answer: Says, wrap: Callable[[Any], Any] | None = None) -> Itera
             self.say(*answer(urlsplit(self.path).path, query))
 
         def say(self, status, body):
+            if needs not in (None, self.headers["Authorization"]):
+                status, body = 401, "who are you?"
             raw = body if isinstance(body, Raw) else None
             if raw is None:
                 text = body if isinstance(body, str) else json.dumps(body)
