@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,26 @@ class Movers:
     def go(self) -> None:
         """Let them work."""
         self._go.set()
+
+    @contextmanager
+    def bursts(self, rng: random.Random) -> Iterator[None]:
+        """Let them work for moments, with rests between that a reading may or may not fit into."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.is_set():
+                self.go()
+                over.wait(rng.uniform(0.01, 0.1))
+                self.pause()
+                over.wait(rng.uniform(0.0, 1.5))
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def pause(self) -> None:
         """Stop them; none of their calls is under way any more."""

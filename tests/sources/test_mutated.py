@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -39,10 +40,13 @@ def moved(kind: str, folder: Path, *, shown: bool, seed: int) -> Iterator[tuple[
     require(has_capture(), "auditreg-capture is not installed")
     with ExitStack() as stack:
         if kind.startswith("sqlite"):
-            made(folder / "mlflow.db")
+            # In memory where there is such a place: the writers are not to wait for a disk.
+            memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+            place = stack.enter_context(TemporaryDirectory(prefix="auditreg-", dir=memory))
+            made(Path(place, "mlflow.db"))
             if kind == "sqlite in WAL mode":  # readers and writers do not wait for each other
-                run_sql(folder / "mlflow.db", "pragma journal_mode = wal")
-            database = f"sqlite:///{folder / 'mlflow.db'}"
+                run_sql(Path(place, "mlflow.db"), "pragma journal_mode = wal")
+            database = f"sqlite:///{place}/mlflow.db"
         else:
             database = stack.enter_context(postgres()).database("mlflow")
         settings = {"AUDITREG_CAPTURE_READERS": "*"} if shown else {}
@@ -53,7 +57,7 @@ def moved(kind: str, folder: Path, *, shown: bool, seed: int) -> Iterator[tuple[
 
 @pytest.mark.parametrize("shown", [True, False], ids=["its journal", "no journal"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("readings", [8, *LONG])
+@pytest.mark.parametrize("readings", [6, *LONG])
 def test_rest_is_the_truth_of_one_moment_or_a_doubt(
     tmp_path: Path, kind: str, shown: bool, readings: int
 ):
@@ -62,24 +66,16 @@ def test_rest_is_the_truth_of_one_moment_or_a_doubt(
     read = []
     with moved(kind, tmp_path, shown=shown, seed=readings) as (database, movers):
         for _ in range(readings):
-            movers.go()
-            time.sleep(rng.uniform(0, 0.2))
-            if rng.random() < 0.5:
-                movers.pause()
-                movers.go()  # back soon: the first pass meets a registry that is about to move
-            with RestSource(movers.server.uri).read() as reading:
+            with movers.bursts(rng), RestSource(movers.server.uri).read() as reading:
                 assert (reading.journal is not None) == shown
-                if rng.random() < 0.7:
-                    movers.pause()
                 tables = {name: rows(reading, name) for name in TABLES}
                 completeness = reading.completeness()
                 read.append((staged(tables), reading.started_at, reading.ended_at, completeness))
             outcome["complete" if completeness.complete else "doubtful"] += 1
-            movers.pause()
         final = everything(RestSource(movers.server.uri))
         told = journal(database)
         truth = facts(dump(database), tombstones=False)
-        assert movers.answers[200] > 10 * readings
+        assert movers.answers[200] > 3 * readings
     assert replay(told) == dump(database)
     for found, started, ended, completeness in read:
         if completeness.complete:

@@ -48,12 +48,16 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             server.call("POST", "registered-models/create", {"name": name}, user=ADMIN)
             version = {"name": name, "source": "s3://models/x", "run_id": run}
             server.call("POST", "model-versions/create", version, user=ADMIN)
-        for path, what in (
-            ("registered-models/permissions/create", {"name": "secret"}),
-            ("experiments/permissions/create", body),
+        for kind, what in (
+            ("registered_model", "secret"),
+            ("experiment", experiment["experiment_id"]),
         ):
-            granted = {**what, "username": ann[0], "permission": "NO_PERMISSIONS"}
-            server.call("POST", path, granted, user=ADMIN)
+            granted = {
+                "username": ann[0], "resource_type": kind, "resource_id": what,
+                "permission": "NO_PERMISSIONS",
+            }  # fmt: skip
+            grant = "/api/3.0/mlflow/users/permissions/grant"
+            server.call("POST", grant, granted, user=ADMIN)
         yield server
 
 
