@@ -54,7 +54,7 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ):
             granted = {
                 "username": ann[0], "resource_type": kind, "resource_id": what,
-                "permission": "NO_PERMISSIONS",
+                "permission": "DENY",
             }  # fmt: skip
             grant = "/api/3.0/mlflow/users/permissions/grant"
             server.call("POST", grant, granted, user=ADMIN)
@@ -85,6 +85,25 @@ def test_models_hidden_from_a_user_are_said(guarded, login):
     assert "1 models may not be read by this user (secret), if they exist" in doubts
     assert any(one.startswith("1 runs that versions point to may not be read") for one in doubts)
     assert HIDDEN in cannot_show
+
+
+@pytest.mark.parametrize("administrator", [False, True])
+def test_a_server_from_before_there_were_roles_says_it_with_the_user(login, administrator):
+    login("ann", "x")
+    granted = [{"name": "b", "permission": "NO_PERMISSIONS"}, {"name": "c", "permission": "READ"}]
+
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/users/get") and query["username"] == ["ann"]:
+            user = {"is_admin": administrator, "registered_model_permissions": granted}
+            return 200, {"user": user}
+        return registry([{"name": "m"}], [])(path, query)
+
+    with standing_in(answer) as uri:
+        models, doubts, cannot_show = seen(uri)
+    assert models == ["m"]
+    assert (HIDDEN in cannot_show) == (not administrator)
+    refused = "1 models may not be read by this user (b), if they exist"
+    assert doubts == (() if administrator else (refused,))
 
 
 def test_user_and_password_may_stand_in_the_address(guarded):
