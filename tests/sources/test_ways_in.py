@@ -243,7 +243,9 @@ def test_a_workspace_this_user_may_not_read_is_named(shared, login):
     with quick(shared.uri, timeout=60, workspaces=["default", "pricing"]).read() as reading:
         list(reading.table("registered_models"))
         doubts = reading.completeness().doubts
-    assert "workspace pricing: this user may not read it" in doubts
+    assert "workspace pricing: the server does not show it to this user" in doubts
+    with pytest.raises(SourceError, match="no workspace that is to be read"):
+        quick(shared.uri, timeout=60, workspaces=["pricing"]).read()
 
 
 def test_a_server_without_workspaces_has_none_to_choose(server):
