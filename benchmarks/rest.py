@@ -221,13 +221,16 @@ def pages(found: Read) -> int:
     return needed + max(1, -(-found.rows["experiments"] // _SIZES["/experiments/search"]))
 
 
-def beside_export(folder: Path, versions: int, python: str | None) -> Outcome:
+def beside_export(
+    folder: Path, versions: int, python: str | None, say: Callable[[str], None]
+) -> Outcome:
     """mlflow-export-import and auditreg on one small registry."""
     name = "rest-export"
     if python is None:
         return Outcome(name, problem="mlflow-export-import: no --export-python was given")
     with serving(folder / "small", versions, 2) as server:
         read(server.uri, 8)
+        say("mlflow-export-import")
         ours = statistics.median(read(server.uri, 8).seconds for _ in range(3))
         try:
             theirs = exported(server.uri, python, folder / "exported")
@@ -261,7 +264,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="auditreg-rest-") as temporary:
         folder = Path(temporary)
         outcomes = [measure(folder, given.versions, given.rounds, say)]
-        outcomes.append(beside_export(folder, given.small, given.export_python))
+        outcomes.append(beside_export(folder, given.small, given.export_python, say))
     print(as_markdown(outcomes, given.versions, machine()))
     return 0
 

@@ -40,7 +40,7 @@ def standing_in(
     """A server whose answers are made up; a POST request's body is its query.
 
     Args:
-        answer: status and body by path and query.
+        answer: status and body by path and query; a GET request's workspace is in its query.
         wrap: makes its socket another one.
         needs: the `Authorization` header without which it answers 401.
     """
@@ -50,7 +50,10 @@ def standing_in(
 
         def do_GET(self):
             parts = urlsplit(self.path)
-            self.say(*answer(parts.path, parse_qs(parts.query)))
+            query = parse_qs(parts.query)
+            if workspace := self.headers["X-MLFLOW-WORKSPACE"]:
+                query["workspace"] = [workspace]
+            self.say(*answer(parts.path, query))
 
         def do_POST(self):
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -248,6 +248,27 @@ def test_a_workspace_this_user_may_not_read_is_named(shared, login):
         quick(shared.uri, timeout=60, workspaces=["pricing"]).read()
 
 
+@pytest.mark.parametrize("refused", [{"b"}, {"a", "b"}], ids=["one", "all"])
+def test_a_workspace_that_is_refused_is_named_and_the_others_are_read(refused):
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/server-info"):
+            return 200, {"workspaces_enabled": True}
+        if path.endswith("/workspaces"):
+            return 200, {"workspaces": [{"name": "a"}, {"name": "b"}]}
+        if query.get("workspace", ["a"])[0] in refused:
+            return 403, "not yours"
+        return registry([{"name": "m"}], [])(path, query)
+
+    with standing_in(answer) as uri:
+        if "a" in refused:
+            with pytest.raises(SourceError, match="HTTP 403"):
+                quick(uri).read()
+            return
+        tables, completeness = everything(quick(uri))
+    assert [row["workspace"] for row in tables["registered_models"]] == ["a"]
+    assert completeness.doubts == ("workspace b: this user may not read it",)
+
+
 def test_a_server_without_workspaces_has_none_to_choose(server):
     with pytest.raises(SourceError, match="has no workspaces"):
         quick(server, workspaces=["claims"]).read()
