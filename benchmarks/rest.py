@@ -235,7 +235,7 @@ def beside_export(
         try:
             theirs = exported(server.uri, python, folder / "exported")
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-            return Outcome(name, problem=str(error))
+            return Outcome(name, problem=" ".join(str(error).split()))
     return Outcome(
         name,
         (
@@ -254,7 +254,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--small", type=int, default=60, metavar="N", help="versions exported")
     parser.add_argument(
         "--export-python", metavar="FILE", help="the python of an environment that has "
-        "mlflow-export-import (pip install mlflow-export-import==1.2.0)",
+        "mlflow-export-import (pip install mlflow-export-import==1.2.0 tabulate)",
     )  # fmt: skip
     given = parser.parse_args(argv)
 
