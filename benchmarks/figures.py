@@ -42,7 +42,7 @@ class Figure:
     @property
     def value_text(self) -> str:
         """The value with its unit."""
-        if self.unit in ("MiB", "pages", "modules"):
+        if self.unit in ("MiB", "pages", "modules", "requests", "rows"):
             return f"{self.value:,.0f} {self.unit}"
         return f"{self.value:.2f} {self.unit}"
 

@@ -163,7 +163,8 @@ def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
         return SourceError(
             f"{shown}: Databricks registries are not read by this release.",
             state=_STATE,
-            hint=_ACCEPTED,
+            hint="Copy the registry into an MLflow server, for instance with mlflow-export-import, "
+            "and give its http(s) address; docs/sources.md says what is known.",
         )
     if not scheme:
         what = f"There is no file {shown}" if uri else f"No address is given for {registry!r}"
