@@ -89,7 +89,7 @@ def empty(made: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection
 def ledger() -> Iterator[duckdb.DuckDBPyConnection]:
     """Two models; no test writes to it, for a check makes only temporary tables."""
     with empty_ledger() as connection:
-        connection.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+        connection.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(connection, MOTOR)
         yield connection
 
@@ -97,7 +97,7 @@ def ledger() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def own(empty: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """The same as `ledger`, to be written to."""
-    empty.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+    empty.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
     build(empty, MOTOR)
     return empty
 
@@ -108,7 +108,7 @@ def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path = tmp_path / "audit.duckdb"
     with duckdb.connect(path) as connection:
         create_state(connection)
-        connection.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+        connection.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(connection, MOTOR)
     with duckdb.connect(path, read_only=True) as connection:
         yield connection
@@ -404,7 +404,7 @@ def test_an_unknown_selection_says_what_there_is(
 def test_hostile_names_and_values_pass_through(empty: duckdb.DuckDBPyConnection) -> None:
     name = "a'b\"<script>\n\x00\x1b[31m)--"
     versions = {"1": {"tags": {"approver": name}}}
-    empty.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+    empty.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
     build(empty, case(models={name: {"tags": {"Owner Team": name}, "versions": versions}}))
     result = check(empty, *builtin_rules())
     assert [r.error for r in result.rules] == [None] * 32
@@ -457,7 +457,7 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
         ledger = request.getfixturevalue("file")
     else:
         ledger = empty_ledger()
-        ledger.execute("insert into settings values ('as_of', ?)", [str(AS_OF)])
+        ledger.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(ledger, MOTOR)
     good = rule(
         name="own-good",

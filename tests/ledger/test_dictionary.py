@@ -104,7 +104,7 @@ def test_settings_are_sealed_and_follow_the_policy(book: Book, registry: Registr
         "select setting('timezone'), setting('description-present.minimum_length'), setting('no')"
     ) == [("Europe/London", "40", None)]
     assert book.rows("from live_names order by all") == [
-        ("alias", "champion"), ("stage", "Live"), ("stage", "Production"),
+        ("alias", "champion", ""), ("stage", "Live", ""), ("stage", "Production", ""),
     ]  # fmt: skip
     assert book.rows(
         "select person_of('alee'), person_of(' A.LEE@X '), person_of('Ann Lee'), "

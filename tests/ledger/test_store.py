@@ -115,7 +115,7 @@ def leave_wal(path: Path, statement: str) -> None:
 
 
 def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: Registry):
-    leave_wal(filled.path, "insert into live_names values ('stage', 'x')")
+    leave_wal(filled.path, "insert into live_names values ('stage', 'x', '')")
     wal = Path(f"{filled.path}.wal")
     assert wal.exists()
     assert not verify(filled).ok

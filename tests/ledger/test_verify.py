@@ -209,7 +209,7 @@ CHANGED = {
     "extractions": "update extractions set complete = false where seq > 0",
     "settings": "update settings set value = '2020-01-01' where name = 'as_of'",
     "people": "update people set role = 'approver'",
-    "live_names": "insert into live_names values ('stage', 'Staging')",
+    "live_names": "insert into live_names values ('stage', 'Staging', '')",
     "governance_fields": "update governance_fields set rank = 9",
     "policies": "update policies set text = '{}'",
     "questions": "update questions set sql = 'select 1' where id = 'live-now'",

@@ -26,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "run": "kind = 'run' or kind = 'model_version' and item = 'run'",
     "logged-model": "kind = 'logged_model'",
     "artifact": "kind = 'model_artifact'",
+    "account": "kind = 'principal'",
+    "right": "kind = 'permission'",
 }
 """What a change can be of, and how the view `changes` says so."""
 

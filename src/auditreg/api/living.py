@@ -258,11 +258,13 @@ def _approvals(
         found as (
             select a.subject, g.field, t.value, t.certainty, g.rank as place
             from {_at("model_version_tags", at)} t join asked a on a.subject = t.subject
-            join governance_fields g on g.tag = t.key
+            join governance_fields g
+              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
             union all
             select a.subject, g.field, t.value, t.certainty, 1000 + g.rank
             from {_at("registered_model_tags", at)} t join asked a on a.owner = t.model_subject
-            join governance_fields g on g.tag = t.key
+            join governance_fields g
+              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
         )
         select distinct subject, field, value, certainty in ('uncertain', 'unknown') as open
         from found

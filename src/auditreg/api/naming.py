@@ -70,7 +70,7 @@ def _bearers(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...
 def _of_logged_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> tuple[str, ...]:
     return _column(
         connection,
-        "select distinct subject from model_versions where logged_model_id = ? order by subject",
+        "select distinct subject from version_logged_models where logged_model_id = ? order by subject",
         [model_id],
     )
 

@@ -8,7 +8,7 @@
 A case builds only what it mentions. Everything else has a default: a version is in stage
 Production and READY, was created on 1 August 2026 and names no run; the registry was read
 completely on 30 September 2026. Names refer to each other: a version's `run` to `runs`, its
-`logged_model` to `logged_models`. `expect` names every subject the rule has to answer for, as
+`logged_model` to `logged_models`, a user's `roles` to `roles`. `expect` names every subject the rule has to answer for, as
 `model/version` or `model` (a second answer for the same one is `model/version#2`), or `ledger`.
 """
 # ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _ONCE = (
-    "prompts",
+    "prompt_models",
     "live_versions",
+    "signatures",
     "fields",
     "inventory",
     "promotions",
@@ -30,6 +31,8 @@ _ONCE = (
     "capture_gaps",
     "changes",
     "running",
+    "version_logged_models",
+    "effective_permissions",
 )
 """Views that are computed once."""
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from auditreg.audit.entitled import Role, User, entitle
 from auditreg.audit.past import (
     CREATED,
     Capture,
@@ -132,6 +134,9 @@ class Case(Part, frozen=True):
     models: dict[str, Model] = {}
     runs: dict[str, Run] = {}
     logged_models: dict[str, LoggedModel] = {}
+    users: dict[str, User] = {}
+    roles: dict[str, Role] = {}
+    default_permission: str | None = None
     promotions: tuple[Promotion, ...] = ()
     changes: tuple[Change, ...] = ()
     captures: tuple[Capture, ...] = ()
@@ -163,6 +168,7 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         _run_rows(connection, run_id, run)
     for model_id, logged in case.logged_models.items():
         _logged_model(connection, model_id, logged)
+    entitle(partial(_state, connection), case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Record": {
         "extract": ("record", "Append what changed in a registry to the ledger."),
+        "run": ("run", "Extract, check and publish, with one exit code, for a scheduler."),
         "import": ("imports", "Take in records of other systems, and what ran where."),
         "status": ("status", "Say how fresh and how complete the ledger is."),
         "capture": (
@@ -60,6 +61,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Prove": {
         "verify": ("prove", "Recompute that nothing recorded was changed."),
+        "control-totals": (
+            "database",
+            "Print SQL that counts a registry independently, or compare what it found.",
+        ),
         "erase": ("prove", "Remove the text of one entry and keep the proof."),
     },
 }
@@ -67,7 +72,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 _MODULES = {name: where for group in COMMANDS.values() for name, (where, _) in group.items()}
 
-_FUNCTIONS = {"import": "import_"}
+_FUNCTIONS = {"import": "import_", "control-totals": "control_totals"}
 
 
 class LazyGroup(click.Group):

@@ -16,6 +16,7 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
+    registry_option,
     the_ledger,
 )
 from auditreg.errors import ExitCode, NothingToAudit, UsageError
@@ -81,7 +82,7 @@ def status(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> 
         "auditreg capture sealed --registry pricing > sealed.json",
     )
 )
-@click.option("--registry", metavar="NAME", help="Whose journal.  [default: registry.name]")
+@registry_option("Whose journal.  [default: the only [[source]]]")
 @click.option("--journal", metavar="ID", help="Which journal, where a registry had several.")
 @config_option
 @ledger_option
@@ -93,7 +94,7 @@ def sealed(registry: str | None, journal: str | None, config: Config, ledger: Pa
     """
     from auditreg.ledger import journal as journal_of
 
-    name = registry or config.registry.name
+    name = config.registry(registry)
     with the_ledger(config, ledger).reader() as con:
         chosen = _journal(con, name, journal)
         ranges = journal_of.sealed(con, name, chosen)

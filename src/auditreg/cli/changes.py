@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     *("stage", "alias", "tag", "description", "version", "model", "source", "status", "run"),
-    *("logged-model", "artifact"),
+    *("logged-model", "artifact", "account", "right"),
 )
 """What `--kind` takes; a test compares it with `auditreg.api.differing.KINDS`."""
 
@@ -178,11 +178,21 @@ def _change(row: Mapping[str, Any]) -> Cells:
     version = "" if row["version"] is None or row["kind"] == "alias" else f"/{row['version']}"
     return (
         ("when", when(row["changed_not_before"], row["changed_not_after"]), _MOMENT),
-        ("model", f"{row['model'] or row['subject']}{version}", 14),
-        ("item", f"alias {row['item']}" if row["kind"] == "alias" else str(row["item"]), 12),
+        ("model", f"{row['model'] or _elsewhere(row)}{version}", 14),
+        ("item", f"{_ITEMS.get(row['kind'], '')}{row['item']}", 12),
         ("change", arrow(row["before"], row["after"], _WIDE), 14),
         ("who", who, 12),
     )
+
+
+_ITEMS = {"alias": "alias ", "permission": "right of "}
+
+
+def _elsewhere(row: Mapping[str, Any]) -> str:
+    """What a change that is about no model is about."""
+    if row["kind"] in ("principal", "permission"):
+        return f"{row['registry']} (all)"
+    return str(row["subject"])
 
 
 def when(first: datetime | None, last: datetime | None) -> str:

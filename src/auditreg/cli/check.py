@@ -16,6 +16,7 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    registry_option,
     surface,
     the_ledger,
 )
@@ -43,6 +44,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "none")
 @click.option(
     "--from", "uri", metavar="URI", help="Check a registry directly, without a ledger file."
 )
+@registry_option("Whose registry is at --from, so that its conventions hold.")
 @click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
@@ -59,6 +61,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "none")
 def check(  # noqa: PLR0913, PLR0917 - one argument per option
     models: tuple[str, ...],
     uri: str | None,
+    registry: str | None,
     fail_on: str,
     rules: tuple[str, ...],
     everything: bool,
@@ -87,6 +90,12 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was checked.",
             hint="A registry shows only its present; its past is in a ledger.",
         )
+    if registry and not uri:
+        raise UsageError(
+            "--registry says whose registry is at --from.",
+            state="Nothing was checked.",
+            hint="Give --from URI too, or name the models to check.",
+        )
     asked = Asked(
         as_of=moment(config, as_of),
         selection=models,
@@ -95,7 +104,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
         everything=everything,
     )
     if uri:
-        judged = _directly(uri, config, asked)
+        judged = _directly(uri, config.registry(registry, uri=uri), config, asked)
     else:
         judged = judge(the_ledger(config, ledger), Governing.load(config), asked)
     if judged.unsealed:
@@ -106,22 +115,24 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     click.get_current_context().exit(int(code))
 
 
-def _directly(uri: str, config: Config, asked: Asked) -> Judged:
+def _directly(uri: str, registry: str, config: Config, asked: Asked) -> Judged:
     """Check a registry through a ledger that is thrown away."""
     import tempfile
 
+    from auditreg.api.extracting import Asked as Reading
+    from auditreg.api.extracting import extract, targets
     from auditreg.api.governing import Governing
     from auditreg.api.judging import check as judge
-    from auditreg.cli.progress import progress
-    from auditreg.cli.record import record
+    from auditreg.cli.logs import hide
+    from auditreg.cli.progress import watching
     from auditreg.ledger.store import Ledger
-    from auditreg.sources import open_source
 
+    hide(uri)
+    (source,) = targets(config, uri=uri, registry=registry)
     with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
         book = Ledger(Path(folder) / "direct.duckdb")
-        source = open_source(uri, registry=config.registry.name)
-        with progress() as tell, source.read(progress=tell) as reading:
-            record(reading, book, config, progress=tell)
+        with watching() as watch:
+            extract(source, config, book, Reading(), watch)
         return judge(book, Governing.load(config), asked)
 
 

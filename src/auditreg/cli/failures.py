@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -14,8 +15,13 @@ from auditreg.errors import AuditregError, ExitCode, without_password
 DEBUG = "AUDITREG_DEBUG"
 
 
+_stopped: list[int] = []
+"""The signal that stopped the program, once one did."""
+
+
 def run(command: click.Command, program: str) -> NoReturn:
     """Run a command line and exit with its code; every failure ends here."""
+    _listen()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A log that knows only ASCII gets `?` for a letter it lacks, never a traceback.
@@ -23,54 +29,101 @@ def run(command: click.Command, program: str) -> NoReturn:
     sys.exit(int(_code(command, program)))
 
 
+def _listen() -> None:
+    """Let a scheduler's SIGTERM and a closed terminal end a command as Ctrl-C does: tidily.
+
+    The second signal ends it at once.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        _stopped.append(number)
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    # A signal that is ignored (nohup) stays ignored.
+    signals = [
+        number
+        for name in names
+        if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    for number in signals:
+        signal.signal(number, stop)
+
+
 def _code(command: click.Command, program: str) -> int:
+    """The exit code. What a library made of an interruption is an interruption all the same."""
+    try:
+        return _told(command, program)
+    except BaseException as error:
+        if not (_stopped or isinstance(error, KeyboardInterrupt | click.Abort)):
+            raise
+        by = f" by {signal.Signals(_stopped[0]).name}" if _stopped else ""
+        click.echo(
+            f"\nstopped{by}: nothing unfinished was kept; the ledger is as it was sealed last.",
+            err=True,
+        )
+        return ExitCode.ERROR
+
+
+def _told(command: click.Command, program: str) -> int:
     try:
         code = command.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else ExitCode.OK
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.ERROR
-    except AuditregError as error:
-        _debug()
-        tell(error)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nstopped   Nothing unfinished was kept.", err=True)
-        return ExitCode.ERROR
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted. Python would complain once more while exiting.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except OSError as error:
-        _debug()
+    except Exception as error:
+        if _stopped or isinstance(error, click.Abort):
+            raise
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Tell an error, and the code it ends in."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ExitCode.ERROR
+    _debug()
+    if isinstance(error, AuditregError):
+        tell(error)
+        return error.exit_code
+    if isinstance(error, OSError):
         tell(_of_system(error))
         return ExitCode.ERROR
-    except Exception as error:  # noqa: BLE001 - the one place where nothing may escape
-        _debug()
-        name = type(error).__name__
-        click.echo(
-            f"bug       {name}: {_line(str(error))}\n"
-            f"          This is a bug in auditreg. Please report it with the output of "
-            f"{DEBUG}=1.",
-            err=True,
-        )
-        return ExitCode.ERROR
+    name = type(error).__name__
+    click.echo(
+        f"bug       {name}: {_line(str(error))}\n"
+        f"          This is a bug in auditreg. Please report it with the output of "
+        f"{DEBUG}=1.",
+        err=True,
+    )
+    return ExitCode.ERROR
 
 
 def tell(error: AuditregError) -> None:
-    """An error in three labelled lines on standard error."""
+    """An error in three labelled lines on standard error, or one of JSON where the log is."""
+    from auditreg.cli import logs
+
+    if logs.json_asked():
+        logs.write_line("error", what=error.what, state=error.state, do=error.hint)
+        return
     for label, text in (("error", error.what), ("state", error.state), ("do", error.hint)):
         if text:
             click.echo(f"{label:<9} {_line(text)}", err=True)
 
 
 def _line(text: str) -> str:
+    from auditreg.cli.logs import masked
     from auditreg.formats.inert import inert
 
-    return inert(without_password(text), keep="\n").replace("\n", "\n          ")
+    return inert(masked(text), keep="\n").replace("\n", "\n          ")
 
 
 def _debug() -> None:

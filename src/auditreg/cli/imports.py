@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, the_ledger
+from auditreg.cli.options import config_option, ledger_option, registry_option, the_ledger
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,9 +44,12 @@ def import_() -> None:
     ),
 )
 @click.argument("file", metavar="FILE")
+@registry_option(
+    "Whose records they are, where a line does not say.  [default: the only [[source]]]"
+)
 @config_option
 @ledger_option
-def import_history(file: str, config: Config, ledger: Path | None) -> None:
+def import_history(file: str, registry: str | None, config: Config, ledger: Path | None) -> None:
     """Take in what other systems recorded: tickets, proxy logs, audit exports.
 
     Keys of a line: `at` (ISO 8601 with a time zone), `model`, `what` (stage, alias, tag, approval,
@@ -56,7 +59,7 @@ def import_history(file: str, config: Config, ledger: Path | None) -> None:
     """
     from auditreg.ledger.foreign import parse_history
 
-    _take(file, parse_history, config, ledger, "auditreg history MODEL")
+    _take(file, parse_history, registry, config, ledger, "auditreg history MODEL")
 
 
 @import_.command(
@@ -67,9 +70,14 @@ def import_history(file: str, config: Config, ledger: Path | None) -> None:
     ),
 )
 @click.argument("file", metavar="FILE")
+@registry_option(
+    "Whose records they are, where a line does not say.  [default: the only [[source]]]"
+)
 @config_option
 @ledger_option
-def import_deployments(file: str, config: Config, ledger: Path | None) -> None:
+def import_deployments(
+    file: str, registry: str | None, config: Config, ledger: Path | None
+) -> None:
     """Take in what the rating engine or any other system really ran.
 
     Keys of a line: `system`, `model`, `from` (ISO 8601 with a time zone) and `version` or `digest`
@@ -79,12 +87,13 @@ def import_deployments(file: str, config: Config, ledger: Path | None) -> None:
     """
     from auditreg.ledger.foreign import parse_deployments
 
-    _take(file, parse_deployments, config, ledger, 'auditreg query "from running"')
+    _take(file, parse_deployments, registry, config, ledger, 'auditreg query "from running"')
 
 
 def _take(
     file: str,
     parse: Callable[[bytes, str], list[Record]],
+    registry: str | None,
     config: Config,
     ledger: Path | None,
     following: str,
@@ -94,6 +103,9 @@ def _take(
 
     content, name = _read(file)
     records = parse(content, name)
+    if registry is None and all(record.registry for record in records):
+        registry = config.registries[0]  # nothing falls back on it
+    of = config.registry(registry)
     book = the_ledger(config, ledger)
     if not book.exists:
         book.connect()  # says that there is none, and how to make one
@@ -104,7 +116,7 @@ def _take(
             records,
             file=name,
             content=content,
-            registry=config.registry.name,
+            registry=of,
             key=load_key(config.resolve(key_file) if key_file else book.key_path),
             secret_patterns=config.secrets.patterns,
         )

@@ -139,6 +139,46 @@ def ledger_option(function: F) -> F:
     )(function)
 
 
+def registry_option(text: str) -> Callable[[F], F]:
+    """`--registry NAME`; the function gets the name or None as `registry`."""
+    return click.option("--registry", metavar="NAME", help=text, shell_complete=_registries)
+
+
+def source_option(function: F) -> F:
+    """`--source NAME`, repeatable; the function gets the names as `names`."""
+    return click.option(
+        "--source",
+        "names",
+        metavar="NAME",
+        multiple=True,
+        help="Only this [[source]] of auditreg.toml; repeatable.  [default: all of them]",
+        shell_complete=_registries,
+    )(function)
+
+
+def _registries(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001
+    incomplete: str,
+) -> list[click.shell_completion.CompletionItem]:
+    """The names of the configured registries, for the shell."""
+    import contextlib
+
+    from click.shell_completion import CompletionItem
+
+    from auditreg.config import Config, load_config
+
+    found = ctx.params.get("config")
+    config = found if isinstance(found, Config) else None
+    with contextlib.suppress(AuditregError):
+        config = config or load_config()
+    return [
+        CompletionItem(one.name, help=one.uri_env or "")
+        for one in (config.source if config else ())
+        if one.name.startswith(incomplete)
+    ]
+
+
 def as_of_option(function: F) -> F:
     """`--as-of`; the function gets the text or None, to be read in the configured calendar."""
     return click.option(

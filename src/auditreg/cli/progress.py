@@ -1,13 +1,21 @@
-"""Progress on standard error, only where somebody watches it."""
+"""Progress on standard error, only where somebody watches it; and as events of the log."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Tell = Callable[[str, int, int | None], None]
 """Called with (phase, done, total or None)."""
+
+log = logging.getLogger("auditreg.progress")
 
 
 @contextlib.contextmanager
@@ -16,15 +24,101 @@ def progress() -> Iterator[Tell | None]:
     if not sys.stderr.isatty():
         yield None
         return
+    with watching() as watch:
+        yield watch.tell
+
+
+@contextlib.contextmanager
+def watching(*, quiet: bool = False) -> Iterator[Watching]:
+    """What is told while a registry is read: phase, rows, rows per second, time gone by.
+
+    Args:
+        quiet: show no line, as where standard error is not a terminal or the log is shown there.
+    """
+    if quiet or not sys.stderr.isatty():
+        with Watching() as watch:
+            yield watch
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, highlight=False)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(12),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, rate="")
+        with Watching(bar, task) as watch:
+            yield watch
 
-        def tell(phase: str, done: int, total: int | None) -> None:
-            bar.update(task, description=phase, completed=done, total=total)
 
-        yield tell
+class Watching:
+    """A line on the terminal, where there is one, and an event of the log per phase."""
+
+    def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        self._bar = bar
+        self._task = task
+        self._registry = ""
+        self._phase = ""
+        self._began = time.monotonic()
+        self._rows = 0
+        self._table_rows = 0
+        self._table_began = self._began
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def registry(self, name: str) -> None:
+        """Another registry begins; it is named before each phase."""
+        self._end()
+        self._registry = name
+        self._rows = 0
+
+    def tell(self, phase: str, done: int, total: int | None) -> None:
+        """A phase, and how far it is."""
+        if phase != self._phase:
+            self._end()
+            self._phase = phase
+            self._table_began = time.monotonic()
+        self._show(rate=self._total(), completed=done, total=total)
+
+    def rows(self, table: str, number: int) -> None:
+        """So many rows of a table were read so far."""
+        del table  # it is named by its phase
+        gone = time.monotonic() - self._table_began
+        rate = f" {number / gone:,.0f}/s" if gone > 1 else ""
+        self._table_rows = number
+        self._show(rate=f"{number:,} rows{rate}")
+
+    def _total(self) -> str:
+        """Rows of the tables that are done."""
+        self._rows += self._table_rows
+        self._table_rows = 0
+        return f"{self._rows:,} rows" if self._rows else ""
+
+    def _show(self, **values: object) -> None:
+        if self._bar is not None and self._task is not None:
+            named = f"{self._registry}: " if self._registry else ""
+            phase = self._phase.replace("_", " ")
+            self._bar.update(self._task, description=f"{named}{phase}"[:40], **values)  # type: ignore[arg-type]
+
+    def _end(self) -> None:
+        """Say of a phase how long it took. Tables are told of by themselves."""
+        from auditreg.sources.interface import STAGING
+
+        now = time.monotonic()
+        if self._phase and not self._phase.startswith("reading ") and self._phase not in STAGING:
+            fields = {
+                "registry": self._registry or None,
+                "phase": self._phase,
+                "seconds": round(now - self._began, 3),
+            }
+            log.info("phase", extra={"fields": {k: v for k, v in fields.items() if v is not None}})
+        self._phase, self._began = "", now

@@ -1,66 +1,65 @@
-"""The command that records a reading of a registry: extract."""
+"""`auditreg extract`: append what changed in a registry, or in several."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from auditreg.cli.examples import examples
+from auditreg.cli.logs import log_options
 from auditreg.cli.options import (
+    Output,
     config_option,
+    emit,
+    format_option,
     ledger_option,
     moment,
+    registry_option,
+    source_option,
+    surface,
     the_ledger,
 )
-from auditreg.errors import ExitCode, UsageError
-from auditreg.formats.inert import inert
+from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditreg.cli.progress import Tell
-    from auditreg.config import Config
-    from auditreg.ledger.ingest import Ingested
+    from auditreg.api.extracting import Asked
+    from auditreg.config import Config, SourceSettings
+    from auditreg.ledger.outcome import Outcome
     from auditreg.ledger.store import Ledger
-    from auditreg.sources import Reading
 
-_NAMES = {
-    "registered_model": "registered models",
-    "registered_model_tag": "tags of models",
-    "model_version": "versions",
-    "model_version_tag": "tags of versions",
-    "alias": "aliases",
-    "experiment": "experiments",
-    "run": "runs",
-    "logged_model": "logged models",
-    "model_artifact": "model files looked at",
-}
+_UNLIMITED = 100_000
 
 
 @click.command(
     epilog=examples(
         "auditreg extract --from sqlite:///mlflow.db",
-        "auditreg extract --from https://mlflow.example.com --artifacts live",
-        "auditreg extract --from sqlite:///backup.db --observed-at 2026-09-30",
+        "auditreg extract                            every [[source]] of auditreg.toml",
+        "auditreg extract --source pricing --format json",
+        "auditreg extract --from sqlite:///backup.db --registry pricing --observed-at 2026-09-30",
     )
 )
 @click.option("--from", "uri", metavar="URI", help="MLflow's database or tracking server.")
+@registry_option("Whose registry is at --from.")
+@source_option
 @click.option(
     "--runs",
     type=click.Choice(["linked", "all"]),
-    default="linked",
-    show_default=True,
-    help="Runs that versions point to, or every run.",
+    help="Runs that versions point to, or every run.  [default: of the source, linked]",
 )
 @click.option(
     "--artifacts",
     type=click.Choice(["all", "live", "none"]),
-    default="all",
-    show_default=True,
-    help="Whose model files are looked at.",
+    help="Whose model files are looked at.  [default: of the source, all]",
 )
-@click.option("--manifest", is_flag=True, help="Hash every file of a model, which reads them all.")
+@click.option(
+    "--manifest/--no-manifest",
+    default=None,
+    help="Hash every file of a model, which reads them all.",
+)
 @click.option(
     "--observed-at",
     metavar="MOMENT",
@@ -71,170 +70,139 @@ _NAMES = {
     is_flag=True,
     help="Record that an empty registry is really empty, although models are known.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="One line per registry.")
+@log_options
 @config_option
 @ledger_option
-def extract(
+@format_option(("text", "json"))
+def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     uri: str | None,
-    runs: str,
-    artifacts: str,
-    manifest: bool,
+    registry: str | None,
+    names: tuple[str, ...],
+    runs: str | None,
+    artifacts: str | None,
+    manifest: bool | None,
     observed_at: str | None,
     allow_empty: bool,
+    quiet: bool,
     config: Config,
     ledger: Path | None,
+    outputs: tuple[Output, ...],
 ) -> None:
     """Append what changed in a registry to the ledger.
 
     Reads MLflow's database or tracking server, never writes to it, and appends what is new, what
     changed and what is gone since the last time. The first extraction makes the ledger. URIs with
-    a password belong into an environment variable that `registry.uri_env` names.
+    a password belong into an environment variable that `uri_env` of a [[source]] names.
+
+    Without --from, every [[source]] of the settings is read, or those named by --source: one after
+    the other, each sealed by itself. One that fails stops no other; the worst exit code counts.
 
     Exit codes: 0 recorded; 2 incomplete, unreadable, or empty although models are known; 3 the
-    registry holds no model.
+    registry holds no model; of several registries 2 before 3 before 0.
     """
-    from auditreg.cli.progress import progress
-    from auditreg.sources import open_source
+    from auditreg.api.extracting import Asked, targets
 
-    where = uri or config.registry_uri()
-    if not where:
+    if uri and names:
         raise UsageError(
-            "No registry is named.",
+            "--from and --source exclude each other.",
             state="Nothing was read.",
-            hint="Give --from URI, or set registry.uri or registry.uri_env in auditreg.toml.",
+            hint="A source has its address in auditreg.toml; --registry says whose --from is.",
         )
-    source = open_source(
-        where, registry=config.registry.name, artifacts=artifacts, manifest=manifest
-    )
+    chosen = targets(config, names, uri=uri, registry=registry)
+    if len(chosen) > 1 and (observed_at or allow_empty):
+        raise UsageError(
+            f"{'--observed-at' if observed_at else '--allow-empty'} is about one registry, and "
+            f"{len(chosen)} would be read.",
+            state="Nothing was read.",
+            hint="Choose it with --source NAME.",
+        )
+    asked = Asked(runs, artifacts, manifest, moment(config, observed_at), allow_empty)
     book = the_ledger(config, ledger)
-    with progress() as tell, source.read(runs=runs, progress=tell) as reading:
-        location = reading.info.location
-        done = record(
-            reading,
-            book,
-            config,
-            observed_at=moment(config, observed_at),
-            allow_empty=allow_empty,
-            progress=tell,
-        )
-    _say(done, location, book)
-    if not done.complete:
-        click.get_current_context().exit(int(ExitCode.ERROR))
+    warn(config)
+    found = read(chosen, config, book, asked)
+    if len(found) == 1 and found[0].error and all(one.format != "json" for one in outputs):
+        raise found[0].error
+    _write(found, outputs, book, quiet=quiet)
+    tell_errors(found)
+    from auditreg.ledger.outcome import code_of
+
+    click.get_current_context().exit(int(code_of(found)))
 
 
-def record(
-    reading: Reading,
-    ledger: Ledger,
-    config: Config,
-    *,
-    observed_at: datetime | None = None,
-    allow_empty: bool = False,
-    progress: Tell | None = None,
-) -> Ingested:
-    """Take one reading into the ledger, under the policy in force."""
-    from auditreg.api.governing import Governing
-    from auditreg.ledger.ingest import ingest
-    from auditreg.ledger.secrets import load_key
+def read(
+    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked
+) -> list[Outcome]:
+    """Read the sources one after the other, with progress on a terminal."""
+    import os
 
-    policies = Governing.load(config).policies()
-    key_file = config.secrets.key_file
-    with ledger.writer() as con:
-        return ingest(
-            con,
-            reading,
-            registry=config.registry.name,
-            key=load_key(config.resolve(key_file) if key_file else ledger.key_path),
-            policies=policies,
-            observed_at=observed_at,
-            allow_empty=allow_empty,
-            secret_patterns=config.secrets.patterns,
-            progress=progress,
-        )
+    from auditreg.api.extracting import extract_each
+    from auditreg.cli.logs import hide, shown_on_screen
+    from auditreg.cli.progress import watching
+
+    for one in chosen:
+        for uri in (one.uri, one.auth_uri):
+            hide(uri)
+        for variable in (one.uri_env, one.auth_uri_env):
+            hide(os.environ.get(variable) if variable else None)
+    found: list[Outcome] = []
+    with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
+        for source in chosen:
+            watch.registry(source.name if len(chosen) > 1 else "")
+            found.extend(extract_each([source], config, ledger, asked, watch))
+    return found
 
 
-def _say(done: Ingested, location: str, ledger: Ledger) -> None:
-    """What was read, what changed, what this cannot know, and the next step."""
-    counts = [
-        f"{done.counts[kind]:,} {name}" for kind, name in _NAMES.items() if done.counts.get(kind)
-    ]
-    _line("read", ", ".join(counts) or "nothing")
-    _line("from", f"{inert(location)}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z")
-    if done.first:
-        _line("changed", "everything is new: this is the first extraction of this registry")
+@contextlib.contextmanager
+def _recorded_so_far(found: Sequence[Outcome]) -> Iterator[None]:
+    """Where the command is stopped between two registries, say what stays."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if done := [outcome.registry for outcome in found if outcome.done is not None]:
+            click.echo("", err=True)
+            note("recorded", f"{', '.join(done)}: sealed before, and stays")
+        raise
+
+
+def note(label: str, text: str) -> None:
+    """A line on standard error, for whoever reads that: people or a program."""
+    from auditreg.cli import logs
+
+    if logs.json_asked():
+        logs.write_line(label, text=text)
     else:
-        _line("changed", "; ".join(_changes(done)) or "nothing since the last extraction")
-    for label, text in _journal(done):
-        _line(label, text)
-    left_out = [
-        f"{count:,} {inert(what)}" for what, count in done.completeness.left_out.items() if count
-    ]
-    if done.completeness.tombstones:
-        left_out.append(f"{done.completeness.tombstones:,} deleted versions, kept as such")
-    if done.completeness.gaps:
-        left_out.append(f"{done.completeness.gaps:,} version numbers with no version")
-    if left_out:
-        _line("left out", ", ".join(left_out))
-    if done.secrets:
-        _line("secrets", f"{done.secrets:,} values that look like credentials, kept as hashes only")
-    for limit in done.cannot_show:
-        _line("cannot show", inert(limit))
-    if done.first and not done.journal:
-        _line(
-            "cannot know",
-            "what was changed before now, and who changed it: MLflow overwrites stages, aliases "
-            "and tags. From here on every extraction narrows it down.",
-        )
-    for note in ledger.notes:
-        _line("note", inert(note))
-    _line(
-        "ledger",
-        f"{ledger.path}: {done.appended:,} entries appended, {done.tree_size + 1:,} in all",
-    )
-    _line("root", f"{done.tree_size}:{done.root}")
-    if done.complete:
-        _line("next", "auditreg check")
-        return
-    for doubt in done.completeness.doubts:
-        click.echo(f"{'doubt':<12} {inert(doubt)}", err=True)
-    click.echo(
-        f"{'incomplete':<12} What was read is recorded, nothing was taken as gone. Repair the cause "
-        "and extract again.",
-        err=True,
-    )
+        click.echo(f"{label:<9} {text}", err=True)
 
 
-_CLOCK_MS = 2_000
-"""A server's clock may differ by so much before it is worth a line."""
+def warn(config: Config) -> None:
+    """Say which passwords stand in the settings file."""
+    from auditreg.config.sources import exposed
+
+    for text in exposed(config.source):
+        note("warning", text)
 
 
-def _journal(done: Ingested) -> list[tuple[str, str]]:
-    """What the server's own journal added, and what it should have told of and did not."""
-    lines = []
-    if done.journal:
-        lines.append(("captured", f"{done.captured:,} rows of the server's own journal are new"))
-    if done.unexplained:
-        unrecorded = (
-            f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
-            "or while it was off: auditreg changes, auditreg capture status"
-        )
-        lines.append(("unrecorded", unrecorded))
-    offset = done.clock_offset_ms or 0
-    if abs(offset) > _CLOCK_MS:
-        clock = (
-            f"the server's is {abs(offset) / 1000:,.1f} s {'ahead' if offset > 0 else 'behind'}; "
-            "its times are recorded as it wrote them"
-        )
-        lines.append(("clock", clock))
-    return lines
+def _write(
+    found: Sequence[Outcome], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
+) -> None:
+    from auditreg.formats import extract_v1, extraction
+
+    def render(output: Output) -> bytes:
+        if output.format == "json":
+            return extract_v1.render(found, str(ledger.path))
+        if quiet:
+            return extraction.quiet(found)
+        return extraction.text(found, surface(output.path, otherwise=_UNLIMITED), str(ledger.path))
+
+    emit(outputs, render)
 
 
-def _changes(done: Ingested) -> list[str]:
-    said = []
-    for kind, name in _NAMES.items():
-        put, gone = done.changes.get((kind, "put"), 0), done.changes.get((kind, "gone"), 0)
-        if put or gone:
-            said.append(f"{name}: {put:,} new or changed" + (f", {gone:,} gone" if gone else ""))
-    return said
+def tell_errors(found: Sequence[Outcome]) -> None:
+    """What failed of several registries, each with what to do."""
+    from auditreg.cli.failures import tell
 
-
-def _line(label: str, text: str) -> None:
-    click.echo(f"{label:<12} {text}")
+    for outcome in found:
+        if outcome.error is not None:
+            note("registry", outcome.registry)
+            tell(outcome.error)

@@ -26,11 +26,12 @@ def demo(folder: Path) -> None:
     FOLDER, with everything that goes wrong in half a year; reads it at several moments; checks it;
     and writes the report. Takes a few minutes. Needs `pip install 'auditreg[demo]'`.
     """
+    from auditreg.api.extracting import Asked as Reading
+    from auditreg.api.extracting import record
     from auditreg.api.governing import Governing
     from auditreg.api.judging import Asked
     from auditreg.api.judging import check as judge
     from auditreg.cli.progress import progress
-    from auditreg.cli.record import record
     from auditreg.config import load_config
     from auditreg.demo import play
     from auditreg.ledger.store import Ledger
@@ -42,8 +43,9 @@ def demo(folder: Path) -> None:
 
         def reading(files: DemoFiles, at: datetime) -> None:
             config = load_config(files.config)
-            with open_source(files.store_uri, registry=config.registry.name).read() as opened:
-                record(opened, book, config, observed_at=_naive(at))
+            name = config.registry()
+            with open_source(files.store_uri, registry=name).read() as opened:
+                record(opened, book, config, registry=name, asked=Reading(observed_at=_naive(at)))
             # The firm checks at the first reading of May, July and September: findings have an age.
             if at.month in {5, 7, 9} - checked:
                 checked.add(at.month)
@@ -102,7 +104,7 @@ def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
             parse_deployments(content, file.name),
             file=file.name,
             content=content,
-            registry=config.registry.name,
+            registry=config.registry(),
             key=load_key(book.key_path),
         )
 

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from auditreg.config import calendar
+from auditreg.config import calendar, sources
 from auditreg.config.calendar import Period
 from auditreg.config.check import check, explain
 from auditreg.config.settings import (
     ConfigFile,
+    Conventions,
     FieldSettings,
     Person,
     SeverityName,
+    SourceSettings,
     Tags,
     json_schema,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "Period",
     "Person",
     "SeverityName",
+    "SourceSettings",
     "effective_settings",
     "json_schema",
     "load_config",
@@ -79,34 +82,34 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         """The ledger file."""
         return self.resolve(self.ledger.path)
 
-    def registry_uri(self) -> str | None:
-        """The registry's URI, from the file or from the variable it names; None if neither.
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """Names of the registries that are configured; `default` where none is."""
+        return tuple(one.name for one in self.source) or (SourceSettings().name,)
+
+    def registry(self, wanted: str | None = None, *, uri: str | None = None) -> str:
+        """The registry that is meant: the one named, the one at `uri`, or the only one.
 
         Raises:
-            ConfigError: the variable named by `registry.uri_env` is not set.
+            UsageError: several are configured, and nothing says which.
         """
-        name = self.registry.uri_env
-        if name is None:
-            return self.registry.uri
-        value = os.environ.get(name)
-        if not value:
-            raise ConfigError(
-                f"registry.uri_env names the environment variable {name}, which is not set.",
-                state="Nothing was read.",
-                hint=f"Set {name} to the registry's URI, or give --from URI.",
-            )
-        return value
+        return sources.registry(self.source, wanted, uri)
 
     def governance_fields(self) -> tuple[Field, ...]:
-        """Every governance field with the tags in force: built-in ones first, then your own."""
-        built_in = tuple(_overridden(known, self.fields.get(known.id)) for known in FIELDS)
-        known_ids = {known.id for known in FIELDS}
-        own = tuple(
-            _overridden(Field(name, None, name.replace("_", " ").capitalize(), ()), setting)
-            for name, setting in self.fields.items()
-            if name not in known_ids
-        )
-        return built_in + own
+        """Every governance field with the tags in force: built-in ones first, then your own.
+
+        Tags that only a registry or a workspace uses stand behind the general ones.
+        """
+        fields = {known.id: _overridden(known, self.fields.get(known.id)) for known in FIELDS}
+        for name, setting in self.fields.items():
+            if name not in fields:
+                fields[name] = _overridden(_own(name), setting)
+        for _, own in sources.conventions(self.source):
+            for name, setting in own.fields.items():
+                known = fields.get(name) or _overridden(_own(name), setting)
+                further = _tags(setting)
+                fields[name] = replace(known, tags=tuple(dict.fromkeys((*known.tags, *further))))
+        return tuple(fields.values())
 
     def moment(self, text: str | date | datetime) -> datetime:
         """The UTC moment of a date or date-time, in the configured zone."""
@@ -121,6 +124,14 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         return calendar.quarter_of(
             as_of, self.calendar.timezone, self.calendar.fiscal_year_start_month
         )
+
+
+def _own(name: str) -> Field:
+    return Field(name, None, name.replace("_", " ").capitalize(), ())
+
+
+def _tags(setting: Tags | FieldSettings) -> Tags:
+    return setting.tags if isinstance(setting, FieldSettings) else setting
 
 
 def _overridden(known: Field, setting: Tags | FieldSettings | None) -> Field:
@@ -171,6 +182,7 @@ def parse_config(text: str, path: Path) -> Config:
             state="No settings were loaded.",
             hint="Text goes in quotes, lists in [brackets], dates as 2026-09-30.",
         ) from error
+    sources.refuse_registry(data, path)
     try:
         read = msgspec.convert(data, ConfigFile)
     except msgspec.ValidationError as error:
@@ -192,8 +204,10 @@ def effective_settings(config: Config) -> dict[str, object]:
     """The settings as plain JSON values, under the names that the ledger seals them by.
 
     `timezone`, `fiscal_year_start_month`, `policy_effective` (ISO text or None),
-    `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the list `people`, and
-    `fields`: tags by id for the governance fields the file sets. Nothing secret is among them.
+    `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the list `people`;
+    `fields`: tags by id for the governance fields the file sets; and `conventions`: what differs
+    in a registry (`pricing`) or one of its workspaces (`pricing/claims`), under the same names.
+    Nothing secret is among them.
     """
     effective = config.policy.effective
     settings: dict[str, object] = {
@@ -209,11 +223,24 @@ def effective_settings(config: Config) -> dict[str, object]:
         for name, value in sorted(params.items()):
             settings[f"{rule}.{name}"] = value
     settings["people"] = [_person(person) for person in config.people]
-    settings["fields"] = {
-        name: list(setting.tags if isinstance(setting, FieldSettings) else setting)
-        for name, setting in config.fields.items()
-    }
+    settings["fields"] = {name: list(_tags(one)) for name, one in config.fields.items()}
+    own = {place: _differing(one) for place, one in sources.conventions(config.source)}
+    if found := {place: values for place, values in own.items() if values}:
+        settings["conventions"] = found
     return settings
+
+
+def _differing(own: Conventions) -> dict[str, object]:
+    """What a registry or a workspace sets, under the names of the general settings."""
+    values: dict[str, object] = {
+        f"live.{name}": list(given)
+        for name, given in (("stages", own.live.stages), ("aliases", own.live.aliases))
+        if given is not None
+    }
+    values |= {f"cadence_{rating.lower()}": n for rating, n in own.review.cadence_days.items()}
+    if own.fields:
+        values["fields"] = {name: list(_tags(one)) for name, one in own.fields.items()}
+    return values
 
 
 def _person(person: Person) -> dict[str, object]:

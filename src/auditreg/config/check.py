@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from auditreg.config import calendar
-from auditreg.config.settings import ConfigFile, FieldSettings, Person
+from auditreg.config.settings import ConfigFile, FieldSettings, Person, SourceSettings, Tags
 from auditreg.errors import ConfigError, UsageError
 from auditreg.fields import FIELD_IDS
 
@@ -40,18 +42,26 @@ def explain(error: msgspec.ValidationError, path: Path) -> ConfigError:
         return _unknown_key(match["key"], parts, path)
     key = _dotted(parts)
     at = f" at {key}" if key else ""
-    hint = _allowed_values(message) or "See `auditreg config schema` for what each key takes."
+    hint = (
+        _allowed_values(message, parts) or "See `auditreg config schema` for what each key takes."
+    )
     return ConfigError(f"{path}{at}: {_plain(message)}.", state=_STATE, hint=hint)
 
 
 def allowed_keys(parts: list[str]) -> tuple[str, ...]:
     """The keys a table of the file may hold; empty where any name is allowed."""
-    kind: object = ConfigFile
-    for part in parts:
-        kind = _below(kind, part)
+    kind = _kind(parts)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return kind.__struct_encode_fields__
     return ()
+
+
+def _kind(parts: list[str]) -> object:
+    """The type of what stands at a place of the file."""
+    kind: object = ConfigFile
+    for part in parts:
+        kind = _below(kind, part)
+    return kind
 
 
 def _below(kind: object, part: str) -> object:
@@ -68,7 +78,7 @@ def _bare(kind: object) -> object:
     if get_origin(kind) is Annotated:
         return _bare(get_args(kind)[0])
     members = [m for m in get_args(kind) if isinstance(m, type) and issubclass(m, Struct)]
-    return members[0] if members and get_origin(kind) is not tuple else kind
+    return members[0] if members and get_origin(kind) not in (tuple, dict) else kind
 
 
 def _unknown_key(key: str, parts: list[str], path: Path) -> ConfigError:
@@ -99,6 +109,7 @@ def _dotted(parts: list[str]) -> str:
 def _plain(message: str) -> str:
     """The sentence of msgspec with TOML's words for types."""
     words = {"`array`": "a list", "`object`": "a table", "`str`": "text", "`int`": "a whole number"}
+    words |= {"`array | null`": "a list", "`object | array`": "a table", "`str | null`": "text"}
     words |= {"`bool`": "true or false", "`float`": "a number", "`date`": "a date"}
     for word, plain in words.items():
         message = message.replace(word, plain)
@@ -107,10 +118,14 @@ def _plain(message: str) -> str:
     return message
 
 
-def _allowed_values(message: str) -> str:
-    if "Invalid enum value" in message:
-        return "Severities are critical, high, medium and low."
-    return ""
+def _allowed_values(message: str, parts: list[str]) -> str:
+    if "Invalid enum value" not in message:
+        return ""
+    kind = _kind(parts)
+    if get_origin(kind) is Union or isinstance(kind, UnionType):
+        kind = next((one for one in get_args(kind) if get_origin(one) is Literal), None)
+    values = [str(value) for value in get_args(kind)]
+    return f"It takes {', '.join(values[:-1])} and {values[-1]}."
 
 
 def check(config: ConfigFile, path: Path) -> None:
@@ -119,9 +134,9 @@ def check(config: ConfigFile, path: Path) -> None:
     Raises:
         ConfigError: with the key and what is allowed.
     """
-    _check_registry(config, path)
+    _check_sources(config.source, path)
     _check_calendar(config, path)
-    _check_fields(config, path)
+    _check_fields(config.fields, f"{path} at fields")
     _check_people(config.people, path)
     for index, pattern in enumerate(config.secrets.patterns):
         try:
@@ -134,12 +149,52 @@ def check(config: ConfigFile, path: Path) -> None:
             ) from error
 
 
-def _check_registry(config: ConfigFile, path: Path) -> None:
-    if config.registry.uri and config.registry.uri_env:
+def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
+    seen: dict[str, int] = {}
+    for index, source in enumerate(sources):
+        at = f"{path} at source[{index}]"
+        if source.name in seen:
+            raise ConfigError(
+                f"{at}: the name {source.name!r} is also that of source[{seen[source.name]}].",
+                state=_STATE,
+                hint="Each registry has a name of its own; it is how the ledger tells them apart.",
+            )
+        seen[source.name] = index
+        _check_address(source, at)
+        choice = source.workspaces
+        if choice.only and choice.except_:
+            raise ConfigError(
+                f"{at}.workspaces: only and except are both set.",
+                state=_STATE,
+                hint="Name the workspaces that are read, or those that are not.",
+            )
+        _check_fields(source.fields, f"{at}.fields")
+        for name, own in source.workspace.items():
+            _check_fields(own.fields, f"{at}.workspace.{name}.fields")
+            if name in choice.except_ or (choice.only and name not in choice.only):
+                raise ConfigError(
+                    f"{at}.workspace.{name}: this workspace is not read.",
+                    state=_STATE,
+                    hint="Correct workspaces, or take the table out.",
+                )
+
+
+def _check_address(source: SourceSettings, at: str) -> None:
+    for key, uri, variable in (
+        ("uri", source.uri, source.uri_env),
+        ("auth_uri", source.auth_uri, source.auth_uri_env),
+    ):
+        if uri is not None and variable is not None:
+            raise ConfigError(
+                f"{at}: {key} and {key}_env are both set.",
+                state=_STATE,
+                hint=f"Keep {key}_env where the URI holds a password, {key} where it does not.",
+            )
+    if source.auth_default and not (source.auth_uri or source.auth_uri_env):
         raise ConfigError(
-            f"{path} at registry: uri and uri_env are both set.",
+            f"{at}: auth_default is set without auth_uri or auth_uri_env.",
             state=_STATE,
-            hint="Keep uri_env where the URI holds a password, uri where it does not.",
+            hint="It says what users may do without a grant; name the database of the grants.",
         )
 
 
@@ -152,15 +207,15 @@ def _check_calendar(config: ConfigFile, path: Path) -> None:
         ) from error
 
 
-def _check_fields(config: ConfigFile, path: Path) -> None:
-    for name, setting in config.fields.items():
+def _check_fields(fields: Mapping[str, Tags | FieldSettings], at: str) -> None:
+    for name, setting in fields.items():
         if name in FIELD_IDS or isinstance(setting, FieldSettings):
             continue
         # A list under a new id defines a field; one under a misspelt id would silently do the
         # same and leave the field that was meant without its tags.
         if meant := near(name, FIELD_IDS):
             raise ConfigError(
-                f"{path} at fields.{name}: there is no built-in field of that name.",
+                f"{at}.{name}: there is no built-in field of that name.",
                 state=_STATE,
                 hint=f"Did you mean {meant}? To define a field of your own, write a table: "
                 f'[fields.{name}] with title = "…" and tags = […].',

@@ -18,25 +18,6 @@ SeverityName = Literal["critical", "high", "medium", "low"]
 Days = Annotated[int, Meta(ge=1)]
 
 
-class RegistrySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The MLflow registry that is audited."""
-
-    name: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-            description="The registry's name in the ledger; never derived from a URI.",
-        ),
-    ] = "default"
-    uri: Annotated[
-        str | None, Meta(description="Where `extract` reads from when `--from` is not given.")
-    ] = None
-    uri_env: Annotated[
-        str | None,
-        Meta(description="Name of the environment variable that holds the URI and its password."),
-    ] = None
-
-
 class LiveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which versions count as live."""
 
@@ -95,6 +76,88 @@ class ReviewSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT_CADENCES = {"high": 365, "medium": 730, "low": 1095}
+
+
+class LiveNames(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which versions count as live, where that differs from `[live]`."""
+
+    stages: Annotated[
+        tuple[str, ...] | None, Meta(description="Instead of the general `live.stages`.")
+    ] = None
+    aliases: Annotated[
+        tuple[str, ...] | None, Meta(description="Instead of the general `live.aliases`.")
+    ] = None
+
+
+class Conventions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one workspace, or one registry, does in its own way.
+
+    Each key that is set replaces the general one; all others stay as they are.
+    """
+
+    live: Annotated[LiveNames, Meta(description="What counts as live here.")] = LiveNames()
+    fields: Annotated[
+        dict[FieldId, Tags | FieldSettings],
+        Meta(description="Tags by governance field, instead of the general ones of that field."),
+    ] = field(default_factory=dict)
+    review: Annotated[
+        ReviewSettings, Meta(description="Days between reviews, for the ratings named here.")
+    ] = field(default_factory=ReviewSettings)
+
+
+class WorkspaceChoice(
+    Struct, frozen=True, forbid_unknown_fields=True, rename={"except_": "except"}
+):
+    """Which workspaces of a registry are read."""
+
+    only: Annotated[tuple[str, ...], Meta(description="Read these workspaces and no others.")] = ()
+    except_: Annotated[tuple[str, ...], Meta(description="Read all workspaces but these.")] = ()
+
+
+class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
+    """A registry that is audited, and where it is read from."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            description="The registry's name in the ledger; never derived from a URI.",
+        ),
+    ] = "default"
+    uri: Annotated[
+        str | None,
+        Meta(description="MLflow's database or tracking server; without a password."),
+    ] = None
+    uri_env: Annotated[
+        str | None,
+        Meta(description="Name of the environment variable that holds the URI and its password."),
+    ] = None
+    auth_uri: Annotated[
+        str | None,
+        Meta(description="MLflow's user database (basic-auth), where users and rights are read."),
+    ] = None
+    auth_uri_env: Annotated[
+        str | None,
+        Meta(description="Name of the environment variable that holds the URI of that database."),
+    ] = None
+    auth_default: Annotated[
+        Literal["NO_PERMISSIONS", "DENY", "READ", "USE", "EDIT", "MANAGE"] | None,
+        Meta(description="What a user may do without a grant: `default_permission` of the server."),
+    ] = None
+    runs: Annotated[
+        Literal["linked", "all"], Meta(description="Runs that versions point to, or every run.")
+    ] = "linked"
+    artifacts: Annotated[
+        Literal["all", "live", "none"], Meta(description="Whose model files are looked at.")
+    ] = "all"
+    manifest: Annotated[bool, Meta(description="Hash every file of a model.")] = False
+    workspaces: Annotated[
+        WorkspaceChoice, Meta(description="Which workspaces are read; all of them by default.")
+    ] = WorkspaceChoice()
+    workspace: Annotated[
+        dict[str, Conventions],
+        Meta(description="What a workspace does in its own way: `[source.workspace.NAME.live]`."),
+    ] = field(default_factory=dict)
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -190,7 +253,10 @@ class PublishSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything `auditreg.toml` may hold."""
 
-    registry: RegistrySettings = RegistrySettings()
+    source: Annotated[
+        tuple[SourceSettings, ...],
+        Meta(description="The registries that are audited; `extract` reads one or all of them."),
+    ] = ()
     live: LiveSettings = LiveSettings()
     fields: Annotated[
         dict[FieldId, Tags | FieldSettings],

@@ -20,7 +20,8 @@ from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.late import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import Progress, drop_scratch, stage
+from auditreg.ledger.staging import Progress, drop_scratch, known_artifacts, stage
+from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
 
@@ -46,8 +47,8 @@ Whole blocks of DuckDB: it shares work out by them, and writes only whole ones s
 class Ingested:
     """What an extraction did to the ledger.
 
-    `changes` maps (kind, `put` or `gone`) to the number of entries; `first` says whether it was
-    the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
+    `changes` maps (kind, `put` or `gone`) to the number of entries, `new` a kind to how many of those
+    put were not known before; `first` says whether it was the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
     where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
     changes the journal should have told of and did not. `clock_offset_ms` is the clock of the
     database or server minus this machine's.
@@ -59,6 +60,7 @@ class Ingested:
     late: bool
     appended: int
     changes: Mapping[tuple[str, str], int]
+    new: Mapping[str, int]
     counts: Mapping[str, int]
     secrets: int
     completeness: Completeness
@@ -86,6 +88,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     observed_at: datetime | None = None,
     allow_empty: bool = False,
     secret_patterns: tuple[str, ...] = (),
+    workspaces: Workspaces | None = None,
     progress: Progress | None = None,
 ) -> Ingested:
     """Take one reading in, on a writable connection to (a copy of) the ledger.
@@ -99,6 +102,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         observed_at: the moment the data are from, UTC, where the source is a restored backup.
         allow_empty: take an empty registry in although the ledger knows models.
         secret_patterns: further patterns of names that hold credentials.
+        workspaces: those that are taken in, all of them where it is None.
         progress: told about phases.
 
     Raises:
@@ -108,8 +112,10 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     tell = progress or silent
     if reading.journal:
         reading.skip_journal(journal.sealed(con, registry, reading.journal))
+    if observed_at is None:  # a backup's rows are compared with what was known then
+        reading.known_artifacts(known_artifacts(con, registry))
     scratch = stage(con, reading, tell)
-    completeness = reading.completeness()
+    completeness = leave_out(con, registry, workspaces or Workspaces(), reading.completeness())
     started, observed = _moments(reading, observed_at)
     late = _is_late(con, registry, observed)
     first = _is_first(con, registry)
@@ -148,6 +154,11 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     _refuse_doubles(con)
     unexplained = taken.found + _unexplained(con, registry, reading.journal)
     drop_erased(con, key)
+    new = dict(
+        con.execute(
+            "select kind, count(*) from changed where previous_seq is null group by kind"
+        ).fetchall()
+    )
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
     if late:
         reaffirm(con, appender, registry, observed, recorded_at, base)
@@ -183,6 +194,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         late=late,
         appended=appended + 1,
         changes=changes,
+        new=new,
         counts=counts,
         secrets=replaced + taken.secrets,
         completeness=completeness,

@@ -187,7 +187,7 @@ def reaffirm(
               and (e.known.seq is not null
                    or s.late.op = 'put'
                   and s.kind in ('registered_model', 'registered_model_tag', 'model_version',
-                                 'model_version_tag', 'alias'))
+                                 'model_version_tag', 'alias', 'principal', 'permission'))
         )
         select $base::BIGINT - 1 + row_number() over (order by s.late_seq) as seq,
                $recorded_at::TIMESTAMP as recorded_at,

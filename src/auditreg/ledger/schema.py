@@ -37,6 +37,8 @@ REGISTRY_KINDS = (
     "run",
     "logged_model",
     "model_artifact",
+    "principal",
+    "permission",
 )
 """Kinds of entries that are states of a registry; the others are auditreg's own events."""
 
@@ -44,8 +46,9 @@ COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
 
 VIEWS = (
-    "prompts",
+    "prompt_models",
     "live_versions",
+    "signatures",
     "fields",
     "inventory",
     "promotions",
@@ -53,6 +56,10 @@ VIEWS = (
     "capture_gaps",
     "changes",
     "running",
+    "version_logged_models",
+    "prompts",
+    "prompt_versions",
+    "effective_permissions",
     "completeness",
     "population_registered_model",
     "population_model_version",
@@ -123,7 +130,8 @@ def last_tables() -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    return {**blocks("views.sql", "block"), **blocks("imports.sql", "block")}
+    files = ("views.sql", "imports.sql", "access.sql")
+    return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 
 def derived_tables() -> tuple[str, ...]:
@@ -176,7 +184,10 @@ def view_sql(name: str, *, as_of: bool) -> str:
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Empty state and event tables, their columns taken from the SELECTs that fill them."""
+    """Empty state and event tables, their columns taken from the SELECTs that fill them.
+
+    An older ledger gets those it has not got: its log cannot hold anything of theirs.
+    """
     empty_rows = (
         "(select subject, registry, workspace, model, version, op, entry, seq, actor, grade, "
         "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
@@ -184,9 +195,10 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     )
     for table, (kind, text) in state_tables().items():
         filled = text.replace("{decoded}", decoded(kind, empty_rows))
-        con.execute(f"create table {table} as {filled} limit 0")
+        con.execute(f"create table if not exists {table} as {filled} limit 0")
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
-        con.execute(f"create table {table} as {text.replace('{log}', 'ledger.log')} limit 0")
+        filled = text.replace("{log}", "ledger.log")
+        con.execute(f"create table if not exists {table} as {filled} limit 0")
 
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
@@ -262,6 +274,7 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
     row = con.execute("select written_by from ledger.format").fetchone()
     if row and row[0] == tool_version():
         return
+    _create_tables(con)
     create_views(con)
     describe(con)
     con.execute("update ledger.format set written_by = ?", [tool_version()])

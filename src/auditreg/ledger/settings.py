@@ -16,6 +16,8 @@ from auditreg.ledger.schema import insert
 if TYPE_CHECKING:
     import duckdb
 
+_Tags = Mapping[str, Sequence[str]]
+
 DEFAULTS: dict[str, object] = {
     "timezone": "UTC",
     "fiscal_year_start_month": 1,
@@ -37,25 +39,40 @@ def settings_rows(
 
     Args:
         settings: plain values; `people` is a list of objects, `fields` maps a field id to its
-            list of tags (all others are kept as `settings` rows, lists as JSON text).
+            list of tags, `conventions` maps a registry (`pricing`) or workspace (`pricing/claims`)
+            to what differs there (all others are kept as `settings` rows, lists as JSON text).
         as_of: moment of the last complete extraction, or the one that is judged, UTC.
         period: start and exclusive end of the fiscal quarter that holds it, UTC.
     """
     values = {**DEFAULTS, **settings}
     people = cast("Sequence[Mapping[str, Any]]", values.pop("people", ()))
-    mapped = cast("Mapping[str, Sequence[str]]", values.pop("fields", {}))
+    mapped = cast("_Tags", values.pop("fields", {}))
+    own = cast("Mapping[str, Mapping[str, object]]", values.pop("conventions", {}))
     if as_of is not None:
         values["as_of"] = as_of.isoformat(sep=" ")
     if period is not None:
         values["period_start"], values["period_end"] = (p.isoformat(sep=" ") for p in period)
-    live = [("stage", name) for name in cast("Sequence[str]", values["live.stages"])]
-    live += [("alias", name) for name in cast("Sequence[str]", values["live.aliases"])]
-    return {
-        "settings": [(name, _text(values[name])) for name in sorted(values)],
+    rows: dict[str, list[tuple[object, ...]]] = {
+        "settings": [(name, _text(values[name]), "") for name in sorted(values)],
         "people": _people_rows(people),
-        "live_names": list(live),
-        "governance_fields": _field_rows(mapped),
+        "live_names": _live_rows(values, ""),
+        "governance_fields": _field_rows(mapped, ""),
     }
+    for place in sorted(own):
+        registry, slash, _ = place.partition("/")
+        differing = {**(own.get(registry, {}) if slash else {}), **own[place]}
+        fields: dict[str, Sequence[str]] = dict(mapped)
+        for given in (own.get(registry, {}), own[place]):
+            fields |= cast("_Tags", given.get("fields", {}))
+        here = {
+            name: value
+            for name, value in {**values, **differing}.items()
+            if name.startswith(("live.", "cadence_"))
+        }
+        rows["settings"] += [(name, _text(here[name]), place) for name in sorted(here)]
+        rows["live_names"] += _live_rows(here, place)
+        rows["governance_fields"] += _field_rows(fields, place)
+    return rows
 
 
 def refresh_settings(
@@ -69,6 +86,12 @@ def refresh_settings(
     for table, rows in settings_rows(settings, as_of=as_of, period=period).items():
         con.execute(f"delete from {table}")
         insert(con, table, rows)
+
+
+def _live_rows(values: Mapping[str, object], place: str) -> list[tuple[object, ...]]:
+    live = [("stage", name, place) for name in cast("Sequence[str]", values["live.stages"])]
+    live += [("alias", name, place) for name in cast("Sequence[str]", values["live.aliases"])]
+    return list(live)
 
 
 def _text(value: object) -> str | None:
@@ -98,7 +121,7 @@ def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]
     return rows
 
 
-def _field_rows(mapped: Mapping[str, Sequence[str]]) -> list[tuple[object, ...]]:
+def _field_rows(mapped: _Tags, place: str) -> list[tuple[object, ...]]:
     known = {field.id: field for field in FIELDS}
     rows: list[tuple[object, ...]] = []
     for name in [*known, *(field for field in mapped if field not in known)]:
@@ -113,5 +136,7 @@ def _field_rows(mapped: Mapping[str, Sequence[str]]) -> list[tuple[object, ...]]
                 "",
             )
         )
-        rows.extend((name, number, title, tag, rank, native) for rank, tag in enumerate(tags, 1))
+        rows.extend(
+            (name, number, title, tag, rank, native, place) for rank, tag in enumerate(tags, 1)
+        )
     return rows

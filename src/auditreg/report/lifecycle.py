@@ -21,13 +21,15 @@ with state as (
     select t.subject as holder, t.observed_at, t.place, t.seq, t.lo, t.hi, 'stage' as kind,
            split_part(t.subject, '/', 2)::BIGINT as version,
            case when t.op = 'put' then json_extract_string(l.entry, '$.body.stage')
-                else 'Deleted_Internal' end as name
+                else 'Deleted_Internal' end as name,
+           conventions_of(l.registry, l.workspace) as conventions
     from ledger.timeline('model_version', null) t join ledger.log l using (seq)
     where t.op <> 'erased'
     union all
     select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi, 'alias',
            case when t.op = 'put' then l.version end,
-           case when t.op = 'put' then json_extract_string(l.entry, '$.body.alias') end
+           case when t.op = 'put' then json_extract_string(l.entry, '$.body.alias') end,
+           conventions_of(l.registry, l.workspace)
     from ledger.timeline('alias', null) t join ledger.log l using (seq)
     where t.op <> 'erased'
 ),
@@ -46,7 +48,7 @@ spell as (
 )
 select split_part(split_part(s.holder, ':', 1), '/', 1) as model_subject, s.version, s.kind, s.name,
        exists (from live_names n
-               where n.kind = s.kind
+               where n.kind = s.kind and n.applies_to = s.conventions
                  and (n.name = s.name or s.kind = 'alias' and lower(n.name) = lower(s.name)))
            as live, s.lo as start_not_before, s.hi as start_not_after,
        s.over and (s.end_lo is null or s.end_lo < {t} or s.end_hi <= {t}) as over,

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError, without_password
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
-__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_source"]
+if TYPE_CHECKING:
+    from auditreg.sources.access import AccessReader
+    from auditreg.sources.dialects import Dialect
+
+__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
 
 _STATE = "Nothing was read or changed."
 _ACCEPTED = (
     "Give sqlite:///relative.db, sqlite:////absolute/path.db, the path of an MLflow database "
-    "file, or the http(s) address of a tracking server."
+    "file, postgresql://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or the http(s) address of "
+    "a tracking server."
 )
+_SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
+"""Databases that are read directly, besides SQLite."""
 
 
 def open_source(
@@ -24,18 +32,24 @@ def open_source(
     artifacts: str = "all",
     manifest: bool = False,
     threads: int = 8,
+    auth_uri: str | None = None,
+    auth_default: str | None = None,
 ) -> Source:
     """The source behind an address. Nothing is opened yet: that is `Source.read`.
 
     Args:
         uri: `sqlite:///path` (three slashes relative, four absolute), a path to an existing
-            database file, or `http(s)://…` of a tracking server.
+            database file, `postgresql://…`, `mysql://…` or `mariadb://…` as MLflow takes them, or
+            `http(s)://…` of a tracking server.
         registry: the configured name of the registry, for messages only: a source never derives
             a name from its address.
         artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
             alias, or a stage other than None and Archived), or `none`.
         manifest: also take the SHA-256 of every local model file, which reads all of them.
         threads: how many requests or files are under way at once.
+        auth_uri: the database of MLflow's basic-auth (`database_uri` of its basic_auth.ini). Without
+            it users and rights are read where the registry's database or server shows them.
+        auth_default: `default_permission` of that file, which no database holds.
 
     Raises:
         SourceError: the address is of no kind this release reads.
@@ -49,6 +63,7 @@ def open_source(
             hint="Choose all, live or none.",
         )
     scheme = _scheme(uri)
+    access = _access(auth_uri, auth_default)
 
     def reader(tracking_uri: str | None = None) -> ArtifactReader | None:
         if artifacts == "none":
@@ -60,16 +75,56 @@ def open_source(
     if scheme in ("http", "https"):
         from auditreg.sources.rest import RestSource
 
-        return RestSource(uri, artifacts=reader(uri), threads=threads)
+        return RestSource(uri, artifacts=reader(uri), access=access, threads=threads)
     if scheme.split("+")[0] == "sqlite":
         from auditreg.sources.sql import SqlSource
 
-        return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader())
+        return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader(), access=access)
+    if scheme.split("+")[0] in _SERVERS:
+        from auditreg.sources.sql import SqlSource
+
+        return SqlSource.server(uri, artifacts=reader(), access=access)
     if not scheme and Path(uri).is_file():
         from auditreg.sources.sql import SqlSource
 
-        return SqlSource.sqlite(uri, artifacts=reader())
+        return SqlSource.sqlite(uri, artifacts=reader(), access=access)
     raise _refusal(uri, scheme, registry)
+
+
+def open_database(uri: str) -> Dialect:
+    """The database at an address, in a snapshot, for a look at its tables; close it afterwards.
+
+    Raises:
+        SourceError: it cannot be opened, or the address is not a database's.
+    """
+    from auditreg.sources.sql import SqlSource
+
+    source = open_source(uri, artifacts="none")
+    if not isinstance(source, SqlSource):
+        raise SourceError(
+            f"{without_password(uri)} is no database.",
+            state=_STATE,
+            hint="Give the address of the database behind the tracking server.",
+        )
+    return source.open()
+
+
+def _access(uri: str | None, default: str | None) -> AccessReader:
+    """The reader of users and rights, from a database of their own where one is named."""
+    from auditreg.sources.access import PERMISSIONS, AccessReader
+
+    if default is not None and default not in PERMISSIONS:
+        raise SourceError(
+            f"{default!r} is no permission MLflow knows.",
+            state=_STATE,
+            hint=f"Give the default_permission of basic_auth.ini: {', '.join(PERMISSIONS)}.",
+        )
+    if not uri:
+        return AccessReader(default=default)
+    file = _sqlite_path(uri) if _scheme(uri).split("+")[0] == "sqlite" else None
+    if file is None and not _scheme(uri) and Path(uri).is_file():
+        file = uri
+    return AccessReader(lambda: open_database(uri), file=file, default=default)
 
 
 def _scheme(uri: str) -> str:
@@ -91,9 +146,9 @@ def _sqlite_path(uri: str) -> str:
 def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
     shown = without_password(uri)
     database = scheme.partition("+")[0]
-    if database in ("postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle"):
+    if database in ("mssql", "oracle"):
         return SourceError(
-            f"{shown}: reading {database} databases directly is not yet in this release.",
+            f"{shown}: {database} databases are not read directly.",
             state=_STATE,
             hint="Read the registry through its tracking server: http(s)://….",
         )

@@ -1,16 +1,19 @@
 """Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
 
-SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in `queries.py`.
+The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.dialects import Dialect, SQLite
+from auditreg.sources import queries
+from auditreg.sources.access import RIGHTS, AccessReader
+from auditreg.sources.dialects import Dialect, MySQL, PostgreSQL, SQLite
+from auditreg.sources.heads import newer
 from auditreg.sources.interface import (
     INT,
     READS,
@@ -24,7 +27,16 @@ from auditreg.sources.interface import (
     arrow_schema,
 )
 from auditreg.sources.journal import Ascending, StoredJournal
-from auditreg.sources.queries import JOURNAL, SPECS, Queries, real_columns
+from auditreg.sources.queries import (
+    ALL_RUNS,
+    JOURNAL,
+    NO_RUN_POINTED,
+    RUN_GONE,
+    SPECS,
+    Queries,
+    real_columns,
+)
+from auditreg.sources.rights import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
     KEYS,
@@ -40,8 +52,6 @@ if TYPE_CHECKING:
 
     from auditreg.sources.artifacts import ArtifactReader
 
-NO_RUN_POINTED = "runs no version points to"
-RUN_GONE = "runs that versions point to and that no longer exist"
 NO_ARTIFACTS = {"artifacts": "none"}
 
 
@@ -60,6 +70,7 @@ class SqlSource(Source):
     Args:
         connect: opens a fresh snapshot; raises SourceError where it cannot.
         artifacts: reads the model files of versions; None leaves them out.
+        access: reads users and rights; None looks for them in this database alone.
         now: the clock, in milliseconds since the epoch.
     """
 
@@ -68,10 +79,12 @@ class SqlSource(Source):
         connect: Callable[[], Dialect],
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> None:
         self._connect = connect
         self._artifacts = artifacts
+        self._access = access or AccessReader()
         self._now = now
 
     @classmethod
@@ -80,10 +93,27 @@ class SqlSource(Source):
         path: str,
         *,
         artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> SqlSource:
         """The SQLite database file at `path`."""
-        return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
+        return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
+
+    @classmethod
+    def server(
+        cls,
+        uri: str,
+        *,
+        artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
+    ) -> SqlSource:
+        """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
+        dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
+        return cls(lambda: dialect(uri), artifacts=artifacts, access=access)
+
+    def open(self) -> Dialect:
+        """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
+        return self._connect()
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -93,7 +123,7 @@ class SqlSource(Source):
         """
         dialect = self._connect()
         try:
-            return SqlReading(dialect, runs, self._artifacts, self._now, progress)
+            return SqlReading(dialect, runs, self._artifacts, self._access, self._now, progress)
         except BaseException:
             dialect.close()
             raise
@@ -107,27 +137,35 @@ class SqlReading(Reading):
         dialect: Dialect,
         runs: str,
         artifacts: ArtifactReader | None,
+        access: AccessReader,
         now: Callable[[], int],
         progress: Progress | None,
     ) -> None:
+        # The snapshot began with the first read, just now: what commits later is not in it.
+        self.started_at = self.ended_at = now()
+        database_time = dialect.now()
         self._dialect = dialect
-        self._queries = Queries(dialect, runs)
         self._artifacts = artifacts
         self._progress = progress
         self._runs = runs
-        for table in ("registered_models", "model_versions"):
+        head = self._schema_version()
+        self._withheld = withheld(dialect, head)
+        for table in ESSENTIAL:
             if not dialect.columns(table):
                 raise SourceError(
                     f"{dialect.location} is a database without MLflow's table {table}.",
                     state="Nothing was read or changed.",
-                    hint="Give the database of MLflow's backend store (`mlflow server "
+                    hint=dialect.whereabouts(table)
+                    or "Give the database of MLflow's backend store (`mlflow server "
                     "--backend-store-uri`), not another application's.",
                 )
-        # The snapshot began with the first read, just now: what commits later is not in it.
-        self.started_at = self.ended_at = now()
-        database_time = dialect.now()
+        hidden = frozenset(one.table for one in self._withheld)
+        self._queries = Queries(dialect, runs, hidden)
+        self._kinds = readable_kinds(self._queries, hidden)
         self._run_ids: pa.Array | None = None
+        self._many: bool | None = None
         self._doubts = Doubts()
+        self._rights = access.stored(dialect)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
@@ -135,19 +173,20 @@ class SqlReading(Reading):
             kind=dialect.kind,
             location=dialect.location,
             mlflow_version=None,
-            schema_version=self._schema_version(),
+            schema_version=head,
             shows_deleted=True,
-            cannot_show=tuple(self._cannot_show()),
+            cannot_show=tuple(self._cannot_show(head)),
             clock_offset_ms=None if database_time is None else database_time - self.started_at,
         )
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds whose tables this store has; model artifacts where they were asked for."""
-        return tuple(
-            kind
+        there = {
+            kind: kind in self._kinds or (tables[0] in RIGHTS and self._rights.shown)
             for kind, tables in READS.items()
-            if (self._artifacts is not None if kind == "model_artifact" else self._has(tables[0]))
-        )
+        }
+        there["model_artifact"] = self._artifacts is not None
+        return tuple(kind for kind, shown in there.items() if shown)
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
         """See `Reading.table`. A table this store lacks has no rows."""
@@ -155,6 +194,10 @@ class SqlReading(Reading):
             yield from self._model_artifacts()
             return
         if not self._has(name):
+            return
+        if name in RIGHTS:
+            self._counts[name] = self._rights.counts[name]
+            yield from self._rights.tables[name]
             return
         self._counts[name] = (0, 0)
         if name != JOURNAL:
@@ -169,11 +212,12 @@ class SqlReading(Reading):
 
     def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
         """Rows of one table, those for which `only` holds; counts them."""
-        survey = self._queries.survey(name, only)
+        whole = self._queries.may_be_whole(name) and self._many_linked()
+        survey = self._queries.survey(name, only, whole=whole)
         expected, doubtful, longest = self._dialect.numbers(survey, 3)
-        query = self._queries.rows(name, plain=not doubtful, only=only)
+        query = self._queries.rows(name, plain=not doubtful, only=only, whole=whole)
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
-        linked = self._linked_runs() if self._queries.whole(name) else None
+        linked = self._linked_runs() if whole else None
         counted, read = self._counts[name]
         expected += counted or 0
         for raw in self._dialect.stream(query.select, query.types, size):
@@ -193,6 +237,11 @@ class SqlReading(Reading):
         """See `Reading.skip_journal`."""
         self._journal.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._journal.ranges()
@@ -201,20 +250,28 @@ class SqlReading(Reading):
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
         if self._has("runs"):
-            (linked,) = self._dialect.numbers(self._queries.count("runs"))
-            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
+            (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
-            left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
-            if expected != read
+            if expected != read and table not in RIGHTS
         ]
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
-            doubts=(*doubts, *self._doubts.sentences(), *problem),
+            doubts=(
+                *doubts,
+                *self._doubts.sentences(),
+                *map(str, self._withheld),
+                *self._dialect.limits(),
+                *self._rights.doubts,
+                *problem,
+            ),
             asked={
                 "runs": self._runs,
                 **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
@@ -227,34 +284,53 @@ class SqlReading(Reading):
         """End the snapshot; the file is free for others again."""
         self._dialect.close()
 
+    def _many_linked(self) -> bool:
+        """Whether so many runs are linked that reading all is cheaper than looking them up."""
+        if self._many is None:
+            (total,) = self._dialect.numbers(ALL_RUNS)
+            self._many = len(self._linked_runs()) * queries.WHOLE_SHARE > total
+        return self._many
+
     def _linked_runs(self) -> pa.Array:
         """The ids of the linked runs."""
         import pyarrow as pa
 
         if self._run_ids is None:
-            select = f"select id as t from ({self._queries.link('runs')}) l"
+            select = f"select id as t from ({self._queries.link('runs').select}) l"
             self._run_ids = pa.array(self._dialect.texts(select), pa.string())
         return self._run_ids
 
     def _has(self, table: str) -> bool:
         if table == JOURNAL:
             return self.journal is not None
-        return self._queries.shown(table)
+        if table in RIGHTS:
+            return self._rights.shown
+        kind = next(kind for kind, tables in READS.items() if table in tables)
+        return kind in self._kinds and self._queries.shown(table)
 
     def _tell(self, phase: str, done: int, total: int | None) -> None:
         if self._progress is not None:
             self._progress(phase, done, total)
 
     def _schema_version(self) -> str | None:
-        if not self._dialect.columns("alembic_version"):
+        if "version_num" not in self._dialect.columns("alembic_version"):
             return None
-        versions = self._dialect.texts("select version_num as t from alembic_version")
+        versions = self._dialect.texts(SCHEMA_VERSION)
         return ", ".join(sorted(versions)) or None
 
-    def _cannot_show(self) -> Iterator[str]:
+    def _cannot_show(self, head: str | None) -> Iterator[str]:
+        if newer(head):
+            yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+        hidden = [one.table for one in self._withheld]
         for table, spec in SPECS.items():
-            if table != JOURNAL and not self._has(table):
-                yield f"{table.replace('_', ' ')}: this store has no table {spec.base}"
+            if table == JOURNAL or self._has(table):
+                continue
+            what = table.replace("_", " ")
+            if self._queries.shown(table) or spec.base in hidden:
+                yield f"{what}: this user may not read all of it and what belongs to it"
+            else:
+                yield f"{what}: this store has no table {spec.base}"
+        yield from self._rights.cannot_show
         yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
@@ -306,7 +382,8 @@ class SqlReading(Reading):
         from auditreg.sources.artifacts import wanted
 
         places = self._places()
-        versions = wanted(self.table("model_versions"), self.table("aliases"), places)
+        # All of them before anything else is asked: a connection answers one query at a time.
+        versions = list(wanted(self.table("model_versions"), self.table("aliases"), places))
         (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
         total = shown - self._dialect.numbers(self._queries.tombstones())[0]
         for batch in self._artifacts.read(versions, self._tell, total):

@@ -26,6 +26,7 @@ EMPTY_IS_NULL: dict[str, frozenset[str]] = {
     "run_datasets": frozenset({"schema", "profile"}),
     "logged_models": frozenset({"model_type", "source_run_id", "status_message"}),
     "logged_model_metrics": frozenset({"run_id", "dataset_name", "dataset_digest"}),
+    "principals": frozenset({"description"}),
 }
 """Columns whose empty text is staged as NULL: MLflow's REST API does not tell the two apart, and
 the same registry has to look the same through either source."""
@@ -53,6 +54,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "logged_model_params": ("model_id", "key"),
     "logged_model_metrics": ("model_id", "key"),
     "logged_model_tags": ("model_id", "key"),
+    "principals": ("kind", "principal"),
+    "permissions": ("resource_type", "resource", "principal_kind", "principal"),
     "journal": ("id",),
 }
 """Columns a row cannot do without: they say which thing it is about."""

@@ -116,5 +116,20 @@ select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as mo
        body.requirements as requirements, body.python_version as python_version,
        body.mlflow_version as mlflow_version, body.model_id as model_id, body.run_id as run_id,
        body.utc_time_created as utc_time_created, body.model_size_bytes as model_size_bytes,
-       body.input_example as input_example, body.files as files, {common}
+       body.input_example as input_example, body.files as files,
+       body.serialization as serialization, body.pins as pins, body.unpinned as unpinned,
+       body.files_size_bytes as files_size_bytes, body.manifest_sha256 as manifest_sha256,
+       body.model_uuid as model_uuid, body.marker as marker,
+       ledger.moment(body.last_read_at) as last_read_at, {common}
+from {decoded} where op = 'put'
+
+-- table: principals of principal
+select subject, registry, workspace, body.kind as kind, body.principal as principal,
+       body.admin as admin, body.description as description, {common}
+from {decoded} where op = 'put'
+
+-- table: permissions of permission
+select subject, registry, workspace, body.resource_type as resource_type,
+       body.resource as resource, body.principal_kind as principal_kind,
+       body.principal as principal, body.permission as permission, body.via as via, {common}
 from {decoded} where op = 'put'

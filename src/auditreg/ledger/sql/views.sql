@@ -3,8 +3,8 @@
 -- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
 -- Around a rename both names are possible; a subject still has one row, under the later name.
 
--- block: prompts
--- the registered "models" that are prompts
+-- block: prompt_models
+-- which registered models are prompts; the view prompts says more
 select distinct model_subject
 from [registered_model_tags]
 where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
@@ -13,11 +13,15 @@ where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
 with named as (
     select v.subject, 'stage ' || v.stage as via, v.certainty, v.candidate,
            v.not_before, v.not_after
-    from [model_versions] v join live_names n on n.kind = 'stage' and n.name = v.stage
+    from [model_versions] v join live_names n
+      on n.kind = 'stage' and n.name = v.stage
+     and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     union all
     select a.subject, 'alias ' || a.alias, a.certainty, a.candidate, a.not_before, a.not_after
-    from [aliases] a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+    from [aliases] a join live_names n
+      on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+     and n.applies_to = conventions_of(a.registry, a.workspace)
 ),
 version as (
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
@@ -33,8 +37,68 @@ select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
             else 'uncertain' end as certainty,
        min(not_before) as live_not_before, min(not_after) as live_not_after
 from named join version v using (subject)
-where v.model_subject not in (select model_subject from [prompts])
+where v.model_subject not in (select model_subject from [prompt_models])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
+
+-- block: signatures
+-- what is said of the inputs and outputs of a version: by its MLmodel file, and by the tag that MLflow
+-- before 2.16 wrote the signature to when it logged the model; whoever may write to the run may
+-- change that one. An entry of the tag is this version's by MLflow's id of the model, else by the
+-- path below the run, else where the run logged only one
+with version as (
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version,
+           max_by(run_id, (not_after, seq)) as run_id, max_by(source, (not_after, seq)) as source
+    from [model_versions]
+    group by subject, model_subject, registry, version
+),
+logged as (
+    select registry, run_id, certainty, candidate, not_before, not_after, seq,
+           from_json(case when json_valid(value) then value end,
+                     '[{"artifact_path":"VARCHAR","model_uuid":"VARCHAR",
+                        "signature":{"inputs":"VARCHAR","outputs":"VARCHAR","params":"VARCHAR"}}]')
+               as entries
+    from [run_tags]
+    where key = 'mlflow.log-model.history' and contains(value, '"signature"')
+),
+entry as (
+    select * exclude (entries), len(entries) as entry_count,
+           unnest(entries) as said, generate_subscripts(entries, 1) as place
+    from logged where len(entries) > 0
+),
+matched as (
+    select v.*, e.said, e.certainty, e.candidate, e.not_before, e.not_after, e.seq,
+           row_number() over (
+               partition by v.subject, e.candidate, e.seq
+               order by coalesce(e.said.model_uuid = f.model_uuid, false) desc, e.place desc
+           ) as choice
+    from (
+        select *, rtrim(coalesce(nullif(regexp_extract(source, '^runs:/[^/]+/(.+)$', 1), ''),
+                                 nullif(split_part(source, run_id || '/artifacts/', 2), '')), '/')
+                  as path
+        from version where run_id <> ''
+    ) v
+    join entry e on e.registry = v.registry and e.run_id = v.run_id
+    left join (select subject, max(model_uuid) as model_uuid from [model_artifacts] group by subject) f
+      on f.subject = v.subject
+    where e.said.model_uuid = f.model_uuid
+       or (e.said.model_uuid is null or f.model_uuid is null)
+          and (rtrim(e.said.artifact_path, '/') = v.path or v.path is null and e.entry_count = 1)
+)
+select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
+       a.signature_inputs as inputs, a.signature_outputs as outputs, a.signature_params as params,
+       'MLmodel' as found_in, 'signature' as tag, a.grade, a.certainty, a.candidate,
+       a.not_before, a.not_after, a.seq
+from [model_artifacts] a join version v on v.subject = a.subject
+where coalesce(a.signature_inputs, a.signature_outputs, a.signature_params) is not null
+union all
+select subject, model_subject, registry, workspace, model, version,
+       said.signature.inputs, said.signature.outputs, said.signature.params,
+       'run tag', 'mlflow.log-model.history', 'asserted', certainty, candidate,
+       not_before, not_after, seq
+from matched
+where choice = 1
+  and coalesce(said.signature.inputs, said.signature.outputs, said.signature.params) is not null
 
 -- block: fields
 with version as (
@@ -52,15 +116,18 @@ model as (
 found as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [model_version_tags] t join governance_fields g on g.tag = t.key
+    from [model_version_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
-    from [registered_model_tags] t join governance_fields g on g.tag = t.key
+    from [registered_model_tags] t join governance_fields g
+      on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     join version v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
@@ -111,13 +178,13 @@ found as (
     from [run_metrics] m join version v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
-    select subject, 'inputs', signature_inputs, 'MLmodel', 'signature', 400,
+    select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
            grade, certainty, candidate, not_before, not_after, null as actor
-    from [model_artifacts] where signature_inputs is not null
+    from [signatures] where inputs is not null
     union all
-    select subject, 'outputs', signature_outputs, 'MLmodel', 'signature', 400,
+    select subject, 'outputs', outputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
            grade, certainty, candidate, not_before, not_after, null as actor
-    from [model_artifacts] where signature_outputs is not null
+    from [signatures] where outputs is not null
     union all
     select subject, 'methodology', array_to_string(json_keys(flavors), ', '), 'MLmodel', 'flavors',
            400, grade, certainty, candidate, not_before, not_after, null as actor
@@ -220,7 +287,7 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version,
 from subject s
 left join alias a on a.subject = s.subject
 left join [live_versions] l on l.subject = s.subject
-left join [prompts] p on p.model_subject = s.model_subject
+left join [prompt_models] p on p.model_subject = s.model_subject
 left join wide w on w.subject = s.subject
 
 -- block: promotions
@@ -229,9 +296,10 @@ with state as (
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
-    join ledger.log l using (seq)
+    join (select *, json_extract_string(entry, '$.body.stage') as stage,
+                 conventions_of(registry, workspace) as conventions from ledger.log) l using (seq)
     left join live_names n
-      on n.kind = 'stage' and n.name = json_extract_string(l.entry, '$.body.stage')
+      on n.kind = 'stage' and n.name = l.stage and n.applies_to = l.conventions
     where t.op <> 'erased'
     union all
     select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
@@ -241,6 +309,7 @@ with state as (
     join ledger.log l using (seq)
     join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(split_part(t.subject, ':alias:', 2))
+     and n.applies_to = conventions_of(l.registry, l.workspace)
     where t.op <> 'erased'
 ),
 turn as (
@@ -286,7 +355,7 @@ select w.live_subject || '+' || w.seq as subject, w.live_subject as version_subj
        w.seq
 from whole w join ledger.log l on l.seq = w.first_seq
 where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
-  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompts])
+  and split_part(w.live_subject, '/', 1) not in (select model_subject from [prompt_models])
 
 -- block: captures
 -- the processes that wrote the server's journal
@@ -392,7 +461,10 @@ with item(kind, item, path) as (
            ('run', 'run', '$.body.lifecycle_stage'),
            ('logged_model', 'logged model', '$.body.lifecycle_stage'),
            ('model_artifact', 'MLmodel', '$.body.mlmodel_sha256'),
-           ('model_artifact', 'artifact', '$.body.state')
+           ('model_artifact', 'artifact', '$.body.state'),
+           ('principal', 'account', '$.op'),
+           ('principal', 'administrator', '$.body.admin'),
+           ('permission', 'right', '$.body.permission')
 ),
 moved as (
     select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
@@ -421,8 +493,8 @@ compared as (
                 when not m.gone then json_extract_string(m.entry, i.path) end as after
     from moved m join item i on i.kind = m.kind
     where i.path = '$.op'
-       or m.kind not in ('registered_model', 'model_version')
-       or not m.gone and (not m.absent or i.item = 'stage')
+       or m.kind not in ('registered_model', 'model_version', 'principal')
+       or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
 ),
 looked as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
@@ -451,14 +523,24 @@ guarded as (
                        and s.name = 'journal-' || left(a.journal, 12)
 )
 select c.seq,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.lo end as changed_not_before,
-       case when c.existence and not c.gone and c.grade = 'observed' then c.created_at
-            else c.hi end as changed_not_after,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.lo end as changed_not_before,
+       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
+            then c.created_at else c.hi end as changed_not_after,
        c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
             when c.kind = 'alias' then json_extract_string(c.entry, '$.body.alias')
+            when c.kind = 'principal'
+            then case json_extract_string(c.entry, '$.body.kind') when 'role' then 'role'
+                      else c.name end || ' ' || json_extract_string(c.entry, '$.body.principal')
+            when c.kind = 'permission'
+            then concat_ws(' ', case json_extract_string(c.entry, '$.body.principal_kind')
+                                     when 'role' then 'role' end,
+                           json_extract_string(c.entry, '$.body.principal'),
+                           case when c.model is null
+                                then 'on ' || json_extract_string(c.entry, '$.body.resource_type')
+                                     || ' ' || json_extract_string(c.entry, '$.body.resource') end)
             else c.name end as item,
        case when c.before is null then 'added' when c.after is null then 'removed'
             else 'changed' end as change,
@@ -478,18 +560,19 @@ select c.seq,
 from guarded c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
+  and not (c.name = 'administrator' and c.before is null and c.after = 'false')
 
 -- block: population_registered_model
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model,
        null::BIGINT as version
 from [registered_models]
-where not deleted and subject not in (select model_subject from [prompts])
+where not deleted and subject not in (select model_subject from [prompt_models])
 group by subject, registry
 
 -- block: population_model_version
 select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model, version
 from [model_versions]
-where not deleted and model_subject not in (select model_subject from [prompts])
+where not deleted and model_subject not in (select model_subject from [prompt_models])
 group by subject, registry, version
 
 -- block: population_live_version

@@ -16,14 +16,18 @@ them out of `[live]`."""
 with staged as (
     select v.model_subject, v.version, bool_or(v.certainty in ('uncertain', 'unknown')) as open,
            max(v.stage) as name
-    from model_versions v join live_names n on n.kind = 'stage' and n.name = v.stage
+    from model_versions v join live_names n
+      on n.kind = 'stage' and n.name = v.stage
+     and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     group by v.model_subject, v.version
 ),
 aliased as (
     select a.model_subject, a.version, bool_or(a.certainty in ('uncertain', 'unknown')) as open,
            string_agg(distinct a.alias, ', ' order by a.alias) as name
-    from aliases a join live_names n on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+    from aliases a join live_names n
+      on n.kind = 'alias' and lower(n.name) = lower(a.alias)
+     and n.applies_to = conventions_of(a.registry, a.workspace)
     group by a.model_subject, a.version
 ),
 both_ways as (

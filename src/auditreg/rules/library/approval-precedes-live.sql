@@ -145,7 +145,8 @@ select subject,
        case when found in ('undated', 'unreadable', 'date on model')
             then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
                  || to_json(coalesce((select arg_min(tag, rank) from governance_fields
-                                      where field = 'approval_date'), 'gov.approval.at'))::VARCHAR
+                                      where field = 'approval_date'
+                                        and applies_to = conventions_of(registry, workspace)), 'gov.approval.at'))::VARCHAR
                  || ', "<2026-08-12T14:30:00Z>")' end as fix,
        version_subject, live_via, live_not_before, live_not_after, approver, approval_date,
        starts as approved_not_before, ends as approved_not_after,

@@ -24,7 +24,7 @@ with accepting as (
                     'false')::BOOLEAN as model_tags
 ),
 wanted as (
-    select g.field, g.tag, k.kind, g.rank + k.further as place
+    select g.applies_to, g.field, g.tag, k.kind, g.rank + k.further as place
     from governance_fields g, accepting c,
          (values ('model_version_tag', 0), ('registered_model_tag', 1000)) k(kind, further)
     where g.field in ('approver', 'approval_decision')
@@ -36,7 +36,8 @@ turn as (
            row_number() over turns as number,
            lead(c.changed_not_before) over turns as until_not_before,
            lead(c.changed_not_after) over turns as until_not_after
-    from changes c join wanted w on w.tag = c.item and w.kind = c.kind
+    from changes c join wanted w
+      on w.tag = c.item and w.kind = c.kind and w.applies_to = conventions_of(c.registry, c.workspace)
     window turns as (partition by c.subject, w.field order by c.observed_at, c.seq)
 ),
 -- when a reading first showed what stood there before the first change
@@ -63,14 +64,15 @@ stood as (
     select k.subject, w.field, k.key, w.place, k.value, k.actor, k.grade, k.not_before, k.not_after,
            null, null
     from (
-        select 'model_version_tag' as kind, subject || ':tag:' || key as subject, key, value, actor,
-               grade, not_before, not_after
+        select 'model_version_tag' as kind, subject || ':tag:' || key as subject, registry, workspace,
+               key, value, actor, grade, not_before, not_after
         from model_version_tags
         union all
-        select 'registered_model_tag', model_subject || ':tag:' || key, key, value, actor,
-               grade, not_before, not_after
+        select 'registered_model_tag', model_subject || ':tag:' || key, registry, workspace, key, value,
+               actor, grade, not_before, not_after
         from registered_model_tags
-    ) k join wanted w on w.tag = k.key and w.kind = k.kind
+    ) k join wanted w
+      on w.tag = k.key and w.kind = k.kind and w.applies_to = conventions_of(k.registry, k.workspace)
     where k.subject not in (select tag_subject from turn)
 ),
 owned as (

@@ -15,7 +15,7 @@ Find out who changed it and why; the ledger keeps both values. Record a later ap
 of its own, or approve a new version."""
 */
 with wanted as (
-    select distinct tag from governance_fields
+    select distinct applies_to, tag from governance_fields
     where field in ('approver', 'approver_role', 'approval_date', 'approval_decision',
                     'approval_conditions')
 ),
@@ -37,7 +37,8 @@ turn as (
     select split_part(c.subject, ':', 1) as subject, c.subject as tag_subject, c.item, c.change,
            c.before, c.after, c.actor, c.grade, c.changed_not_before, c.changed_not_after, c.seq,
            row_number() over (partition by c.subject order by c.observed_at, c.seq) as number
-    from changes c join wanted w on w.tag = c.item
+    from changes c join wanted w
+      on w.tag = c.item and w.applies_to = conventions_of(c.registry, c.workspace)
     where c.kind = 'model_version_tag'
 ),
 placed as (

@@ -103,7 +103,8 @@ select subject,
        case when found = 'missing' then 'none' else 'asserted' end as grade,
        case when found in ('no developer', 'service developer')
             then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
-                 || to_json(coalesce((select arg_min(tag, rank) from governance_fields where field = 'developer'),
+                 || to_json(coalesce((select arg_min(tag, rank) from governance_fields where field = 'developer'
+                                        and applies_to = conventions_of(registry, workspace)),
                                      'gov.developer'))::VARCHAR || ', "<account of the developer>")'
             when found in ('unknown approver', 'unknown developer')
             then 'auditreg.toml: [[people]] id = "<person>", accounts = ['

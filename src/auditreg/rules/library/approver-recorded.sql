@@ -22,8 +22,9 @@ with accepting as (
                     setting('approver-recorded.accept_model_tags'), 'false')::BOOLEAN as model_tags
 ),
 wanted as (
-    select string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
+    select applies_to, string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
     from governance_fields where field = 'approver'
+    group by applies_to
 ),
 best as (
     select subject, field, max(value) as value, max(found_in) as found_in, max(tag) as tag,
@@ -91,7 +92,7 @@ judged as (
                 when lower(trim(d.value)) in ('pending', 'requested', 'open', 'draft', 'in review', 'submitted', 'to be approved') then 'pending'
                 else 'recorded' end as found
     from population_live_version p
-    cross join wanted w
+    left join wanted w on w.applies_to = conventions_of(p.registry, p.workspace)
     cross join accepting c
     left join best a on a.subject = p.subject and a.field = 'approver'
     left join best d on d.subject = p.subject and d.field = 'approval_decision'

@@ -24,9 +24,9 @@ with asked as (
 ),
 capture as (select registry, min(started_at) as began from captures group by registry),
 live_tag as (
-    select tag, min(case when field in ('approver', 'approval_date', 'approval_decision') then 2 else 4 end)
+    select applies_to, tag, min(case when field in ('approver', 'approval_date', 'approval_decision') then 2 else 4 end)
                as place
-    from governance_fields group by tag
+    from governance_fields group by applies_to, tag
 ),
 behind as (
     select split_part(split_part(c.subject, ':', 1), '/', 1) as model_subject, c.*,
@@ -36,12 +36,15 @@ behind as (
                 when c.kind in ('model_version_tag', 'registered_model_tag') then coalesce(t.place, 6)
                 when c.item in ('version', 'model', 'source', 'stage') or c.kind = 'alias' then 3
                 else 5 end as place
-    from changes c cross join asked a
-    left join live_tag t on t.tag = c.item and c.kind in ('model_version_tag', 'registered_model_tag')
-    left join (select distinct name from live_names where kind = 'stage') n
+    from (select *, conventions_of(registry, workspace) as conventions from changes) c cross join asked a
+    left join live_tag t
+      on t.tag = c.item and c.kind in ('model_version_tag', 'registered_model_tag')
+     and t.applies_to = c.conventions
+    left join (select distinct name, applies_to from live_names where kind = 'stage') n
       on c.item = 'stage' and c.kind = 'model_version' and n.name in (c.before, c.after)
-    left join (select distinct lower(name) as name from live_names where kind = 'alias') m
-      on c.kind = 'alias' and m.name = lower(c.item)
+     and n.applies_to = c.conventions
+    left join (select distinct lower(name) as name, applies_to from live_names where kind = 'alias') m
+      on c.kind = 'alias' and m.name = lower(c.item) and m.applies_to = c.conventions
     where c.uncaptured
       and (not a.period_only
            or c.changed_not_after > period_start()

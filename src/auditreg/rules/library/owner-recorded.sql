@@ -14,8 +14,9 @@ Set the owner's tag on the registered model, so that it holds for every version.
 tag already says it, add that tag's name to the field `owner` in auditreg.toml."""
 */
 with wanted as (
-    select string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
+    select applies_to, string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
     from governance_fields where field = 'owner'
+    group by applies_to
 ),
 found as (
     select subject, max(value) as value, max(found_in) as found_in, max(tag) as tag,
@@ -70,7 +71,7 @@ judged as (
                 when is_service(f.value) then 'service'
                 else 'recorded' end as found
     from population_live_version p
-    cross join wanted w
+    left join wanted w on w.applies_to = conventions_of(p.registry, p.workspace)
     left join found f on f.subject = p.subject
     left join near n on n.subject = p.subject
 )

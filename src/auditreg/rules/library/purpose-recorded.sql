@@ -13,8 +13,9 @@ Set the tag on the registered model: product, portfolio and the decision the mod
 a sentence."""
 */
 with wanted as (
-    select string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
+    select applies_to, string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
     from governance_fields where field = 'purpose'
+    group by applies_to
 ),
 found as (
     select subject, max(value) as value, max(found_in) as found_in, max(tag) as tag,
@@ -68,7 +69,7 @@ judged as (
                                     '^(tbd|tbc|todo|n/?a|none|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$') then 'placeholder'
                 else 'recorded' end as found
     from population_live_version p
-    cross join wanted w
+    left join wanted w on w.applies_to = conventions_of(p.registry, p.workspace)
     left join found f on f.subject = p.subject
     left join near n on n.subject = p.subject
 )

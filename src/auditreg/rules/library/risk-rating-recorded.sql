@@ -15,8 +15,9 @@ Set the rating on the registered model. Firms with other words for it (tier 1, t
 with their cadence under [review] in auditreg.toml."""
 */
 with wanted as (
-    select string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
+    select applies_to, string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
     from governance_fields where field = 'risk_rating'
+    group by applies_to
 ),
 found as (
     select subject, max(value) as value, max(found_in) as found_in, max(tag) as tag,
@@ -31,7 +32,9 @@ found as (
     group by subject
 ),
 ratings as (
-    select substr(name, 9) as rating from settings where starts_with(name, 'cadence_')
+    select applies_to, list(substr(name, 9)) as known, string_agg(substr(name, 9), ', ' order by name) as named
+    from settings where starts_with(name, 'cadence_')
+    group by applies_to
 ),
 keys as (
     select key from model_version_tags union select key from registered_model_tags
@@ -66,15 +69,16 @@ near as (
 ),
 judged as (
     select p.*, f.value, f.found_in, f.tag, f.grade, f.candidates, n.tag as near_tag,
-           w.tags as wanted_tags, w.tag as first_tag,
+           w.tags as wanted_tags, w.tag as first_tag, r.named as ratings,
            case when f.subject is null then 'missing'
                 when f.open then 'uncertain'
                 when regexp_matches(lower(trim(f.value)),
                                     '^(tbd|tbc|todo|n/?a|none|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$') then 'placeholder'
-                when lower(trim(f.value)) not in (select rating from ratings) then 'unknown word'
+                when not coalesce(list_contains(r.known, lower(trim(f.value))), false) then 'unknown word'
                 else 'recorded' end as found
     from population_live_version p
-    cross join wanted w
+    left join wanted w on w.applies_to = conventions_of(p.registry, p.workspace)
+    left join ratings r on r.applies_to = conventions_of(p.registry, p.workspace)
     left join found f on f.subject = p.subject
     left join near n on n.subject = p.subject
 )
@@ -88,7 +92,7 @@ select p.subject,
            when 'placeholder' then 'The risk rating of ' || model || '/' || version || ' is given as '''
                 || left(value, 80) || ''' in ' || found_in || ' ' || tag || ', which names nothing'
            when 'unknown word' then 'The risk rating of ' || model || '/' || version || ' is ''' || left(value, 80)
-                || ''', which is none of: ' || (select coalesce(string_agg(rating, ', ' order by rating), '(none configured)') from ratings)
+                || ''', which is none of: ' || coalesce(ratings, '(none configured)')
            else 'No risk rating recorded on ' || model || '/' || version || ' or on its model; looked for the tags '
                 || coalesce(wanted_tags, '(none configured)')
                 || case when near_tag is not null

@@ -199,7 +199,8 @@ select subject,
        case when found in ('unreadable')
             then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
                  || to_json(coalesce((select arg_min(tag, rank) from governance_fields
-                                      where field = 'validation_date'), 'gov.validation.date'))::VARCHAR
+                                      where field = 'validation_date'
+                                        and applies_to = conventions_of(registry, workspace)), 'gov.validation.date'))::VARCHAR
                  || ', "<2026-08-12>")' end as fix,
        version_subject, live_via, live_not_before, live_not_after, coalesce(via, maybe_via) as staged_via,
        staged_by, validation_date, created_at as registered_at

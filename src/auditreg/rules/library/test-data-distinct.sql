@@ -18,9 +18,10 @@ with named as (
     -- the training run a version names: its own, else that of its logged model
     select v.subject, v.registry, v.run_link, v.logged_model_id,
            coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
-    from (select subject, registry, max(run_id) as run_id, max(run_link) as run_link,
-                 max(logged_model_id) as logged_model_id
-          from model_versions group by subject, registry) v
+    from (select subject, v.registry, max(v.run_id) as run_id, max(v.run_link) as run_link,
+                 max(k.logged_model_id) as logged_model_id
+          from model_versions v left join version_logged_models k using (subject)
+          group by subject, v.registry) v
     left join (select registry, model_id, max(source_run_id) as source_run_id
                from logged_models group by registry, model_id) l
       on l.registry = v.registry and l.model_id = v.logged_model_id

@@ -81,7 +81,7 @@ wide as (
     group by b.subject
 ),
 cadence as (
-    select substr(name, 9) as rating, try_cast(value as INTEGER) as days
+    select substr(name, 9) as rating, try_cast(value as INTEGER) as days, applies_to
     from settings where starts_with(name, 'cadence_')
 ),
 due as (
@@ -90,7 +90,8 @@ due as (
                     (w.validated + k.days + 1)::TIMESTAMP)) as cadence_ends
     from population_live_version p
     left join wide w on w.subject = p.subject
-    left join cadence k on k.rating = w.risk_rating
+    left join cadence k
+      on k.rating = w.risk_rating and k.applies_to = conventions_of(p.registry, p.workspace)
 ),
 judged as (
     select *,
@@ -144,7 +145,8 @@ select subject,
        case when found in ('never', 'no rating', 'unknown rating', 'unreadable')
             then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
                  || to_json(coalesce((select arg_min(tag, rank) from governance_fields
-                     where field = case found when 'never' then 'validation_date' else 'next_review' end),
+                     where field = case found when 'never' then 'validation_date' else 'next_review' end
+                       and applies_to = conventions_of(registry, workspace)),
                      'gov.validation.next_due'))::VARCHAR || ', "<2026-08-12>")' end as fix,
        validation_date, next_review, valid_until, risk_rating, days as cadence_days, candidates
 from judged

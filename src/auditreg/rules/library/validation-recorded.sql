@@ -124,7 +124,8 @@ select subject,
                      where field = case when found in ('unreadable', 'older', 'missing') or validation_date is null
                                         then 'validation_date'
                                         when validator is null then 'reviewer'
-                                        else 'validation_result' end), 'gov.validation.date'))::VARCHAR
+                                        else 'validation_result' end
+                       and applies_to = conventions_of(registry, workspace)), 'gov.validation.date'))::VARCHAR
                  || ', "<' || case when found in ('unreadable', 'older', 'missing') or validation_date is null
                                    then '2026-08-12' when validator is null then 'account of the validator'
                                    else 'result' end || '>")' end as fix,
