@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from auditreg.cli import cli
 from auditreg.errors import AuditregError, NothingToAudit
-from tests.sources.test_rest import VERSION, registry, standing_in
+from tests.sources.lying import VERSION, registry, standing_in
 
 DOUBT = "leaves out 1 whose versions it shows"
 
@@ -52,6 +52,17 @@ def test_every_command_says_so_and_ends_in_2(doubtful):
     assert "incomplete" in run("status", code=2).stdout
     assert DOUBT in run("inventory").stderr
     assert "INCOMPLETE" in run("publish", "copies", code=2).stdout
+
+
+def test_run_ends_in_2_and_publishes_what_is_incomplete_as_incomplete(ledger):
+    with standing_in(registry([], [VERSION])) as uri:
+        Path("auditreg.toml").write_text(
+            f'[[source]]\nname = "default"\nuri = "{uri}"\n[publish]\nfolder = "copies"\n'
+        )
+        run("run", code=2)
+    (copy,) = json.loads(Path("copies/manifest.json").read_text())["copies"]
+    assert not copy["complete"]
+    assert DOUBT in copy["extractions"][0]["doubts"][0]
 
 
 def test_a_report_says_so_on_its_cover_its_summary_and_every_dossier(doubtful):

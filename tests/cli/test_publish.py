@@ -22,7 +22,7 @@ from auditreg.cli import cli
 from auditreg.config import Config, parse_config
 from auditreg.errors import AuditregError, ConfigError, UsageError, VerificationError
 from auditreg.ledger.store import Ledger
-from tests.sources.test_rest import VERSION, registry, standing_in
+from tests.sources.lying import VERSION, registry, standing_in
 
 PLACE = Path("copies")
 

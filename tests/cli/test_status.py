@@ -17,7 +17,7 @@ from auditreg.cli import cli
 from auditreg.errors import LedgerError
 from auditreg.formats.prometheus import exposition
 from auditreg.ledger.store import Ledger
-from tests.sources.test_rest import VERSION, registry, standing_in
+from tests.sources.lying import VERSION, registry, standing_in
 
 
 def run(*arguments: str, code: int = 0):

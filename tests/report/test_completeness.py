@@ -59,6 +59,15 @@ def test_what_was_asked_for_and_left_out_is_in_words():
 
 
 @pytest.mark.parametrize(
+    ("workspaces", "said"),
+    [("all", "the whole registry"), ("only pricing", "workspaces only pricing")],
+)
+def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
+    asked = f'{{"runs": "linked", "workspaces": "{workspaces}"}}'
+    assert _account({**ROW, "asked": asked}).asked[0] == said
+
+
+@pytest.mark.parametrize(
     ("source", "passes", "said"),
     [
         ("sqlite", 1, "once, in one snapshot of the database"),
