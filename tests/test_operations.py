@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import configparser
 import fnmatch
+import json
+import os
 import re
 import shlex
 import shutil
@@ -270,3 +272,31 @@ def test_the_packages_of_the_system_exist():
     )
     found = re.findall(r"^(\S+):\n.*\n\s+Candidate: (?!\(none\))", done.stdout, re.MULTILINE)
     assert sorted(found) == sorted(names)
+
+
+@pytest.mark.slow
+def test_the_line_of_pip_gives_an_auditreg_that_reads_every_kind_of_source(tmp_path):
+    """The build stage without a container engine: the same copies, the same lines, another folder."""
+    for name, rest in instructions():
+        if name == "COPY" and not rest.startswith("--from"):
+            for source in rest.split()[:-1]:
+                here = ROOT / source
+                copy = shutil.copytree if here.is_dir() else shutil.copy
+                copy(here, tmp_path / source)
+    (line,) = [rest for name, rest in instructions() if name == "RUN" and "sed" in rest]
+    line = line.replace("/opt/auditreg", f"{tmp_path}/env").replace(
+        "python -m", f"{sys.executable} -m"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    subprocess.run(["sh", "-ec", line], cwd=tmp_path, check=True, env=environment)
+    done = subprocess.run(
+        [tmp_path / "env/bin/auditreg", "doctor", "--format", "json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    states = {one["name"]: one["status"] for one in json.loads(done.stdout)["checks"]}
+    for name in ("Own files", "MLflow client", "SQLite", "PostgreSQL", "MySQL, MariaDB", "S3"):
+        assert states[name] == "ok", name
