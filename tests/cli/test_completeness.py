@@ -8,21 +8,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner
 
-from auditreg.cli import cli
 from auditreg.errors import AuditregError, NothingToAudit
+from tests.cli.running import run
 from tests.sources.lying import VERSION, registry, standing_in
 
 DOUBT = "leaves out 1 whose versions it shows"
-
-
-def run(*arguments: str, code: int = 0):
-    done = CliRunner().invoke(cli, list(arguments))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return done
 
 
 @pytest.fixture
