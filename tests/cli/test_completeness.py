@@ -21,7 +21,7 @@ def doubtful(ledger) -> Path:
     """A ledger whose last reading is of a server that leaves a model out of its list."""
     with standing_in(registry([], [VERSION])) as uri:
         done = run("extract", "--from", uri, code=2)
-    assert "incomplete" in done.output
+    assert "INCOMPLETE" in done.output
     return ledger
 
 
