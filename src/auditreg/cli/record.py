@@ -147,9 +147,8 @@ def read(
             hide(os.environ.get(variable) if variable else None)
     found: list[Outcome] = []
     with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
-        for source in chosen:
-            watch.registry(source.name if len(chosen) > 1 else "")
-            found.extend(extract_each([source], config, ledger, asked, watch))
+        for outcome in extract_each(chosen, config, ledger, asked, watch):
+            found.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
     return found
 
 

@@ -39,7 +39,7 @@ NO_USERS_SERVED = (
 NO_ADMINISTRATOR = "users and rights: the server shows them to an administrator only"
 NO_DEFAULT = (
     "what everybody may do without being granted it: default_permission of the server's "
-    "basic_auth.ini (auth_default_permission says it to auditreg)"
+    "basic_auth.ini (auth_default of the [[source]] says it to auditreg)"
 )
 
 _PASSES = 4

@@ -64,6 +64,9 @@ def resolve(source: str | None, storage: str | None, places: Mapping[str, Any]) 
         places: artifact location by logged model id and by run id.
     """
     source = source or ""
+    if source.startswith("models:/") and not source.startswith("models:/m-"):
+        # A copy: MLflow keeps where its original was, which may be such an address again.
+        source = storage or source
     if source.startswith("models:/m-"):
         return places.get(source.removeprefix("models:/")) or storage
     if source.startswith("runs:/"):

@@ -11,6 +11,7 @@ that agree; runs, logged models and model files are read after that.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,11 @@ CHANGED_BACK = (
 )
 HIDDEN_COLUMNS = ("model_versions.storage_location", "runs.deleted_time")
 """Columns that are always NULL from this source: no evidence that there is no value."""
+YOUNGER = {
+    "data sets and inputs of runs": "2.4",
+    "logged models": "3.0",
+}
+"""What MLflow has had only since a release: an older server shows none."""
 LONG = 60.0
 """Seconds after which the registry is looked at once more when everything else was read."""
 
@@ -185,16 +191,18 @@ class RestReading(Reading):
         self._later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
         self._rights = rights(server)
+        version = server.version()
         self.info = SourceInfo(
             kind="rest",
             location=server.location,
-            mlflow_version=server.version(),
+            mlflow_version=version,
             schema_version=None,
             shows_deleted=False,
             cannot_show=(
                 *CANNOT_SHOW,
                 *self._rights.cannot_show(),
                 *granted.cannot_show,
+                *_too_old(version),
                 *(() if self.journal else (CHANGED_BACK,)),
                 *served.cannot_show,
             ),
@@ -330,7 +338,7 @@ class RestReading(Reading):
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
         sources = (str(row.get("source")) for row in self._registry.rows("model_versions"))
-        if any(source.startswith("runs:/") for source in sources):
+        if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = wanted(self._stored_versions(), self.table("aliases"), places)
         total = sum(1 for _ in self._registry.last.numbered())
@@ -371,3 +379,13 @@ def _refused(known: Rights) -> Iterable[str]:
     if known.refused:
         names = list(known.refused)
         yield f"{len(names)} models may not be read by this user ({some(names)}), if they exist"
+
+
+def _too_old(version: str | None) -> Iterator[str]:
+    """What a server of this release knows nothing of."""
+    from packaging.version import InvalidVersion, Version
+
+    with contextlib.suppress(InvalidVersion):
+        for what, since in YOUNGER.items():
+            if version and Version(version) < Version(since):
+                yield f"{what}: MLflow {version} has none"
