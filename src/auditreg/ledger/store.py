@@ -144,12 +144,12 @@ class Ledger:
                     self._attach_old(con)
                 yield con
                 con.execute("checkpoint")
-            except duckdb.OutOfMemoryException as error:
-                raise LedgerError(
-                    f"DuckDB ran out of memory or disk space: {_first_line(error)}",
-                    state=UNCHANGED,
-                    hint="Free space in the folder of the ledger and run the command again.",
-                ) from error
+            except (
+                duckdb.OutOfMemoryException,
+                duckdb.IOException,
+                duckdb.FatalException,
+            ) as error:
+                raise _out_of_space(error) from error
             finally:
                 con.close()
             if not new:
@@ -275,7 +275,11 @@ class Ledger:
         try:
             return _open_draft(draft, new=new)
         except duckdb.Error as error:
+            if "Could not write" in str(error):
+                raise _out_of_space(error) from error
             raise self._unopenable(error) from error
+        except OSError as error:
+            raise _out_of_space(error) from error
 
     def _replace(self, draft: Path) -> None:
         """Put the finished draft in the ledger's place, durably."""
@@ -328,6 +332,17 @@ class Ledger:
             state=UNCHANGED,
             hint="Name a ledger with --ledger, or a new file to start one.",
         )
+
+
+def _out_of_space(error: Exception) -> LedgerError:
+    """That something could not be written, in the words of DuckDB or the system."""
+    text = _first_line(error).rpartition("Original error: ")[2]
+    return LedgerError(
+        f"Memory or disk space ran out, or the disk refused a write: {text}",
+        state=UNCHANGED,
+        hint="Free space where the ledger is (a write needs as much as the ledger itself) and run "
+        "the command again.",
+    )
 
 
 def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
