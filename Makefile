@@ -21,12 +21,17 @@ MUTATIONS ?= 1200
 # A ledger is opened by other releases of DuckDB too; only the tests need them.
 DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
 empty :=
-path_of = $(subst $(empty) $(empty),:,$(abspath $(DUCKDBS)))
+path_of = $(subst $(empty) $(empty),:,$(abspath $(1)))
+# Registries of older MLflow releases are read too: each is an environment of its own. The ordinary run
+# needs one of them beside the newest.
+RELEASES := tests/releases/requirements
+MLFLOWS := $(patsubst $(RELEASES)/%.txt,$(VENV)/mlflow-%/.installed,$(wildcard $(RELEASES)/*.txt))
+MLFLOW := $(filter $(VENV)/mlflow-2.9.%,$(MLFLOWS))
 DEMO ?= reports/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow lint format docs goldens samples bench lock build clean
+.PHONY: help demo test slow releases lint format docs goldens samples bench lock build clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,11 +39,22 @@ help: ## list the tasks
 demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in reports/demo (DEMO=FOLDER)
 	$(VENV)/bin/auditreg demo $(DEMO)
 
-test: $(STAMP) $(DUCKDBS) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
-	AUDITREG_TEST_DUCKDBS="$(path_of)" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
+test: $(STAMP) $(DUCKDBS) $(MLFLOW) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
+	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
 
-slow: $(STAMP) ## run the long harnesses: fifty kills of an extraction, servers on three databases (MUTATIONS=10000)
-	AUDITREG_TEST_KILLS=50 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000)
+	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+
+releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
+	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)
+
+# The list is complete, so nothing is resolved; what is not compiled here is compiled when it runs. Where
+# a release has no wheels for this Python, its tests are skipped; in CI they fail.
+$(VENV)/mlflow-%/.installed: $(RELEASES)/%.txt | $(STAMP)
+	@echo "Installing MLflow $* into $(@D)"
+	@$(PY) -m venv --clear --without-pip $(@D) && $(PY) -m pip --python $(@D)/bin/python install \
+	    --quiet --disable-pip-version-check --no-deps --no-compile --only-binary :all: --requirement $< && touch $@ || \
+	    { rm -rf $(@D); [ "$${CI:-}" != true ] && echo "MLflow $* cannot be installed here: its tests are skipped" >&2; }
 
 $(VENV)/duckdb-%: $(STAMP)
 	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==$*

@@ -242,8 +242,8 @@ def checkout(tmp_path):
 
 def test_make_alone_lists_the_tasks(checkout):
     listed = re.findall(r"(?m)^  make (\w+) +\S", run_make(checkout).stdout)
-    tasks = ["help", "demo", "test", "slow", "lint", "format", "docs", "goldens", "samples"]
-    assert listed == [*tasks, "bench", "lock", "build", "clean"]
+    tasks = ["help", "demo", "test", "slow", "releases", "lint", "format", "docs", "goldens"]
+    assert listed == [*tasks, "samples", "bench", "lock", "build", "clean"]
 
 
 def test_make_refuses_an_old_python_and_says_what_to_do(checkout):
@@ -276,7 +276,7 @@ def run_ci(folder, readme):
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
     (folder / "README.md").write_text(readme, encoding="utf-8")
-    (folder / "Makefile").write_text("lint slow:\n\t@echo $@ in $(CI)\n", encoding="utf-8")
+    (folder / "Makefile").write_text("lint slow releases:\n\t@echo $@ in $(CI)\n", encoding="utf-8")
     stub = folder / "bin" / "dpkg-query"
     stub.parent.mkdir()
     stub.write_text("#!/bin/sh\necho installed\n", encoding="utf-8")
@@ -305,6 +305,7 @@ def test_ci_runs_lint_and_the_readme_s_own_command(tmp_path):
         "lint in true",
         "ran in true",
         "slow in true",
+        "releases in true",
     ]
 
 

@@ -123,7 +123,9 @@ class MlflowServer:
             )
             auth.write_text(text)
         ours = {
-            "MLFLOW_AUTH_CONFIG_PATH": str(auth),
+            # Without an application the file is not there, and the newest MLflow reads it all the same
+            # when runs are searched.
+            **({"MLFLOW_AUTH_CONFIG_PATH": str(auth)} if self.app else {}),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "of a test",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -31,7 +31,7 @@ def model_folder(path: Path, mlmodel: str | bytes = MLMODEL) -> Path:
     raw = mlmodel if isinstance(mlmodel, bytes) else mlmodel.encode()
     (path / "MLmodel").write_bytes(raw)
     (path / "requirements.txt").write_text(
-        "# made by mlflow\n--extra-index-url https://bob:hunter2@pypi.example/simple\nmlflow==3.17.2\n"
+        "# made by mlflow\n--extra-index-url https://bob:hunter2@pypi.example/simple\nmlflow==3.17.2\nnumpy<3\n"
     )
     (path / "python_env.yaml").write_text("python: 3.11.7\n")
     (path / "input_example.json").write_text("{}")

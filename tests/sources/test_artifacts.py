@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 
 import pytest
 
 from auditreg.sources.artifacts import ArtifactReader, Version, resolve
 from auditreg.sources.mlmodel import MAX_BYTES
+from auditreg.sources.saved import requirement_lines, requirements, serialization
 from tests.sources.model_files import MLMODEL, model_folder
 
 
@@ -39,11 +41,94 @@ def test_a_local_model_is_read(tmp_path):
             "MLmodel", "input_example.json", "model.pkl", "python_env.yaml", "requirements.txt",
         ]  # fmt: skip
         assert "sha256" not in files[0]
+        assert row["manifest_sha256"] is None
+        assert row["files_size_bytes"] == sum(file["size"] for file in files)
+        assert json.loads(row["serialization"]) == {"sklearn": "cloudpickle"}
+        assert json.loads(row["pins"]) == ["mlflow==3.17.2"]
+        assert row["unpinned"] == 1
 
 
 def test_a_manifest_has_the_digest_of_every_file(tmp_path):
-    files = json.loads(look(str(model_folder(tmp_path)), manifest=True)["files"])
-    assert files[0]["sha256"] == hashlib.sha256(MLMODEL.encode()).hexdigest()
+    folder = model_folder(tmp_path)
+    (folder / "data").mkdir()
+    (folder / "data" / "weights").write_bytes(b"w" * 3_000_000)
+    row = look(str(folder), manifest=True)
+    files = json.loads(row["files"])
+    assert {file["path"]: file["sha256"] for file in files} == {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert row["manifest_sha256"] == hashlib.sha256(row["files"].encode()).hexdigest()
+    (folder / "data" / "weights").write_bytes(b"w" * 2_999_999 + b"x")
+    assert look(str(folder), manifest=True)["manifest_sha256"] != row["manifest_sha256"]
+
+
+def test_a_manifest_of_what_is_not_all_there_has_no_digest(tmp_path):
+    folder = model_folder(tmp_path)
+    (folder / "weights").symlink_to("/dev/zero")
+    row = look(str(folder), manifest=True)
+    assert row["manifest_sha256"] is None
+    assert row["files_size_bytes"] is None
+    assert json.loads(row["files"])[0]["sha256"]
+
+
+def test_conda_yaml_says_what_the_other_files_do_not(tmp_path):
+    folder = model_folder(tmp_path, "flavors: {python_function: {loader_module: x}}\n")
+    (folder / "requirements.txt").unlink()
+    (folder / "python_env.yaml").unlink()
+    (folder / "conda.yaml").write_text(
+        "dependencies:\n- python=3.9.18\n- pip<=23\n- pip:\n  - mlflow==2.3.2\n  - numpy>=1\n"
+    )
+    row = look(str(folder))
+    assert row["python_version"] == "3.9.18"
+    assert json.loads(row["requirements"]) == ["mlflow==2.3.2", "numpy>=1"]
+    assert (json.loads(row["pins"]), row["unpinned"]) == (["mlflow==2.3.2"], 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "pinned"),
+    [
+        ("mlflow==3.17.2", True),
+        ("uvicorn[standard] == 0.30.1 ; python_version > '3.8'", True),
+        ("torch===2.1.0+cpu", True),
+        ("scikit-learn==1.5.0 --hash=sha256:abc", True),
+        ("numpy==1.*", False),
+        ("numpy>=1.2,<2", False),
+        ("numpy", False),
+        ("model @ https://example.com/model.whl", False),
+        ("./wheels/own.whl", False),
+    ],
+)
+def test_what_counts_as_pinned(line, pinned):
+    columns = requirements(requirement_lines(f"-r other.txt\n{line}\n# comment\n".encode()))
+    assert json.loads(columns["pins"]) == ([line] if pinned else [])
+    assert columns["unpinned"] == (0 if pinned else 1)
+
+
+def test_requirements_that_go_on_in_the_next_line_are_one():
+    assert requirement_lines(b"mlflow==3 \\\n  --hash=sha256:ab\nnumpy # why\n\xff\n") == [
+        "mlflow==3 --hash=sha256:ab", "numpy", "\ufffd",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flavors", "expected"),
+    [
+        ({"sklearn": {"pickled_model": "model.skops", "serialization_format": "skops"}}, {"sklearn": "skops"}),
+        ({"xgboost": {"data": "model.ubj", "model_format": "ubj"}}, {"xgboost": "ubj"}),
+        ({"xgboost": {"data": "model.xgb"}}, {"xgboost": "xgb"}),
+        ({"lightgbm": {"data": "model.lgb"}}, {"lightgbm": "lgb"}),
+        ({"catboost": {"data": "model.cb", "save_format": "cbm"}}, {"catboost": "cbm"}),
+        ({"onnx": {"data": "model.onnx"}}, {"onnx": "onnx"}),
+        ({"python_function": {"python_model": "python_model.pkl", "cloudpickle_version": "3"}}, {"python_function": "cloudpickle"}),
+        ({"python_function": {"model_code_path": "model.py", "python_model": "model.py"}}, {"python_function": "code"}),
+        ({"pytorch": {"model_data": "data"}, "x": 3, 4: {"data": ["a.pkl"]}}, None),
+    ],
+)  # fmt: skip
+def test_formats_by_flavour(flavors, expected):
+    said = serialization(flavors)
+    assert (json.loads(said) if said else None) == expected
 
 
 ALIASES = "a0: &a0 [x, x]\n" + "".join(
@@ -64,6 +149,8 @@ HOSTILE = {
     "infinity": ("flavors: {x: {y: .inf}}\n", "what JSON cannot"),
     "large": ("#" * (MAX_BYTES + 1), "larger than"),
     "tab": ("a:\n\t- b", "not plain YAML"),
+    "NUL": ("mlflow_version: a\x00b\n", "not plain YAML"),
+    "a long number": ("mlflow_version: 0x" + "f" * 20_000 + "\n", "too long"),
 }
 
 
@@ -107,6 +194,20 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
 @pytest.mark.parametrize(
     ("location", "state", "says"),
     [
+        (r"C:\models\motor", "unreachable", "Windows machine"),
+        ("file:///C:/models/motor", "unreachable", "Windows machine"),
+        (r"\\server\share\motor", "unreachable", "another machine"),
+        ("hdfs://elsewhere:8020/x", "unreachable", "host that hdfs files are not read from"),
+        ("abfss://fs@evil.example.com/x", "unreachable", "host that abfss files"),
+        (
+            "wasbs://c@a.blob.core.windows.net.evil.example/x",
+            "unreachable",
+            "host that wasbs files",
+        ),
+        ("r2://b@evil.example/x", "unreachable", "host that r2 files"),
+        ("s3://bucket/a/../../other", "unreachable", "upwards"),
+        ("mlflow-artifacts:/1/%2e%2e/x", "unreachable", "upwards"),
+        ("http://[bad/x", "unreachable", ""),
         (None, "unreachable", "does not say"),
         ("/nowhere/at/all", "unreachable", "no such folder"),
         ("file://elsewhere/x", "unreachable", "another machine"),
@@ -134,27 +235,54 @@ def test_folders_without_mlmodel_and_files(tmp_path):
     "location", ["http://evil.example/x", "mlflow-artifacts://evil.example/x", "https://track/x"]
 )
 def test_credentials_are_never_sent_to_a_host_a_version_names(location, monkeypatch):
-    monkeypatch.setattr("auditreg.sources.artifacts._fetch", None)
+    monkeypatch.setattr("auditreg.sources.stores.Stores.repository", None)
     row = look(location, tracking_uri="http://track:5000")
     assert "another host" in row["problem"]
 
 
-def test_a_store_that_does_not_answer_is_not_asked_again(monkeypatch):
-    calls = []
+@pytest.mark.parametrize(
+    "location",
+    [
+        "s3://AKIAIOSFODNN7EXAMPLE:hunter2@bucket/x",
+        "wasbs://c@a.blob.core.windows.net/x?sv=2024&sig=hunter2",
+        "abfss://c@a.dfs.core.windows.net/x?sig=hunter2",
+        "https://track:5000/x?token=hunter2",
+        "https://bob:hunter2@track:5000/x",
+    ],
+)
+def test_a_location_with_credentials_is_neither_used_nor_kept(location, monkeypatch):
+    monkeypatch.setattr("auditreg.sources.stores.Stores.repository", None)
+    row = look(location, tracking_uri="https://track:5000")
+    assert (row["state"], "credentials" in row["problem"]) == ("unreachable", True)
+    assert "hunter2" not in repr(row)
 
-    def fetch(location, tracking_uri):
-        calls.append(location)
-        raise OSError("https://bob:hunter2@minio timed out\nsecond line")
 
-    monkeypatch.setattr("auditreg.sources.artifacts._fetch", fetch)
-    reader = ArtifactReader()
-    problems = [
-        reader.row(Version("default", "m", n, f"s3://bucket/{n}", live=True))["problem"]
-        for n in range(6)
-    ]
-    assert len(calls) == 3
-    assert "hunter2" not in problems[0]
-    assert "not tried again" in problems[5]
+def test_a_model_folder_that_is_a_link_is_not_followed(tmp_path):
+    folder = model_folder(tmp_path / "model")
+    (tmp_path / "link").symlink_to(folder)
+    row = look(str(tmp_path / "link"))
+    assert (row["state"], "symbolic link" in row["problem"]) == ("unreadable", True)
+
+
+def test_a_folder_that_is_gone_differs_from_a_disk_that_is_not_there(tmp_path):
+    folder = tmp_path / "store" / "run" / "artifacts" / "model"
+    model_folder(folder)
+    assert look(str(folder))["state"] == "read"
+    shutil.rmtree(folder)
+    assert look(str(folder))["state"] == "no_mlmodel"
+    shutil.rmtree(tmp_path / "store")
+    assert look(str(folder))["state"] == "unreachable"
+
+
+def test_file_names_are_kept_as_they_are(tmp_path):
+    folder = model_folder(tmp_path / "model")
+    names = ["line\nbreak", "right\u202eto left", 'quote"s', "e\u0301"]
+    for name in names:
+        (folder / name).write_text("x")
+    with (folder / os.fsdecode(b"bad\xff")).open("w"):
+        pass
+    row = look(folder.as_uri())
+    assert {*names, "bad\ufffd"} < {file["path"] for file in json.loads(row["files"])}
 
 
 def test_only_live_versions_if_asked(tmp_path):
@@ -181,6 +309,8 @@ def test_models_behind_the_servers_own_artifact_store(server, tmp_path):
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     folder = model_folder(tmp_path / "model")
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "deep" / "weights").write_bytes(b"weights")
     get_artifact_repository("mlflow-artifacts:/7/model", tracking_uri=server).log_artifacts(
         str(folder)
     )
@@ -189,4 +319,7 @@ def test_models_behind_the_servers_own_artifact_store(server, tmp_path):
     assert row["mlmodel_sha256"] == look(str(folder))["mlmodel_sha256"]
     assert row["requirements"] == look(str(folder))["requirements"]
     assert row["files"] == look(str(folder))["files"]
+    assert row["pins"] == look(str(folder))["pins"]
+    hashed = look("mlflow-artifacts:/7/model", tracking_uri=server, manifest=True)
+    assert hashed["manifest_sha256"] == look(str(folder), manifest=True)["manifest_sha256"]
     assert look("mlflow-artifacts:/7/none", tracking_uri=server)["state"] == "no_mlmodel"

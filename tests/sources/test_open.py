@@ -24,8 +24,7 @@ def test_addresses_of_files_and_servers(store, monkeypatch):
 @pytest.mark.parametrize(
     ("uri", "says"),
     [
-        ("postgresql://bob:s3cret@db/mlflow", "not yet in this release"),
-        ("mysql+pymysql://bob:s3cret@db/mlflow", "not yet in this release"),
+        ("mssql+pyodbc://bob:s3cret@db/mlflow", "are not read directly"),
         ("file:///tmp/mlruns", "is a folder"),
         (".", "is a folder"),
         ("databricks://prod", "Databricks"),

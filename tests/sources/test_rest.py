@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import threading
+import email.utils
+import gzip
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources.rest import RestSource
+from auditreg.sources import passes, server, spool
+from auditreg.sources.rest import CHANGED_BACK, RestSource
 from tests.sources.conftest import free_port
-from tests.sources.reading import everything
-
-Answer = tuple[int, object]
-
-
-@contextmanager
-def standing_in(answer: Callable[[str, dict[str, list[str]]], Answer]) -> Iterator[str]:
-    """A server whose answers are made up."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            parts = urlsplit(self.path)
-            status, body = answer(parts.path, parse_qs(parts.query))
-            raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *arguments):
-            pass
-
-    stand_in = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=stand_in.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{stand_in.server_port}"
-    finally:
-        stand_in.shutdown()
-        stand_in.server_close()
-        thread.join()
-
-
-def quick(uri: str) -> RestSource:
-    return RestSource(uri, timeout=5, retries=0)
-
-
-MISSING = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"})
-VERSION = {"name": "m", "version": "1", "current_stage": "Production", "status": "READY"}
-
-
-def registry(models: list, versions: list) -> Callable[[str, dict[str, list[str]]], Answer]:
-    """A server with these rows; filters find nothing, as an old server's do."""
-
-    def answer(path: str, query: dict[str, list[str]]) -> Answer:
-        if path.endswith("/registered-models/search"):
-            return 200, {"registered_models": [] if "filter" in query else models}
-        if path.endswith("/model-versions/search"):
-            return 200, {"model_versions": [] if "filter" in query else versions}
-        if path.endswith("/registered-models/get"):
-            return 200, {"registered_model": {"name": query["name"][0], "creation_timestamp": 7}}
-        return MISSING
-
-    return answer
+from tests.sources.lying import (
+    MISSING,
+    VERSION,
+    Answer,
+    Query,
+    Raw,
+    Says,
+    paged,
+    quick,
+    registry,
+    standing_in,
+)
+from tests.sources.reading import everything, rows
 
 
 def test_an_old_server_whose_filters_find_nothing_shows_everything():
@@ -210,3 +166,399 @@ def check_error(uri: str, says: str) -> None:
     assert error.hint
     assert "s3cret" not in f"{error} {error.state} {error.hint}"
     assert error.exit_code == ExitCode.ERROR
+
+
+def models(number: int, size: int = 2) -> list:
+    return [{"name": f"m{n}"} for n in range(number * size, (number + 1) * size)]
+
+
+def names(uri: str) -> list[str]:
+    tables, completeness = everything(quick(uri))
+    assert completeness.complete, completeness.doubts
+    return [row["model"] for row in tables["registered_models"]]
+
+
+def test_an_empty_page_in_the_middle_is_not_the_end():
+    def page(number: int) -> list:
+        return [] if number == 1 else models(number)
+
+    with standing_in(paged(page, "registered_models", registry([], []), 2)) as uri:
+        assert names(uri) == ["m0", "m1", "m4", "m5"]
+
+
+def test_pages_larger_than_asked_for_are_read():
+    def page(number: int) -> list:
+        return models(number, 1_500)
+
+    with standing_in(paged(page, "registered_models", registry([], []), 1)) as uri:
+        assert len(names(uri)) == 3_000
+
+
+def test_empty_pages_without_end_are_an_error(monkeypatch):
+    monkeypatch.setattr(server, "_MAX_EMPTY", 20)
+    answer = paged(lambda number: [], "registered_models", registry([], []), 10**9)
+    with standing_in(answer) as uri:
+        check_error(uri, "the same page again and again")
+
+
+def test_rows_on_two_pages_are_read_again_and_then_a_doubt():
+    always = paged(lambda number: models(0), "registered_models", registry([], []), 1)
+    with standing_in(always) as uri:
+        tables, completeness = everything(quick(uri))
+    assert len(tables["registered_models"]) == 2
+    assert completeness.passes == 4
+    assert completeness.doubts == (
+        "the server listed 2 rows more than once: it may have left out others",
+    )
+
+
+def test_a_list_that_shifted_once_is_read_until_two_clean_passes_agree():
+    passes_begun = []
+
+    def page(number: int) -> list:
+        if number == 0:
+            passes_begun.append(1)
+        return models(0 if len(passes_begun) == 1 else number)
+
+    with standing_in(paged(page, "registered_models", registry([], []), 1)) as uri:
+        tables, completeness = everything(quick(uri))
+    assert completeness.complete
+    assert completeness.passes == 3
+    assert len(tables["registered_models"]) == 4
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_row_missing_from_one_pass_is_found_by_the_next(lost):
+    begun = []
+
+    def answer(path: str, query: Query) -> Answer:
+        listed = models(0)
+        if path.endswith("/registered-models/search") and "filter" not in query:
+            begun.append(1)
+            listed = listed[:1] if len(begun) == lost else listed
+        return registry(listed, [])(path, query)
+
+    with standing_in(answer) as uri:
+        tables, completeness = everything(quick(uri))
+    # A third pass that lacks a row is not asked for: the first two agree.
+    assert len(tables["registered_models"]) == 2
+    assert completeness.complete
+    assert completeness.passes == {1: 3, 2: 4, 3: 2}[lost]
+    assert completeness.counts["registered_models"] == (2, 2)
+
+
+def test_another_order_is_no_change():
+    begun = []
+
+    def answer(path: str, query: Query) -> Answer:
+        begun.append(1)
+        tags = [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}][:: (-1) ** len(begun)]
+        listed = [{"name": "m", "tags": tags}, {"name": "n"}][:: (-1) ** len(begun)]
+        return registry(listed, [])(path, query)
+
+    with standing_in(answer) as uri:
+        _, completeness = everything(quick(uri))
+    assert completeness.complete
+    assert completeness.passes == 2
+
+
+BROKEN = {
+    "not JSON": (b"{", "does not answer with MLflow's JSON"),
+    "half": (b'{"registered_models": [{"name": "m"}', "does not answer with MLflow's JSON"),
+    "not UTF-8": (b'{"registered_models": [{"name": "\xff"}]}', "not valid UTF-8"),
+    "list twice": (
+        b'{"registered_models": [{"name": "m"}], "registered_models": []}',
+        "the name 'registered_models' twice",
+    ),
+    "name twice": (
+        b'{"registered_models": [{"name": "m", "name" : "n"}]}',
+        "the name 'name' twice",
+    ),
+    "deep": (b'{"registered_models": ' + b"[" * 100_000, "nested too deeply"),
+    "rows of text": (b'{"registered_models": ["m"]}', "without a list of registered_models"),
+    "no list": (b'{"registered_models": {"m": 1}}', "without a list of registered_models"),
+}
+
+
+@pytest.mark.parametrize(("body", "says"), BROKEN.values(), ids=BROKEN)
+def test_answers_that_are_not_unambiguous_json_are_an_error(body, says):
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/registered-models/search"):
+            return 200, Raw(body)
+        return registry([], [])(path, query)
+
+    with standing_in(answer) as uri:
+        check_error(uri, says)
+
+
+def test_half_characters_and_names_that_look_like_json_come_through():
+    odd = '\ud800 {"name": "x"} \\":'
+    with standing_in(registry([{"name": "m", "description": odd}], [])) as uri:
+        tables, completeness = everything(quick(uri))
+    assert completeness.complete
+    assert tables["registered_models"][0]["description"].startswith("\x00$bytes:")
+    with standing_in(registry([{"name": "m", "description": odd[1:]}], [])) as uri:
+        tables, completeness = everything(quick(uri))
+    assert tables["registered_models"][0]["description"] == odd[1:]
+
+
+def test_an_answer_without_end_is_an_error(monkeypatch):
+    small = server.Server("http://x", limit=1_000_000)
+    raw = gzip.compress(b'{"a": "' + b"x" * 2_000_000 + b'"}')
+    with standing_in(lambda *_: (200, Raw(raw, {"Content-Encoding": "gzip"}))) as uri:
+        small.uri = uri
+        with pytest.raises(SourceError, match="larger than 1000000 bytes"):
+            small.get("/x", {})
+
+
+def failing(times: int, answer: Answer, path: str = "/model-versions/search") -> tuple[Says, list]:
+    """A server that answers one path so, the first times."""
+    asked: list[float] = []
+
+    def says(asked_path: str, query: Query) -> Answer:
+        if asked_path.endswith(path) and "filter" not in query:
+            asked.append(time.monotonic())
+            if len(asked) <= times:
+                return answer
+        return registry([{"name": "m"}], [VERSION])(asked_path, query)
+
+    return says, asked
+
+
+MOMENTARY = {
+    "429": (429, "slow down"),
+    "500": (500, "oops"),
+    "503": (503, "<html>later</html>"),
+    "429 with a date": (
+        429,
+        Raw(b"", {"Retry-After": email.utils.formatdate(time.time() - 5, usegmt=True)}),
+    ),
+    "cut": (200, Raw(b'{"model_versions": [', cut=100)),
+}
+
+
+@pytest.mark.parametrize("answer", MOMENTARY.values(), ids=MOMENTARY)
+def test_what_fails_for_a_moment_is_tried_again(answer, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.01")
+    says, asked = failing(2, answer)
+    with standing_in(says) as uri:
+        tables, completeness = everything(quick(uri, retries=2))
+    assert completeness.complete
+    assert len(tables["model_versions"]) == 1
+    assert len(asked) == 4
+
+
+def test_a_server_is_left_alone_for_as_long_as_it_asks():
+    says, asked = failing(1, (429, Raw(b"", {"Retry-After": "0.7"})))
+    with standing_in(says) as uri:
+        _, completeness = everything(quick(uri, retries=1))
+    assert completeness.complete
+    assert asked[1] - asked[0] >= 0.69
+
+
+GIVEN_UP = {
+    "for hours": ((429, Raw(b"", {"Retry-After": "7200"})), "no more requests for 7200 s"),
+    "always": ((429, "slow down"), "it wants no more requests."),
+    "cut": ((200, Raw(b'{"model_versions": [', cut=100)), "cut in the middle of an answer"),
+    "502": ((502, "<html>bad</html>"), "HTTP 502"),
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), GIVEN_UP.values(), ids=GIVEN_UP)
+def test_patience_ends_with_an_error_within_seconds(answer, says, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.01")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    answers, asked = failing(99, answer)
+    started = time.monotonic()
+    with standing_in(answers) as uri:
+        check_error(uri, says)
+    assert time.monotonic() - started < 5
+    assert len(asked) == (1 if says.endswith("7200 s") else 3)
+
+
+def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones():
+    sizes = []
+
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/model-versions/search") and "filter" not in query:
+            sizes.append(int(query["max_results"][0]))
+            if sizes[-1] > 1_000:
+                time.sleep(1.0)
+        return registry([{"name": "m"}], [VERSION])(path, query)
+
+    with standing_in(answer) as uri:
+        tables, completeness = everything(quick(uri, timeout=0.5))
+    assert completeness.complete
+    assert len(tables["model_versions"]) == 1
+    assert sizes == [10_000, 1_000, 10_000, 1_000]
+
+
+def test_gaps_beyond_the_bound_are_a_doubt(monkeypatch):
+    monkeypatch.setattr(passes, "GAPS_ASKED", 3)
+    with standing_in(registry([{"name": "m"}], [{**VERSION, "version": "9"}])) as uri:
+        _, completeness = everything(quick(uri))
+    assert completeness.gaps == 8
+    assert completeness.doubts == (
+        (
+            "8 numbers below a model's highest version have no version, and only 3 of them were "
+            "asked for one by one"
+        ),
+    )
+
+
+def test_versions_without_a_number_are_left_out_and_said():
+    odd = [{**VERSION, "version": "one"}, {**VERSION, "version": None}, VERSION]
+    with standing_in(registry([{"name": "m"}, {"title": "n"}], odd)) as uri:
+        tables, completeness = everything(quick(uri))
+    assert [row["version"] for row in tables["model_versions"]] == [1]
+    assert completeness.doubts == (
+        "1 models in the server's list have no name",
+        "2 row(s) of model_versions were left out: version is missing or not of type int64",
+    )
+
+
+RUNS = [f"{n:032x}" for n in range(0xA0, 0xA0 + 40)]
+
+
+def run(run_id: str, **info: object) -> dict:
+    data = {"params": [{"key": "p", "value": run_id}], "tags": [{"key": "t", "value": "x" * 99}]}
+    return {"info": {"run_id": run_id, "experiment_id": "1", **info}, "data": data}
+
+
+def tracking(search: Says, kept: list[str], listed: list[str] | None = None) -> tuple[Says, list]:
+    """A server of 40 versions with a run each; `kept` are those it has, and searches so."""
+    asked: list[str] = []
+    versions = [
+        {**VERSION, "version": str(n), "run_id": one} for n, one in enumerate(RUNS, start=1)
+    ]
+
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/experiments/search"):
+            return 200, {"experiments": [{"experiment_id": "1", "name": "e"}]}
+        if path.endswith("/logged-models/search"):
+            return 200, {"models": []}
+        if path.endswith("/runs/search"):
+            return search(path, query)
+        if path.endswith("/runs/get"):
+            asked.append(query["run_id"][0])
+            return (200, {"run": run(asked[-1])}) if asked[-1] in kept else MISSING
+        return registry([{"name": "m"}], versions)(path, query)
+
+    return answer, asked
+
+
+def test_runs_are_read_in_bulk_and_those_not_found_one_by_one():
+    searches = []
+
+    def search(path: str, query: Query) -> Answer:
+        searches.append(query)
+        # Twice the same, and two that are left out.
+        return 200, {"runs": [run(one) for one in [RUNS[0], *RUNS[:38]]]}
+
+    says, asked = tracking(search, RUNS[:39])
+    with standing_in(says) as uri:
+        tables, completeness = everything(quick(uri))
+    assert completeness.complete
+    assert len(searches) == 1
+    assert searches[0]["run_view_type"] == ["ALL"]
+    assert sorted(asked) == RUNS[38:]
+    assert [row["run_id"] for row in tables["runs"]] == RUNS[:39]
+    assert [row["value"] for row in tables["run_params"]] == RUNS[:39]
+    assert [row["name"] for row in tables["experiments"]] == ["e"]
+    assert completeness.left_out == {"runs that versions point to and that no longer exist": 1}
+
+
+SEARCHES: dict[str, Answer] = {
+    "unknown": (404, "not here"),
+    "refused": (400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "no IN"}),
+    "broken": (500, "oops"),
+    "not allowed": (403, "no"),
+    "another's runs": (200, {"runs": [run("f" * 32)], "next_page_token": "1"}),
+    "nonsense": (200, {"runs": [{"info": 7}]}),
+}
+
+
+@pytest.mark.parametrize("found", SEARCHES.values(), ids=SEARCHES)
+def test_a_search_that_does_not_work_costs_nothing_but_requests(found):
+    says, asked = tracking(lambda *_: found, RUNS)
+    with standing_in(says) as uri:
+        tables, completeness = everything(quick(uri))
+    assert completeness.complete
+    assert sorted(asked) == RUNS
+    assert [row["run_id"] for row in tables["runs"]] == RUNS
+
+
+def test_runs_this_user_may_not_read_are_a_doubt():
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/runs/get"):
+            return 403, "no"
+        return registry([{"name": "m"}], [{**VERSION, "run_id": RUNS[0]}])(path, query)
+
+    with standing_in(answer) as uri:
+        _, completeness = everything(quick(uri))
+    assert completeness.left_out == {}
+    assert completeness.doubts == (
+        f"1 runs that versions point to may not be read by this user ({RUNS[0]})",
+    )
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["still", "moving"])
+def test_all_runs_are_read_twice_in_pages_and_put_aside(moves, monkeypatch):
+    monkeypatch.setattr(spool, "IN_MEMORY", 1_000)  # so that a file is used
+    begun = []
+
+    def search(path: str, query: Query) -> Answer:
+        start = int(query.get("page_token", ["0"])[0])
+        if start == 0:
+            begun.append(1)
+        there = RUNS[:30] if moves and len(begun) == 1 else RUNS
+        more = {"next_page_token": str(start + 10)} if start + 10 < len(there) else {}
+        return 200, {"runs": [run(one) for one in there[start : start + 10]], **more}
+
+    says, asked = tracking(search, RUNS)
+    with standing_in(says) as uri:
+        tables, completeness = everything(quick(uri), "all")
+    assert asked == []
+    assert [row["run_id"] for row in tables["runs"]] == RUNS
+    assert len(tables["run_params"]) == len(tables["run_tags"]) == len(RUNS)
+    assert completeness.counts["runs"] == (40, 40)
+    changed = "the runs changed while they were read: 10 are in only one of two passes over them"
+    assert completeness.doubts == ((changed,) if moves else ())
+
+
+def test_the_registry_is_looked_at_again_when_the_rest_took_long(monkeypatch):
+    moved = []
+
+    def answer(path: str, query: Query) -> Answer:
+        return registry([{"name": "m", "description": "new" if moved else "old"}], [])(path, query)
+
+    for took, changes, doubts in ((0.0, True, 0), (60.0, False, 0), (60.0, True, 1)):
+        moved.clear()
+        monkeypatch.setattr("auditreg.sources.rest.LONG", 1e9 if not took else 0.0)
+        with standing_in(answer) as uri, quick(uri).read() as reading:
+            if changes:
+                moved.append(1)
+            assert rows(reading, "registered_models")[0]["description"] == "old"
+            found = reading.completeness().doubts
+            assert reading.completeness().doubts == found
+            assert CHANGED_BACK in reading.info.cannot_show
+        assert len(found) == doubts
+        assert all("changed while its runs and model files were read" in one for one in found)
+
+
+def test_requests_no_more_than_pages(monkeypatch):
+    """Whatever the number of versions and runs: pages, and a handful that are always asked."""
+    searches = []
+
+    def search(path: str, query: Query) -> Answer:
+        searches.append(query)
+        return 200, {"runs": [run(one) for one in RUNS]}
+
+    says, asked = tracking(search, RUNS)
+    with standing_in(says) as uri:
+        source = quick(uri)
+        everything(source)
+    # Two passes of four listings; experiments, runs, logged models; then what the server is, its
+    # version, its journal, our rights (asked once or twice).
+    assert source._server.requests <= 2 * 4 + 3 + 5
+    assert asked == []

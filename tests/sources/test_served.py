@@ -17,8 +17,8 @@ from auditreg.sources.sql import SqlSource
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.sources.conftest import has_capture, require
 from tests.sources.journals import ID, START, change, identity, start
+from tests.sources.lying import Answer, registry, standing_in
 from tests.sources.reading import everything, rows
-from tests.sources.test_rest import Answer, registry, standing_in
 
 Query = dict[str, list[str]]
 PATH = "/api/2.0/auditreg/journal"

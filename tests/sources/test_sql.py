@@ -195,8 +195,7 @@ def test_an_older_store_is_read_as_far_as_it_goes(tmp_path):
 
 
 @pytest.mark.parametrize("table", [t for t in SPECS if t.startswith("run_")])
-def test_children_of_few_linked_runs_are_found_by_index(store, table, monkeypatch):
-    monkeypatch.setattr(queries, "WHOLE_SHARE", 0)
+def test_children_of_few_linked_runs_are_found_by_index(store, table):
     dialect = SQLite(str(store))
     try:
         plan = dialect.plan(Queries(dialect, "linked").rows(table, plain=True).select)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ONCE = (
     "prompts",
     "live_versions",
+    "signatures",
     "fields",
     "inventory",
     "promotions",

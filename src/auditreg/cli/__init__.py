@@ -59,6 +59,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Prove": {
         "verify": ("prove", "Recompute that nothing recorded was changed."),
+        "control-totals": (
+            "database",
+            "Print SQL that counts a registry independently, or compare what it found.",
+        ),
         "erase": ("prove", "Remove the text of one entry and keep the proof."),
     },
 }
@@ -66,7 +70,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 _MODULES = {name: where for group in COMMANDS.values() for name, (where, _) in group.items()}
 
-_FUNCTIONS = {"import": "import_"}
+_FUNCTIONS = {"import": "import_", "control-totals": "control_totals"}
 
 
 class LazyGroup(click.Group):

@@ -25,6 +25,7 @@ import click
 
 from auditreg import resources
 from auditreg.cli import repairs
+from auditreg.cli.database import grants_options
 from auditreg.cli.examples import examples
 from auditreg.errors import ExitCode
 
@@ -418,7 +419,11 @@ def exit_code(checks: list[Check]) -> ExitCode:
 @click.command(
     "doctor",
     context_settings={"show_default": True},
-    epilog=examples("auditreg doctor", "auditreg doctor --format json"),
+    epilog=examples(
+        "auditreg doctor",
+        "auditreg doctor --format json",
+        "auditreg doctor --grants --dialect postgresql --role auditreg",
+    ),
 )
 @click.option(
     "--ledger",
@@ -434,6 +439,7 @@ def exit_code(checks: list[Check]) -> ExitCode:
     default="table",
     help="How to show the answer.",
 )
+@grants_options
 @click.pass_context
 def doctor(context: click.Context, ledger: Path, output: str) -> None:
     """Show what works here, what does not, and the command that repairs it.

@@ -20,7 +20,13 @@ from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.late import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import Progress, drop_compared, drop_scratch, stage
+from auditreg.ledger.staging import (
+    Progress,
+    drop_compared,
+    drop_scratch,
+    known_artifacts,
+    stage,
+)
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
 
@@ -109,6 +115,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     tell = progress or silent
     if reading.journal:
         reading.skip_journal(journal.sealed(con, registry, reading.journal))
+    if observed_at is None:  # a backup's rows are compared with what was known then
+        reading.known_artifacts(known_artifacts(con, registry))
     scratch = stage(con, reading, tell)
     completeness = reading.completeness()
     started, observed = _moments(reading, observed_at)
@@ -328,10 +336,11 @@ def _append_states(
         "as seq from changed",
         {"base": entries.size(con), "kinds": list(BODIES)},
     )
-    low = entries.size(con)
+    batches, low = list(_batches(puts)), entries.size(con)
     # In one transaction blocks fill up across statements, and go to the file when they are whole.
-    con.execute("begin")
-    for kinds, number in _batches(puts):
+    if len(batches) > 1:
+        con.execute("begin")
+    for kinds, number in batches:
         tell(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
         con.execute(
             "create or replace temp table batch as select * from numbered "
@@ -349,7 +358,8 @@ def _append_states(
             """,
             shared,
         )
-    con.execute("commit")
+    if len(batches) > 1:
+        con.execute("commit")
     if gones:
         appender.append(
             """

@@ -46,6 +46,7 @@ COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 VIEWS = (
     "prompts",
     "live_versions",
+    "signatures",
     "fields",
     "inventory",
     "promotions",

@@ -81,7 +81,15 @@ TEXTS = {
     "runs": ("name", "artifact_uri"),
     "run_datasets": ("name", "source", "profile"),
     "logged_models": ("artifact_location", "status_message"),
-    "model_artifacts": ("location", "problem", "flavors", "requirements", "input_example"),
+    "model_artifacts": (
+        "location",
+        "problem",
+        "flavors",
+        "requirements",
+        "input_example",
+        "serialization",
+        "pins",
+    ),
 }
 """Staged texts and addresses that may hold a credential somewhere inside."""
 

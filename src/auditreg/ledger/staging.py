@@ -47,6 +47,27 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> s
     return scratch
 
 
+def known_artifacts(
+    con: duckdb.DuckDBPyConnection, registry: str
+) -> list[tuple[str, str, int, str]]:
+    """What the ledger knows of model files that were read, for `Reading.known_artifacts`.
+
+    Of a name that several models had one after the other, only the last one's version counts.
+    """
+    return con.execute(
+        """
+        select workspace, model, version, marker
+        from (
+            select workspace, model, version, marker, state from model_artifacts
+            where registry = ?
+            qualify row_number() over (partition by workspace, model, version order by seq desc) = 1
+        )
+        where state = 'read' and marker is not null
+        """,
+        [registry],
+    ).fetchall()
+
+
 def _told(
     batches: Iterable[pa.RecordBatch], failed: list[AuditregError]
 ) -> Iterator[pa.RecordBatch]:
@@ -89,5 +110,14 @@ def drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
     else:
         for table in STAGING:
             con.execute(f"drop table if exists temp.stage_{table}")
-    for table in ("incoming", "changed", "known", "vanished", "run_child", "numbered", "batch"):
+    for table in (
+        "incoming",
+        "changed",
+        "known",
+        "vanished",
+        "run_child",
+        "numbered",
+        "batch",
+        "held",
+    ):
         con.execute(f"drop table if exists temp.{table}")

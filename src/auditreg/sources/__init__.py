@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError, without_password
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
-__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_source"]
+if TYPE_CHECKING:
+    from auditreg.sources.dialects import Dialect
+
+__all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
 
 _STATE = "Nothing was read or changed."
 _ACCEPTED = (
     "Give sqlite:///relative.db, sqlite:////absolute/path.db, the path of an MLflow database "
-    "file, or the http(s) address of a tracking server."
+    "file, postgresql://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or the http(s) address of "
+    "a tracking server."
 )
+_SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
+"""Databases that are read directly, besides SQLite."""
 
 
 def open_source(
@@ -29,7 +36,8 @@ def open_source(
 
     Args:
         uri: `sqlite:///path` (three slashes relative, four absolute), a path to an existing
-            database file, or `http(s)://…` of a tracking server.
+            database file, `postgresql://…`, `mysql://…` or `mariadb://…` as MLflow takes them, or
+            `http(s)://…` of a tracking server.
         registry: the configured name of the registry, for messages only: a source never derives
             a name from its address.
         artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
@@ -65,11 +73,33 @@ def open_source(
         from auditreg.sources.sql import SqlSource
 
         return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader())
+    if scheme.split("+")[0] in _SERVERS:
+        from auditreg.sources.sql import SqlSource
+
+        return SqlSource.server(uri, artifacts=reader())
     if not scheme and Path(uri).is_file():
         from auditreg.sources.sql import SqlSource
 
         return SqlSource.sqlite(uri, artifacts=reader())
     raise _refusal(uri, scheme, registry)
+
+
+def open_database(uri: str) -> Dialect:
+    """The database at an address, in a snapshot, for a look at its tables; close it afterwards.
+
+    Raises:
+        SourceError: it cannot be opened, or the address is not a database's.
+    """
+    from auditreg.sources.sql import SqlSource
+
+    source = open_source(uri, artifacts="none")
+    if not isinstance(source, SqlSource):
+        raise SourceError(
+            f"{without_password(uri)} is no database.",
+            state=_STATE,
+            hint="Give the address of the database behind the tracking server.",
+        )
+    return source.open()
 
 
 def _scheme(uri: str) -> str:
@@ -91,9 +121,9 @@ def _sqlite_path(uri: str) -> str:
 def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
     shown = without_password(uri)
     database = scheme.partition("+")[0]
-    if database in ("postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle"):
+    if database in ("mssql", "oracle"):
         return SourceError(
-            f"{shown}: reading {database} databases directly is not yet in this release.",
+            f"{shown}: {database} databases are not read directly.",
             state=_STATE,
             hint="Read the registry through its tracking server: http(s)://….",
         )

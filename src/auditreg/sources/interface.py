@@ -12,7 +12,7 @@ Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -143,6 +143,14 @@ STAGING: dict[str, dict[str, str]] = {
         "model_size_bytes": INT,
         "input_example": TEXT,
         "files": TEXT,
+        "serialization": TEXT,
+        "pins": TEXT,
+        "unpinned": INT,
+        "files_size_bytes": INT,
+        "manifest_sha256": TEXT,
+        "model_uuid": TEXT,
+        "marker": TEXT,
+        "last_read_at": INT,
     },
     "journal": {
         "id": INT,
@@ -179,8 +187,14 @@ STAGING: dict[str, dict[str, str]] = {
   each key, non-finite ones as IEEE values.
 - `model_artifacts`: one row per version whose artifacts were looked for. `state` is `read`,
   `no_mlmodel`, `unreadable` (the file is there and cannot be parsed), `unreachable` (no access),
-  or `not_looked_at`; `problem` says why in one line. `signature_*` hold MLmodel's JSON text or
-  NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?}).
+  `not_looked_at`, or `unchanged` (looked at, and what `Reading.known_artifacts` was told still holds;
+  the row says nothing else); `problem` says why in one line. `signature_*` hold MLmodel's JSON text
+  or NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?});
+  `serialization` the format each flavour saved in, JSON object by flavour; `pins` the lines of
+  `requirements` that are pinned exactly, JSON list, `unpinned` how many are not. `files_size_bytes`
+  is the sum over `files` where every one is listed with its size, `manifest_sha256` the SHA-256 of
+  the text of `files` where every one is listed and hashed; `model_size_bytes` is MLmodel's claim.
+  `marker` is equal as long as the files seem the same. `last_read_at` is NULL: the ledger fills it.
 - `journal`: what `auditreg-capture` wrote into the registry's database, as it stands there, in
   ascending `id`, each id once; without the rows told to `Reading.skip_journal`. `before_row` and
   `after_row` are JSON text nobody has parsed yet. It is a record of changes, no kind of state.
@@ -284,6 +298,16 @@ class Reading(abc.ABC):
         """Leave out of `table("journal")` the rows whose ids are in these inclusive ranges.
 
         Call it before the table is read; what it costs follows the rows that are left.
+        """
+
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:  # noqa: B027 (reading all again is right too)
+        """Let versions that are not live, and whose files still are as known, be `unchanged`.
+
+        Call it before `table("model_artifacts")` is read.
+
+        Args:
+            rows: workspace, model, version and the last `marker` of versions whose files could
+                be read, each version once.
         """
 
     def journal_ranges(self) -> list[tuple[int, int]]:

@@ -144,8 +144,16 @@ class StoredJournal:
         self._sealed: list[Range] = []
         self.problem: str | None = None
         self.id: str | None = None
+        self._hidden = False
         columns = dialect.columns(_TABLE)
-        if not columns:
+        denied = sorted(dialect.denied(_TABLE, frozenset(STAGING[JOURNAL])))
+        if not columns and not (denied and dialect.tells_hidden):
+            self._hidden = bool(denied)
+            return
+        if denied:
+            self.problem = _unreadable(
+                f"this user has no right to {', '.join(denied)}; {dialect.grant(_TABLE, denied)}"
+            )
             return
         missing = [name for name in STAGING[JOURNAL] if name not in columns]
         if missing:
@@ -155,6 +163,8 @@ class StoredJournal:
 
     def cannot_show(self) -> str:
         """What remains unseen, in words."""
+        if self._hidden:
+            return f"{WITHOUT}: this user cannot see whether there is a journal, {_TABLE}"
         return WITHOUT if self.id is None else limits(self._first_start())
 
     def skip(self, sealed: Sequence[Range]) -> None:

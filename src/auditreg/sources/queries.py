@@ -6,9 +6,10 @@ as it goes, and what it cannot show is said.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auditreg.sources.dialects import Dialect
+from auditreg.sources.dialects import Kept, Spelling
 from auditreg.sources.interface import INT, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
 
@@ -17,6 +18,12 @@ DELETED = "Deleted_Internal"
 
 JOURNAL = "journal"
 """The staging table of what `auditreg-capture` wrote."""
+
+NO_RUN_POINTED = "runs no version points to"
+RUN_GONE = "runs that versions point to and that no longer exist"
+
+ALL_RUNS = "select count(*) as n0 from runs"
+"""The query for how many runs there are."""
 
 _MODEL = {"workspace": "workspace", "model": "name"}
 _RUN_CHILD = {"run_id": "run_uuid", "key": "key"}
@@ -105,7 +112,9 @@ RUN_CHILDREN = ("run_params", "run_metrics", "run_tags", "run_datasets")
 """What belongs to a run, and may be read for all runs at once."""
 
 WHOLE_SHARE = 5
-"""From one linked run in this many on, the rows of all runs are read."""
+"""From one linked run in this many on, the rows of all runs are read: looking every linked run up
+in an index costs more than reading everything once they are more than a small part.
+"""
 
 LOGGED_MODEL_STATUS = ("UNSPECIFIED", "PENDING", "READY", "FAILED")
 """MLflow keeps a logged model's status as a number: the index in this tuple."""
@@ -128,24 +137,29 @@ class Queries:
     """The queries for one snapshot.
 
     Args:
-        dialect: the open database.
+        dialect: the open database, or how SQL is written for one.
         runs: `linked` for the runs versions point to, `all` for every run.
+        without: tables of the database that are taken as not being there.
     """
 
-    def __init__(self, dialect: Dialect, runs: str) -> None:
+    def __init__(self, dialect: Spelling, runs: str, without: frozenset[str] = frozenset()) -> None:
         self._dialect = dialect
         self._all_runs = runs == "all"
-        self._links: dict[str, str] = {}
-        self._whole: bool | None = None
+        self._without = without
+        self._links: dict[str, Kept] = {}
+
+    def has(self, base: str) -> bool:
+        """Whether the database has a table, by its own name."""
+        return bool(self._columns(base))
 
     def shown(self, table: str) -> bool:
         """Whether the database has the table this staging table is read from."""
         spec = SPECS[table]
-        return bool(self._dialect.columns(spec.base)) and not (
-            table == "run_datasets" and not self._dialect.columns("datasets")
+        return bool(self._columns(spec.base)) and not (
+            table == "run_datasets" and not self._columns("datasets")
         )
 
-    def rows(self, table: str, *, plain: bool, only: str = "") -> Query:
+    def rows(self, table: str, *, plain: bool, only: str = "", whole: bool = False) -> Query:
         """The query for a staging table's rows, those of the journal in ascending id.
 
         Args:
@@ -153,82 +167,99 @@ class Queries:
             plain: every stored value is known to be of its staging type (`survey`), so that none
                 has to be looked at again.
             only: a condition on rows of the table, alias `b`.
+            whole: of all runs, for the reader to pick the linked ones (`may_be_whole`).
         """
         dialect, spec = self._dialect, SPECS[table]
         parts, misfits, types = [], [], {}
         for bit, (name, kind) in enumerate(STAGING[table].items()):
             expression = self._column(table, name)
-            value = expression if plain else dialect.value(expression, kind)
-            parts.append(f'{value} as "{name}"')
+            as_staged = dialect.plain if plain else dialect.value
+            parts.append(f'{as_staged(expression, kind)} as "{name}"')
             types[name] = kind
-            misfit = dialect.misfit(expression, kind)
+            wrong = [dialect.misfit(expression, kind)]
             if name in KEYS[table]:
-                misfit = f"({misfit} or {expression} is null)"
-            if misfit != "0":
-                misfits.append(f"{misfit} * {1 << bit}")
+                wrong.append(f"{expression} is null")
+            if any(wrong):
+                either = " or ".join(filter(None, wrong))
+                misfits.append(f"case when {either} then {1 << bit} else 0 end")
         if table == "run_metrics":
-            flag = "b.is_nan" if "is_nan" in dialect.columns(spec.base) else "0"
+            flag = "b.is_nan" if "is_nan" in self._columns(spec.base) else "0"
             parts.append(f"case when {flag} then 1 else 0 end as is_nan")
             types["is_nan"] = INT
         if not plain:
             parts.append(f"{' + '.join(misfits) or '0'} as misfits")
             types["misfits"] = INT
         order = " order by b.id" if table == JOURNAL else ""
-        return Query(f"select {', '.join(parts)} from {self._from(table, only)}{order}", types)
+        return Query(
+            f"select {', '.join(parts)} from {self._from(table, only, whole)}{order}", types
+        )
 
-    def survey(self, table: str, only: str = "") -> str:
+    def survey(self, table: str, only: str = "", *, whole: bool = False) -> str:
         """The query for three numbers: how many rows `rows` will find, how many are not plain, and
         the length of the longest.
 
         One scan without handing anything over costs a third of looking at each value on the way.
+        Where columns are typed there is next to nothing to look at, and batches are cut by what is
+        in them: the length is 0.
         """
+        dialect = self._dialect
+        sure = dialect.never_null(SPECS[table].base)
         checks = [
-            self._dialect.is_plain(self._column(table, name), kind)
-            for name, kind in STAGING[table].items()
+            f"{self._column(table, name)} is not null"
+            for name in KEYS[table]
+            if SPECS[table].columns.get(name, name) not in sure or name in SPECS[table].elsewhere
         ]
-        checks += [f"{self._column(table, name)} is not null" for name in KEYS[table]]
-        doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)"
-        lengths = [
-            f"coalesce(length({self._column(table, name)}), 0)"
-            for name, kind in STAGING[table].items()
-            if kind == TEXT and name not in KEYS[table]
-        ]
+        lengths = []
+        if not dialect.typed:
+            texts = [n for n, kind in STAGING[table].items() if kind == TEXT]
+            checks += [
+                dialect.is_plain(self._column(table, name), kind)
+                for name, kind in STAGING[table].items()
+            ]
+            lengths = [
+                f"coalesce(length({self._column(table, name)}), 0)"
+                for name in texts
+                if name not in KEYS[table]
+            ]
+        doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)" if checks else "0"
         longest = f"max({' + '.join(lengths) or '0'})"
         numbers = f"count(*) as n0, {doubtful} as n1, {longest} as n2"
-        return f"select {numbers} from {self._from(table, only)}"
+        return f"select {numbers} from {self._from(table, only, whole)}"
 
-    def whole(self, table: str) -> bool:
-        """Whether `rows` finds the rows of all runs, for the reader to pick the linked ones.
-
-        Looking every linked run up in an index costs more than reading everything once the
-        linked ones are more than a small part.
-        """
-        if table not in RUN_CHILDREN or self._all_runs:
-            return False
-        if self._whole is None:
-            (linked,) = self._dialect.numbers(f"select count(*) as n0 from ({self.link('runs')}) l")
-            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
-            self._whole = linked * WHOLE_SHARE > total
-        return self._whole
+    def may_be_whole(self, table: str) -> bool:
+        """Whether a table belongs to runs, of which only the linked ones are read."""
+        return table in RUN_CHILDREN and not self._all_runs
 
     def count(self, table: str) -> str:
         """The query for how many rows `rows` will find."""
         return f"select count(*) as n0 from {self._from(table)}"
 
-    def link(self, name: str) -> str:
-        """SQL that selects the ids of a link set: `runs`, `models` or `experiments`."""
+    def link(self, name: str) -> Kept:
+        """The ids of a link set: `runs`, `models` or `experiments`."""
         if name not in self._links:
-            select = {"runs": self._runs, "models": self._models, "experiments": self._experiments}
-            self._links[name] = self._dialect.keep(f"auditreg_{name}", select[name]())
+            select, among = _LINKS[name]
+            self._links[name] = self._dialect.keep(f"auditreg_{name}", select(self), among)
         return self._links[name]
+
+    def within(self, column: str, name: str) -> str:
+        """SQL that is true where a column holds an id of the link set."""
+        return f"{column} in ({self.link(name).members})"
 
     def missing_runs(self) -> str:
         """The query for how many runs that versions name as theirs are no longer there."""
         return (
             "select count(*) as n0 from (select distinct v.run_id from model_versions v where "
             f"v.run_id <> '' and {self._live('v')} "
-            "and v.run_id not in (select run_uuid from runs)) gone"
+            "and not exists (select 1 from runs r where r.run_uuid = v.run_id)) gone"
         )
+
+    def unlinked_runs(self) -> str:
+        """The query for how many runs `rows` leaves out."""
+        return f"select ({ALL_RUNS}) - ({self.count('runs')}) as n0"
+
+    def live_versions(self) -> str:
+        """The query for how many versions are not deleted."""
+        return f"select count(*) as n0 from model_versions v where {self._live('v')}"
 
     def tombstones(self) -> str:
         """The query for how many deleted versions have left a row."""
@@ -237,25 +268,26 @@ class Queries:
     def gaps(self) -> str:
         """The query for how many version numbers below a model's highest no row has."""
         version = self._dialect.value("v.version", INT)
-        workspace = (
-            "v.workspace, " if "workspace" in self._dialect.columns("model_versions") else ""
-        )
+        workspace = "v.workspace, " if "workspace" in self._columns("model_versions") else ""
         return (
             "select sum(missing) as n0 from (select case when max(number) > count(number) "
             f"then max(number) - count(number) else 0 end as missing from (select {workspace}v.name, "
             f"{version} as number from model_versions v) v group by {workspace}v.name) numbered"
         )
 
-    def _from(self, table: str, only: str = "") -> str:
-        dialect, spec = self._dialect, SPECS[table]
+    def _columns(self, table: str) -> frozenset[str]:
+        return frozenset() if table in self._without else self._dialect.columns(table)
+
+    def _from(self, table: str, only: str = "", whole: bool = False) -> str:
+        spec = SPECS[table]
         source = f"{spec.base} b"
         for alias, (joined, condition) in spec.joins.items():
-            if dialect.columns(joined):
+            if self._columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
         conditions = [condition for condition in (spec.only, only) if condition]
-        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or self.whole(table)
+        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or whole
         if spec.linked and not unbound:
-            conditions.append(f"b.{spec.linked[1]} in ({self.link(spec.linked[0])})")
+            conditions.append(self.within(f"b.{spec.linked[1]}", spec.linked[0]))
         return source + (f" where {' and '.join(conditions)}" if conditions else "")
 
     def _column(self, table: str, name: str) -> str:
@@ -263,14 +295,14 @@ class Queries:
         dialect, spec = self._dialect, SPECS[table]
         alias, column = spec.elsewhere.get(name, ("b", spec.columns.get(name, name)))
         holder = spec.base if alias == "b" else spec.joins[alias][0]
-        known = column in dialect.columns(holder)
+        known = column in self._columns(holder)
         expression = f'{alias}."{column}"' if known else "null"
         if name == "workspace" and table != JOURNAL:
             return f"coalesce({expression}, 'default')"
-        if (table, name) == ("runs", "name") and dialect.columns("tags"):
+        if (table, name) == ("runs", "name") and self._columns("tags"):
             # MLflow itself falls back to this tag for runs older than the column.
-            tag = "select t.value from tags t where t.run_uuid = b.run_uuid"
-            return f"coalesce(nullif({expression}, ''), ({tag} and t.key = 'mlflow.runName'))"
+            tag = "select n.value from tags n where n.run_uuid = b.run_uuid"
+            return f"coalesce(nullif({expression}, ''), ({tag} and n.key = 'mlflow.runName'))"
         if not known:
             return "null"
         if (table, name) == ("logged_models", "status"):
@@ -281,44 +313,60 @@ class Queries:
     def _live(self, alias: str) -> str:
         return f"coalesce({alias}.current_stage, '') <> '{DELETED}'"
 
+    def _begins(self, column: str, prefix: str) -> str:
+        """SQL that is true where a text begins so; LIKE folds case in some databases."""
+        return f"{self._dialect.exact(f'substr({column}, 1, {len(prefix)})')} = '{prefix}'"
+
     def _models(self) -> str:
         """Logged models that versions come from: source `models:/m-…`."""
         model_id = "substr(v.source, 9)"
         return (
-            f"select {model_id} as id from model_versions v where v.source like 'models:/m-%' "
+            f"select {self._dialect.exact(model_id)} as id from model_versions v "
+            f"where {self._begins('v.source', 'models:/m-')} "
             f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
         )
 
     def _runs(self) -> str:
         """Runs that versions point to, by any of the ways MLflow has for it."""
         dialect = self._dialect
-        rest = "substr(v.source, 7)"
+        rest = dialect.before_slash("substr(v.source, 7)")
         parts = [
-            f"select v.run_id as id from model_versions v where v.run_id <> '' and {self._live('v')}",
             (
-                f"select {dialect.before_slash(rest)} from model_versions v "
-                f"where v.source like 'runs:/%' and {self._live('v')}"
+                f"select {dialect.exact('v.run_id')} as id from model_versions v "
+                f"where v.run_id <> '' and {self._live('v')}"
+            ),
+            (
+                f"select {dialect.exact(rest)} from model_versions v "
+                f"where {self._begins('v.source', 'runs:/')} and {self._live('v')}"
             ),
         ]
-        if dialect.columns("logged_models"):
+        if self._columns("logged_models"):
             parts.append(
-                "select l.source_run_id from logged_models l where l.source_run_id <> '' "
-                f"and l.model_id in ({self.link('models')})"
+                f"select {dialect.exact('l.source_run_id')} from logged_models l "
+                f"where l.source_run_id <> '' and {self.within('l.model_id', 'models')}"
             )
-        if dialect.columns("model_version_tags"):
+        if self._columns("model_version_tags"):
             same = "v.name = t.name and v.version = t.version"
-            if "workspace" in dialect.columns("model_version_tags"):
+            if "workspace" in self._columns("model_version_tags"):
                 same += " and v.workspace = t.workspace"
             parts.append(
-                "select t.value from model_version_tags t where "
+                f"select {dialect.exact('t.value')} from model_version_tags t where "
                 f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
                 f"where {same} and {self._live('v')})"
             )
         return " union ".join(parts)
 
     def _experiments(self) -> str:
-        chosen = "" if self._all_runs else f" where r.run_uuid in ({self.link('runs')})"
-        return f"select distinct r.experiment_id from runs r{chosen}"
+        chosen = "" if self._all_runs else f" where {self.within('r.run_uuid', 'runs')}"
+        return f"select distinct r.experiment_id as id from runs r{chosen}"
+
+
+_LINKS: dict[str, tuple[Callable[[Queries], str], tuple[str, str] | None]] = {
+    "runs": (Queries._runs, ("runs", "run_uuid")),
+    "models": (Queries._models, ("logged_models", "model_id")),
+    "experiments": (Queries._experiments, None),
+}
+"""Link sets: how their ids are found, and the column they are ids of where they may be of none."""
 
 
 def real_columns(table: str) -> tuple[str, ...]:

@@ -1,16 +1,18 @@
 """Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
 
-SQLite so far; the database's own ways are in `dialects.py`, MLflow's tables in `queries.py`.
+The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.dialects import Dialect, SQLite
+from auditreg.sources import queries
+from auditreg.sources.dialects import Dialect, MySQL, PostgreSQL, SQLite
+from auditreg.sources.heads import newer
 from auditreg.sources.interface import (
     INT,
     READS,
@@ -24,7 +26,16 @@ from auditreg.sources.interface import (
     arrow_schema,
 )
 from auditreg.sources.journal import Ascending, StoredJournal
-from auditreg.sources.queries import JOURNAL, SPECS, Queries, real_columns
+from auditreg.sources.queries import (
+    ALL_RUNS,
+    JOURNAL,
+    NO_RUN_POINTED,
+    RUN_GONE,
+    SPECS,
+    Queries,
+    real_columns,
+)
+from auditreg.sources.rights import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
     KEYS,
@@ -40,8 +51,6 @@ if TYPE_CHECKING:
 
     from auditreg.sources.artifacts import ArtifactReader
 
-NO_RUN_POINTED = "runs no version points to"
-RUN_GONE = "runs that versions point to and that no longer exist"
 NO_ARTIFACTS = {"artifacts": "none"}
 
 
@@ -85,6 +94,16 @@ class SqlSource(Source):
         """The SQLite database file at `path`."""
         return cls(lambda: SQLite(path), artifacts=artifacts, now=now)
 
+    @classmethod
+    def server(cls, uri: str, *, artifacts: ArtifactReader | None = None) -> SqlSource:
+        """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
+        dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
+        return cls(lambda: dialect(uri), artifacts=artifacts)
+
+    def open(self) -> Dialect:
+        """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
+        return self._connect()
+
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
 
@@ -110,23 +129,29 @@ class SqlReading(Reading):
         now: Callable[[], int],
         progress: Progress | None,
     ) -> None:
+        # The snapshot began with the first read, just now: what commits later is not in it.
+        self.started_at = self.ended_at = now()
+        database_time = dialect.now()
         self._dialect = dialect
-        self._queries = Queries(dialect, runs)
         self._artifacts = artifacts
         self._progress = progress
         self._runs = runs
-        for table in ("registered_models", "model_versions"):
+        head = self._schema_version()
+        self._withheld = withheld(dialect, head)
+        for table in ESSENTIAL:
             if not dialect.columns(table):
                 raise SourceError(
                     f"{dialect.location} is a database without MLflow's table {table}.",
                     state="Nothing was read or changed.",
-                    hint="Give the database of MLflow's backend store (`mlflow server "
+                    hint=dialect.whereabouts(table)
+                    or "Give the database of MLflow's backend store (`mlflow server "
                     "--backend-store-uri`), not another application's.",
                 )
-        # The snapshot began with the first read, just now: what commits later is not in it.
-        self.started_at = self.ended_at = now()
-        database_time = dialect.now()
+        hidden = frozenset(one.table for one in self._withheld)
+        self._queries = Queries(dialect, runs, hidden)
+        self._kinds = readable_kinds(self._queries, hidden)
         self._run_ids: pa.Array | None = None
+        self._many: bool | None = None
         self._doubts = Doubts()
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
@@ -135,9 +160,9 @@ class SqlReading(Reading):
             kind=dialect.kind,
             location=dialect.location,
             mlflow_version=None,
-            schema_version=self._schema_version(),
+            schema_version=head,
             shows_deleted=True,
-            cannot_show=tuple(self._cannot_show()),
+            cannot_show=tuple(self._cannot_show(head)),
             clock_offset_ms=None if database_time is None else database_time - self.started_at,
         )
 
@@ -145,8 +170,8 @@ class SqlReading(Reading):
         """The kinds whose tables this store has; model artifacts where they were asked for."""
         return tuple(
             kind
-            for kind, tables in READS.items()
-            if (self._artifacts is not None if kind == "model_artifact" else self._has(tables[0]))
+            for kind in READS
+            if (self._artifacts is not None if kind == "model_artifact" else kind in self._kinds)
         )
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
@@ -169,11 +194,12 @@ class SqlReading(Reading):
 
     def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
         """Rows of one table, those for which `only` holds; counts them."""
-        survey = self._queries.survey(name, only)
+        whole = self._queries.may_be_whole(name) and self._many_linked()
+        survey = self._queries.survey(name, only, whole=whole)
         expected, doubtful, longest = self._dialect.numbers(survey, 3)
-        query = self._queries.rows(name, plain=not doubtful, only=only)
+        query = self._queries.rows(name, plain=not doubtful, only=only, whole=whole)
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
-        linked = self._linked_runs() if self._queries.whole(name) else None
+        linked = self._linked_runs() if whole else None
         counted, read = self._counts[name]
         expected += counted or 0
         for raw in self._dialect.stream(query.select, query.types, size):
@@ -193,6 +219,11 @@ class SqlReading(Reading):
         """See `Reading.skip_journal`."""
         self._journal.skip(sealed)
 
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
         return self._journal.ranges()
@@ -201,10 +232,11 @@ class SqlReading(Reading):
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
         if self._has("runs"):
-            (linked,) = self._dialect.numbers(self._queries.count("runs"))
-            (total,) = self._dialect.numbers("select count(*) as n0 from runs")
+            (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
             (gone,) = self._dialect.numbers(self._queries.missing_runs())
-            left_out = {NO_RUN_POINTED: total - linked, RUN_GONE: gone}
+            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
@@ -214,7 +246,13 @@ class SqlReading(Reading):
         return Completeness(
             counts=dict(self._counts),
             left_out={reason: number for reason, number in left_out.items() if number},
-            doubts=(*doubts, *self._doubts.sentences(), *problem),
+            doubts=(
+                *doubts,
+                *self._doubts.sentences(),
+                *map(str, self._withheld),
+                *self._dialect.limits(),
+                *problem,
+            ),
             asked={
                 "runs": self._runs,
                 **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
@@ -227,34 +265,50 @@ class SqlReading(Reading):
         """End the snapshot; the file is free for others again."""
         self._dialect.close()
 
+    def _many_linked(self) -> bool:
+        """Whether so many runs are linked that reading all is cheaper than looking them up."""
+        if self._many is None:
+            (total,) = self._dialect.numbers(ALL_RUNS)
+            self._many = len(self._linked_runs()) * queries.WHOLE_SHARE > total
+        return self._many
+
     def _linked_runs(self) -> pa.Array:
         """The ids of the linked runs."""
         import pyarrow as pa
 
         if self._run_ids is None:
-            select = f"select id as t from ({self._queries.link('runs')}) l"
+            select = f"select id as t from ({self._queries.link('runs').select}) l"
             self._run_ids = pa.array(self._dialect.texts(select), pa.string())
         return self._run_ids
 
     def _has(self, table: str) -> bool:
         if table == JOURNAL:
             return self.journal is not None
-        return self._queries.shown(table)
+        kind = next(kind for kind, tables in READS.items() if table in tables)
+        return kind in self._kinds and self._queries.shown(table)
 
     def _tell(self, phase: str, done: int, total: int | None) -> None:
         if self._progress is not None:
             self._progress(phase, done, total)
 
     def _schema_version(self) -> str | None:
-        if not self._dialect.columns("alembic_version"):
+        if "version_num" not in self._dialect.columns("alembic_version"):
             return None
-        versions = self._dialect.texts("select version_num as t from alembic_version")
+        versions = self._dialect.texts(SCHEMA_VERSION)
         return ", ".join(sorted(versions)) or None
 
-    def _cannot_show(self) -> Iterator[str]:
+    def _cannot_show(self, head: str | None) -> Iterator[str]:
+        if newer(head):
+            yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+        hidden = [one.table for one in self._withheld]
         for table, spec in SPECS.items():
-            if table != JOURNAL and not self._has(table):
-                yield f"{table.replace('_', ' ')}: this store has no table {spec.base}"
+            if table == JOURNAL or self._has(table):
+                continue
+            what = table.replace("_", " ")
+            if self._queries.shown(table) or spec.base in hidden:
+                yield f"{what}: this user may not read all of it and what belongs to it"
+            else:
+                yield f"{what}: this store has no table {spec.base}"
         yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
@@ -306,7 +360,8 @@ class SqlReading(Reading):
         from auditreg.sources.artifacts import wanted
 
         places = self._places()
-        versions = wanted(self.table("model_versions"), self.table("aliases"), places)
+        # All of them before anything else is asked: a connection answers one query at a time.
+        versions = list(wanted(self.table("model_versions"), self.table("aliases"), places))
         (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
         total = shown - self._dialect.numbers(self._queries.tombstones())[0]
         for batch in self._artifacts.read(versions, self._tell, total):

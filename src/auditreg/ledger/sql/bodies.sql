@@ -111,5 +111,11 @@ select t.seq, '{"location":' || encoded(s.location) || ',"state":' || encoded(s.
     || ',"mlflow_version":' || encoded(s.mlflow_version) || ',"model_id":' || encoded(s.model_id)
     || ',"run_id":' || encoded(s.run_id) || ',"utc_time_created":' || encoded(s.utc_time_created)
     || ',"model_size_bytes":' || coalesce(s.model_size_bytes::VARCHAR, 'null')
-    || ',"input_example":' || encoded(s.input_example) || ',"files":' || encoded(s.files) || '}' as body
+    || ',"input_example":' || encoded(s.input_example) || ',"files":' || encoded(s.files)
+    || ',"serialization":' || encoded(s.serialization) || ',"pins":' || encoded(s.pins)
+    || ',"unpinned":' || coalesce(s.unpinned::VARCHAR, 'null')
+    || ',"files_size_bytes":' || coalesce(s.files_size_bytes::VARCHAR, 'null')
+    || ',"manifest_sha256":' || encoded(s.manifest_sha256)
+    || ',"model_uuid":' || encoded(s.model_uuid) || ',"marker":' || encoded(s.marker)
+    || ',"last_read_at":' || coalesce(s.last_read_at::VARCHAR, 'null') || '}' as body
 from todo t join stage_model_artifacts s on s.rowid = t.place

@@ -231,21 +231,81 @@ select 'logged_model', 'l-' || left(sha256($registry || chr(31) || s.model_id), 
        nullif(c.secrets, ''), s.model_id, s.rowid
 from stage_logged_models s left join child c using (model_id);
 
+-- table: what the ledger holds of the model files of these versions
+create or replace temp table held as
+select s.rowid as place, a.*
+from stage_model_artifacts s join model_id i using (workspace, model)
+join model_artifacts a on a.subject = i.subject || '/' || s.version
+where s.state <> 'not_looked_at' and a.registry = $registry;
+
+-- update: files that could not be looked at are still said to be what they were when last read,
+-- and when that was
+update stage_model_artifacts s
+set mlmodel_sha256 = h.mlmodel_sha256, signature_inputs = h.signature_inputs,
+    signature_outputs = h.signature_outputs, signature_params = h.signature_params,
+    flavors = h.flavors, requirements = h.requirements, python_version = h.python_version,
+    mlflow_version = h.mlflow_version, model_id = h.model_id, run_id = h.run_id,
+    utc_time_created = h.utc_time_created, model_size_bytes = h.model_size_bytes,
+    input_example = h.input_example, files = h.files, serialization = h.serialization,
+    pins = h.pins, unpinned = h.unpinned, files_size_bytes = h.files_size_bytes,
+    manifest_sha256 = h.manifest_sha256, model_uuid = h.model_uuid,
+    last_read_at = epoch_ms(coalesce(h.last_read_at, greatest(h.not_after, r.all_at,
+        case when h.subject in (select subject from live_versions) then r.any_at end)))
+from held h cross join (
+    select max(observed_at) as any_at,
+           max(observed_at) filter (where json_extract_string(asked, '$.artifacts') = 'all') as all_at
+    from extractions
+    where registry = $registry and list_contains(string_split(kinds, ','), 'model_artifact')
+) r
+where s.rowid = h.place and s.state = 'unreachable' and not $late
+  and h.state in ('read', 'unreachable') and h.mlmodel_sha256 is not null
+  and s.location is not distinct from h.location;
+
+-- update: digests stay as long as the list of the files does and nobody asked for new ones
+update stage_model_artifacts s
+set files = h.files, manifest_sha256 = h.manifest_sha256,
+    marker = case when h.marker like '%+sha256' then s.marker || '+sha256' else s.marker end
+from held h
+where s.rowid = h.place and s.state = 'read' and not $late
+  and s.mlmodel_sha256 = h.mlmodel_sha256 and s.marker not like '%+sha256'
+  and contains(h.files, '"sha256":"')
+  and regexp_replace(h.files, '"sha256":"[0-9a-f]{64}",', '', 'g') = s.files;
+
+-- update: what is known of a version that has another model's name by now
+update stage_model_artifacts s
+set state = 'read', problem = a.problem, mlmodel_sha256 = a.mlmodel_sha256,
+    signature_inputs = a.signature_inputs, signature_outputs = a.signature_outputs,
+    signature_params = a.signature_params, flavors = a.flavors, requirements = a.requirements,
+    python_version = a.python_version, mlflow_version = a.mlflow_version, model_id = a.model_id,
+    run_id = a.run_id, utc_time_created = a.utc_time_created,
+    model_size_bytes = a.model_size_bytes, input_example = a.input_example, files = a.files,
+    serialization = a.serialization, pins = a.pins, unpinned = a.unpinned,
+    files_size_bytes = a.files_size_bytes, manifest_sha256 = a.manifest_sha256,
+    model_uuid = a.model_uuid, marker = a.marker
+from model_artifacts a
+where s.state = 'unchanged' and a.registry = $registry and a.state = 'read'
+  and a.workspace = s.workspace and a.model = s.model and a.version = s.version
+  and s.rowid not in (select place from held);
+
 -- kind: model_artifact
+-- why something cannot be reached is told in other words each time: that is no change
 insert into incoming
 select 'model_artifact', i.subject || '/' || s.version || ':artifact', s.workspace, s.model,
        s.version, coalesce(moment(v.creation_time), i.created_at), null,
-       sha256(concat_ws(chr(31), printed(location), printed(state), printed(problem),
+       sha256(concat_ws(chr(31), printed(location), printed(state),
+              printed(case when state <> 'unreachable' then problem end),
               printed(mlmodel_sha256), printed(signature_inputs), printed(signature_outputs),
               printed(signature_params), printed(flavors), printed(requirements),
               printed(python_version), printed(mlflow_version), printed(s.model_id),
               printed(s.run_id), printed(utc_time_created),
               plain(model_size_bytes), printed(input_example),
-              printed(files))),
+              printed(files), printed(serialization), printed(pins), plain(unpinned),
+              plain(files_size_bytes), printed(manifest_sha256), printed(model_uuid),
+              printed(marker))),
        null, null, s.rowid
 from stage_model_artifacts s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version)
-where s.state <> 'not_looked_at';
+where s.state not in ('not_looked_at', 'unchanged');
 
 -- table: the states known before this reading
 -- in the order of the source: what readings later than this one saw does not count, what its

@@ -116,5 +116,9 @@ select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as mo
        body.requirements as requirements, body.python_version as python_version,
        body.mlflow_version as mlflow_version, body.model_id as model_id, body.run_id as run_id,
        body.utc_time_created as utc_time_created, body.model_size_bytes as model_size_bytes,
-       body.input_example as input_example, body.files as files, {common}
+       body.input_example as input_example, body.files as files,
+       body.serialization as serialization, body.pins as pins, body.unpinned as unpinned,
+       body.files_size_bytes as files_size_bytes, body.manifest_sha256 as manifest_sha256,
+       body.model_uuid as model_uuid, body.marker as marker,
+       ledger.moment(body.last_read_at) as last_read_at, {common}
 from {decoded} where op = 'put'

@@ -36,6 +36,66 @@ from named join version v using (subject)
 where v.model_subject not in (select model_subject from [prompts])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
+-- block: signatures
+-- what is said of the inputs and outputs of a version: by its MLmodel file, and by the tag that MLflow
+-- before 2.16 wrote the signature to when it logged the model; whoever may write to the run may
+-- change that one. An entry of the tag is this version's by MLflow's id of the model, else by the
+-- path below the run, else where the run logged only one
+with version as (
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version,
+           max_by(run_id, (not_after, seq)) as run_id, max_by(source, (not_after, seq)) as source
+    from [model_versions]
+    group by subject, model_subject, registry, version
+),
+logged as (
+    select registry, run_id, certainty, candidate, not_before, not_after, seq,
+           from_json(case when json_valid(value) then value end,
+                     '[{"artifact_path":"VARCHAR","model_uuid":"VARCHAR",
+                        "signature":{"inputs":"VARCHAR","outputs":"VARCHAR","params":"VARCHAR"}}]')
+               as entries
+    from [run_tags]
+    where key = 'mlflow.log-model.history' and contains(value, '"signature"')
+),
+entry as (
+    select * exclude (entries), len(entries) as entry_count,
+           unnest(entries) as said, generate_subscripts(entries, 1) as place
+    from logged where len(entries) > 0
+),
+matched as (
+    select v.*, e.said, e.certainty, e.candidate, e.not_before, e.not_after, e.seq,
+           row_number() over (
+               partition by v.subject, e.candidate, e.seq
+               order by coalesce(e.said.model_uuid = f.model_uuid, false) desc, e.place desc
+           ) as choice
+    from (
+        select *, rtrim(coalesce(nullif(regexp_extract(source, '^runs:/[^/]+/(.+)$', 1), ''),
+                                 nullif(split_part(source, run_id || '/artifacts/', 2), '')), '/')
+                  as path
+        from version where run_id <> ''
+    ) v
+    join entry e on e.registry = v.registry and e.run_id = v.run_id
+    left join (select subject, max(model_uuid) as model_uuid from [model_artifacts] group by subject) f
+      on f.subject = v.subject
+    where e.said.model_uuid = f.model_uuid
+       or (e.said.model_uuid is null or f.model_uuid is null)
+          and (rtrim(e.said.artifact_path, '/') = v.path or v.path is null and e.entry_count = 1)
+)
+select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
+       a.signature_inputs as inputs, a.signature_outputs as outputs, a.signature_params as params,
+       'MLmodel' as found_in, 'signature' as tag, a.grade, a.certainty, a.candidate,
+       a.not_before, a.not_after, a.seq
+from [model_artifacts] a join version v on v.subject = a.subject
+where coalesce(a.signature_inputs, a.signature_outputs, a.signature_params) is not null
+union all
+select subject, model_subject, registry, workspace, model, version,
+       said.signature.inputs, said.signature.outputs, said.signature.params,
+       'run tag', 'mlflow.log-model.history', 'asserted', certainty, candidate,
+       not_before, not_after, seq
+from matched
+where choice = 1
+  and coalesce(said.signature.inputs, said.signature.outputs, said.signature.params) is not null
+
 -- block: fields
 with version as (
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
@@ -111,13 +171,13 @@ found as (
     from [run_metrics] m join version v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
-    select subject, 'inputs', signature_inputs, 'MLmodel', 'signature', 400,
+    select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
            grade, certainty, candidate, not_before, not_after, null as actor
-    from [model_artifacts] where signature_inputs is not null
+    from [signatures] where inputs is not null
     union all
-    select subject, 'outputs', signature_outputs, 'MLmodel', 'signature', 400,
+    select subject, 'outputs', outputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
            grade, certainty, candidate, not_before, not_after, null as actor
-    from [model_artifacts] where signature_outputs is not null
+    from [signatures] where outputs is not null
     union all
     select subject, 'methodology', array_to_string(json_keys(flavors), ', '), 'MLmodel', 'flavors',
            400, grade, certainty, candidate, not_before, not_after, null as actor

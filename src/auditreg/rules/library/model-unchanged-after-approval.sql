@@ -110,12 +110,12 @@ shown as (
 ),
 artifact as (
     select subject, max(state) as state, max(mlmodel_sha256) as digest, max(grade) as grade,
-           max(problem) as problem, max(not_after) as not_after
+           max(problem) as problem, max(not_after) as not_after, max(last_read_at) as last_read_at
     from model_artifacts group by subject
 ),
 -- since when the content of MLmodel is known
 known as (
-    select p.subject, f.state, f.digest, f.problem,
+    select p.subject, f.state, f.digest, f.problem, f.last_read_at,
            case when t.subject is not null and t.before is null then t.changed_not_after
                 when t.subject is not null or f.digest is not null
                 then coalesce(least(s.shown_at, f.not_after, t.changed_not_before), t.changed_not_after)
@@ -139,7 +139,7 @@ moved as (
     group by r.subject
 ),
 judged as (
-    select a.*, k.state, k.digest, k.problem, k.known_since, coalesce(m.changes, 0) as changes,
+    select a.*, k.state, k.digest, k.problem, k.known_since, k.last_read_at, coalesce(m.changes, 0) as changes,
            m.first,
            case when a.open then 'uncertain'
                 when moment_is is null then 'no approval'
@@ -175,6 +175,8 @@ select subject,
        case found
            when 'unchanged' then 'MLmodel of ' || model || '/' || version
                 || ' is what it was when read before ' || approval_words
+                || coalesce(' (last read ' || strftime(last_read_at, '%Y-%m-%d %H:%M')
+                            || ' UTC; its files could not be reached since)', '')
            when 'changed' then change_words || ', after ' || approval_words
            when 'open' then case when first.not_after > as_of() then 'By this moment it may have happened: ' else '' end
                 || change_words || case when first.not_before >= approved_not_after
@@ -200,5 +202,6 @@ select subject,
             else 'none' end as grade,
        approver, approval_date, moment_is as approval_moment, approved_not_before,
        approved_not_after, digest, first.before as digest_before, first.after as digest_after,
-       first.not_before as changed_not_before, first.not_after as changed_not_after, known_since
+       first.not_before as changed_not_before, first.not_after as changed_not_after, known_since,
+       last_read_at
 from worded

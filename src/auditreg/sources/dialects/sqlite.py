@@ -1,13 +1,7 @@
-"""What differs between the databases MLflow keeps its state in. SQLite so far.
-
-A dialect opens a read-only connection with one snapshot for everything that follows, answers
-which tables and columns there are, and streams a query as Arrow batches of given types. The
-queries themselves (`queries.py`) use only what the dialect offers here.
-"""
+"""MLflow's state in a SQLite file."""
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import re
 from collections.abc import Iterator
@@ -16,77 +10,46 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditreg.errors import SourceError
+from auditreg.sources.dialects.interface import UNCHANGED, UNRECORDED, Dialect, Kept, Spelling
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-UNCHANGED = "Nothing was read or changed."
 
+class SQLiteSpelling(Spelling):
+    """SQL as SQLite has it. A column holds whatever was put there."""
 
-class Dialect(abc.ABC):
-    """One open, read-only snapshot of a database, and its way of writing SQL."""
-
-    kind: str
-    location: str
-
-    @abc.abstractmethod
-    def columns(self, table: str) -> frozenset[str]:
-        """The table's columns; empty where the database has no such table."""
-
-    @abc.abstractmethod
-    def keep(self, name: str, select: str) -> str:
-        """Hold a query's one column for this snapshot; returns SQL that selects it again."""
-
-    @abc.abstractmethod
-    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
-        """A query's rows, batched, with exactly these column types."""
-
-    @abc.abstractmethod
     def value(self, expression: str, kind: str) -> str:
-        """SQL for a column as a staging type: NULL where the stored value is not of it."""
+        """See `Spelling.value`."""
+        if kind == TEXT:
+            return f"cast({expression} as text)"
+        accepted = "'integer'" if kind == INT else "'real', 'integer'"
+        value = f"cast({expression} as real)" if kind == REAL else expression
+        return f"case when typeof({expression}) in ({accepted}) then {value} end"
 
-    @abc.abstractmethod
     def misfit(self, expression: str, kind: str) -> str:
-        """SQL that is 1 where `value` turns a stored value into NULL, else 0."""
+        """See `Spelling.misfit`."""
+        if kind == TEXT:
+            return ""
+        accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
+        return f"typeof({expression}) not in ({accepted})"
 
-    @abc.abstractmethod
     def is_plain(self, expression: str, kind: str) -> str:
-        """SQL that is true where the stored value is NULL or already of the staging type."""
+        """See `Spelling.is_plain`."""
+        stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
+        return f"typeof({expression}) in ('{stored}', 'null')"
 
-    @abc.abstractmethod
     def before_slash(self, expression: str) -> str:
-        """SQL for the part of a text before its first `/`, or all of it."""
+        """See `Spelling.before_slash`."""
+        return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
 
-    @abc.abstractmethod
     def is_run_id(self, expression: str) -> str:
-        """SQL that says whether a text looks like a run id MLflow made: 32 hex digits."""
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """End the snapshot."""
-
-    def now(self) -> int | None:
-        """The database's clock in milliseconds UTC; None where it has none of its own."""
-        return None
-
-    def numbers(self, select: str, count: int = 1) -> list[int]:
-        """The row of numbers a query answers with; NULL is 0."""
-        types = {f"n{index}": INT for index in range(count)}
-        for batch in self.stream(select, types, 1):
-            return [int(column.to_pylist()[0] or 0) for column in batch.columns]
-        return [0] * count
-
-    def texts(self, select: str) -> list[str]:
-        """The values of a query's one text column `t`; what is not Unicode is replaced."""
-        return [
-            (value or b"").decode("utf-8", "replace")
-            for batch in self.stream(select, {"t": TEXT}, 1024)
-            for value in batch.column(0).cast("binary").to_pylist()
-        ]
+        """See `Spelling.is_run_id`."""
+        return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
 
 
-class SQLite(Dialect):
+class SQLite(SQLiteSpelling, Dialect):
     """A SQLite file, opened `mode=ro`: it is never created and never written.
 
     What is remembered between queries (`keep`) is in SQLite's temporary database, in memory.
@@ -140,12 +103,18 @@ class SQLite(Dialect):
             self._columns[table] = frozenset(self.texts(query))
         return self._columns[table]
 
-    def keep(self, name: str, select: str) -> str:
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+    ) -> Kept:
         """See `Dialect.keep`."""
         with self._errors():
             self._execute(f"create temp table {name} (id text primary key) without rowid")
             self._execute(f"insert or ignore into temp.{name} {select}")
-        return f"select id from temp.{name}"
+        kept = f"select id from temp.{name}"
+        return Kept(kept, kept)
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `Dialect.stream`."""
@@ -161,34 +130,6 @@ class SQLite(Dialect):
                     batch, dropped = batch.slice(1), True
                 if batch.num_rows:
                     yield batch
-
-    def value(self, expression: str, kind: str) -> str:
-        """See `Dialect.value`."""
-        if kind == TEXT:
-            return f"cast({expression} as text)"
-        accepted = "'integer'" if kind == INT else "'real', 'integer'"
-        value = f"cast({expression} as real)" if kind == REAL else expression
-        return f"case when typeof({expression}) in ({accepted}) then {value} end"
-
-    def misfit(self, expression: str, kind: str) -> str:
-        """See `Dialect.misfit`."""
-        if kind == TEXT:
-            return "0"
-        accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
-        return f"(typeof({expression}) not in ({accepted}))"
-
-    def is_plain(self, expression: str, kind: str) -> str:
-        """See `Dialect.is_plain`."""
-        stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
-        return f"typeof({expression}) in ('{stored}', 'null')"
-
-    def before_slash(self, expression: str) -> str:
-        """See `Dialect.before_slash`."""
-        return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
-
-    def is_run_id(self, expression: str) -> str:
-        """See `Dialect.is_run_id`."""
-        return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
 
     def close(self) -> None:
         """See `Dialect.close`."""
@@ -244,7 +185,7 @@ class SQLite(Dialect):
             hint = "Check that the file can be read, or read a copy of it."
         return SourceError(
             f"The SQLite database {self._path} could not be read: {reason}.",
-            state="The registry was not changed, and nothing was recorded.",
+            state=UNRECORDED,
             hint=hint,
         )
 

@@ -1,0 +1,154 @@
+"""What a database has to offer to be read: one read-only snapshot, and its way of writing SQL.
+
+A dialect opens a read-only connection with one snapshot for everything that follows, answers
+which tables and columns there are, and streams a query as Arrow batches of given types. The
+queries themselves (`queries.py`) use only what the dialect offers here.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from auditreg.sources.interface import INT, TEXT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNCHANGED = "Nothing was read or changed."
+UNRECORDED = "The registry was not changed, and nothing was recorded."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A set of ids that is asked about often.
+
+    `members` is what stands inside `in (…)`; `select` is SQL that selects the ids as `id`.
+    """
+
+    members: str
+    select: str
+
+
+class Spelling(abc.ABC):
+    """A database's way of writing SQL, and the tables and columns that are written about.
+
+    `typed` is True where a column holds values of its declared type and nothing else, so that
+    nobody has to look at each.
+    """
+
+    typed: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns that may be read; empty where there is no such table, or no right to it."""
+
+    def never_null(self, table: str) -> frozenset[str]:  # noqa: ARG002 (SQLite promises nothing)
+        """Columns for which the database itself refuses NULL."""
+        return frozenset()
+
+    @abc.abstractmethod
+    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> Kept:
+        """Hold the one column `id` of a query, under a name, to ask about it often.
+
+        `among` is a table and its column outside of which an id is of no use. That may be made
+        use of: where a comparison folds case, ids as they are written there are the exact ones.
+        """
+
+    @abc.abstractmethod
+    def value(self, expression: str, kind: str) -> str:
+        """SQL for a column as a staging type: NULL where the stored value is not of it."""
+
+    def plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (as it is)
+        """SQL for a column as a staging type, where every stored value is known to be of it."""
+        return expression
+
+    def misfit(self, expression: str, kind: str) -> str:  # noqa: ARG002 (a typed column has none)
+        """SQL that is true where `value` turns a stored value into NULL; empty where none is."""
+        return ""
+
+    def is_plain(self, expression: str, kind: str) -> str:  # noqa: ARG002 (a typed column is)
+        """SQL that is true where the stored value is NULL or already of the staging type."""
+        return "true"
+
+    @abc.abstractmethod
+    def before_slash(self, expression: str) -> str:
+        """SQL for the part of a text before its first `/`, or all of it."""
+
+    @abc.abstractmethod
+    def is_run_id(self, expression: str) -> str:
+        """SQL that says whether a text looks like a run id MLflow made: 32 hex digits."""
+
+    def exact(self, expression: str) -> str:
+        """SQL for a text that compares letter by letter, whatever the column's collation."""
+        return expression
+
+    def ids_among(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
+        """SQL for the ids of a query as a column of a table holds them; `keep` without a database."""
+        return select
+
+
+class Dialect(Spelling):
+    """One open, read-only snapshot of a database.
+
+    `location` is where the database is, without user and password. `tells_hidden` is False where
+    a user without a right to a table cannot tell it from one that is not there.
+    """
+
+    tells_hidden: ClassVar[bool] = True
+
+    kind: str
+    location: str
+
+    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
+        """Those of the wanted columns that the table has and this user may not read.
+
+        A file has no rights inside. Where a hidden table looks like a missing one
+        (`tells_hidden`), all are.
+        """
+        return frozenset()
+
+    def grant(self, table: str, columns: Sequence[str]) -> str:
+        """The statement that lets this user read these columns."""
+        raise NotImplementedError(f"{self.kind}: {table}, {columns}")
+
+    def whereabouts(self, table: str) -> str:  # noqa: ARG002 (a file holds one schema)
+        """Where else a table that was not found may be, as advice; empty where nobody knows."""
+        return ""
+
+    def limits(self) -> tuple[str, ...]:
+        """What puts the snapshot itself in doubt, in sentences."""
+        return ()
+
+    @abc.abstractmethod
+    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
+        """A query's rows, in batches of `size` rows or fewer, with exactly these column types.
+
+        Read it to its end before the next query: a connection answers one at a time.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End the snapshot."""
+
+    def now(self) -> int | None:
+        """The database's clock in milliseconds UTC; None where it has none of its own."""
+        return None
+
+    def numbers(self, select: str, count: int = 1) -> list[int]:
+        """The row of numbers a query answers with; NULL is 0."""
+        types = {f"n{index}": INT for index in range(count)}
+        batches = list(self.stream(select, types, 64))
+        if not batches:
+            return [0] * count
+        return [int(column.to_pylist()[0] or 0) for column in batches[0].columns]
+
+    def texts(self, select: str) -> list[str]:
+        """The values of a query's one text column `t`; what is not Unicode is replaced."""
+        return [
+            (value or b"").decode("utf-8", "replace")
+            for batch in self.stream(select, {"t": TEXT}, 1024)
+            for value in batch.column(0).cast("binary").to_pylist()
+        ]

@@ -1,0 +1,85 @@
+"""What a tracking server says of the user it takes us for.
+
+MLflow's `basic-auth` leaves models a user may not read out of every list without a word. Who
+is an administrator is shown everything; of others it is known only what they were refused by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from auditreg.sources.answers import dicts_in
+from auditreg.sources.server import NotAllowed, NotMlflow, NotThere, Refused, Server
+
+HIDDEN = (
+    "models this user may not read: the server leaves them out of its answers without saying so"
+)
+UNKNOWN = (
+    "models this user may not read, if the server has any: it does not say what rights the user has"
+)
+_NONE = "NO_PERMISSIONS"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the user may see.
+
+    `administrator` is None where the server does not say. `refused` are registered models whose
+    reading was taken from the user by name.
+    """
+
+    administrator: bool | None = None
+    refused: tuple[str, ...] = ()
+
+    def cannot_show(self) -> tuple[str, ...]:
+        """What may be hidden."""
+        if self.administrator:
+            return ()
+        return (UNKNOWN,) if self.administrator is None else (HIDDEN,)
+
+
+def rights(server: Server) -> Rights:
+    """Ask the server; two requests at most, and none of their answers is an error."""
+    found = _asked(server, "/users/current/permissions", {}, "/api/3.0/mlflow")
+    if isinstance(found.get("is_admin"), bool):
+        refused = [
+            str(one.get("resource_pattern"))
+            for one in dicts_in(found.get("permissions"))
+            if one.get("resource_type") == "registered_model" and one.get("permission") == _NONE
+        ]
+        return _rights(found["is_admin"], refused)
+    user = _user(server)
+    if user is None:
+        return Rights()
+    # Before there were roles, a user's own permissions came with the user.
+    told = _asked(server, "/users/get", {"username": user}).get("user")
+    if not isinstance(told, dict) or not isinstance(told.get("is_admin"), bool):
+        return Rights()
+    refused = [
+        str(one.get("name"))
+        for one in dicts_in(told.get("registered_model_permissions"))
+        if one.get("permission") == _NONE
+    ]
+    return _rights(told["is_admin"], refused)
+
+
+def _rights(administrator: bool, refused: list[str]) -> Rights:
+    # MLflow does not look at an administrator's own permissions.
+    return Rights(administrator, () if administrator else tuple(sorted(set(refused))))
+
+
+def _asked(server: Server, path: str, query: dict[str, str], *api: str) -> dict[str, Any]:
+    try:
+        return server.get(path, query, None, *api)
+    except (NotAllowed, NotThere, Refused, NotMlflow):
+        return {}
+
+
+def _user(server: Server) -> str | None:
+    """The name MLflow's client logs in with."""
+    from mlflow.utils.credentials import read_mlflow_creds
+
+    named = urlsplit(server.uri).username
+    return unquote(named) if named else read_mlflow_creds().username
