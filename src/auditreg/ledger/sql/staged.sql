@@ -5,7 +5,8 @@
 
 -- macro: what decoding a body gives back for a staged text
 create or replace temp macro told(text) as
-case when starts_with(text, chr(0) || '$') then encoded(text) else text end;
+case when starts_with(text, chr(0) || '$secret:') or starts_with(text, chr(0) || '$bytes:')
+     then encoded(text) else text end;
 
 -- staged: model_versions of model_version
 select r.* exclude (item, place), {'description': told(s.description), 'stage': told(s.stage), 'run_id': told(s.run_id),
