@@ -54,7 +54,7 @@ def test_every_table_is_what_the_entries_say(
         state, "_insert_staged", lambda con, kind: filled.append(kind) or original(con, kind)
     )
     registry = Registry()
-    registry.create("motor", **{"owner": "ann"})
+    registry.create("motor", owner="ann")
     registry.version("motor", run_id="r1")
     registry.describe("motor", 1, ODD["quotes"])
     with opened(empty_file) as book:
@@ -67,8 +67,6 @@ def test_every_table_is_what_the_entries_say(
             reading._rows = given
             reading.started_at = reading.ended_at = START + 10**6 * (turn + 1)
             # Blocks that fill up across statements need a transaction of their own.
-            ingest.ingest(
-                book.con, reading, registry="default", key=KEY, policies=()
-            )
+            ingest.ingest(book.con, reading, registry="default", key=KEY, policies=())
             assert book.tables() == book.rebuilt()
     assert {"run", "model_version", "model_version_tag"} <= set(filled)
