@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources.databases import my_server, pg_server, registries
+
+__all__ = ["my_server", "pg_server", "registries"]
+
 
 def require(condition: object, reason: str) -> None:
     """Skip where something is missing on this machine; in CI that is a failure."""
@@ -98,7 +102,7 @@ def server(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 def _wait(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{uri}/health", timeout=2):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from auditreg.sources.access import RIGHTS
 from auditreg.sources.interface import READS, STAGING
@@ -14,33 +15,85 @@ from auditreg.sources.rest import HIDDEN_COLUMNS
 from tests.sources.conftest import has_capture, require
 from tests.sources.reading import everything, rows
 
+OTHERS = ("rest", "postgresql", "mariadb")
+STATE = [table for table in STAGING if table != "journal" and table not in RIGHTS]
+TOMBSTONE = ("motor", 2)
+"""The deleted version, which a server does not show."""
+
 
 @pytest.fixture(scope="module")
-def both(store, server):
-    # The server first: its start is a row of the journal.
-    rest = everything(open_source(server))
-    return everything(open_source(f"sqlite:///{store}")), rest
+def read(registries):
+    """The registry as each way of reading it gives it."""
+    # The server first: its start is a row of the journal. The others are copies made after it.
+    return {name: everything(open_source(registries[name])) for name in reversed(registries)}
 
 
-def comparable(table: str, found: list[dict[str, Any]]) -> list[str]:
+@pytest.fixture(scope="module")
+def both(read):
+    return read["sqlite"], read["rest"]
+
+
+def comparable(table: str, found: list[dict[str, Any]], *, served: bool) -> list[str]:
     if table == "journal":
         return [repr(row) for row in found]  # also in the same order
-    deleted = {("motor", 2)}  # REST does not show tombstones
     hidden = {column.partition(".")[2] for column in HIDDEN_COLUMNS if column.startswith(table)}
     return sorted(
-        repr({name: value for name, value in row.items() if name not in hidden})
+        repr({name: value for name, value in row.items() if not (served and name in hidden)})
         for row in found
-        if (row.get("model"), row.get("version")) not in deleted
+        if not served or (row.get("model"), row.get("version")) != TOMBSTONE
     )
 
 
+@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("table", [table for table in STAGING if table not in RIGHTS])
-def test_same_rows_through_sql_and_rest(both, table):
+def test_same_rows_whatever_they_are_read_from(read, table, other):
     if table == "journal":
         require(has_capture(), "auditreg-capture is not installed")
-    (sql, _), (rest, _) = both
-    assert comparable(table, sql[table]) == comparable(table, rest[table])
-    assert sql[table], "the filled store has something in every table"
+    served = other == "rest"
+    sqlite, found = read["sqlite"][0][table], read[other][0][table]
+    assert comparable(table, sqlite, served=served) == comparable(table, found, served=served)
+    assert sqlite, "the filled store has something in every table"
+
+
+@pytest.fixture(scope="module")
+def states(registries, tmp_path_factory):
+    """The state tables of a ledger that read the registry once, for each way of reading it."""
+    folder = tmp_path_factory.mktemp("ledgers")
+    found = {}
+    for name, uri in registries.items():
+        ledger = Ledger(folder / f"{name}.duckdb")
+        with open_source(uri).read() as reading:
+            assert ledger.ingest(reading, registry="default", policies=()).complete
+        with ledger.reader() as con:
+            found[name] = {
+                table: con.sql(f'from main."{table}"').to_arrow_table().to_pylist()
+                for table in STATE
+            }
+    return found
+
+
+# What each reading gives of its own: when it was, at which place of the log, and the key that is
+# minted for a model. A server names nobody who made a change, and no deleted version.
+OWN = frozenset(
+    {"seq", "not_before", "not_after", "subject", "model_subject", "grade", "certainty", "candidate",
+     "actor", "actor_from"}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("table", STATE)
+def test_same_state_whatever_it_was_read_from(states, table, other):
+    def state(name: str) -> list[str]:
+        hidden = {c.partition(".")[2] for c in HIDDEN_COLUMNS if c.startswith(table)}
+        left = OWN | hidden if other == "rest" else OWN - {"grade", "certainty", "actor"}
+        return sorted(
+            repr({key: value for key, value in row.items() if key not in left})
+            for row in states[name][table]
+            if other != "rest" or (row.get("model"), row.get("version")) != TOMBSTONE
+        )
+
+    assert state("sqlite") == state(other)
+    assert states[other][table]
 
 
 def test_both_are_complete_and_rest_counts_the_gap(both):
@@ -62,7 +115,9 @@ def test_all_runs_are_the_same_too(store, server):
     rest, _ = everything(open_source(server, artifacts="none"), "all")
     assert len(sql["runs"]) == 5
     for table in ("runs", "run_params", "run_metrics", "run_tags", "run_datasets", "experiments"):
-        assert comparable(table, sql[table]) == comparable(table, rest[table])
+        assert comparable(table, sql[table], served=True) == (
+            comparable(table, rest[table], served=True)
+        )
 
 
 def test_metrics_that_are_not_finite_come_back_as_such(both):
@@ -84,21 +139,20 @@ def test_prompts_aliases_deleted_and_tagged_runs_are_there(both):
         }
 
 
-def test_the_journal_is_the_same_through_both(store, server):
+def test_the_journal_is_the_same_through_all(registries):
     require(has_capture(), "auditreg-capture is not installed")
-    everything(open_source(server))
     seen = []
-    for address in (server, f"sqlite:///{store}"):
+    for address in registries.values():
         with open_source(address, artifacts="none").read() as reading:
             ranges = reading.journal_ranges()
             reading.skip_journal([(2, 5), (9, 9)])
             seen.append((reading.journal, ranges, rows(reading, "journal")))
             assert reading.completeness().complete
             assert reading.info.cannot_show[-1].startswith("changes from before capture first")
-            if address == server:
+            if not address.startswith("sqlite"):
                 assert abs(reading.info.clock_offset_ms) < 5_000
-    (identity, ranges, found), sql = seen
-    assert (identity, ranges, found) == sql
+    identity, ranges, found = seen[0]
+    assert seen == [seen[0]] * len(registries)
     assert len(identity) == 32
     assert [row["id"] for row in found][:5] == [1, 6, 7, 8, 10]
     assert found[0]["operation"] == "journal"

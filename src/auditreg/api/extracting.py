@@ -59,25 +59,33 @@ def targets(
     *,
     uri: str | None = None,
     registry: str | None = None,
+    auth_uri: str | None = None,
 ) -> tuple[SourceSettings, ...]:
     """The sources to read: those named, the one at `uri`, or all that are configured.
 
     What is read from a `uri` of its own keeps the settings of its registry, without the address of
-    the user database, which is of another moment.
+    the user database, which is of another moment, unless `auth_uri` names one.
 
     Raises:
         UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
     """
     from auditreg.config import SourceSettings, sources
 
+    if auth_uri and not uri:
+        raise UsageError(
+            "--auth-from goes with --from.",
+            state="Nothing was read.",
+            hint="A source names its user database in auditreg.toml: auth_uri or auth_uri_env.",
+        )
     if uri:
         name = config.registry(registry, uri=uri)
         known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
-        if known.uri_env is None and known.uri == uri:
+        if known.uri_env is None and known.uri == uri and not auth_uri:
             return (known,)
+        default = known.auth_default if auth_uri else None
         return (
-            _changed(known, uri=uri, uri_env=None, auth_uri=None, auth_uri_env=None,
-                     auth_default=None),
+            _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
+                     auth_default=default),
         )  # fmt: skip
     if registry is not None:
         raise UsageError(

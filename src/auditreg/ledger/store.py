@@ -39,6 +39,12 @@ REPLACE_TIMEOUT_S = 30.0
 WRITER_MEMORY = "600MB"
 """DuckDB's memory limit while writing; beyond it, it uses a temporary folder."""
 
+SEALING_MEMORY = "750MB"
+"""The limit while the file is finished: with less, DuckDB compresses with one thread."""
+
+DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writes'"
+"""How a draft is attached. A crash loses it as a whole, so it needs no write-ahead log."""
+
 UNCHANGED = "The ledger was not changed."
 
 
@@ -143,6 +149,7 @@ class Ledger:
                 if fresh and not new:
                     self._attach_old(con)
                 yield con
+                con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
                 con.execute("checkpoint")
             except (
                 duckdb.OutOfMemoryException,
@@ -358,9 +365,7 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.execute("set timezone = 'UTC'")
         if new:
             draft.write_bytes(empty_ledger())
-        con.execute(
-            f"attach '{_escaped(str(draft))}' as audit (storage_version '{schema.STORAGE_VERSION}')"
-        )
+        con.execute(f"attach '{_escaped(str(draft))}' as audit ({DRAFT})")
         con.execute("use audit")
     except BaseException:
         con.close()
@@ -379,16 +384,15 @@ def empty_ledger() -> bytes:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
         try:
-            con.execute(
-                f"attach '{_escaped(str(path))}' as audit "
-                f"(storage_version '{schema.STORAGE_VERSION}')"
-            )
+            con.execute(f"attach '{_escaped(str(path))}' as audit ({DRAFT})")
             con.execute("use audit")
+            con.execute("begin")  # a commit for each of hundreds of comments takes half the time
             schema.create(con)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
                 [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
             )
+            con.execute("commit")
             con.execute("checkpoint")
         finally:
             con.close()

@@ -2,7 +2,7 @@
 
 They stand in a database of their own (`database_uri` of `basic_auth.ini`), in the registry's, or
 behind the server's administration requests. Two schemes exist: rights given to a user for one
-resource, which decide alone, and since MLflow 3.12 roles, where everything given adds up. A database
+resource, which decide alone, and in newer releases roles, where everything given adds up. A database
 that has roles keeps the older tables as they last were, and MLflow does not look at them any more:
 neither does this module. Passwords are never selected.
 """

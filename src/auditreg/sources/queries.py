@@ -6,6 +6,7 @@ as it goes, and what it cannot show is said.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from auditreg.sources.dialects import Kept, Spelling
@@ -239,8 +240,8 @@ class Queries:
     def link(self, name: str) -> Kept:
         """The ids of a link set: `runs`, `models` or `experiments`."""
         if name not in self._links:
-            select = {"runs": self._runs, "models": self._models, "experiments": self._experiments}
-            self._links[name] = self._dialect.keep(f"auditreg_{name}", select[name]())
+            select, among = _LINKS[name]
+            self._links[name] = self._dialect.keep(f"auditreg_{name}", select(self), among)
         return self._links[name]
 
     def within(self, column: str, name: str) -> str:
@@ -327,14 +328,14 @@ class Queries:
             f"where {self._begins('v.source', 'models:/m-')} "
             f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
         )
-        if self._dialect.columns("logged_model_tags"):
+        if self._columns("logged_model_tags"):
             # Whether a version of that name is there is not asked here: JSON is another language
             # in every database. The ledger's view version_logged_models matches them exactly.
             found += (
-                " union select t.model_id from logged_model_tags t "
-                f"where t.tag_key = '{MODEL_VERSIONS}' and t.tag_value <> ''"
+                f" union select {self._dialect.exact('g.model_id')} from logged_model_tags g "
+                f"where g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
             )
-        return self._dialect.ids_of(found, "logged_models", "model_id")
+        return found
 
     def _runs(self) -> str:
         """Runs that versions point to, by any of the ways MLflow has for it."""
@@ -364,11 +365,19 @@ class Queries:
                 f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
                 f"where {same} and {self._live('v')})"
             )
-        return dialect.ids_of(" union ".join(parts), "runs", "run_uuid")
+        return " union ".join(parts)
 
     def _experiments(self) -> str:
         chosen = "" if self._all_runs else f" where {self.within('r.run_uuid', 'runs')}"
         return f"select distinct r.experiment_id as id from runs r{chosen}"
+
+
+_LINKS: dict[str, tuple[Callable[[Queries], str], tuple[str, str] | None]] = {
+    "runs": (Queries._runs, ("runs", "run_uuid")),
+    "models": (Queries._models, ("logged_models", "model_id")),
+    "experiments": (Queries._experiments, None),
+}
+"""Link sets: how their ids are found, and the column they are ids of where they may be of none."""
 
 
 def real_columns(table: str) -> tuple[str, ...]:

@@ -104,12 +104,15 @@ class RestSource(Source):
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> RestReading:
         """Read the registry until it stands still. See `Source.read`."""
         # First a request that every server answers: one that is not there is no missing journal.
-        workspaces = self._chosen(self._server.workspaces())
+        workspaces, unseen = self._chosen(self._server.workspaces())
         journal = ServedJournal(self._server, self._now)
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
             passes = Passes(self._server, workspaces, pool, progress)
             registry = passes.read(self._passes, journal.stands_still)
+            registry.doubts += tuple(
+                f"workspace {name}: the server does not show it to this user" for name in unseen
+            )
             return RestReading(
                 self._server,
                 passes,
@@ -127,24 +130,32 @@ class RestSource(Source):
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
-    def _chosen(self, shown: tuple[str | None, ...]) -> tuple[str | None, ...]:
-        """The workspaces to read."""
+    def _chosen(
+        self, shown: tuple[str | None, ...]
+    ) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+        """The workspaces to read, and those asked for that the server does not show this user.
+
+        Asked for one that is not his, a server may answer with empty lists: that is no answer.
+        """
         if self._workspaces is None:
-            if not shown:
-                raise SourceError(
-                    f"{self._server.location} shows this user no workspace.",
-                    state=STATE,
-                    hint="Log in as somebody who may read the workspaces, or name them.",
-                )
-            return shown
-        if shown == (None,):
+            unseen: tuple[str, ...] = ()
+        elif shown == (None,):
             raise SourceError(
                 f"{self._server.location} has no workspaces, and some were asked for "
                 f"({some(list(self._workspaces))}).",
                 state=STATE,
                 hint="Leave the workspaces out of the source's settings.",
             )
-        return tuple(dict.fromkeys(self._workspaces))
+        else:
+            unseen = tuple(sorted(set(self._workspaces).difference(shown)))
+            shown = tuple(one for one in dict.fromkeys(self._workspaces) if one in shown)
+        if not shown:
+            raise SourceError(
+                f"{self._server.location} shows this user no workspace that is to be read.",
+                state=STATE,
+                hint="Log in as somebody who may read the workspaces, or name others.",
+            )
+        return shown, unseen
 
 
 class RestReading(Reading):

@@ -102,7 +102,7 @@ def parse(text: str) -> dict[str, int]:
 
     Lines that hold none are passed over; where a name stands twice, the last one counts.
     """
-    line = re.compile(r"^[\s|\"']*([a-z]+(?:\.[a-z_]+)?)[\"']?\s*[|,;\t ]\s*[\"']?(\d+)[\s|\"']*$")
+    line = re.compile(r"^[\s|\"']*([a-z_]+(?:\.[a-z_]+)?)[\"']?\s*[|,;\t ]\s*[\"']?(\d+)[\s|\"']*$")
     found = (line.match(one) for one in text.splitlines())
     return {match[1]: int(match[2]) for match in found if match}
 

@@ -19,7 +19,7 @@ HIDDEN = (
 UNKNOWN = (
     "models this user may not read, if the server has any: it does not say what rights the user has"
 )
-_NONE = "NO_PERMISSIONS"
+_NONE = frozenset({"NO_PERMISSIONS", "DENY"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def rights(server: Server) -> Rights:
         refused = [
             str(one.get("resource_pattern"))
             for one in dicts_in(found.get("permissions"))
-            if one.get("resource_type") == "registered_model" and one.get("permission") == _NONE
+            if one.get("resource_type") == "registered_model" and one.get("permission") in _NONE
         ]
         return _rights(found["is_admin"], refused)
     user = _user(server)
@@ -60,7 +60,7 @@ def rights(server: Server) -> Rights:
     refused = [
         str(one.get("name"))
         for one in dicts_in(told.get("registered_model_permissions"))
-        if one.get("permission") == _NONE
+        if one.get("permission") in _NONE
     ]
     return _rights(told["is_admin"], refused)
 

@@ -14,8 +14,7 @@ Whoever may write to a live model can replace it. An account nobody can name, or
 has left, is a way into production that no approval sees."""
 remediation = """
 Take the right away where it is not needed. Name the account under `[[people]]` where it is. Where it
-depends on the server's default permission, say auditreg what that is (auth_default of the
-[[source]])."""
+depends on the server's default permission, tell auditreg what that is (`auth_default` of its `[[source]]`)."""
 */
 with read_registry as (
     select distinct registry from permissions where principal_kind = 'everyone'

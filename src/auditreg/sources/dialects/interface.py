@@ -50,8 +50,12 @@ class Spelling(abc.ABC):
         return frozenset()
 
     @abc.abstractmethod
-    def keep(self, name: str, select: str) -> Kept:
-        """Hold the one column `id` of a query, under a name, to ask about it often."""
+    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> Kept:
+        """Hold the one column `id` of a query, under a name, to ask about it often.
+
+        `among` is a table and its column outside of which an id is of no use. That may be made
+        use of: where a comparison folds case, ids as they are written there are the exact ones.
+        """
 
     @abc.abstractmethod
     def value(self, expression: str, kind: str) -> str:
@@ -81,8 +85,8 @@ class Spelling(abc.ABC):
         """SQL for a text that compares letter by letter, whatever the column's collation."""
         return expression
 
-    def ids_of(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
-        """SQL that selects as `id` the ids of a query that a column of a table holds, at least."""
+    def ids_among(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
+        """SQL for the ids of a query as a column of a table holds them; `keep` without a database."""
         return select
 
 

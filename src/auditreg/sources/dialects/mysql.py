@@ -23,15 +23,14 @@ from auditreg.sources.interface import INT, REAL, TEXT
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LISTED = 50_000
-"""Ids written into a query at most; more are selected again by each query that needs them."""
-
 SQL_MODE = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"
 """Names in double quotes, and no character in a text that escapes another."""
 
 _DRIVER = "pymysql"
 _CHARSET = "utf8mb4"
 _FETCHED = 2_000
+_PROBED = 1_000
+_UTF8_MOST = 4
 _BATCH_BYTES = 16 * 2**20
 
 
@@ -64,8 +63,8 @@ class MySQLSpelling(Spelling):
         """See `Spelling.exact`. Most collations here fold case and ignore blanks at the end."""
         return _as_bytes(expression)
 
-    def ids_of(self, select: str, table: str, column: str) -> str:
-        """See `Spelling.ids_of`. As the table has them, so that its index finds them again."""
+    def ids_among(self, select: str, table: str, column: str) -> str:
+        """See `Spelling.ids_among`."""
         exact = self.exact(f"x.{column}")
         return f"select x.{column} as id from {table} x join ({select}) found on {exact} = found.id"
 
@@ -134,6 +133,7 @@ class MySQL(MySQLSpelling, Dialect):
                 state=UNCHANGED,
                 hint="Write its name behind the last `/`: mysql://USER@HOST/DATABASE.",
             )
+        (self._longest,) = self.numbers("select @@max_allowed_packet as n0")
         (version,) = self.texts("select version() as t")
         self.kind = "mariadb" if "mariadb" in version.lower() else "mysql"
 
@@ -185,18 +185,44 @@ class MySQL(MySQLSpelling, Dialect):
             return ()
         return (f"no snapshot: changes during the reading may show in {', '.join(read)}",)
 
-    def keep(self, name: str, select: str) -> Kept:  # noqa: ARG002 (nothing is made to be named)
-        """See `Dialect.keep`. The ids are held here, and written into the queries."""
-        found: list[Any] = []
+    def keep(
+        self,
+        name: str,  # noqa: ARG002 (nothing is made to be named)
+        select: str,
+        among: tuple[str, str] | None = None,
+    ) -> Kept:
+        """See `Dialect.keep`. The ids are held here, and written into the queries.
+
+        A subquery in their place is run again for each row by some releases.
+        """
+        ids = self._ids(select)
+        if among is not None:
+            table, column = among
+            ids = {
+                found
+                for some in _parts(sorted(ids), _PROBED)
+                for found in self._ids(
+                    f"select x.{column} as id from {table} x where x.{column} in ({_listed(some)})"
+                )
+                if found in ids
+            }
+        members = _listed(sorted(ids))
+        if len(members) * _UTF8_MOST > self._longest:
+            raise SourceError(
+                f"{self.location} has {len(ids)} ids to look for, more than one statement may hold.",
+                state=UNCHANGED,
+                hint="Raise max_allowed_packet of the server.",
+            )
+        return Kept(members, select)
+
+    def _ids(self, select: str) -> set[str]:
+        found: set[str] = set()
         with self._rows(select) as result:
             for part in result.partitions(_FETCHED):
-                found += [row[0] for row in part if row[0] is not None]
-        if len(found) > LISTED:
-            return Kept(select, select)
-        texts = [raw.decode() if isinstance(raw, bytes) else str(raw) for raw in found]
-        numbers = all(isinstance(raw, int) for raw in found)
-        listed = ", ".join(texts if numbers else map(_literal, texts))
-        return Kept(listed or "null", select)
+                found.update(
+                    _bytes(row[0]).decode("utf-8", "replace") for row in part if row[0] is not None
+                )
+        return found
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `Dialect.stream`. A batch also ends once it holds many bytes."""
@@ -257,8 +283,14 @@ class MySQL(MySQLSpelling, Dialect):
         options = {"stream_results": True, "no_parameters": True}
         with self._errors():
             result = self._connection.exec_driver_sql(select, execution_options=options)
+            unread = getattr(result.cursor, "_result", None)
             try:
                 yield result
+            except Exception:
+                # PyMySQL would go on reading from a connection that is gone, once it tidies up.
+                if unread is not None and getattr(unread, "unbuffered_active", False):
+                    unread.unbuffered_active = False
+                raise
             finally:
                 with contextlib.suppress(Exception):
                     result.close()
@@ -358,7 +390,19 @@ def _reals(values: Sequence[Any]) -> pa.Array:
 
 
 def _as_bytes(expression: str) -> str:
-    return f"cast(convert({expression} using {_CHARSET}) as binary)"
+    # What is stored as bytes is no text to be converted: letters unknown to it would become `?`.
+    converted = f"cast(convert({expression} using {_CHARSET}) as binary)"
+    return f"if(charset({expression}) = 'binary', {expression}, {converted})"
+
+
+def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def _listed(ids: Sequence[str]) -> str:
+    """Ids as they stand inside `in (…)`; a comparison with NULL is never true."""
+    return ", ".join(map(_literal, ids)) or "null"
 
 
 def _literal(text: str) -> str:

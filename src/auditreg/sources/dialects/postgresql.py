@@ -143,19 +143,24 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
             f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(self._role)};"
         )
 
-    def keep(self, name: str, select: str) -> Kept:  # noqa: ARG002 (nothing is made to be named)
+    def keep(
+        self,
+        name: str,  # noqa: ARG002 (nothing is made to be named)
+        select: str,
+        among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+    ) -> Kept:
         """See `Dialect.keep`. The ids are held here, and written into the queries."""
         import pyarrow as pa
 
         whole = Kept(select, select)
         found: list[Any] = []
-        array = "text[]"
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
             cursor.execute(select)
-            for batch in cursor.fetch_record_batch():
-                column = batch.column(0)
-                array = "bigint[]" if pa.types.is_integer(column.type) else "text[]"
-                found += column.drop_null().cast(pa.string()).cast(pa.binary()).to_pylist()
+            reader = cursor.fetch_record_batch()
+            array = "bigint[]" if pa.types.is_integer(reader.schema.types[0]) else "text[]"
+            for batch in reader:
+                column = batch.column(0).drop_null()
+                found += column.cast(pa.string()).cast(pa.binary()).to_pylist()
         if len(found) > LISTED:
             return whole
         try:

@@ -103,7 +103,12 @@ class SQLite(SQLiteSpelling, Dialect):
             self._columns[table] = frozenset(self.texts(query))
         return self._columns[table]
 
-    def keep(self, name: str, select: str) -> Kept:
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+    ) -> Kept:
         """See `Dialect.keep`."""
         with self._errors():
             self._execute(f"create temp table {name} (id text primary key) without rowid")

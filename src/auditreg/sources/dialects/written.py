@@ -45,8 +45,10 @@ class Written(Spelling):
             return _Everything()
         return self._columns.get(table, frozenset())
 
-    def keep(self, name: str, select: str) -> Kept:
+    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> Kept:
         """See `Spelling.keep`."""
+        if among:
+            select = self.ids_among(select, *among)
         if not self._named:
             return Kept(select, select)
         self.sets[name] = select

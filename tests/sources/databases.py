@@ -1,0 +1,125 @@
+"""PostgreSQL and MariaDB with MLflow's tables in them, and the rows of a SQLite store."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from auditreg.sources import open_source
+from auditreg.sources.rights import all_columns
+from tests.servers.mariadb import MariaDB, mariadb
+from tests.servers.postgres import Postgres, postgres
+from tests.sources.reading import everything
+
+EMPTY = "mlflow_empty"
+"""The database with MLflow's tables and nothing in them; the others are copies of it."""
+
+_names = (f"copy_{number}" for number in itertools.count(1))
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[Postgres]:
+    """A PostgreSQL with an empty store, `EMPTY`."""
+    with postgres() as server:
+        _made_by_mlflow(server.database(EMPTY))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def my_server() -> Iterator[MariaDB]:
+    """A MariaDB with an empty store, `EMPTY`."""
+    with mariadb() as server:
+        _made_by_mlflow(server.database(EMPTY))
+        yield server
+
+
+def _made_by_mlflow(uri: str) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("filled.py")), uri]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "AUDITREG_CAPTURE": "off"}
+    subprocess.run(command, check=True, env=environment, cwd="/", capture_output=True)
+
+
+def new_store(server: Postgres | MariaDB) -> str:
+    """The address, for SQLAlchemy, of a new empty store."""
+    name = next(_names)
+    if isinstance(server, Postgres):
+        return server.database(name, template=EMPTY)
+    uri = server.database(name)
+    # Those that are read: each costs a file, and MLflow has seventy.
+    tables = sorted(all_columns().keys() & set(server.execute("show tables", EMPTY).split()))
+    server.execute(
+        "".join(f"create table {table} like {EMPTY}.{table};" for table in tables)
+        + f"insert into alembic_version select * from {EMPTY}.alembic_version;",
+        name,
+    )
+    return uri
+
+
+@contextlib.contextmanager
+def connected(uri: str) -> Iterator[sqlalchemy.Connection]:
+    """A connection that heeds no foreign keys; what was done is committed."""
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+    off = {
+        "postgresql": "set session_replication_role = replica",
+        "mysql": "set foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+        "sqlite": "pragma foreign_keys = off",
+    }
+    with engine.begin() as connection:
+        connection.exec_driver_sql(off[engine.dialect.name])
+        yield connection
+    engine.dispose()
+
+
+def copied(store: Path, uri: str) -> None:
+    """Put all rows of a SQLite store into an empty one, the journal with them."""
+    with connected(uri) as target, closing(sqlite3.connect(store)) as source:
+        source.row_factory = sqlite3.Row
+        origin = sqlalchemy.MetaData()
+        engine = sqlalchemy.create_engine(f"sqlite:///{store}", poolclass=sqlalchemy.pool.NullPool)
+        origin.reflect(engine, only=lambda name, _: name == "auditreg_journal")
+        engine.dispose()
+        origin.create_all(target)
+        tables = sqlalchemy.MetaData()
+        tables.reflect(target)
+        names = [
+            row[0] for row in source.execute("select name from sqlite_master where type = 'table'")
+        ]
+        for name in names:
+            rows = [dict(row) for row in source.execute(f'select * from "{name}"')]
+            if not rows or name not in tables.tables:
+                continue
+            table = tables.tables[name]
+            target.execute(table.delete())
+            target.execute(table.insert(), [_of_types(table, row) for row in rows])
+
+
+def _of_types(table: sqlalchemy.Table, row: dict[str, Any]) -> dict[str, Any]:
+    booleans = {c.name for c in table.columns if isinstance(c.type, sqlalchemy.Boolean)}
+    return {
+        name: bool(value) if name in booleans and value is not None else value
+        for name, value in row.items()
+        if name in table.columns
+    }
+
+
+@pytest.fixture(scope="session")
+def registries(store: Path, server: str, pg_server: Postgres, my_server: MariaDB) -> dict[str, str]:
+    """The addresses of one registry: in three databases, and behind a server. Only for reading."""
+    # The start of a server is a row of the journal, which the copies have to have, too.
+    everything(open_source(server, artifacts="none"))
+    addresses = {"sqlite": f"sqlite:///{store}", "rest": server}
+    for name, database in (("postgresql", pg_server), ("mariadb", my_server)):
+        addresses[name] = new_store(database)
+        copied(store, addresses[name])
+    return addresses

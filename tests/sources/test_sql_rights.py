@@ -1,0 +1,190 @@
+"""The rights that are printed suffice and none can go; a right that is missing is always said."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from auditreg.cli import cli
+from auditreg.errors import SourceError
+from auditreg.sources import open_database, open_source, rights
+from auditreg.sources.dialects.written import NAMES
+from auditreg.sources.rights import all_columns, grants, present_columns
+from tests.servers.postgres import _FOLDERS as FOLDERS
+from tests.servers.process import free_port, program
+from tests.sources.databases import copied, new_store
+from tests.sources.reading import everything
+
+ROLE = f"auditor_{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def filled(pg_server, store):
+    """A filled store that PUBLIC has no way into, and a role without rights."""
+    uri = new_store(pg_server)
+    copied(store, uri)
+    name = uri.rsplit("/", 1)[1]
+    pg_server.execute(
+        f"revoke connect, temporary on database {name} from public;"
+        f"revoke all on schema public from public; create role {ROLE} login;",
+        name,
+    )
+    return uri
+
+
+@pytest.fixture(scope="module")
+def printed(filled):
+    """The statements `doctor --grants` prints for the store."""
+    shown = CliRunner().invoke(cli, ["doctor", "--grants", "--from", filled, "--role", ROLE])
+    assert shown.exit_code == 0, shown.output
+    return [line for line in shown.output.splitlines() if not line.startswith("--")]
+
+
+def psql(server, uri: str, script: str) -> str:
+    command = [
+        program("psql", *FOLDERS), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h",
+        str(server.folder), "-p", str(server.port), "-U", "postgres", "-d", uri.rsplit("/", 1)[1],
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, input=script, capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shown(tables) -> dict[str, list[str]]:
+    """Rows in an order of their own, NaN equal to NaN."""
+    return {table: sorted(map(repr, found)) for table, found in tables.items()}
+
+
+def as_role(uri: str) -> str:
+    return uri.replace("postgres@", f"{ROLE}@")
+
+
+def without(statement: str) -> list[str]:
+    """The statements that take away one right each of those a GRANT gives."""
+    what, _, to = statement.removesuffix(";").rpartition(" TO ")
+    if "(" not in what:
+        return [f"{what.replace('GRANT', 'REVOKE', 1)} FROM {to};"]
+    before, _, rest = what.partition("(")
+    columns, _, after = rest.partition(")")
+    revoke = before.replace("GRANT", "REVOKE", 1)
+    return [f"{revoke}({column}){after} FROM {to};" for column in columns.split(", ")]
+
+
+def check_suffices(server, uri, printed) -> None:
+    psql(server, uri, "\n".join(printed))
+    theirs, completeness = everything(open_source(as_role(uri), artifacts="none"))
+    assert completeness.complete
+    assert shown(theirs) == shown(everything(open_source(uri, artifacts="none"))[0])
+    assert theirs["run_params"]
+    assert theirs["journal"]
+
+
+def check_needed(server, uri, revoke: str, grant: str) -> None:
+    psql(server, uri, revoke)
+    try:
+        complete = everything(open_source(as_role(uri), artifacts="none"))[1].complete
+    except SourceError:
+        complete = False
+    finally:
+        psql(server, uri, grant)
+    assert not complete, revoke
+
+
+def test_the_printed_grants_suffice_and_some_of_them_are_each_needed(pg_server, filled, printed):
+    check_suffices(pg_server, filled, printed)
+    everything_needed = [(revoke, grant) for grant in printed for revoke in without(grant)]
+    sample = [pair for pair in everything_needed if "(" not in pair[0]] + everything_needed[::11]
+    for revoke, grant in sample:
+        check_needed(pg_server, filled, revoke, grant)
+    assert everything(open_source(as_role(filled), artifacts="none"))[1].complete
+
+
+@pytest.mark.slow
+def test_none_of_the_printed_grants_can_go(pg_server, filled, printed):
+    check_suffices(pg_server, filled, printed)
+    for grant in printed:
+        for revoke in without(grant):
+            check_needed(pg_server, filled, revoke, grant)
+    assert everything(open_source(as_role(filled), artifacts="none"))[1].complete
+
+
+def test_a_table_without_rights_leaves_its_kind_out_and_names_the_grant(pg_server, filled, printed):
+    psql(pg_server, filled, "\n".join(printed))
+    for table, kind in (
+        ("params", "run"),
+        ("logged_model_tags", "logged_model"),
+        ("auditreg_journal", ""),
+    ):
+        psql(pg_server, filled, f"revoke all on {table} from {ROLE}")
+        try:
+            with open_source(as_role(filled), artifacts="none").read() as reading:
+                assert kind not in reading.kinds()
+                assert list(reading.table("runs")) == [] or kind != "run"
+                said = " ".join(reading.completeness().doubts)
+        finally:
+            psql(pg_server, filled, "\n".join(printed))
+        assert "GRANT SELECT (" in said
+        assert f"ON {table} TO" in said
+    psql(pg_server, filled, f"revoke select (source) on model_versions from {ROLE}")
+    with pytest.raises(SourceError, match="source of the table model_versions") as caught:
+        everything(open_source(as_role(filled)))
+    assert f'GRANT SELECT (source) ON model_versions TO "{ROLE}";' in caught.value.hint
+    psql(pg_server, filled, "\n".join(printed))
+
+
+def test_the_grants_for_mariadb_suffice_and_a_hidden_column_is_found(my_server, store):
+    uri = new_store(my_server)
+    copied(store, uri)
+    name = uri.rsplit("/", 1)[1]
+    my_server.execute("create or replace user 'auditor'@'%' identified by 'x'")
+    database = open_database(uri)
+    try:
+        script = grants("mariadb", "auditor", columns=present_columns(database))
+    finally:
+        database.close()
+    my_server.execute(script, name)
+    theirs = uri.replace("mlflow:mlflow@", "auditor:x@")
+    found, completeness = everything(open_source(theirs, artifacts="none"))
+    assert completeness.complete
+    assert shown(found) == shown(everything(open_source(uri, artifacts="none"))[0])
+    my_server.execute("revoke select (`value`) on params from 'auditor'@'%'", name)
+    (doubt,) = everything(open_source(theirs, artifacts="none"))[1].doubts
+    assert "params was not read: this user has no right to value" in doubt
+    assert "GRANT SELECT (`value`) ON params TO 'auditor'@'%'" in doubt
+    for table in ("logged_model_tags", "auditreg_journal"):
+        columns = ", ".join(f"`{column}`" for column in sorted(all_columns()[table]))
+        my_server.execute(f"revoke select ({columns}) on {table} from 'auditor'@'%'", name)
+    with open_source(theirs, artifacts="none").read() as reading:
+        assert "logged_model" not in reading.kinds()
+        assert "cannot see whether there is a journal" in reading.info.cannot_show[-1]
+        assert any("logged_model_tags" in doubt for doubt in reading.completeness().doubts)
+    my_server.execute("revoke select (`description`) on model_versions from 'auditor'@'%'", name)
+    with pytest.raises(SourceError, match="description of the table model_versions"):
+        everything(open_source(theirs))
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_grants_are_written_without_a_database(dialect):
+    shown = CliRunner().invoke(cli, ["doctor", "--grants", "--dialect", dialect, "--role", 'a"b'])
+    assert shown.exit_code == 0
+    if dialect != "sqlite":
+        assert all(f"{table} TO" in shown.output for table in all_columns())
+        assert ('"a""b"' in shown.output) == (dialect == "postgresql")
+
+
+def test_the_columns_looked_for_are_those_of_the_newest_mlflow(store):
+    database = open_database(str(store))
+    try:
+        assert present_columns(database) == rights.all_columns()
+    finally:
+        database.close()
+
+
+def test_grants_of_nothing_are_refused():
+    for arguments in (["--grants"], ["--dialect", "mysql"], ["--role", "x"]):
+        done = CliRunner().invoke(cli, ["doctor", *arguments])
+        assert done.exit_code != 0
