@@ -66,10 +66,9 @@ def _print_grants(
 ) -> None:
     from auditreg.sources import rights
 
-    database, columns = _looked_at(dialect, uri)
-    click.echo(
-        rights.grants(database, role or "auditreg", schema=schema, columns=columns), nl=False
-    )
+    database, columns, found = _looked_at(dialect, uri)
+    text = rights.grants(database, role or "auditreg", schema=schema or found, columns=columns)
+    click.echo(text, nl=False)
 
 
 @click.command(
@@ -122,8 +121,9 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     if compare is None:
         from auditreg.sources.totals import script
 
-        database, columns = _looked_at(dialect, uri)
-        click.echo(script(database, runs=runs, schema=schema, columns=columns), nl=False)
+        database, columns, found = _looked_at(dialect, uri)
+        text = script(database, runs=runs, schema=schema or found, columns=columns)
+        click.echo(text, nl=False)
         return
     if dialect or uri or schema:
         raise UsageError("--compare takes a file; --dialect, --from and --schema write SQL.")
@@ -201,15 +201,15 @@ def _read(path: Path) -> str:
 
 def _looked_at(
     dialect: str | None, uri: str | None
-) -> tuple[str, Mapping[str, frozenset[str]] | None]:
-    """Whose SQL is wanted, and the columns there are; None where nobody has looked."""
+) -> tuple[str, Mapping[str, frozenset[str]] | None, str | None]:
+    """Whose SQL is wanted, the columns there are, and in which schema; None where nobody looked."""
     if uri is None:
         if dialect is None:
             raise UsageError(
                 "Whose SQL is wanted?",
                 hint="Give --dialect postgresql, mysql or sqlite, or --from URI of the database.",
             )
-        return dialect, None
+        return dialect, None, None
     from auditreg.sources import open_database
     from auditreg.sources.rights import present_columns
 
@@ -217,6 +217,6 @@ def _looked_at(
     try:
         if dialect and dialect not in (database.kind, {"mariadb": "mysql"}.get(database.kind)):
             raise UsageError(f"{database.location} is not of the dialect {dialect}.")
-        return database.kind, present_columns(database)
+        return database.kind, present_columns(database), database.schema()
     finally:
         database.close()

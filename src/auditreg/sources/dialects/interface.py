@@ -118,6 +118,10 @@ class Dialect(Spelling):
         """Where else a table that was not found may be, as advice; empty where nobody knows."""
         return ""
 
+    def schema(self) -> str | None:
+        """The schema MLflow's tables were found in; None where a database has but one."""
+        return None
+
     def limits(self) -> tuple[str, ...]:
         """What puts the snapshot itself in doubt, in sentences."""
         return ()

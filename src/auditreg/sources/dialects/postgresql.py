@@ -143,6 +143,14 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
             f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(self._role)};"
         )
 
+    def schema(self) -> str | None:
+        """See `Dialect.schema`."""
+        found = self.texts(
+            "select n.nspname::text as t from pg_catalog.pg_class c join pg_catalog.pg_namespace n "
+            "on n.oid = c.relnamespace where c.oid = to_regclass('registered_models')"
+        )
+        return found[0] if found else None
+
     def keep(
         self,
         name: str,  # noqa: ARG002 (nothing is made to be named)
