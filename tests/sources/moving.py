@@ -182,17 +182,19 @@ def staged(tables: dict[str, list[Row]]) -> list[Fact]:
     ]
 
 
-def moments(rows: list[Row], started: int, ended: int) -> Iterator[set[Fact]]:
-    """Each state that held at some moment between two, by a journal in the order of its commits."""
+def moments(rows: list[Row], low: int, high: int) -> Iterator[set[Fact]]:
+    """Each state the registry was in from when its journal ended with `low` to when with `high`.
+
+    By ids, not by times: a change may be committed long after its server wrote down the moment. For
+    a journal in the order of its commits, which SQLite's is.
+    """
     state: Tables = {}
-    told = changes(rows)
-    for place, row in enumerate(told):
+    for place, row in enumerate(rows):
         replay([row], state)
-        following = told[place + 1] if place + 1 < len(told) else None
+        following = rows[place + 1] if place + 1 < len(rows) else None
         if following is not None and following["request"] == row["request"]:
             continue  # one transaction
-        until = following["server_time"] + COMMIT if following is not None else ended
-        if row["server_time"] <= ended and until >= started:
+        if low <= row["id"] <= high:
             yield facts(state, tombstones=False)
 
 
