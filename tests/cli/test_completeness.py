@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from auditreg.errors import AuditregError, NothingToAudit
+from auditreg.errors import AuditregError, ExitCode, SourceError
 from tests.cli.running import run
 from tests.sources.lying import VERSION, registry, standing_in
 
@@ -98,8 +98,9 @@ def test_where_no_complete_reading_came_first_nothing_is_reported(tmp_path, monk
     with standing_in(registry([], [VERSION])) as uri:
         run("extract", "--from", uri, code=2)
     for command in ("check", "report"):
-        with pytest.raises(NothingToAudit, match="no complete reading"):
+        with pytest.raises(SourceError, match="no complete reading") as caught:
             run(command)
+        assert caught.value.exit_code == ExitCode.ERROR
     assert "incomplete" in run("status", code=2).stdout
 
 

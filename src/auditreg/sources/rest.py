@@ -18,8 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.access import RIGHTS, AccessReader
-from auditreg.sources.access import Rights as Granted
+from auditreg.sources.access import RIGHTS, AccessReader, Rights
 from auditreg.sources.bulk import ahead, or_none
 from auditreg.sources.interface import (
     READS,
@@ -36,7 +35,7 @@ from auditreg.sources.server import STATE, Server
 from auditreg.sources.sql import NO_ARTIFACTS, clock
 from auditreg.sources.staging import Doubts, batches
 from auditreg.sources.tracked import Tracked
-from auditreg.sources.visibility import Rights, rights
+from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -172,7 +171,7 @@ class RestReading(Reading):
         registry: Registry,
         served: ServedJournal,
         *,
-        granted: Granted,
+        granted: Rights,
         all_runs: bool,
         artifacts: ArtifactReader | None,
         pool: ThreadPoolExecutor,
@@ -201,7 +200,7 @@ class RestReading(Reading):
         )
         self._later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
-        self._rights = rights(server)
+        self._visible = visibility(server)
         version = server.version()
         self.info = SourceInfo(
             kind="rest",
@@ -211,7 +210,7 @@ class RestReading(Reading):
             shows_deleted=False,
             cannot_show=(
                 *CANNOT_SHOW,
-                *self._rights.cannot_show(),
+                *self._visible.cannot_show(),
                 *granted.cannot_show,
                 *_too_old(version),
                 *(() if self.journal else (CHANGED_BACK,)),
@@ -304,7 +303,7 @@ class RestReading(Reading):
             left_out=left_out,
             doubts=(
                 *self._registry.doubts,
-                *_refused(self._rights),
+                *_refused(self._visible),
                 *self._tracked.doubts(),
                 *self._served.doubts,
                 *(missing if short else ()),
@@ -385,7 +384,7 @@ class RestReading(Reading):
         return batches("model_versions", rows, Doubts())
 
 
-def _refused(known: Rights) -> Iterable[str]:
+def _refused(known: Visibility) -> Iterable[str]:
     """The doubt about models whose reading was taken from this user."""
     if known.refused:
         names = list(known.refused)
