@@ -6,6 +6,8 @@ import base64
 import hashlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -314,3 +316,20 @@ def test_logged_models_that_say_they_were_registered(store, tmp_path):
 def ask(path: Path, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as database:
         return database.execute(query).fetchall()
+
+
+def test_a_writer_that_is_committing_is_waited_for(copy):
+    program = (
+        "import sqlite3, sys, time\n"
+        "con = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "con.execute('begin exclusive')\n"
+        "print('locked', flush=True)\n"
+        "time.sleep(1)\n"
+        "con.execute('commit')\n"
+    )
+    command = [sys.executable, "-c", program, str(copy)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "locked\n"
+        with open_source(str(copy), artifacts="none").read() as reading:
+            assert rows(reading, "registered_models") == []
+            assert writer.wait() == 0

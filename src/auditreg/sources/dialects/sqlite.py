@@ -16,6 +16,9 @@ from auditreg.sources.interface import INT, REAL, TEXT
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PATIENCE_MS = 20_000
+"""How long a writer that is committing is waited for."""
+
 
 class SQLiteSpelling(Spelling):
     """SQL as SQLite has it. A column holds whatever was put there."""
@@ -82,6 +85,8 @@ class SQLite(SQLiteSpelling, Dialect):
             with self._errors():
                 # A hostile file must not run functions of its own through views or defaults.
                 self._execute("pragma trusted_schema = off")
+                # A writer that is committing just now is waited for.
+                self._execute(f"pragma busy_timeout = {PATIENCE_MS}")
                 self._execute("pragma temp_store = memory")
                 # From here on one transaction: its first read, just below, is the snapshot.
                 self._connection.adbc_connection.set_autocommit(False)
