@@ -42,8 +42,8 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 test: $(STAMP) $(DUCKDBS) $(MLFLOW) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
 	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
 
-slow: $(STAMP) ## run the long harnesses: fifty kills of an extraction, servers on three databases (MUTATIONS=10000)
-	AUDITREG_TEST_KILLS=50 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000)
+	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
 	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)

@@ -14,7 +14,14 @@ from typing import Any
 
 SCHEMA = "auditreg.benchmarks/1"
 
-_PACKAGES = ("duckdb", "mlflow", "weasyprint", "adbc-driver-sqlite", "pyarrow")
+_PACKAGES = (
+    "duckdb",
+    "mlflow",
+    "weasyprint",
+    "adbc-driver-sqlite",
+    "adbc-driver-postgresql",
+    "pyarrow",
+)
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -42,7 +49,7 @@ class Figure:
     @property
     def value_text(self) -> str:
         """The value with its unit."""
-        if self.unit in ("MiB", "pages", "modules"):
+        if self.unit in ("MiB", "pages", "modules", "requests", "rows"):
             return f"{self.value:,.0f} {self.unit}"
         return f"{self.value:.2f} {self.unit}"
 
@@ -83,11 +90,20 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
+        "memory_gib": _memory_gib(),
         "system": platform.system(),
         "processor": platform.machine(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "versions": versions,
     }
+
+
+def _memory_gib() -> int | None:
+    """Main memory of this machine, GiB; None where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    except (AttributeError, ValueError):
+        return None
 
 
 def as_json(outcomes: Sequence[Outcome], scale: int, where: dict[str, Any]) -> dict[str, Any]:
@@ -138,10 +154,14 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
 
 def as_markdown(outcomes: Sequence[Outcome], scale: int, where: dict[str, Any]) -> str:
     """The results as they stand in the README."""
-    versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
+    known = dict(where["versions"])
+    for outcome in outcomes:
+        known.update(outcome.detail.get("versions", {}))
+    versions = ", ".join(f"{name} {number}" for name, number in known.items())
     head = (
         f"Measured on {where['measured_at']} with {scale:,} versions and {2 * scale:,} runs on "
-        f"{where['cores']} cores ({where['system']}, {where['processor']}), "
+        f"{where['cores']} cores and {where['memory_gib']} GiB of memory "
+        f"({where['system']}, {where['processor']}), "
         f"load average {where['load_before']} at the start; {versions}."
     )
     lines = ["| Benchmark | Figure | Measured | Budget | |", "|---|---|---:|---:|---|"]

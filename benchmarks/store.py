@@ -120,22 +120,31 @@ def rows(path: Path) -> dict[str, int]:
         con.close()
 
 
+def make_schema(address: str) -> None:
+    """Have the installed MLflow make its tables in a database.
+
+    Raises:
+        RuntimeError: it could not.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", _EMPTY, address],
+            cwd=folder,  # MLflow makes its folder mlruns where it is started
+            env={**os.environ, "MLFLOW_TRACKING_URI": address},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"MLflow could not make a store: {done.stderr[-2000:]}")
+
+
 def _empty_store(path: Path) -> None:
     """An empty store with the schema of the installed MLflow."""
     path.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "empty.db"
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{made}"}
-        done = subprocess.run(
-            [sys.executable, "-c", _EMPTY, f"sqlite:///{made}"],
-            cwd=folder,  # MLflow makes its folder mlruns where it is started
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"MLflow could not make a store: {done.stderr[-2000:]}")
+        make_schema(f"sqlite:///{made}")
         shutil.move(made, path)
 
 

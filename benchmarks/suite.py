@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import children, store
 from benchmarks.figures import Figure, Outcome
+from benchmarks.postgresql import UnavailableError, served
 
 _TOP = Path(__file__).resolve().parents[1]
 _SMALL = 300
@@ -129,44 +130,59 @@ def _median(
     return float(statistics.median(one[top][what] / one[bottom][what] for one in rounds))
 
 
-def _extraction_rounds(shop: Workshop) -> list[dict[str, Any]]:
+def _extraction_rounds(shop: Workshop, source: str, ledger: str) -> list[dict[str, Any]]:
     """Copy, first and unchanged extraction after each other, as often as there are rounds."""
-    source = shop.store(shop.scale)
-    _warm(source)
     rounds = []
     for number in range(shop.rounds):
         shop.say(f"extraction, round {number + 1} of {shop.rounds}")
-        ledger = shop.fresh(f"ledger-{shop.scale}-some.duckdb")
-        target = shop.fresh("copy.duckdb")
+        path, target = shop.fresh(ledger), shop.fresh("copy.duckdb")
         rounds.append(
             {
-                "copy": shop.task("copy", store=str(source), target=str(target)),
-                "first": shop.task("extract", store=str(source), ledger=str(ledger)),
-                "unchanged": shop.task("extract", store=str(source), ledger=str(ledger)),
+                "copy": shop.task("copy", store=source, target=str(target)),
+                "first": shop.task("extract", store=source, ledger=str(path)),
+                "unchanged": shop.task("extract", store=source, ledger=str(path)),
             }
         )
         target.unlink()
-        shop.keep(shop.scale, ledger)
     return rounds
+
+
+def _extraction_figures(rounds: Sequence[dict[str, Any]]) -> tuple[Figure, ...]:
+    peak = max(one[task]["peak_mib"] for one in rounds for task in ("first", "unchanged"))
+    return (
+        Figure("first / copying the tables", _median(rounds, "first", "copy"), budget=4),
+        Figure("unchanged / first", _median(rounds, "unchanged", "first"), budget=0.4),
+        Figure(
+            "first / copying, in processor time",
+            _median(rounds, "first", "copy", "cpu_seconds"),
+        ),
+        Figure("peak memory", peak, "MiB", budget=1024),
+    )
 
 
 def extraction(shop: Workshop) -> Outcome:
     """First extraction against a plain copy, and one that finds nothing changed."""
-    rounds = _extraction_rounds(shop)
-    peak = max(one[task]["peak_mib"] for one in rounds for task in ("first", "unchanged"))
-    return Outcome(
-        "extraction",
-        (
-            Figure("first / copying the tables", _median(rounds, "first", "copy"), budget=4),
-            Figure("unchanged / first", _median(rounds, "unchanged", "first"), budget=0.4),
-            Figure(
-                "first / copying, in processor time",
-                _median(rounds, "first", "copy", "cpu_seconds"),
-            ),
-            Figure("peak memory", peak, "MiB", budget=1024),
-        ),
-        {"rows": sum(store.rows(shop.store(shop.scale)).values()), "rounds": rounds},
-    )
+    source = shop.store(shop.scale)
+    _warm(source)
+    name = f"ledger-{shop.scale}-some.duckdb"
+    rounds = _extraction_rounds(shop, str(source), name)
+    shop.keep(shop.scale, shop.folder / name)
+    counted = sum(store.rows(source).values())
+    return Outcome("extraction", _extraction_figures(rounds), {"rows": counted, "rounds": rounds})
+
+
+def postgresql(shop: Workshop) -> Outcome:
+    """The same from a PostgreSQL with the same rows, which runs on this machine too."""
+    source = shop.store(shop.scale)
+    shop.say("filling a PostgreSQL")
+    try:
+        with served(source) as (address, version):
+            rounds = _extraction_rounds(shop, address, "ledger-postgresql.duckdb")
+    except UnavailableError as error:
+        raise TaskError(str(error)) from error
+    shop.fresh("ledger-postgresql.duckdb")
+    detail = {"rounds": rounds, "versions": {"postgresql": version}}
+    return Outcome("postgresql", _extraction_figures(rounds), detail)
 
 
 def rules(shop: Workshop) -> Outcome:
@@ -320,7 +336,8 @@ def dossiers(shop: Workshop) -> Outcome:
 
 
 BENCHMARKS: dict[str, Callable[[Workshop], Outcome]] = {
-    benchmark.__name__: benchmark for benchmark in (extraction, rules, startup, verify, dossiers)
+    benchmark.__name__: benchmark
+    for benchmark in (extraction, postgresql, rules, startup, verify, dossiers)
 }
 """Every benchmark by name, in the order they are run in."""
 

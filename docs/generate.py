@@ -65,6 +65,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield from framework_pages()
     yield DOCS / "dictionary.md", dictionary()
     yield DOCS / "fields.md", fields()
+    yield DOCS / "configuration.md", configuration()
     yield from schemas()
 
 
@@ -297,15 +298,132 @@ def fields() -> str:
     )
 
 
+CONFIGURATION = """
+No file is needed: every setting has a default that works on a plain registry. The file is `auditreg.toml` in the current
+folder, or the one that `--config` or `AUDITREG_CONFIG` names; paths in it are relative to it. `auditreg config show` tells
+what is in force and where it comes from; `auditreg config schema` prints the JSON Schema for editors. What governs results
+is sealed in the ledger whenever it changes, without passwords.
+
+## Several registries in one ledger
+
+```toml
+[[source]]
+name = "pricing"                       # the registry's name in the ledger
+uri_env = "PRICING_DB"                 # the environment variable that holds the URI and its password
+
+[[source]]
+name = "claims"
+uri = "https://mlflow.claims.example"
+artifacts = "live"
+workspaces = { except = ["sandbox"] }
+
+[source.live]                          # this registry only, instead of [live]
+aliases = ["champion"]
+
+[source.workspace.fraud.live]          # one workspace of it
+stages = ["Live"]
+
+[source.workspace.fraud.fields]
+owner = ["team"]
+
+[source.workspace.fraud.review]
+cadence_days = { high = 180 }
+```
+
+`auditreg extract` and `auditreg run` read every source, or those that `--source NAME` chooses, one after the other. Each is an
+extraction of its own. A registry's name belongs to the registry, not to the way it is read: its database, its tracking server
+and a restored backup (`--from URI --registry pricing`) share one name and one history.
+
+A setting of a workspace replaces that of its registry, and that replaces the general one: for `live.stages` and `live.aliases`
+the whole list, for `fields` the tags of that field, for `review` the days of that rating. In the ledger they are rows of
+`live_names`, `governance_fields` and `settings` with `applies_to`; `conventions_of(registry, workspace)` says which of them hold.
+
+Which workspaces of a registry are read stays as it was at its first extraction: a workspace that came or went with the
+settings would look as if its models had. Read further ones as a source with a name of its own.
+"""
+
+
+def configuration() -> str:
+    """The settings with their defaults, from the types."""
+    import msgspec
+
+    from auditreg.config import settings
+
+    parts = [CONFIGURATION, "## Every setting"]
+    seen: set[type] = set()
+
+    def told(kind: type[msgspec.Struct], title: str) -> None:
+        """A table of settings, then those inside it."""
+        seen.add(kind)
+        rows, inside = [], []
+        for one in msgspec.structs.fields(kind):
+            bare, meaning = _bare(one.type)
+            below = _table_of(bare)
+            name = one.encode_name
+            if below is not None and below is not settings.FieldSettings:
+                place = f"{title.strip('[]')}.{name}".strip(".")
+                listed = getattr(bare, "__origin__", None)
+                mark = f"[[{place}]]" if listed is tuple else f"[{place}]"
+                mark = mark.replace("]", ".NAME]", 1) if listed is dict else mark
+                inside.append((below, mark))
+                if not meaning:
+                    continue
+            rows.append((f"`{name}`", _default(one), meaning))
+        if rows:
+            own = (kind.__doc__ or "").strip().split("\n")[0]
+            parts.extend([f"### `{title}`" if title else "### Top", own])
+            parts.append(table(("Key", "Default", "Meaning"), rows))
+        for below, mark in inside:
+            if below not in seen or "." not in mark:
+                told(below, mark)
+
+    told(settings.ConfigFile, "")
+    return page("Configuration", *parts)
+
+
+def _bare(kind: Any) -> tuple[Any, str]:
+    """The type inside `Annotated[...]`, and what it says of itself."""
+    meaning = ""
+    while hasattr(kind, "__metadata__"):
+        meaning = next((m.description for m in kind.__metadata__ if m.description), meaning)
+        kind = kind.__origin__
+    return kind, meaning
+
+
+def _table_of(kind: Any) -> Any:
+    """The table that a type is, or holds several of."""
+    import msgspec
+
+    for part in (kind, *getattr(kind, "__args__", ())):
+        if isinstance(part, type) and issubclass(part, msgspec.Struct):
+            return part
+    return None
+
+
+def _default(one: Any) -> str:
+    """A default as the file would have it."""
+    import msgspec
+
+    if one.required:
+        return "required"
+    value = one.default_factory() if one.default is msgspec.NODEFAULT else one.default
+    if value is None:
+        return ""
+    plain = msgspec.to_builtins(value)
+    return "" if isinstance(plain, dict) else f"`{json.dumps(plain, ensure_ascii=False)}`"
+
+
 def schemas() -> Iterator[tuple[Path, str]]:
     """The JSON Schemas of the files auditreg reads and of what it prints."""
     from auditreg.config import json_schema as config_schema
+    from auditreg.formats.extract_v1 import json_schema as extract_schema
     from auditreg.formats.json_v1 import json_schema as check_schema
 
     for name, schema in (
         ("auditreg.toml.schema.json", config_schema()),
         ("waivers.toml.schema.json", waiver_schema()),
         ("check-1.schema.json", check_schema()),
+        ("extract-1.schema.json", extract_schema()),
     ):
         yield DOCS / "schema" / name, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

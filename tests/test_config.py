@@ -18,6 +18,7 @@ from auditreg.config import (
     json_schema,
     load_config,
     parse_config,
+    sources,
 )
 from auditreg.config.calendar import Period, day_start, local_day, moment, period, quarter_of
 from auditreg.config.settings import ConfigFile
@@ -26,9 +27,30 @@ from auditreg.fields import FIELD_IDS
 
 FILE = Path("auditreg.toml")
 FULL = """
-[registry]
+[[source]]
 name = "pricing"
 uri_env = "PRICING_DB"
+auth_uri_env = "PRICING_AUTH"
+auth_default = "READ"
+artifacts = "live"
+workspaces = { except = ["sandbox"] }
+
+[source.live]
+aliases = ["champion"]
+
+[source.workspace.claims.live]
+stages = ["Live"]
+
+[source.workspace.claims.fields]
+owner = ["team"]
+shade = { title = "Shade", tags = ["shade"] }
+
+[source.workspace.claims.review]
+cadence_days = { High = 30 }
+
+[[source]]
+name = "life"
+uri = "sqlite:///life.db"
 
 [live]
 stages = ["Production", "Live"]
@@ -95,7 +117,10 @@ def test_no_file_means_the_defaults():
 
 def test_a_whole_file():
     config = parse_config(FULL, FILE)
-    assert config.registry.name == "pricing"
+    assert config.registries == ("pricing", "life")
+    assert config.source[0].artifacts == "live"
+    assert config.source[0].workspaces.except_ == ("sandbox",)
+    assert config.source[1].runs == "linked"
     assert config.live.stages == ("Production", "Live")
     assert config.live.aliases == Config().live.aliases
     assert config.policy.effective == date(2026, 11, 22)
@@ -107,11 +132,11 @@ def test_a_whole_file():
 
 def test_search_order(tmp_path, monkeypatch):
     for name in ("auditreg.toml", "env.toml", "arg.toml"):
-        (tmp_path / name).write_text(f'[registry]\nname = "{name}"\n')
-    assert load_config().registry.name == "auditreg.toml"
+        (tmp_path / name).write_text(f'[[source]]\nname = "{name}"\n')
+    assert load_config().registries == ("auditreg.toml",)
     monkeypatch.setenv("AUDITREG_CONFIG", str(tmp_path / "env.toml"))
-    assert load_config().registry.name == "env.toml"
-    assert load_config(tmp_path / "arg.toml").registry.name == "arg.toml"
+    assert load_config().registries == ("env.toml",)
+    assert load_config(tmp_path / "arg.toml").registries == ("arg.toml",)
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path, monkeypatch):
@@ -148,25 +173,73 @@ def test_origin():
 
 
 def test_sealed_text_holds_no_password():
-    config = parse_config('[registry]\nuri = "postgresql://me:hunter2@db/mlflow"\n', FILE)
-    assert config.registry.uri == "postgresql://me:hunter2@db/mlflow"
+    config = parse_config('[[source]]\nuri = "postgresql://me:hunter2@db/mlflow"\n', FILE)
+    assert config.source[0].uri == "postgresql://me:hunter2@db/mlflow"
     assert "hunter2" not in config.text
     assert "postgresql://me:***@db/mlflow" in config.text
+    (said,) = sources.exposed(config.source)
+    assert said.startswith("uri of the source default holds a password")
+    assert "hunter2" not in said
+    assert sources.exposed(parse_config(FULL, FILE).source) == ()
 
 
-def test_registry_uri(monkeypatch):
-    assert Config().registry_uri() is None
-    config = parse_config(FULL, FILE)
+def test_the_address_of_a_source(monkeypatch):
+    pricing, life = parse_config(FULL, FILE).source
     monkeypatch.delenv("PRICING_DB", raising=False)
-    with pytest.raises(ConfigError, match="PRICING_DB"):
-        config.registry_uri()
+    with pytest.raises(ConfigError, match="PRICING_DB") as caught:
+        sources.address(pricing)
+    assert "source pricing" in caught.value.what
     monkeypatch.setenv("PRICING_DB", "sqlite:///a.db")
-    assert config.registry_uri() == "sqlite:///a.db"
+    monkeypatch.setenv("PRICING_AUTH", "sqlite:///users.db")
+    assert sources.address(pricing) == "sqlite:///a.db"
+    assert sources.auth_address(pricing) == "sqlite:///users.db"
+    (sealed,) = parse_config('[[source]]\nuri = "postgresql://me:***@db/x"\n', FILE).source
+    with pytest.raises(ConfigError, match="a ledger does not keep it"):
+        sources.address(sealed)
+    assert (sources.address(life), sources.auth_address(life)) == ("sqlite:///life.db", None)
+
+
+def test_which_registry_is_meant(monkeypatch):
+    monkeypatch.delenv("PRICING_DB", raising=False)
+    assert Config().registry() == "default"
+    one = parse_config('[[source]]\nname = "motor"\n', FILE)
+    assert one.registry() == one.registry(uri="sqlite:///backup.db") == "motor"
+    several = parse_config(FULL, FILE)
+    assert several.registry("old") == "old"
+    assert several.registry(uri="sqlite:///life.db") == "life"
+    with pytest.raises(UsageError, match="nothing says which") as caught:
+        several.registry(uri="sqlite:///a.db")
+    assert "--registry pricing or --registry life" in caught.value.hint
+    monkeypatch.setenv("PRICING_DB", "sqlite:///a.db")
+    assert several.registry(uri="sqlite:///a.db") == "pricing"
+
+
+def test_a_registry_table_is_refused_with_what_replaces_it():
+    old = '[registry]\nname = "pricing"\nuri = "postgresql://me:hunter2@db/x"\n'
+    error = refused(old + "[live]\nstages = []")
+    assert "[registry] is now [[source]]" in error.what
+    replacement = error.hint.partition("\n")[2]
+    assert replacement == '[[source]]\nname = "pricing"\nuri = "postgresql://me:***@db/x"'
+    assert parse_config(replacement, FILE).registries == ("pricing",)
+
+
+def test_conventions_are_sealed_by_registry_and_workspace():
+    sealed = effective_settings(parse_config(FULL, FILE))
+    assert sealed["conventions"] == {
+        "pricing": {"live.aliases": ["champion"]},
+        "pricing/claims": {
+            "live.stages": ["Live"],
+            "cadence_high": 30,
+            "fields": {"owner": ["team"], "shade": ["shade"]},
+        },
+    }
+    assert "conventions" not in effective_settings(Config())
 
 
 def test_governance_fields():
     by_id = {known.id: known for known in parse_config(FULL, FILE).governance_fields()}
     assert by_id["owner"].tags == ("team", "owner")
+    assert (by_id["shade"].title, by_id["shade"].tags) == ("Shade", ("shade",))
     assert by_id["owner"].number == 8
     assert by_id["shadow_price"].title == "Shadow price"
     assert by_id["shadow_price"].number is None
@@ -183,7 +256,7 @@ def test_governance_fields():
     [
         ("[live]\nstage = []", "live.stage", "Did you mean stages?"),
         ("[lve]\nstages = []", "lve", "Did you mean live?"),
-        ("xyzzy = 1", "no setting xyzzy", "The file takes: registry, live"),
+        ("xyzzy = 1", "no setting xyzzy", "The file takes: source, live"),
         ("[[people]]\nid = 'a'\nform = 2026-01-01", "people[0].form", "Did you mean from?"),
         ("[fields.x]\ntag = ['a']", "fields.*.tag", "Did you mean tags?"),
         ("[fields]\nownr = ['a']", "fields.ownr", "Did you mean owner?"),
@@ -194,8 +267,30 @@ def test_governance_fields():
         ("[policy]\neffective = '12/08/2025'", "policy.effective", ""),
         ("[rules.severity]\nx = 'urgent'", "rules.severity", "critical, high, medium and low"),
         ("[secrets]\npatterns = ['(']", "secrets.patterns[0]", ""),
-        ("[registry]\nuri = 'a'\nuri_env = 'B'", "uri and uri_env", "Keep uri_env"),
-        ("[registry]\nname = 'a b'", "registry.name", ""),
+        ("[[source]]\nuri = 'a'\nuri_env = 'B'", "source[0]: uri and uri_env", "Keep uri_env"),
+        ("[[source]]\nauth_uri = 'a'\nauth_uri_env = 'B'", "auth_uri and auth_uri_env", "Keep"),
+        ("[[source]]\nauth_default = 'read'", "auth_default", "NO_PERMISSIONS, READ, USE"),
+        ("[[source]]\nruns = 'some'", "source[0].runs", "It takes linked and all."),
+        ("[[source]]\nname = 'a b'", "source[0].name", ""),
+        ("[[source]]\n[[source]]", "source[1]: the name 'default'", "a name of its own"),
+        ("[source]\nname = 'a'", "source: Expected a list", ""),
+        ("[[source]]\nworkspaces = { only = ['a'], except = ['b'] }", "only and except", ""),
+        (
+            "[[source]]\nworkspaces = { only = ['a'] }\n[source.workspace.b.live]\nstages = []",
+            "source[0].workspace.b: this workspace is not read",
+            "Correct workspaces",
+        ),
+        ("[[source]]\n[source.workspaec.a]", "source[0].workspaec", "Did you mean workspace?"),
+        (
+            "[[source]]\n[source.workspace.a.live]\nstage = []",
+            "source[0].workspace.*.live.stage",
+            "Did you mean stages?",
+        ),
+        (
+            "[[source]]\n[source.workspace.a.fields]\nownr = ['x']",
+            "source[0].workspace.a.fields.ownr",
+            "Did you mean owner?",
+        ),
         ("[review]\ncadence_days = { high = 0 }", "review.cadence_days", ""),
         ("[[people]]\nid = 'a'\nfrom = 2026-02-01\nuntil = 2026-01-01", "people[0]", ""),
         ("a = ", "is not TOML", ""),
@@ -240,6 +335,7 @@ def test_effective_settings_are_plain_json():
     assert sealed["description-present.minimum_length"] == 40
     assert sealed["people"][0]["accounts"] == ["Jane Smith", "jane", "jsmith"]
     assert "PRICING_DB" not in json.dumps(sealed)
+    assert "life.db" not in json.dumps(sealed)
 
 
 def test_fields_are_sealed_where_they_differ():

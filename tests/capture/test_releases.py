@@ -1,12 +1,7 @@
-"""The oldest MLflow that is supported, in an environment of its own.
-
-`AUDITREG_TEST_MLFLOW_29=/path/to/python` names its interpreter (`mlflow==2.9.2`,
-`sqlalchemy<2.1`); without it there is nothing to test, in CI neither.
-"""
+"""The oldest MLflow that capture supports, in an environment of its own."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,17 +11,15 @@ from tests.capture.tables import changes, dump, journal
 from tests.servers.environment import capture_wheel, overlay, pip
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.played_29 import play
+from tests.servers.releases import ORDINARY, interpreter
 
 pytestmark = pytest.mark.releases
-OLD = os.environ.get("AUDITREG_TEST_MLFLOW_29", "")
 
 
 @pytest.fixture
 def old_python(tmp_path: Path) -> str:
     """A copy of the old MLflow's environment, with capture in it."""
-    if not OLD:
-        pytest.skip("only on machines where AUDITREG_TEST_MLFLOW_29 names an interpreter")
-    python = overlay(tmp_path / "venv", base=OLD)
+    python = overlay(tmp_path / "venv", base=interpreter(ORDINARY))
     pip(python, "install", "--quiet", "--no-index", "--no-deps", str(capture_wheel(tmp_path)))
     return python
 

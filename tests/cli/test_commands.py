@@ -36,7 +36,7 @@ def rows(*arguments: str, code: int = 0) -> list[dict]:
 def test_a_first_extraction_says_what_it_cannot_know(small_registry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = auditreg("extract", "--from", str(small_registry))
-    assert "4 registered models" in shown
+    assert "4 models, 4 versions" in shown
     assert "first extraction" in shown
     assert "MLflow overwrites stages" in shown
     assert "next         auditreg check" in shown
@@ -47,7 +47,7 @@ def test_a_first_extraction_says_what_it_cannot_know(small_registry, tmp_path, m
 
 def test_the_uri_comes_from_the_settings(small_registry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("auditreg.toml").write_text('[registry]\nname = "pricing"\nuri_env = "WHERE"\n')
+    Path("auditreg.toml").write_text('[[source]]\nname = "pricing"\nuri_env = "WHERE"\n')
     monkeypatch.setenv("WHERE", f"sqlite:///{small_registry}")
     auditreg("extract")
     assert rows("status")[0]["registry"] == "pricing"

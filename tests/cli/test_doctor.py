@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from auditreg import resources
-from auditreg.cli import repairs
-from auditreg.cli.doctor import Check, Status
+from auditreg.cli import health, health_sources, repairs
+from auditreg.cli.health import Check, Status
 from auditreg.errors import ExitCode
 
 # By this way, because the package may name the command as it names the module.
@@ -28,7 +28,7 @@ def child(monkeypatch):
     def answer(program, *arguments):
         return next((value for word, value in answers.items() if word in program), (True, "1.0"))
 
-    monkeypatch.setattr(module, "_in_child", answer)
+    monkeypatch.setattr(health, "in_child", answer)
     return answers
 
 
@@ -132,21 +132,49 @@ def test_files_are_missing(monkeypatch, tmp_path):
 
 def test_a_damaged_mlflow_is_told_from_an_absent_one(child, installed):
     child["MlflowClient"] = (False, "ModuleNotFoundError: No module named 'mlflow'")
-    assert "its files are incomplete" in module._mlflow().means
+    assert "its files are incomplete" in health_sources.mlflow_client().means
     installed |= {"mlflow": None, "mlflow-skinny": None}
-    check = module._mlflow()
+    check = health_sources.mlflow_client()
     assert check.means == "A tracking server cannot be read; all else works."
     assert check.repair.endswith("mlflow-skinny")
 
 
-def test_database_drivers(child, monkeypatch):
+def test_a_sqlite_driver_that_does_not_load_is_missing(child):
+    assert health_sources.sqlite().status is Status.OK
+    child["adbc_driver_sqlite"] = (False, "ImportError: no such file")
+    check = health_sources.sqlite()
+    assert check.status is Status.MISSING
+    assert "adbc-driver-sqlite" in check.repair
+
+
+def test_what_is_not_installed_is_optional_and_says_what_cannot_be_read(child, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    check = module._database_drivers()
-    assert check.status is Status.OK
-    assert "PostgreSQL no" in check.found
-    assert check.repair == "pip install 'auditreg[postgresql]'"
-    child["adbc_driver_sqlite"] = (False, "ImportError")
-    assert module._database_drivers().status is Status.MISSING
+    found = {check.name: check for check in health_sources.optional()}
+    assert {check.status for check in found.values()} == {Status.OPTIONAL}
+    assert found["PostgreSQL"].repair == "pip install 'auditreg[postgresql]'"
+    assert found["MySQL, MariaDB"].found == "not installed: SQLAlchemy, PyMySQL or mysqlclient"
+    assert found["S3"].means == "Model files in S3 cannot be read."
+    assert module.exit_code(list(found.values())) is ExitCode.OK
+
+
+def test_what_is_installed_has_its_version_and_what_does_not_load_is_a_warning(child):
+    found = {check.name: check for check in health_sources.optional()}
+    assert found["S3"].status is Status.OK
+    assert found["S3"].found == f"boto3 {importlib.metadata.version('boto3')}"
+    assert found["MySQL, MariaDB"].found.startswith("SQLAlchemy 2.")
+    child["boto3"] = (False, "ImportError: urllib3 is broken")
+    (broken,) = [check for check in health_sources.optional() if check.name == "S3"]
+    assert (broken.status, broken.found) == (Status.WARNING, "ImportError: urllib3 is broken")
+    assert "boto3" in broken.repair
+
+
+def test_optional_sources_are_listed_apart_from_what_is_broken(child, monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    shown = run("--ledger", tmp_path / "x.duckdb").stdout
+    repairs_, _, further = shown.partition("To read further sources:")
+    assert "auditreg[s3]" in further
+    assert "auditreg[s3]" not in repairs_
+    assert "Ledger: auditreg extract" in repairs_
 
 
 def test_weasyprint_itself_is_missing(child, monkeypatch):
@@ -242,9 +270,9 @@ def test_other_systems_and_a_linux_without_a_name(monkeypatch):
 
 
 def test_a_child_that_fails_or_cannot_start(monkeypatch):
-    assert module._in_child("import sys; sys.exit(3)") == (False, "ended with status 3")
-    assert module._in_child("raise ValueError('why')") == (False, "ValueError: why")
+    assert health.in_child("import sys; sys.exit(3)") == (False, "ended with status 3")
+    assert health.in_child("raise ValueError('why')") == (False, "ValueError: why")
     monkeypatch.setattr(sys, "executable", str(Path("nowhere") / "python"))
-    worked, output = module._in_child("pass")
+    worked, output = health.in_child("pass")
     assert not worked
     assert "nowhere" in output

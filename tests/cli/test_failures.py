@@ -80,7 +80,7 @@ def test_an_unknown_setting():
 
 
 def test_a_missing_variable_with_the_uri():
-    Path("auditreg.toml").write_text('[registry]\nuri_env = "NOT_SET_ANYWHERE"\n')
+    Path("auditreg.toml").write_text('[[source]]\nuri_env = "NOT_SET_ANYWHERE"\n')
     done = auditreg("extract")
     assert done.returncode == 2
     assert "NOT_SET_ANYWHERE, which is not set" in done.stderr
@@ -98,7 +98,7 @@ def test_passwords_are_never_printed():
 
 
 def test_a_password_in_the_settings_is_not_shown():
-    Path("auditreg.toml").write_text('[registry]\nuri = "postgresql://me:hunter2@db/x"\n')
+    Path("auditreg.toml").write_text('[[source]]\nuri = "postgresql://me:hunter2@db/x"\n')
     done = auditreg("config", "show")
     assert done.returncode == 0
     assert "hunter2" not in done.stdout

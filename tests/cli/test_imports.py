@@ -68,7 +68,7 @@ def test_an_import_makes_no_ledger(tmp_path, monkeypatch):
 
 def test_patterns_for_secrets_and_the_registry_come_from_the_settings(ledger):
     Path("auditreg.toml").write_text(
-        '[registry]\nname = "pricing"\n[secrets]\npatterns = ["kennwort"]\n'
+        '[[source]]\nname = "pricing"\n[secrets]\npatterns = ["kennwort"]\n'
     )
     record = {**RECORD, "what": "tag", "item": "kennwort", "after": "geheim-123"}
     assert "1 values that look like credentials" in auditreg("import", "history", written(record))

@@ -13,26 +13,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner
 
 from auditreg.api import publishing
 from auditreg.api.publication import Copy, Keep, Manifest, days_of, manifest_of
 from auditreg.api.publishing import publish_ledger
-from auditreg.cli import cli
 from auditreg.config import Config, parse_config
 from auditreg.errors import AuditregError, ConfigError, UsageError, VerificationError
 from auditreg.ledger.store import Ledger
-from tests.sources.test_rest import VERSION, registry, standing_in
+from tests.cli.running import run
+from tests.sources.lying import VERSION, registry, standing_in
 
 PLACE = Path("copies")
-
-
-def run(*arguments: str, code: int = 0):
-    done = CliRunner().invoke(cli, list(arguments))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return done
 
 
 def grow(ledger: Path) -> None:

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner
 
 from auditreg.api.standing import RegistryStanding, Standing
-from auditreg.cli import cli
 from auditreg.errors import LedgerError
 from auditreg.formats.prometheus import exposition
 from auditreg.ledger.store import Ledger
-from tests.sources.test_rest import VERSION, registry, standing_in
-
-
-def run(*arguments: str, code: int = 0):
-    done = CliRunner().invoke(cli, list(arguments))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return done
+from tests.cli.running import held_open, run
+from tests.sources.lying import VERSION, registry, standing_in
 
 
 def rows(*arguments: str, code: int = 0) -> list[dict]:
@@ -140,21 +129,11 @@ def test_a_ledger_that_is_not_there_is_2_and_the_old_figures_go(ledger):
 
 
 def test_a_ledger_that_is_open_for_writing_elsewhere_is_2(ledger):
-    program = (
-        "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True);"
-        "sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program, str(ledger)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with holder:
-        assert holder.stdout.readline() == "open\n"
-        with pytest.raises(LedgerError, match="open for writing in another program"):
-            run("status")
-        holder.communicate()
+    with (
+        held_open(ledger, "writing"),
+        pytest.raises(LedgerError, match="open for writing in another program"),
+    ):
+        run("status")
 
 
 @pytest.mark.parametrize("keep", [3 * 4096, 300_000], ids=["header", "half"])

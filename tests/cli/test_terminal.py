@@ -63,4 +63,6 @@ def test_progress_leaves_the_result_alone(small_registry, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     code, shown = on_a_terminal("extract", "--from", str(small_registry))
     assert code == 0
+    for told in ("preparing the ledger", "comparing", "building tables", " rows"):
+        assert told in shown
     assert "next         auditreg check" in shown

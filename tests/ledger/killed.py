@@ -1,32 +1,57 @@
-"""A program that takes readings of a changing registry into a ledger until it is killed.
-
-`python killed.py LEDGER COUNT`: COUNT is where its registry goes on.
-"""
+"""One extraction in a process of its own, which says where it is, so that it can be killed there."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+# What a process needs is imported before it is forked: what is killed is the extraction.
+import adbc_driver_sqlite.dbapi  # noqa: F401
+import duckdb  # noqa: TC002
+import filelock  # noqa: F401
+import pyarrow.compute  # noqa: F401
+
+from auditreg.ledger.ingest import ingest
+from auditreg.ledger.secrets import load_key
 from auditreg.ledger.store import Ledger
-from tests.ledger.reading import START, Registry
+from auditreg.sources import open_source
 
 
-def main(path: Path, count: int) -> None:
-    """Read, for ever; says when it has begun and after every reading."""
-    ledger = Ledger(path)
-    print("ready", flush=True)
-    while True:
-        count += 1
-        registry = Registry(START)
-        registry.create("motor", **{f"t{n}": str(n) for n in range(200)})
-        for number in range(1, 4):
-            registry.version("motor", note=f"{count}")
-            registry.alias("motor", "champion", number)
-        registry.clock = START + count * 1_000_000
-        ledger.ingest(registry.read(), registry="default", policies=())
-        print(count, flush=True)
+class Told(Ledger):
+    """A ledger that says when it waits, has its turn, finishes its file and replaces the old one."""
+
+    def __init__(self, path: Path, line: Connection) -> None:
+        super().__init__(path)
+        self.line = line
+
+    @contextmanager
+    def writer(self, *, fresh: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """See `Ledger.writer`."""
+        self.line.send("waiting")
+        with super().writer(fresh=fresh) as con:
+            self.line.send("begun")
+            yield con
+            self.line.send("finishing")
+
+    def _replace(self, draft: Path) -> None:
+        self.line.send("replacing")
+        super()._replace(draft)
+        self.line.send("replaced")
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+def extract(store: str, path: str, line: Connection) -> None:
+    """Take the registry in `store` into the ledger at `path`; phases go down the line."""
+    ledger = Told(Path(path), line)
+    source = open_source(f"sqlite:///{store}", artifacts="none")
+    with source.read() as reading, ledger.writer() as con:
+        ingest(
+            con,
+            reading,
+            registry="default",
+            key=load_key(ledger.key_path),
+            policies=[],
+            progress=lambda phase, _done, _total: line.send(phase),
+        )
+    line.send("done")

@@ -49,20 +49,13 @@ class Store:
         return f"sqlite:///{self.path}"
 
 
-def played(python: str, folder: Path, models: int) -> Store:
-    """Let an interpreter's MLflow fill a new store in an empty folder."""
+def played(python: str, folder: Path, models: int, backend: str = "") -> Store:
+    """Let an interpreter's MLflow fill a new store, in an empty folder where no address is given."""
     folder.mkdir(parents=True, exist_ok=True)
     # A pickled model names the file its class was written in.
     story = Path(shutil.copy(STORY, folder))
-    command = [
-        python,
-        "-W",
-        "ignore",
-        story.name,
-        f"sqlite:///{folder}/mlflow.db",
-        ".",
-        str(models),
-    ]
+    backend = backend or f"sqlite:///{folder}/mlflow.db"
+    command = [python, "-W", "ignore", story.name, backend, ".", str(models)]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "COV", "PYTHON"))}
     quiet = {
         "AUDITREG_CAPTURE": "off", "GIT_PYTHON_REFRESH": "quiet", "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -151,7 +151,7 @@ class Story:
                 signature=signature,
                 pip_requirements=[f"mlflow=={mlflow.__version__}", "numpy"],
             )
-        self.client.update_run(run_id, "FINISHED")
+        self.client.set_terminated(run_id, "FINISHED", end_time=self.runs[run_id]["end_time"])
         said = signature.to_dict()
         model_id = getattr(logged, "model_id", None)
         if model_id:
@@ -225,10 +225,9 @@ class Story:
         self.models[name]["versions"][version]["tags"][key] = value
 
     def delete_version(self, name: str, version: str) -> None:
+        # Its aliases stay: older releases mean to remove them, but compare a number with a text.
         self.client.delete_model_version(name, version)
-        model = self.models[name]
-        model["versions"][version]["deleted"] = True
-        model["aliases"] = {a: v for a, v in model["aliases"].items() if v != int(version)}
+        self.models[name]["versions"][version]["deleted"] = True
 
     def rename(self, name: str, to: str) -> None:
         self.client.rename_registered_model(name, to)
@@ -252,8 +251,8 @@ class Story:
                 source = f"{self.folder.as_uri()}/none/{run_id}/model"
                 about = {"description": f"Quarter {number}", "tags": {"validated_by": "bo"}}
                 version = self.version(name, source, run_id, **about)
-            if number > 1 or self.rng.random() < 0.5:
-                self.transition(name, version, "Staging")
+            self.transition(name, version, "Staging")
+            if number == 1 or self.rng.random() < 0.7:
                 self.transition(name, version, "Production", archive=self.rng.random() < 0.7)
         self.alias(name, "champion", version)
         if self.rng.random() < 0.3:
@@ -285,9 +284,9 @@ class Story:
         self.delete_run(self.models["gone and back"]["versions"]["3"]["run_id"])
 
         self.model("old name", "Renamed once", {"owner": "cy"})
-        self.version(
-            "old name", f"runs:/{child}/model", None, None, run_link="https://ci.example/7"
-        )
+        there = None if files["model_id"] else files
+        source = f"runs:/{child}/model"
+        self.version("old name", source, None, there, run_link="https://ci.example/7")
         self.tag_version("old name", "1", "kept", "yes")
         self.alias("old name", "champion", "1")
         self.rename("old name", "new name")

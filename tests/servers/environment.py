@@ -42,8 +42,12 @@ def site_packages(prefix: Path) -> Path:
 
 
 def pip(python: str, *arguments: str) -> str:
-    """Run pip without an index: nothing may come from outside; what it printed."""
-    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
+    """Run our pip for an environment, which need not have one; what it printed.
+
+    Without an index: nothing may come from outside.
+    """
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+    command += arguments
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -53,6 +53,7 @@ class MlflowServer:
         python: the interpreter whose MLflow is to run.
         settings: environment variables besides.
         permission: what every user of `basic-auth` may do without being granted it.
+        health: the path at which it says that it is up.
         auth_cache: seconds a checked password is remembered; checking one takes half a second.
     """
 
@@ -65,6 +66,7 @@ class MlflowServer:
     settings: Mapping[str, str] = field(default_factory=dict)
     permission: str = "READ"
     auth_cache: int = 600
+    health: str = "/health"
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -136,7 +138,7 @@ class MlflowServer:
     def answers(self) -> bool:
         """Whether it is up."""
         try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
+            with urllib.request.urlopen(f"{self.uri}{self.health}", timeout=5):
                 return True
         except (OSError, http.client.HTTPException):
             return False

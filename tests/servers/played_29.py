@@ -1,6 +1,6 @@
 """Plays a story on a real MLflow 2.9.2 server and keeps the truth beside the store it leaves.
 
-    AUDITREG_TEST_MLFLOW_29=/path/to/python python -m tests.servers.played_29 [FOLDER]
+    AUDITREG_TEST_MLFLOWS=ENVIRONMENT python -m tests.servers.played_29 [FOLDER]
 
 The interpreter is one of an environment with `mlflow==2.9.2` and `sqlalchemy<2.1`. FOLDER gets
 `mlflow29.db.gz` and `truth.json.gz`; without it those under `tests/servers/data` are made anew. The
@@ -10,7 +10,6 @@ story is the same each time (a seed), its moments are not.
 from __future__ import annotations
 
 import gzip
-import os
 import random
 import shutil
 import sqlite3
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.mlflow_server import MlflowServer
+from tests.servers.releases import ORDINARY, interpreter
 from tests.servers.truth import Event, State, Truth
 
 DATA = Path(__file__).parent / "data"
@@ -245,4 +245,4 @@ def unpacked(folder: Path) -> tuple[Path, Truth]:
 
 
 if __name__ == "__main__":
-    make(os.environ["AUDITREG_TEST_MLFLOW_29"], Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)
+    make(interpreter(ORDINARY), Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)

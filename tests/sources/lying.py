@@ -34,12 +34,15 @@ class Raw:
 
 
 @contextmanager
-def standing_in(answer: Says, wrap: Callable[[Any], Any] | None = None) -> Iterator[str]:
+def standing_in(
+    answer: Says, wrap: Callable[[Any], Any] | None = None, needs: str | None = None
+) -> Iterator[str]:
     """A server whose answers are made up; a POST request's body is its query.
 
     Args:
-        answer: status and body by path and query.
+        answer: status and body by path and query; a GET request's workspace is in its query.
         wrap: makes its socket another one.
+        needs: the `Authorization` header without which it answers 401.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +50,10 @@ def standing_in(answer: Says, wrap: Callable[[Any], Any] | None = None) -> Itera
 
         def do_GET(self):
             parts = urlsplit(self.path)
-            self.say(*answer(parts.path, parse_qs(parts.query)))
+            query = parse_qs(parts.query)
+            if workspace := self.headers["X-MLFLOW-WORKSPACE"]:
+                query["workspace"] = [workspace]
+            self.say(*answer(parts.path, query))
 
         def do_POST(self):
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -55,6 +61,8 @@ def standing_in(answer: Says, wrap: Callable[[Any], Any] | None = None) -> Itera
             self.say(*answer(urlsplit(self.path).path, query))
 
         def say(self, status, body):
+            if needs not in (None, self.headers["Authorization"]):
+                status, body = 401, "who are you?"
             raw = body if isinstance(body, Raw) else None
             if raw is None:
                 text = body if isinstance(body, str) else json.dumps(body)

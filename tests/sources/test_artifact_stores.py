@@ -74,7 +74,7 @@ def test_s3_holds_what_the_folder_holds(s3, tmp_path):
             **{name: value for name, value in here.items() if name not in apart},
         }
         total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert reader.asked.get("manifest bytes") == (str(total) if manifest else None)
+        assert reader.asked.get("bytes hashed") == (str(total) if manifest else None)
     assert "data/deep/weights" in {file["path"] for file in json.loads(there["files"])}
 
 
@@ -299,3 +299,36 @@ def test_clients_are_bounded_only_while_files_are_read(monkeypatch):
     all_rows(ArtifactReader(), version("s3://shop/model"))
     assert seen == ["20"]
     assert dict(os.environ) == before
+
+
+def test_a_file_that_cannot_be_downloaded_takes_nothing_else_away(shop, monkeypatch):
+    original = Shop._download_file
+
+    def archived(self, remote_file_path, local_path):
+        if remote_file_path.startswith("archived"):
+            raise Refusal(403)
+        original(self, remote_file_path, local_path)
+
+    monkeypatch.setattr(Shop, "_download_file", archived)
+    listing = [*(Entry(f"archived{n}", False, 1) for n in range(9)), MODEL]
+    _, row = shop(lambda path: [listing[0], MODEL], manifest=True)
+    assert row["state"] == "read"
+    assert {file["path"]: "sha256" in file for file in json.loads(row["files"])} == {
+        "MLmodel": True, "archived0": False,
+    }  # fmt: skip
+    assert row["problem"].startswith("1 file(s) could not be downloaded to be hashed")
+    _, row = shop(lambda path: listing, manifest=True)
+    assert row["problem"].startswith("10 file(s) could not be downloaded to be hashed")
+    assert row["manifest_sha256"] is None
+
+
+def test_the_identity_package_azure_asks_for_is_named(monkeypatch):
+    def missing(*_, **__):
+        raise ImportError("Using DefaultAzureCredential requires the azure-identity package.")
+
+    monkeypatch.setattr(
+        "mlflow.store.artifact.artifact_repository_registry.get_artifact_repository", missing
+    )
+    row = ArtifactReader().row(version("abfss://c@a.dfs.core.windows.net/x"))
+    assert row["problem"].startswith("ImportError: Using DefaultAzureCredential requires")
+    assert "pip install azure-storage-blob" in row["problem"]

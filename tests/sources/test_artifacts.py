@@ -248,6 +248,7 @@ def test_credentials_are_never_sent_to_a_host_a_version_names(location, monkeypa
         "abfss://c@a.dfs.core.windows.net/x?sig=hunter2",
         "https://track:5000/x?token=hunter2",
         "https://bob:hunter2@track:5000/x",
+        "s3://bucket/x?X-Amz-Signature=hunter2",
     ],
 )
 def test_a_location_with_credentials_is_neither_used_nor_kept(location, monkeypatch):

@@ -269,3 +269,48 @@ def test_reading_after_close_is_an_error(empty_store):
         pass
     with pytest.raises(SourceError, match="already closed"):
         rows(reading, "model_versions")
+
+
+def test_logged_models_that_say_they_were_registered(store, tmp_path):
+    """Those that only their tag links to a version are read, with their run; the others are not."""
+    copied = Path(shutil.copy(store, tmp_path / "copy.db"))
+    [(run,)] = ask(copied, "select run_uuid from runs where name = 'run 4'")
+    columns = (
+        "experiment_id, name, artifact_location, creation_timestamp_ms, "
+        "last_updated_timestamp_ms, status, lifecycle_stage"
+    )
+    for model in ("m-tagged", "m-other"):
+        run_sql(
+            copied,
+            (
+                (
+                    f"insert into logged_models (model_id, source_run_id, {columns}) "
+                    f"select ?, ?, {columns} from logged_models limit 1"
+                ),
+                (model, run),
+            ),
+        )
+    tag = '[{"name": "motor", "version": "1"}]'
+    run_sql(
+        copied,
+        (
+            (
+                "insert into logged_model_tags (model_id, experiment_id, tag_key, tag_value) "
+                "select 'm-tagged', experiment_id, 'mlflow.modelVersions', ? "
+                "from logged_models limit 1"
+            ),
+            (tag,),
+        ),
+    )
+    found = read_sql(copied)
+    kept = {row["model_id"] for row in found["logged_models"]}
+    assert "m-tagged" in kept
+    assert "m-other" not in kept
+    assert tag in {row["value"] for row in found["logged_model_tags"]}
+    assert run in {row["run_id"] for row in found["runs"]}
+    assert run not in {row["run_id"] for row in read_sql(store)["runs"]}
+
+
+def ask(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()

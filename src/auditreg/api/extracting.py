@@ -30,6 +30,10 @@ class Watch(Protocol):
         """A phase, and how far it is."""
         ...
 
+    def registry(self, name: str) -> None:
+        """Another registry begins; empty where it is the only one."""
+        ...
+
     def rows(self, table: str, number: int) -> None:
         """So many rows of a staging table were read so far."""
         ...
@@ -55,25 +59,33 @@ def targets(
     *,
     uri: str | None = None,
     registry: str | None = None,
+    auth_uri: str | None = None,
 ) -> tuple[SourceSettings, ...]:
     """The sources to read: those named, the one at `uri`, or all that are configured.
 
     What is read from a `uri` of its own keeps the settings of its registry, without the address of
-    the user database, which is of another moment.
+    the user database, which is of another moment, unless `auth_uri` names one.
 
     Raises:
         UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
     """
     from auditreg.config import SourceSettings, sources
 
-    if uri is not None:
+    if auth_uri and not uri:
+        raise UsageError(
+            "--auth-from goes with --from.",
+            state="Nothing was read.",
+            hint="A source names its user database in auditreg.toml: auth_uri or auth_uri_env.",
+        )
+    if uri:
         name = config.registry(registry, uri=uri)
         known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
-        if known.uri_env is None and known.uri == uri:
+        if known.uri_env is None and known.uri == uri and not auth_uri:
             return (known,)
+        default = known.auth_default if auth_uri else None
         return (
-            _changed(known, uri=uri, uri_env=None, auth_uri=None, auth_uri_env=None,
-                     auth_default=None),
+            _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
+                     auth_default=default),
         )  # fmt: skip
     if registry is not None:
         raise UsageError(
@@ -111,17 +123,17 @@ def extract(
             state="Nothing was read.",
             hint="Set its uri or uri_env in auditreg.toml, or give --from URI.",
         )
-    # Only where it is asked for: not every kind of source has users to show.
-    rights: dict[str, Any] = {"auth_uri": auth_address(source), "auth_default": source.auth_default}
     opened = open_source(
         where,
         registry=source.name,
         artifacts=asked.artifacts or source.artifacts,
         manifest=source.manifest if asked.manifest is None else asked.manifest,
-        **{name: value for name, value in rights.items() if value is not None},
+        auth_uri=auth_address(source),
+        auth_default=source.auth_default,
     )
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
+    watch.tell("connecting", 0, None)
     with opened.read(runs=asked.runs or source.runs, progress=watch.tell) as reading:
         watched = Watched(reading, source.name, watch)
         done = record(
@@ -156,24 +168,45 @@ def extract(
 def extract_each(
     chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked, watch: Watch
 ) -> Iterator[Outcome]:
-    """Read the sources one after the other; what one of them fails with stops no other.
+    """Read the sources one after the other; what one of several fails with stops no other.
 
     Each is sealed by itself, so what was recorded stays recorded.
     """
     for source in chosen:
+        watch.registry(source.name if len(chosen) > 1 else "")
         started = time.monotonic()
         try:
             yield extract(source, config, ledger, asked, watch)
-        except AuditregError as error:
+        except Exception as error:
+            if len(chosen) == 1 and not isinstance(error, AuditregError):
+                raise
+            told = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
-                "failed", extra={"fields": {"registry": source.name, "error": error.what}}
+                "failed", extra={"fields": {"registry": source.name, "error": told.what}}
             )
             yield Outcome(
                 source.name,
-                error=error,
+                error=told,
                 seconds=time.monotonic() - started,
                 notes=_notes(ledger),
             )
+
+
+def _unexpected(error: Exception, registry: str) -> AuditregError:
+    """What nobody foresaw of one registry, told so that the others are read all the same."""
+    log.debug("where it was raised", exc_info=error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return AuditregError(
+            f"{place}{error.strerror or error}.",
+            state=f"Nothing was recorded of {registry}.",
+            hint="Check that the place exists, can be written to and has space left.",
+        )
+    return AuditregError(
+        f"{type(error).__name__}: {error}",
+        state=f"Nothing was recorded of {registry}.",
+        hint="This is a bug in auditreg. Please report it with the output of -vv.",
+    )
 
 
 def record(
@@ -206,6 +239,8 @@ def record(
     choice = source.workspaces if source else None
     policies = Governing.load(config).policies()
     key_file = config.secrets.key_file
+    if watch:
+        watch.tell("preparing the ledger", 0, None)
     with ledger.writer() as con:
         return ingest(
             con,

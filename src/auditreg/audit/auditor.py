@@ -19,7 +19,7 @@ from auditreg.audit.results import (
 )
 from auditreg.audit.selection import choose
 from auditreg.config import Config, Period, calendar, effective_settings
-from auditreg.errors import ConfigError, NothingToAudit
+from auditreg.errors import ConfigError, NothingToAudit, SourceError
 from auditreg.models import (
     Answer,
     CheckResult,
@@ -36,6 +36,36 @@ from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
     import duckdb
+
+
+def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
+    """The moment of the last reading that left nothing in doubt, UTC; settings may say another.
+
+    Args:
+        con: a connection to a ledger.
+        state: what state things are in, for the error.
+
+    Raises:
+        SourceError: every reading so far was incomplete: no result could be trusted.
+        NothingToAudit: there is no reading at all.
+    """
+    row = con.execute(
+        "select coalesce(setting('as_of')::TIMESTAMP, "
+        "max(observed_at) filter (where complete)), count(*) from extractions"
+    ).fetchone()
+    latest, readings = row or (None, 0)
+    if latest is not None:
+        found: datetime = latest
+        return found
+    if readings:
+        raise SourceError(
+            "The ledger holds no complete reading of a registry, only incomplete ones.",
+            state=state,
+            hint="auditreg status names the doubt; repair its cause and extract again.",
+        )
+    raise NothingToAudit(
+        "The ledger holds no reading of a registry.", state=state, hint="auditreg extract --from URI"
+    )
 
 
 class Auditor:
@@ -119,19 +149,7 @@ class Auditor:
         )
 
     def _moment(self, as_of: datetime | None, period: Period | None) -> tuple[Moment, Period]:
-        latest = as_of
-        if latest is None:
-            row = self._connection.execute(
-                "select coalesce(setting('as_of')::TIMESTAMP, "
-                "(select max(observed_at) from extractions where complete))"
-            ).fetchone()
-            latest = row[0] if row else None
-        if latest is None:
-            raise NothingToAudit(
-                "The ledger holds no complete reading of a registry.",
-                state="Nothing was checked.",
-                hint="auditreg extract --from URI",
-            )
+        latest = as_of or latest_complete(self._connection, state="Nothing was checked.")
         within = period or self._config.quarter_of(latest)
         settings = in_force(self._config, self._rules) if self._config.path else None
         return (

@@ -50,12 +50,20 @@ _SHORT = (
     epilog=examples(
         "auditreg inventory --live",
         "auditreg inventory motor-frequency --as-of 2026-09-30",
+        "auditreg inventory --kind prompt",
         "auditreg inventory --diff 2026-06-30 2026-09-30",
         "auditreg inventory --format csv=inventory.csv",
     ),
 )
 @click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
 @click.option("--live", "only_live", is_flag=True, help="Only what is live, or possibly live.")
+@click.option(
+    "--kind",
+    type=click.Choice(["model", "prompt", "all"]),
+    default="all",
+    show_default=True,
+    help="Models, prompts (MLflow keeps them as models), or both.",
+)
 @click.option("--all-columns", is_flag=True, help="Every governance field, also in the table.")
 @click.option(
     "--diff",
@@ -67,9 +75,10 @@ _SHORT = (
 @config_option
 @ledger_option
 @format_option()
-def inventory(
+def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
     models: tuple[str, ...],
     only_live: bool,
+    kind: str,
     all_columns: bool,
     diff: tuple[str, str] | None,
     as_of: str | None,
@@ -90,8 +99,8 @@ def inventory(
     from auditreg.audit.selection import choose
 
     if diff is not None:
-        if as_of is not None or only_live or all_columns:
-            raise UsageError("--diff goes with none of --as-of, --live and --all-columns.")
+        if as_of is not None or only_live or all_columns or kind != "all":
+            raise UsageError("--diff goes with none of --as-of, --live, --kind and --all-columns.")
         from auditreg.cli.changes import differences
 
         differences(models, diff, config, ledger, outputs)
@@ -115,6 +124,8 @@ def inventory(
             for row in rows
             if row["model_subject"] in chosen.models or row["subject"] in chosen.versions
         ]
+    if kind != "all":
+        rows = [row for row in rows if row["kind"] == kind]
     if only_live:
         rows = [row for row in rows if row["live"] or row["possibly_live"]]
 

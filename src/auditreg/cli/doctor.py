@@ -6,77 +6,50 @@ can take the process down with it (MLflow, WeasyPrint and its system libraries) 
 
 from __future__ import annotations
 
-import enum
 import importlib.metadata
 import importlib.util
 import io
 import json
-import os
 import platform
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from auditreg import resources
-from auditreg.cli import repairs
+from auditreg.cli import health, health_sources, repairs
 from auditreg.cli.database import grants_options
 from auditreg.cli.examples import examples
+from auditreg.cli.health import Check, Status
 from auditreg.errors import ExitCode
 
 SCHEMA = "auditreg.doctor/1"
 OLDEST_PYTHON = (3, 11)
-_CHILD_SECONDS = 120
 _REINSTALL = "pip install --upgrade auditreg"
-
-
-class Status(enum.StrEnum):
-    """How a part of the installation is."""
-
-    OK = "ok"
-    MISSING = "missing"
-    """Something auditreg cannot do without; ends in exit code 2."""
-    WARNING = "warning"
-    """Something only a part of auditreg needs, or that is not there yet."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One answer of the doctor."""
-
-    name: str
-    status: Status
-    found: str
-    """What is there, with its version."""
-    means: str = ""
-    """What works and what does not."""
-    repair: str = ""
-    """The command that repairs it."""
 
 
 def examine(ledger: Path) -> list[Check]:
     """All checks, in the order they are shown."""
-    checks: list[Callable[[], Check]] = [
-        _python,
-        _packages,
-        _data_files,
-        _duckdb,
-        _mlflow,
-        _database_drivers,
-        _pdf,
-        _fonts,
-        _time_zones,
-        _text,
-        _folder,
-        lambda: _ledger(ledger),
-        _demo,
+    return [
+        _python(),
+        _packages(),
+        _data_files(),
+        _duckdb(),
+        health_sources.mlflow_client(),
+        health_sources.sqlite(),
+        *health_sources.optional(),
+        _pdf(),
+        _fonts(),
+        _time_zones(),
+        _text(),
+        _folder(),
+        _ledger(ledger),
+        _demo(),
     ]
-    return [check() for check in checks]
 
 
 def _python() -> Check:
@@ -105,7 +78,7 @@ def _packages() -> Check:
     needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
     wrong = []
     for requirement in needed:
-        version = _version(requirement.name)
+        version = health.version(requirement.name)
         if version is None:
             wrong.append(f"{requirement.name} is not installed")
         elif not requirement.specifier.contains(version, prereleases=True):
@@ -115,7 +88,7 @@ def _packages() -> Check:
             "Packages", Status.MISSING, "; ".join(wrong), "Parts of auditreg will fail.", _REINSTALL
         )
     return Check(
-        "Packages", Status.OK, f"auditreg {_version('auditreg')} and {len(needed)} it needs"
+        "Packages", Status.OK, f"auditreg {health.version('auditreg')} and {len(needed)} it needs"
     )
 
 
@@ -146,7 +119,7 @@ def _data_files() -> Check:
 
 
 def _duckdb() -> Check:
-    worked, output = _in_child(
+    worked, output = health.in_child(
         "import duckdb; c = duckdb.connect();"
         "assert c.execute('select 6 * 7').fetchone() == (42,); print(duckdb.__version__)"
     )
@@ -161,59 +134,9 @@ def _duckdb() -> Check:
     )
 
 
-def _mlflow() -> Check:
-    """MLflow's client, in a child: two distributions share one folder and can break each other."""
-    installed = [
-        f"{name} {version}"
-        for name in ("mlflow", "mlflow-skinny")
-        if (version := _version(name)) is not None
-    ]
-    worked, output = _in_child("from mlflow import MlflowClient; print('imported')")
-    if worked:
-        return Check("MLflow client", Status.OK, ", ".join(installed))
-    means = "A tracking server cannot be read; all else works."
-    if installed:
-        # NOTE: uninstalling mlflow takes away the files it shares with mlflow-skinny.
-        means = f"{', '.join(installed)} is installed, but its files are incomplete. {means}"
-    repair = "pip install --force-reinstall --no-deps mlflow-skinny"
-    return Check("MLflow client", Status.MISSING, output, means, repair)
-
-
-def _database_drivers() -> Check:
-    worked, output = _in_child(
-        "import adbc_driver_sqlite.dbapi as d\n"
-        "with d.connect(':memory:') as c, c.cursor() as k:\n"
-        "    k.execute('select 1'); assert k.fetchone() == (1,)"
-    )
-    sqlite = _version("adbc-driver-sqlite")
-    if not worked:
-        return Check(
-            "Database drivers",
-            Status.MISSING,
-            output,
-            "MLflow's database cannot be read; a tracking server can.",
-            repairs.reinstall("adbc-driver-manager", "adbc-driver-sqlite", "pyarrow"),
-        )
-    others = [
-        f"{label} {'yes' if importlib.util.find_spec(module) else 'no'}"
-        for label, module in (
-            ("PostgreSQL", "adbc_driver_postgresql"),
-            ("others through SQLAlchemy", "sqlalchemy"),
-        )
-    ]
-    missing_postgresql = others[0].endswith("no")
-    return Check(
-        "Database drivers",
-        Status.OK,
-        f"SQLite {sqlite}, " + ", ".join(others),
-        "A PostgreSQL store needs one driver more." if missing_postgresql else "",
-        "pip install 'auditreg[postgresql]'" if missing_postgresql else "",
-    )
-
-
 def _pdf() -> Check:
     """Makes one page, because only that loads every library WeasyPrint needs."""
-    worked, output = _in_child(
+    worked, output = health.in_child(
         "import weasyprint\n"
         "from weasyprint.text.ffi import pango\n"
         "pdf = weasyprint.HTML(string='<p>a b c').write_pdf()\n"
@@ -315,7 +238,7 @@ def _ledger(path: Path) -> Check:
             "Nothing has been recorded here yet.",
             f"auditreg extract --from URI --ledger {path}",
         )
-    worked, output = _in_child(
+    worked, output = health.in_child(
         "import sys, duckdb\n"
         "con = duckdb.connect(sys.argv[1], read_only=True)\n"
         "print(con.execute('select count(*) from ledger.log').fetchone()[0])",
@@ -334,9 +257,9 @@ def _ledger(path: Path) -> Check:
 
 
 def _demo() -> Check:
-    missing = [name for name in ("mlflow", "scikit-learn") if _version(name) is None]
+    missing = [name for name in ("mlflow", "scikit-learn") if health.version(name) is None]
     if not missing:
-        return Check("Demo", Status.OK, f"mlflow {_version('mlflow')} with its store")
+        return Check("Demo", Status.OK, f"mlflow {health.version('mlflow')} with its store")
     return Check(
         "Demo",
         Status.WARNING,
@@ -346,45 +269,17 @@ def _demo() -> Check:
     )
 
 
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _in_child(program: str, *arguments: str) -> tuple[bool, str]:
-    """Run a small program in a fresh interpreter, blind to files of this folder named like modules.
-
-    Returns:
-        Whether it ended well, and the last line it printed or complained with.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program, *arguments],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_CHILD_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONUTF8": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return False, str(error)
-    worked = done.returncode == 0
-    lines = [line.strip() for line in (done.stdout if worked else done.stderr).splitlines()]
-    last = next((line for line in reversed(lines) if line), "")
-    return worked, last or ("" if worked else f"ended with status {done.returncode}")
-
-
 def _print_table(checks: list[Check]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    colours = {Status.OK: "green", Status.MISSING: "bold red", Status.WARNING: "yellow"}
+    colours = {
+        Status.OK: "green",
+        Status.MISSING: "bold red",
+        Status.WARNING: "yellow",
+        Status.OPTIONAL: "dim",
+    }
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("What", no_wrap=True)
@@ -395,11 +290,13 @@ def _print_table(checks: list[Check]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 still gets the answer
     Console(highlight=False).print(table)
-    broken = [check for check in checks if check.repair]
-    if broken:
-        click.echo("\nTo repair:")
-    for check in broken:
-        click.echo(f"  {check.name}: {check.repair}")  # in one line each, to be copied
+    optional = [check for check in checks if check.repair and check.status is Status.OPTIONAL]
+    broken = [check for check in checks if check.repair and check not in optional]
+    for title, listed in (("To repair:", broken), ("To read further sources:", optional)):
+        if listed:
+            click.echo(f"\n{title}")
+        for check in listed:
+            click.echo(f"  {check.name}: {check.repair}")  # in one line each, to be copied
     click.echo(f"\n{_summary(checks)}")
 
 

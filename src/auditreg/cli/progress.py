@@ -17,6 +17,9 @@ Tell = Callable[[str, int, int | None], None]
 
 log = logging.getLogger("auditreg.progress")
 
+_NAME = 12
+"""A registry's name is cut to so many characters, so that the line fits a narrow terminal."""
+
 
 @contextlib.contextmanager
 def progress() -> Iterator[Tell | None]:
@@ -46,7 +49,7 @@ def watching(*, quiet: bool = False) -> Iterator[Watching]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(12),
+        BarColumn(8),
         TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
     )
@@ -65,8 +68,7 @@ class Watching:
         self._registry = ""
         self._phase = ""
         self._began = time.monotonic()
-        self._rows = 0
-        self._table_rows = 0
+        self._read: dict[str, int] = {}
         self._table_began = self._began
 
     def __enter__(self) -> Watching:
@@ -79,33 +81,33 @@ class Watching:
         """Another registry begins; it is named before each phase."""
         self._end()
         self._registry = name
-        self._rows = 0
+        self._read = {}
 
     def tell(self, phase: str, done: int, total: int | None) -> None:
         """A phase, and how far it is."""
         if phase != self._phase:
             self._end()
             self._phase = phase
-            self._table_began = time.monotonic()
         self._show(rate=self._total(), completed=done, total=total)
 
     def rows(self, table: str, number: int) -> None:
         """So many rows of a table were read so far."""
-        del table  # it is named by its phase
+        if table not in self._read:
+            self._table_began = time.monotonic()
+        self._read[table] = number
         gone = time.monotonic() - self._table_began
         rate = f" {number / gone:,.0f}/s" if gone > 1 else ""
-        self._table_rows = number
         self._show(rate=f"{number:,} rows{rate}")
 
     def _total(self) -> str:
-        """Rows of the tables that are done."""
-        self._rows += self._table_rows
-        self._table_rows = 0
-        return f"{self._rows:,} rows" if self._rows else ""
+        """Rows of all tables so far."""
+        rows = sum(self._read.values())
+        return f"{rows:,} rows" if rows else ""
 
     def _show(self, **values: object) -> None:
         if self._bar is not None and self._task is not None:
-            named = f"{self._registry}: " if self._registry else ""
+            name = self._registry
+            named = f"{name if len(name) <= _NAME else name[: _NAME - 1] + '…'}: " if name else ""
             phase = self._phase.replace("_", " ")
             self._bar.update(self._task, description=f"{named}{phase}"[:40], **values)  # type: ignore[arg-type]
 

@@ -40,11 +40,17 @@ _UNLIMITED = 100_000
         "auditreg extract                            every [[source]] of auditreg.toml",
         "auditreg extract --source pricing --format json",
         "auditreg extract --from sqlite:///backup.db --registry pricing --observed-at 2026-09-30",
+        "auditreg extract --from sqlite:///mlflow.db --auth-from sqlite:///basic_auth.db",
     )
 )
 @click.option("--from", "uri", metavar="URI", help="MLflow's database or tracking server.")
 @registry_option("Whose registry is at --from.")
 @source_option
+@click.option(
+    "--auth-from",
+    metavar="URI",
+    help="The database of basic-auth's users and rights, where it is not the registry's.",
+)
 @click.option(
     "--runs",
     type=click.Choice(["linked", "all"]),
@@ -79,6 +85,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     uri: str | None,
     registry: str | None,
     names: tuple[str, ...],
+    auth_from: str | None,
     runs: str | None,
     artifacts: str | None,
     manifest: bool | None,
@@ -109,7 +116,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was read.",
             hint="A source has its address in auditreg.toml; --registry says whose --from is.",
         )
-    chosen = targets(config, names, uri=uri, registry=registry)
+    chosen = targets(config, names, uri=uri, registry=registry, auth_uri=auth_from)
     if len(chosen) > 1 and (observed_at or allow_empty):
         raise UsageError(
             f"{'--observed-at' if observed_at else '--allow-empty'} is about one registry, and "
@@ -147,9 +154,8 @@ def read(
             hide(os.environ.get(variable) if variable else None)
     found: list[Outcome] = []
     with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
-        for source in chosen:
-            watch.registry(source.name if len(chosen) > 1 else "")
-            found.extend(extract_each([source], config, ledger, asked, watch))
+        for outcome in extract_each(chosen, config, ledger, asked, watch):
+            found.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
     return found
 
 

@@ -144,18 +144,11 @@ def _when(
     book: Ledger, config: Config, period: str | None, at: datetime | None
 ) -> tuple[datetime | None, Period]:
     """The moment judged (None for the latest state) and the period reported on."""
-    from auditreg.errors import NothingToAudit
+    from auditreg.audit import latest_complete
 
     named = config.period(period) if period else None
     with book.reader() as con:
-        row = con.execute("select max(observed_at) from extractions where complete").fetchone()
-    latest = row[0] if row else None
-    if latest is None:
-        raise NothingToAudit(
-            "The ledger holds no complete reading of a registry.",
-            state="No report was made.",
-            hint="auditreg extract --from URI",
-        )
+        latest = latest_complete(con, state="No report was made.")
     span = named or config.quarter_of(at or latest)
     if at is not None and not span.start_utc < at <= span.end_utc:
         raise UsageError(

@@ -90,9 +90,9 @@ def run(
     ledger: Path | None,
     outputs: tuple[Output, ...],
 ) -> None:
-    """Extract, check and publish, with one exit code.
+    """Extract, check and publish, with one exit code, for a scheduler.
 
-    For cron and other schedulers: a line per phase. Every [[source]] of the settings is read, or
+    Quiet: a line per phase. Every [[source]] of the settings is read, or
     those named by --source; then everything is checked; then the ledger is published where
     --publish or publish.folder names a folder.
 

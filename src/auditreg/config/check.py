@@ -190,12 +190,6 @@ def _check_address(source: SourceSettings, at: str) -> None:
                 state=_STATE,
                 hint=f"Keep {key}_env where the URI holds a password, {key} where it does not.",
             )
-    if source.auth_default and not (source.auth_uri or source.auth_uri_env):
-        raise ConfigError(
-            f"{at}: auth_default is set without auth_uri or auth_uri_env.",
-            state=_STATE,
-            hint="It says what users may do without a grant; name the database of the grants.",
-        )
 
 
 def _check_calendar(config: ConfigFile, path: Path) -> None:

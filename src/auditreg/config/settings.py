@@ -141,7 +141,7 @@ class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
         Meta(description="Name of the environment variable that holds the URI of that database."),
     ] = None
     auth_default: Annotated[
-        Literal["NO_PERMISSIONS", "DENY", "READ", "USE", "EDIT", "MANAGE"] | None,
+        Literal["NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE"] | None,
         Meta(description="What a user may do without a grant: `default_permission` of the server."),
     ] = None
     runs: Annotated[

@@ -41,6 +41,13 @@ def auth_address(source: SourceSettings) -> str | None:
 
 def _value(registry: str, key: str, given: str | None, variable: str | None) -> str | None:
     if variable is None:
+        if given and ":***@" in given:
+            raise ConfigError(
+                f"{key} of the source {registry} has no password: a ledger does not keep it.",
+                state=f"Nothing was read of {registry}.",
+                hint="Name the settings file with --config, or put the URI into an environment "
+                f"variable that {key}_env names.",
+            )
         return given
     if value := os.environ.get(variable):
         return value

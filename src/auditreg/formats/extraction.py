@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from auditreg.errors import without_password
 from auditreg.formats.inert import inert
 from auditreg.formats.interface import Surface
 from auditreg.ledger.ingest import Ingested
@@ -25,6 +26,7 @@ NAMES = {
 }
 """Kinds of entries as people call one and several of them, in the order they are told."""
 
+_MOST = ("registered_model", "model_version")
 _LABEL = 12
 _DOUBTS = 8
 """So many doubts or notes are shown; the rest is counted."""
@@ -61,11 +63,13 @@ def one_line(outcome: Outcome) -> str:
     """What came of one registry, on one line."""
     done = outcome.done
     if done is None:
-        return f"{outcome.status}: {inert(outcome.error.what if outcome.error else '')}"
+        what = without_password(outcome.error.what) if outcome.error else ""
+        return f"{outcome.status}: {inert(what)}"
     doubts = "; ".join(inert(doubt) for doubt in done.completeness.doubts[:1])
     said = f"INCOMPLETE ({doubts}): " if not done.complete else ""
-    news = "first extraction" if done.first else changed(done)
-    return f"{said}{news}; {_read(done)} read"
+    news = "first extraction" if done.first else changed(done) if done.changes else "no change"
+    most = ", ".join(_counted(done.counts.get(kind, 0), kind) for kind in _MOST)
+    return f"{said}{news}; {most} read"
 
 
 def changed(done: Ingested) -> str:
@@ -96,6 +100,8 @@ def _counted(number: int, kind: str) -> str:
 def _read(done: Ingested) -> str:
     kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
     found = [_counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)]
+    if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
+        found.insert(1, f"{done.prompts:,} of them {'prompt' if done.prompts == 1 else 'prompts'}")
     return ", ".join(found) or "nothing"
 
 

@@ -20,7 +20,13 @@ from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.late import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import Progress, drop_scratch, known_artifacts, stage
+from auditreg.ledger.staging import (
+    Progress,
+    drop_compared,
+    drop_scratch,
+    known_artifacts,
+    stage,
+)
 from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
@@ -31,16 +37,17 @@ if TYPE_CHECKING:
 BODIES = {kind: text for kind, (_, text) in schema.blocks("bodies.sql", "body").items()}
 """Kind of state to the SQL of its entries' bodies, in the order they are written."""
 
-FEW = 5_000
-"""So many changes of a kind, or fewer, are written together with those of other kinds."""
-
 BLOCK = 122_880
-CHUNKS = {"run": BLOCK, "logged_model": BLOCK}
-CHUNK = 4 * BLOCK
-"""Entries whose bodies are put together at once; bounds the memory of a first extraction.
+"""Entries that are written at once: a block of DuckDB's, since only whole ones go straight to the file.
 
-Whole blocks of DuckDB: it shares work out by them, and writes only whole ones straight to the file.
+Of several at once each thread would leave a rest, and joining rests compresses again what was written.
 """
+
+HEAVY = {"run": BLOCK // 3, "logged_model": BLOCK // 3}
+"""How many are written at once at most of what holds lists: bounds the memory of an extraction."""
+
+FEW = 5_000
+"""So many of a heavy kind, or fewer, are no burden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Ingested:
     put were not known before; `first` says whether it was the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
     where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
     changes the journal should have told of and did not. `clock_offset_ms` is the clock of the
-    database or server minus this machine's.
+    database or server minus this machine's. `prompts` counts the registered models that are prompts.
     """
 
     registry: str
@@ -71,6 +78,7 @@ class Ingested:
     captured: int
     unexplained: int
     clock_offset_ms: int | None
+    prompts: int = 0
 
     @property
     def complete(self) -> bool:
@@ -185,8 +193,10 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     entries.save_tree(con, tree)
     tell("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
+    prompts = entries.number(con, _PROMPTS)
+    drop_compared(con)
+    state.refresh(con, base, late=late or moved or taken.moved, staged=True)
     drop_scratch(con, scratch)
-    state.refresh(con, base, late=late or moved or taken.moved)
     return Ingested(
         registry=registry,
         observed_at=observed,
@@ -205,7 +215,14 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         captured=taken.rows,
         unexplained=unexplained,
         clock_offset_ms=reading.info.clock_offset_ms,
+        prompts=prompts,
     )
+
+
+_PROMPTS = """
+select count(distinct (workspace, model)) from stage_registered_model_tags
+where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
+"""
 
 
 def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None) -> int:
@@ -338,8 +355,11 @@ def _append_states(
         "as seq from changed",
         {"base": entries.size(con), "kinds": list(BODIES)},
     )
-    low = entries.size(con)
-    for kinds, number in _batches(puts):
+    batches, low = list(_batches(puts)), entries.size(con)
+    # In one transaction blocks fill up across statements, and go to the file when they are whole.
+    if len(batches) > 1:
+        con.execute("begin")
+    for kinds, number in batches:
         tell(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
         con.execute(
             "create or replace temp table batch as select * from numbered "
@@ -357,6 +377,8 @@ def _append_states(
             """,
             shared,
         )
+    if len(batches) > 1:
+        con.execute("commit")
     if gones:
         appender.append(
             """
@@ -380,23 +402,29 @@ def _append_states(
 def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
     """What is written at once: (kinds, entries), in the order of the log.
 
-    Few changes of many kinds in one statement, since planning one takes longer than running it;
-    a kind with many by itself, in whole blocks.
+    Light kinds share whole blocks, also because planning a statement takes longer than writing a
+    few entries; a heavy kind goes by itself.
     """
-    few: list[str] = []
+    kinds: list[str] = []
+    room = BLOCK
     for kind in BODIES:
-        number = puts.get(kind, 0)
-        if number <= FEW:
-            few += [kind] if number else []
+        left = puts.get(kind, 0)
+        if kind in HEAVY and left > FEW:
+            if kinds:
+                yield kinds, BLOCK - room
+                kinds, room = [], BLOCK
+            for start in range(0, left, HEAVY[kind]):
+                yield [kind], min(HEAVY[kind], left - start)
             continue
-        if few:
-            yield few, sum(puts[name] for name in few)
-            few = []
-        chunk = CHUNKS.get(kind, CHUNK)
-        for start in range(0, number, chunk):
-            yield [kind], min(chunk, number - start)
-    if few:
-        yield few, sum(puts[name] for name in few)
+        while left:
+            kinds.append(kind)
+            taken = min(left, room)
+            left, room = left - taken, room - taken
+            if not room:
+                yield kinds, BLOCK
+                kinds, room = [], BLOCK
+    if kinds:
+        yield kinds, BLOCK - room
 
 
 def _bodies(kinds: Sequence[str]) -> str:

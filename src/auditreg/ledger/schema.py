@@ -95,6 +95,12 @@ def state_tables() -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
+def staged_tables() -> dict[str, str]:
+    """State table to what stands for `{decoded}` when its entries were staged just before."""
+    return {table: f"({text})" for table, (_, text) in blocks("staged.sql", "staged").items()}
+
+
+@functools.cache
 def _bodies() -> dict[str, dict[str, object]]:
     bodies: dict[str, dict[str, object]] = json.loads(sql("bodies.json"))
     return bodies

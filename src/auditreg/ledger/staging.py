@@ -91,13 +91,19 @@ def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
     if not str(place).endswith(".draft"):
         return "temp"
     path = f"{place}.scratch".replace("'", "''")
-    con.execute(f"attach '{path}' as scratch")
+    con.execute(f"attach '{path}' as scratch (recovery_mode 'no_wal_writes')")
     con.execute("set search_path = 'audit,scratch'")
     return "scratch"
 
 
+def drop_compared(con: duckdb.DuckDBPyConnection) -> None:
+    """Let go of what was only compared, before the derived tables are built."""
+    for table in ("incoming", "changed", "known", "vanished", "run_child", "batch"):
+        con.execute(f"drop table if exists temp.{table}")
+
+
 def drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
-    """Let go of what was staged and compared before the derived tables are built."""
+    """Let go of what was staged and compared."""
     if scratch == "scratch":
         con.execute("set search_path = 'audit'")
         con.execute("detach scratch")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BATCHES = {"run": 50_000, "logged_model": 50_000}
 """How many entries of a kind are decoded at once, where one may be large."""
 
+MANY = 5_000
+"""From so many states of a kind on, a reading's own rows fill the tables, not its entries."""
+
 LAST = "max_by(seq, (observed_at, place, seq))"
 """SQL for the last entry of a subject: they stand in the order of the source."""
 
@@ -28,7 +31,18 @@ _LATEST_ROWS = """(
 """The rows a state table is decoded from: last entries with the bounds of their beginning."""
 
 
-def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = False) -> None:
+_STAGED_ROWS = """(
+    select n.subject, b.registry, n.workspace, n.model, n.version, n.op, n.seq,
+           null::VARCHAR as actor, 'observed' as grade, 'certain' as certainty,
+           'only' as candidate, b.lo as not_before, b.hi as not_after, n.item, n.place
+    from numbered n join bounds b using (seq)
+)"""
+"""The same rows for entries of the reading that is still staged, without their text."""
+
+
+def refresh(
+    con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = False, staged: bool = False
+) -> None:
     """Bring every derived table up to date with the entries from `first_new` on.
 
     Args:
@@ -36,9 +50,11 @@ def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = Fals
         first_new: the first sequence number that is not in the derived tables yet.
         late: whether a reading older than known ones was among them, so that the bounds of
             other entries may have moved; then everything is rebuilt.
+        staged: whether the staging tables of the reading and `numbered` are still there. What they
+            hold is what the entries just written say, and it need not be decoded again.
     """
     if first_new == 0 or late:
-        rebuild(con)
+        rebuild(con, staged=staged)
         return
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     con.execute(
@@ -66,12 +82,12 @@ def refresh(con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = Fals
     _insert_heads(con, "touched")
     _refresh_events(con, first_new)
     _refresh_recorded(con)
-    _insert_states(con, "touched")
+    _insert_states(con, "touched", staged=staged)
     _refresh_settings(con)
 
 
-def rebuild(con: duckdb.DuckDBPyConnection) -> None:
-    """Derive every table from the log alone."""
+def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
+    """Derive every table from the log alone; `staged` as for `refresh`."""
     for table in (*schema.derived_tables(), "ledger.heads"):
         con.execute(f"delete from {table}")
     _refresh_events(con, 0)
@@ -98,7 +114,7 @@ def rebuild(con: duckdb.DuckDBPyConnection) -> None:
         )
         con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
     _insert_heads(con, "touched")
-    _insert_states(con, "touched")
+    _insert_states(con, "touched", staged=staged)
     _refresh_settings(con)
 
 
@@ -138,35 +154,62 @@ def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
 
 
-def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
-    """Decode the last entries of the subjects into the state tables.
-
-    Entries are decoded once for all tables of their kind, and the large ones in batches: a run
-    holds its parameters, metrics, tags and data sets.
-    """
+def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str, *, staged: bool) -> None:
+    """Bring the last entries of the subjects into the state tables."""
     counted = con.execute(f"select kind, count(*) from {subjects} group by kind order by kind")
     for kind, number in counted.fetchall():
         con.execute(
             f"""
             create or replace temp table bounds as
-            select t.seq, t.lo, t.hi, row_number() over () as place
+            select t.seq, t.registry, t.lo, t.hi, row_number() over () as place
             from ledger.timeline('{kind}', null::TIMESTAMP) t join {subjects} s using (seq)
             """
         )
-        batch = BATCHES.get(kind, number)
-        for start in range(0, number, batch):
-            chosen = f"(select * from bounds where place > {start} and place <= {start + batch})"
-            rows = _LATEST_ROWS.format(bounds=chosen, kind=kind)
-            tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
-            source = schema.decoded(kind, rows)
-            if len(tables) > 1:
-                con.execute(
-                    f"create or replace temp table decoded as select * exclude (entry) from {source}"
-                )
-                source = "decoded"
-            for table, text in tables:
-                con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+        left = number
+        if staged and number >= MANY:
+            left -= _insert_staged(con, kind)
+        if left:
+            _insert_decoded(con, kind, number)
     con.execute("drop table if exists decoded")
+
+
+def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
+    """Fill the tables of a kind from what is staged; takes those entries out of `bounds`.
+
+    The text of an entry was made from the same rows: `verify` compares with what it says.
+    """
+    ways = schema.staged_tables()
+    tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
+    if any(table not in ways for table, _ in tables):
+        return 0
+    for statement in schema.statements(schema.sql("staged.sql").partition("\n-- staged:")[0]):
+        con.execute(statement)
+    for table, text in tables:
+        source = ways[table].replace("{rows}", _STAGED_ROWS)
+        con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+    [(done,)] = con.execute("delete from bounds where seq in (select seq from numbered)").fetchall()
+    return int(done)
+
+
+def _insert_decoded(con: duckdb.DuckDBPyConnection, kind: str, number: int) -> None:
+    """Decode the entries in `bounds` into the state tables of their kind.
+
+    Entries are decoded once for all tables of their kind, and the large ones in batches: a run
+    holds its parameters, metrics, tags and data sets.
+    """
+    batch = BATCHES.get(kind, number)
+    for start in range(0, number, batch):
+        chosen = f"(select * from bounds where place > {start} and place <= {start + batch})"
+        rows = _LATEST_ROWS.format(bounds=chosen, kind=kind)
+        tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
+        source = schema.decoded(kind, rows)
+        if len(tables) > 1:
+            con.execute(
+                f"create or replace temp table decoded as select * exclude (entry) from {source}"
+            )
+            source = "decoded"
+        for table, text in tables:
+            con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
 
 
 def _refresh_settings(con: duckdb.DuckDBPyConnection) -> None:

@@ -39,6 +39,12 @@ REPLACE_TIMEOUT_S = 30.0
 WRITER_MEMORY = "600MB"
 """DuckDB's memory limit while writing; beyond it, it uses a temporary folder."""
 
+SEALING_MEMORY = "750MB"
+"""The limit while the file is finished: with less, DuckDB compresses with one thread."""
+
+DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writes'"
+"""How a draft is attached. A crash loses it as a whole, so it needs no write-ahead log."""
+
 UNCHANGED = "The ledger was not changed."
 
 
@@ -143,13 +149,14 @@ class Ledger:
                 if fresh and not new:
                     self._attach_old(con)
                 yield con
+                con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
                 con.execute("checkpoint")
-            except duckdb.OutOfMemoryException as error:
-                raise LedgerError(
-                    f"DuckDB ran out of memory or disk space: {_first_line(error)}",
-                    state=UNCHANGED,
-                    hint="Free space in the folder of the ledger and run the command again.",
-                ) from error
+            except (
+                duckdb.OutOfMemoryException,
+                duckdb.IOException,
+                duckdb.FatalException,
+            ) as error:
+                raise _out_of_space(error) from error
             finally:
                 con.close()
             if not new:
@@ -275,7 +282,11 @@ class Ledger:
         try:
             return _open_draft(draft, new=new)
         except duckdb.Error as error:
+            if "Could not write" in str(error):
+                raise _out_of_space(error) from error
             raise self._unopenable(error) from error
+        except OSError as error:
+            raise _out_of_space(error) from error
 
     def _replace(self, draft: Path) -> None:
         """Put the finished draft in the ledger's place, durably."""
@@ -330,6 +341,17 @@ class Ledger:
         )
 
 
+def _out_of_space(error: Exception) -> LedgerError:
+    """That something could not be written, in the words of DuckDB or the system."""
+    text = _first_line(error).rpartition("Original error: ")[2]
+    return LedgerError(
+        f"Memory or disk space ran out, or the disk refused a write: {text}",
+        state=UNCHANGED,
+        hint="Free space where the ledger is (a write needs as much as the ledger itself) and run "
+        "the command again.",
+    )
+
+
 def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
@@ -343,9 +365,7 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.execute("set timezone = 'UTC'")
         if new:
             draft.write_bytes(empty_ledger())
-        con.execute(
-            f"attach '{_escaped(str(draft))}' as audit (storage_version '{schema.STORAGE_VERSION}')"
-        )
+        con.execute(f"attach '{_escaped(str(draft))}' as audit ({DRAFT})")
         con.execute("use audit")
     except BaseException:
         con.close()
@@ -364,16 +384,15 @@ def empty_ledger() -> bytes:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
         try:
-            con.execute(
-                f"attach '{_escaped(str(path))}' as audit "
-                f"(storage_version '{schema.STORAGE_VERSION}')"
-            )
+            con.execute(f"attach '{_escaped(str(path))}' as audit ({DRAFT})")
             con.execute("use audit")
+            con.execute("begin")  # a commit for each of hundreds of comments takes half the time
             schema.create(con)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
                 [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
             )
+            con.execute("commit")
             con.execute("checkpoint")
         finally:
             con.close()

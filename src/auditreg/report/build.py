@@ -135,7 +135,7 @@ def build_report(
         ),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
         accounts=source.accounts,
-        cannot_show=provenance.ALWAYS_UNSEEN,
+        cannot_show=source.cannot_show,
         extractions=source.extractions,
         earlier_extractions=source.earlier,
         queries=tuple(reader.queries),

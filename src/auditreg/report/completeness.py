@@ -120,11 +120,14 @@ def _lead(source: str, versions: Part | None) -> str:
 def _asked(asked: object) -> tuple[str, ...]:
     if not isinstance(asked, dict) or not asked:
         return ()
+    workspaces = str(asked.get("workspaces", "all"))
+    first = "the whole registry" if workspaces == "all" else f"workspaces {workspaces}"
     said = [
         _ASKED.get((str(option), str(value)), f"{option}: {value}")
         for option, value in asked.items()
+        if option != "workspaces"
     ]
-    return ("the whole registry", *filter(None, said))
+    return (first, *filter(None, said))
 
 
 def _left_out(value: object) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from auditreg.models import CheckResult
 from auditreg.report import completeness
 from auditreg.report.account import Account
 from auditreg.report.content import Extraction, Integrity
-from auditreg.report.reader import Reader, Row, decoded, texts
+from auditreg.report.reader import Reader, Row, decoded, literal, texts
+from auditreg.report.words import several
 
 _SHOWN = 6
 
@@ -43,7 +44,8 @@ ALWAYS_UNSEEN = (
 class Provenance:
     """The readings behind a report and what the report can be checked against.
 
-    `accounts` has the last reading of each registry, and how complete it was.
+    `accounts` has the last reading of each registry, and how complete it was; `cannot_show` is what
+    no registry shows, and what is left out of the report.
     """
 
     accounts: tuple[Account, ...]
@@ -51,6 +53,7 @@ class Provenance:
     earlier: int
     first_observed: datetime | None
     last_observed: datetime | None
+    cannot_show: tuple[str, ...]
     integrity: Integrity
 
 
@@ -77,8 +80,21 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
         earlier=len(rows) - len(shown),
         first_observed=rows[0]["observed_at"] if rows else None,
         last_observed=rows[-1]["observed_at"] if rows else None,
+        cannot_show=(*prompts(reader), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
+
+
+def prompts(reader: Reader) -> tuple[str, ...]:
+    """What is left out because it is no model, though MLflow keeps it as one."""
+    [row] = reader.plain(
+        f"select count(*) as prompts from prompts_as_of({literal(reader.as_of)}) "  # noqa: S608 - a literal of ours
+        "where model is not null"
+    )
+    if not row["prompts"]:
+        return ()
+    number = several(row["prompts"], "prompt")
+    return (f"{number}: MLflow keeps prompts as registered models; this report is about models.",)
 
 
 def _extraction(row: Row) -> Extraction:

@@ -45,7 +45,7 @@ def open_source(
             a name from its address.
         artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
             alias, or a stage other than None and Archived), or `none`.
-        manifest: also take the SHA-256 of every local model file, which reads all of them.
+        manifest: also take the SHA-256 of every model file, which reads (and downloads) all of them.
         threads: how many requests or files are under way at once.
         auth_uri: the database of MLflow's basic-auth (`database_uri` of its basic_auth.ini). Without
             it users and rights are read where the registry's database or server shows them.
@@ -163,7 +163,8 @@ def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
         return SourceError(
             f"{shown}: Databricks registries are not read by this release.",
             state=_STATE,
-            hint=_ACCEPTED,
+            hint="Copy the registry into an MLflow server, for instance with mlflow-export-import, "
+            "and give its http(s) address; docs/sources.md says what is known.",
         )
     if not scheme:
         what = f"There is no file {shown}" if uri else f"No address is given for {registry!r}"

@@ -2,7 +2,7 @@
 
 They stand in a database of their own (`database_uri` of `basic_auth.ini`), in the registry's, or
 behind the server's administration requests. Two schemes exist: rights given to a user for one
-resource, which decide alone, and since MLflow 3.12 roles, where everything given adds up. A database
+resource, which decide alone, and in newer releases roles, where everything given adds up. A database
 that has roles keeps the older tables as they last were, and MLflow does not look at them any more:
 neither does this module. Passwords are never selected.
 """
@@ -39,7 +39,7 @@ NO_USERS_SERVED = (
 NO_ADMINISTRATOR = "users and rights: the server shows them to an administrator only"
 NO_DEFAULT = (
     "what everybody may do without being granted it: default_permission of the server's "
-    "basic_auth.ini (auth_default_permission says it to auditreg)"
+    "basic_auth.ini (auth_default of the [[source]] says it to auditreg)"
 )
 
 _PASSES = 4

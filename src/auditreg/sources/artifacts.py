@@ -64,6 +64,9 @@ def resolve(source: str | None, storage: str | None, places: Mapping[str, Any]) 
         places: artifact location by logged model id and by run id.
     """
     source = source or ""
+    if source.startswith("models:/") and not source.startswith("models:/m-"):
+        # A copy: MLflow keeps where its original was, which may be such an address again.
+        source = storage or source
     if source.startswith("models:/m-"):
         return places.get(source.removeprefix("models:/")) or storage
     if source.startswith("runs:/"):
@@ -133,7 +136,7 @@ class ArtifactReader:
             "artifacts": "live" if self._live_only else "all",
             "manifest": "yes" if self._manifest else "no",
         }
-        return asked | ({"manifest bytes": str(self._bytes)} if self._manifest else {})
+        return asked | ({"bytes hashed": str(self._bytes)} if self._manifest else {})
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -179,7 +182,7 @@ class ArtifactReader:
             "workspace": version.workspace,
             "model": version.model,
             "version": version.version,
-            "location": without_password(location) if location else None,
+            "location": _shown(location) if location else None,
         }
         if self._live_only and not version.live:
             return {**row, "state": "not_looked_at"}
@@ -245,3 +248,10 @@ class ArtifactReader:
             return
         with self._lock:
             self._unreached[store] += 1
+
+
+def _shown(location: str) -> str:
+    """A location as it is kept: without a password, and without what follows a `?` in an address."""
+    address, mark, _ = location.partition("?")
+    hidden = mark and "://" in address and not address.startswith("file:")
+    return without_password(f"{address}?***" if hidden else location)

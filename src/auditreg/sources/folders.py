@@ -117,36 +117,41 @@ def mark(location: str, *seen: object) -> str:
 class Folder:
     """A model folder on this machine.
 
+    Making one costs one look at the disk, and its marker another.
+
     Raises:
-        NotThere: there is no such folder where it should be, or it holds no MLmodel.
+        NotThere: there is no such folder where it should be.
         NotReached: nothing of its surroundings is there either, or it may not be read.
         Unreadable: it is a symbolic link.
     """
 
     def __init__(self, path: str) -> None:
-        root = Path(path)
-        if root.is_symlink():
-            raise Unreadable("the model folder is a symbolic link, which is not followed")
-        self._root = root.resolve()
-        if not self._root.is_dir():
-            if self._root.exists():
-                raise NotThere("the location is a file, not a model folder")
+        self._root = Path(os.path.abspath(path))  # noqa: PTH100 (asks the disk nothing)
+        try:
+            self._status = self._root.lstat()
+        except PermissionError:
+            raise NotReached("the folder may not be read") from None
+        except (FileNotFoundError, NotADirectoryError):
             # An empty mount point has no folder above the model's; a deleted model has.
             if self._root.parent.is_dir():
-                raise NotThere("the folder is not there any more, or never was")
-            raise NotReached("there is no such folder on this machine")
-        if not os.access(self._root, os.R_OK | os.X_OK):
-            raise NotReached("the folder may not be read")
+                raise NotThere("the folder is not there any more, or never was") from None
+            raise NotReached("there is no such folder on this machine") from None
+        if stat.S_ISLNK(self._status.st_mode):
+            raise Unreadable("the model folder is a symbolic link, which is not followed")
+        if not stat.S_ISDIR(self._status.st_mode):
+            raise NotThere("the location is a file, not a model folder")
 
     def marker(self, location: str) -> str | None:
         """The state of MLmodel and of the folder's own entries; None without an MLmodel."""
         with contextlib.suppress(OSError):
             model = (self._root / "MLmodel").lstat()
-            return mark(location, self._root.stat().st_mtime_ns, model.st_mtime_ns, model.st_size)
+            return mark(location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size)
         return None
 
     def look(self, hashed: Hashed | None) -> dict[str, Any]:
         """The folder's columns; with `hashed`, the SHA-256 of every file too."""
+        if not os.access(self._root, os.R_OK | os.X_OK):
+            raise NotReached("the folder may not be read")
         raw = small_file(self._root, "MLmodel", MAX_BYTES)
         if raw is None:
             raise NotThere("the folder holds no MLmodel")

@@ -271,7 +271,8 @@ class Completeness:
     """What was asked for and what was read, compared with what the source itself says it holds.
 
     `counts` maps a staging table to (as the source counts it, as read); the first is None where the
-    source gives no count of its own. `asked` maps an option to its value ("runs": "linked").
+    source gives no count of its own. Over REST it is what the pass before the last one listed: there
+    is no other count. `asked` maps an option to its value ("runs": "linked").
     `left_out` maps a reason to a number ("runs no version points to": 120). `gaps` counts the version
     numbers below a model's highest that no version has, `tombstones` the deleted versions that are
     still shown. `passes` is how often the source was read until two readings agreed. `complete` is

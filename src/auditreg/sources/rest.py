@@ -11,14 +11,14 @@ that agree; runs, logged models and model files are read after that.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.access import RIGHTS, AccessReader
-from auditreg.sources.access import Rights as Granted
+from auditreg.sources.access import RIGHTS, AccessReader, Rights
 from auditreg.sources.bulk import ahead, or_none
 from auditreg.sources.interface import (
     READS,
@@ -35,7 +35,7 @@ from auditreg.sources.server import STATE, Server
 from auditreg.sources.sql import NO_ARTIFACTS, clock
 from auditreg.sources.staging import Doubts, batches
 from auditreg.sources.tracked import Tracked
-from auditreg.sources.visibility import Rights, rights
+from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,11 @@ CHANGED_BACK = (
 )
 HIDDEN_COLUMNS = ("model_versions.storage_location", "runs.deleted_time")
 """Columns that are always NULL from this source: no evidence that there is no value."""
+YOUNGER = {
+    "data sets and inputs of runs": "2.4",
+    "logged models": "3.0",
+}
+"""What MLflow has had only since a release: an older server shows none."""
 LONG = 60.0
 """Seconds after which the registry is looked at once more when everything else was read."""
 
@@ -98,12 +103,15 @@ class RestSource(Source):
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> RestReading:
         """Read the registry until it stands still. See `Source.read`."""
         # First a request that every server answers: one that is not there is no missing journal.
-        workspaces = self._chosen(self._server.workspaces())
+        workspaces, unseen = self._chosen(self._server.workspaces())
         journal = ServedJournal(self._server, self._now)
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
             passes = Passes(self._server, workspaces, pool, progress)
             registry = passes.read(self._passes, journal.stands_still)
+            registry.doubts += tuple(
+                f"workspace {name}: the server does not show it to this user" for name in unseen
+            )
             return RestReading(
                 self._server,
                 passes,
@@ -121,24 +129,32 @@ class RestSource(Source):
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
-    def _chosen(self, shown: tuple[str | None, ...]) -> tuple[str | None, ...]:
-        """The workspaces to read."""
+    def _chosen(
+        self, shown: tuple[str | None, ...]
+    ) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+        """The workspaces to read, and those asked for that the server does not show this user.
+
+        Asked for one that is not his, a server may answer with empty lists: that is no answer.
+        """
         if self._workspaces is None:
-            if not shown:
-                raise SourceError(
-                    f"{self._server.location} shows this user no workspace.",
-                    state=STATE,
-                    hint="Log in as somebody who may read the workspaces, or name them.",
-                )
-            return shown
-        if shown == (None,):
+            unseen: tuple[str, ...] = ()
+        elif shown == (None,):
             raise SourceError(
                 f"{self._server.location} has no workspaces, and some were asked for "
                 f"({some(list(self._workspaces))}).",
                 state=STATE,
                 hint="Leave the workspaces out of the source's settings.",
             )
-        return tuple(dict.fromkeys(self._workspaces))
+        else:
+            unseen = tuple(sorted(set(self._workspaces).difference(shown)))
+            shown = tuple(one for one in dict.fromkeys(self._workspaces) if one in shown)
+        if not shown:
+            raise SourceError(
+                f"{self._server.location} shows this user no workspace that is to be read.",
+                state=STATE,
+                hint="Log in as somebody who may read the workspaces, or name others.",
+            )
+        return shown, unseen
 
 
 class RestReading(Reading):
@@ -155,7 +171,7 @@ class RestReading(Reading):
         registry: Registry,
         served: ServedJournal,
         *,
-        granted: Granted,
+        granted: Rights,
         all_runs: bool,
         artifacts: ArtifactReader | None,
         pool: ThreadPoolExecutor,
@@ -184,17 +200,19 @@ class RestReading(Reading):
         )
         self._later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
-        self._rights = rights(server)
+        self._visible = visibility(server)
+        version = server.version()
         self.info = SourceInfo(
             kind="rest",
             location=server.location,
-            mlflow_version=server.version(),
+            mlflow_version=version,
             schema_version=None,
             shows_deleted=False,
             cannot_show=(
                 *CANNOT_SHOW,
-                *self._rights.cannot_show(),
+                *self._visible.cannot_show(),
                 *granted.cannot_show,
+                *_too_old(version),
                 *(() if self.journal else (CHANGED_BACK,)),
                 *served.cannot_show,
             ),
@@ -285,7 +303,7 @@ class RestReading(Reading):
             left_out=left_out,
             doubts=(
                 *self._registry.doubts,
-                *_refused(self._rights),
+                *_refused(self._visible),
                 *self._tracked.doubts(),
                 *self._served.doubts,
                 *(missing if short else ()),
@@ -330,7 +348,7 @@ class RestReading(Reading):
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
         sources = (str(row.get("source")) for row in self._registry.rows("model_versions"))
-        if any(source.startswith("runs:/") for source in sources):
+        if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = wanted(self._stored_versions(), self.table("aliases"), places)
         total = sum(1 for _ in self._registry.last.numbered())
@@ -366,8 +384,18 @@ class RestReading(Reading):
         return batches("model_versions", rows, Doubts())
 
 
-def _refused(known: Rights) -> Iterable[str]:
+def _refused(known: Visibility) -> Iterable[str]:
     """The doubt about models whose reading was taken from this user."""
     if known.refused:
         names = list(known.refused)
         yield f"{len(names)} models may not be read by this user ({some(names)}), if they exist"
+
+
+def _too_old(version: str | None) -> Iterator[str]:
+    """What a server of this release knows nothing of."""
+    from packaging.version import InvalidVersion, Version
+
+    with contextlib.suppress(InvalidVersion):
+        for what, since in YOUNGER.items():
+            if version and Version(version) < Version(since):
+                yield f"{what}: MLflow {version} has none"

@@ -5,6 +5,7 @@ Everything here comes from files that somebody uploaded; it is compared and coun
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,6 +76,7 @@ def requirements(lines: Sequence[str]) -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=8192)  # the models of a firm need the same things
 def _pinned(line: str) -> bool:
     """Whether one exact version satisfies the line: `==` without a wildcard, or `===`."""
     from packaging.requirements import InvalidRequirement, Requirement

@@ -150,7 +150,8 @@ class Stores:
         name = (error.name or str(error)).partition(".")[0]
         hint = next((line for start, line in _PACKAGES.items() if start in name), None)
         hint = hint or next((line for start, line in _PACKAGES.items() if start in str(error)), "")
-        reason = f"the package {error.name or name} is missing" + (f": {hint}" if hint else "")
+        what = f"the package {error.name} is missing" if error.name else in_one_line(error)
+        reason = f"{what}: {hint}" if hint else what
         self._give_up(store, reason)
         return NotReached(reason)
 
@@ -259,22 +260,27 @@ class RemoteFolder:
 
     def _hash(self, listing: Listing, to: Path, hashed: Callable[[Path], str]) -> None:
         """Download each file, hash it and delete it; one that does not fit is said to be missing."""
-        left_out = changed = 0
+        left_out = changed = failed = 0
         for file in listing.files:
             with self._stores.room(file["size"] or 0) as fits:
-                if not fits or file["size"] is None:
-                    left_out += 1
+                if not fits or file["size"] is None or failed >= _GIVE_UP:
+                    left_out += failed < _GIVE_UP
+                    failed += failed >= _GIVE_UP
                     continue
-                self._download(file["path"], to)
                 try:
+                    self._download(file["path"], to)
                     if to.stat().st_size == file["size"]:
                         file["sha256"] = hashed(to)
                     else:
                         changed += 1
+                except Exception:  # noqa: BLE001 (an archived file says nothing of the others)
+                    failed += 1
                 finally:
-                    to.unlink()
+                    to.unlink(missing_ok=True)
         if left_out:
             listing.notes.append(f"{left_out} file(s) are too large to be downloaded and hashed")
+        if failed:
+            listing.notes.append(f"{failed} file(s) could not be downloaded to be hashed")
         if changed:
             listing.notes.append(f"{changed} file(s) are not as long as the store lists them")
 

@@ -19,11 +19,11 @@ HIDDEN = (
 UNKNOWN = (
     "models this user may not read, if the server has any: it does not say what rights the user has"
 )
-_NONE = "NO_PERMISSIONS"
+_NONE = frozenset({"NO_PERMISSIONS", "DENY"})
 
 
 @dataclass(frozen=True)
-class Rights:
+class Visibility:
     """What the user may see.
 
     `administrator` is None where the server does not say. `refused` are registered models whose
@@ -40,34 +40,34 @@ class Rights:
         return (UNKNOWN,) if self.administrator is None else (HIDDEN,)
 
 
-def rights(server: Server) -> Rights:
+def visibility(server: Server) -> Visibility:
     """Ask the server; two requests at most, and none of their answers is an error."""
     found = _asked(server, "/users/current/permissions", {}, "/api/3.0/mlflow")
     if isinstance(found.get("is_admin"), bool):
         refused = [
             str(one.get("resource_pattern"))
             for one in dicts_in(found.get("permissions"))
-            if one.get("resource_type") == "registered_model" and one.get("permission") == _NONE
+            if one.get("resource_type") == "registered_model" and one.get("permission") in _NONE
         ]
-        return _rights(found["is_admin"], refused)
+        return _visible(found["is_admin"], refused)
     user = _user(server)
     if user is None:
-        return Rights()
+        return Visibility()
     # Before there were roles, a user's own permissions came with the user.
     told = _asked(server, "/users/get", {"username": user}).get("user")
     if not isinstance(told, dict) or not isinstance(told.get("is_admin"), bool):
-        return Rights()
+        return Visibility()
     refused = [
         str(one.get("name"))
         for one in dicts_in(told.get("registered_model_permissions"))
-        if one.get("permission") == _NONE
+        if one.get("permission") in _NONE
     ]
-    return _rights(told["is_admin"], refused)
+    return _visible(told["is_admin"], refused)
 
 
-def _rights(administrator: bool, refused: list[str]) -> Rights:
+def _visible(administrator: bool, refused: list[str]) -> Visibility:
     # MLflow does not look at an administrator's own permissions.
-    return Rights(administrator, () if administrator else tuple(sorted(set(refused))))
+    return Visibility(administrator, () if administrator else tuple(sorted(set(refused))))
 
 
 def _asked(server: Server, path: str, query: dict[str, str], *api: str) -> dict[str, Any]:

@@ -126,7 +126,8 @@ left join pointed a using (subject)
 -- of the workspace before that; without roles, what was given for the model decides alone, before what
 -- was given for the workspace. Ranks: DENY -1, NO_PERMISSIONS 0, READ 1, USE 2, EDIT 3, MANAGE 4.
 with account as (
-    select registry, principal, bool_or(coalesce(admin, false)) as admin,
+    select registry, principal, any_value(person_of(principal)) as person,
+           bool_or(coalesce(admin, false)) as admin,
            bool_or(certainty in ('uncertain', 'unknown')) as open
     from [principals]
     where kind = 'user'
@@ -185,17 +186,31 @@ in_workspace as (
     group by registry, principal, workspace
 ),
 -- grants on the model, or on every model of the workspace; and on versions of any of them
+wanted as (
+    select i.*, case when e.roles and i.kind = 'prompt' then 'prompt'
+                     else 'registered_model' end as resource_type
+    from item i join everyone e using (registry)
+),
+-- two joins by equality: nearly every model has a grant of its own, to whoever made it
+matched as (
+    select w.model_subject, h.principal, h.rank, h.via, h.role, h.open
+    from held h join wanted w
+      on w.registry = h.registry and w.workspace = h.workspace
+     and w.resource_type = h.resource_type and w.model = h.resource
+    union all
+    select w.model_subject, h.principal, h.rank, h.via, h.role, h.open
+    from held h join wanted w
+      on w.registry = h.registry and w.workspace = h.workspace
+     and w.resource_type = h.resource_type
+    where h.resource = '*'
+),
 own as (
-    select i.model_subject, h.principal, max(h.rank) as rank,
-           bool_or(h.rank = -1) as denied, max_by(h.via, (h.rank, h.via)) as via,
-           max_by(h.role, (h.rank, h.role)) filter (where h.role is not null) as role,
-           bool_or(h.open) as open
-    from held h join everyone e on e.registry = h.registry
-    join item i on i.registry = h.registry and i.workspace = h.workspace
-     and h.resource in ('*', i.model)
-     and h.resource_type = case when e.roles and i.kind = 'prompt' then 'prompt'
-                                else 'registered_model' end
-    group by i.model_subject, h.principal
+    select model_subject, principal, max(rank) as rank, bool_or(rank = -1) as denied,
+           max_by(via, (rank, via)) as via,
+           max_by(role, (rank, role)) filter (where role is not null) as role,
+           bool_or(open) as open
+    from matched
+    group by model_subject, principal
 ),
 tier as (
     select registry, workspace, principal, resource_type, max(rank) as rank,
@@ -205,7 +220,7 @@ tier as (
     group by registry, workspace, principal, resource_type
 ),
 together as (
-    select a.registry, i.workspace, i.model, i.model_subject, i.kind, a.principal,
+    select a.registry, i.workspace, i.model, i.model_subject, i.kind, a.principal, a.person,
            e.roles, e.rank as floor, o.role,
            -- whether the default reaches this model at all: where workspaces are in use it does not,
            -- except perhaps in the workspace default
@@ -244,7 +259,7 @@ together as (
                         case i.kind when 'prompt' then 'prompt_version'
                              else 'registered_model_version' end
 )
-select model_subject, registry, workspace, model, kind, person_of(principal) as person,
+select model_subject, registry, workspace, model, kind, person,
        principal as account,
        case level when 4 then 'MANAGE' when 3 then 'EDIT' when 2 then 'USE' when 1 then 'READ'
             when 0 then 'NO_PERMISSIONS' end as permission,

@@ -41,9 +41,9 @@ where v.model_subject not in (select model_subject from [prompt_models])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
 -- block: signatures
--- what is said of the inputs and outputs of a version: by its MLmodel file, and by the tag that MLflow
--- before 2.16 wrote the signature to when it logged the model; whoever may write to the run may
--- change that one. An entry of the tag is this version's by MLflow's id of the model, else by the
+-- what is said of the inputs and outputs of a version: by its MLmodel file, and by the tag of the
+-- run that older releases of MLflow 2 wrote it to when they logged the model; whoever may write to
+-- the run may change that one. An entry of the tag is this version's by MLflow's id of the model, else by the
 -- path below the run, else where the run logged only one
 with version as (
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,

@@ -14,7 +14,7 @@ Whoever may write to a live model can replace it. An account nobody can name, or
 has left, is a way into production that no approval sees."""
 remediation = """
 Take the right away where it is not needed. Name the account under `[[people]]` where it is. Where it
-depends on the server's default permission, say auditreg what that is (auth_default_permission)."""
+depends on the server's default permission, tell auditreg what that is (`auth_default` of its `[[source]]`)."""
 */
 with read_registry as (
     select distinct registry from permissions where principal_kind = 'everyone'
@@ -85,7 +85,7 @@ select subject,
        case found
            when 'strangers' then 'auditreg.toml: [[people]] id = "<person>", accounts = ["<account>"], for: '
                 || left(stranger_names, 200)
-           when 'perhaps' then 'auditreg.toml: auth_default_permission = "<default_permission of basic_auth.ini>"'
+           when 'perhaps' then 'auditreg.toml: auth_default of the [[source]] = "<default_permission of basic_auth.ini>"'
        end as fix,
        coalesce(writers, 0) as writers, accounts as writing_accounts, stranger_names as unknown_accounts,
        departed_names as departed_accounts

@@ -5,7 +5,7 @@ scope = "live_version"
 repair = "retrain"
 looks_for = """
 Inputs and outputs in the signature of the version's MLmodel file. Where the files could not be
-read, what a reading before saw counts, else what MLflow before 2.16 wrote to a tag of the run, as
+read, what a reading before saw counts, else what older releases of MLflow 2 wrote to a tag of the run, as
 somebody's word."""
 rationale = """
 A description of a model's inputs and outputs is part of every inventory that supervisors ask

@@ -6,7 +6,7 @@ repair = "retrain"
 looks_for = """
 A signature in the MLmodel file of the version. Inputs alone are a signature; `signature-
 complete` asks for both sides. Where the files could not be read, what a reading before saw counts,
-else the signature that MLflow before 2.16 wrote to a tag of the run, as somebody's word."""
+else the signature that older releases of MLflow 2 wrote to a tag of the run, as somebody's word."""
 rationale = """
 Without a declared signature nothing checks what the model is fed, and nobody can tell which
 inputs a decision rested on."""

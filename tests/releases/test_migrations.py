@@ -1,0 +1,63 @@
+"""A store that MLflow upgrades between two extractions: its registry is what it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditreg.ledger.ingest import Ingested
+from auditreg.ledger.store import Ledger
+from auditreg.sources import open_source
+from tests.ledger.conftest import ask
+from tests.releases.stores import Store, unpacked
+from tests.servers.releases import ORDINARY, RELEASES
+
+FILES = [
+    ORDINARY,
+    *(pytest.param(one, marks=pytest.mark.releases) for one in RELEASES if one != ORDINARY),
+]
+SUBJECTS = "select kind, subject, count(*) from ledger.log where op <> 'event' group by all"
+
+
+def take(ledger: Ledger, store: Store) -> Ingested:
+    with open_source(store.uri).read() as reading:
+        return ledger.ingest(reading, registry="default", policies=())
+
+
+def upgrade(store: Store) -> None:
+    """`mlflow db upgrade` of the newest release."""
+    command = [sys.executable, "-W", "ignore", "-m", "mlflow", "db", "upgrade", store.uri]
+    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
+    done = subprocess.run(
+        command, cwd=store.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("release", FILES)
+def test_an_upgraded_store_holds_what_it_held(release: str, tmp_path: Path):
+    store = unpacked(release, tmp_path / "store")
+    ledger = Ledger(tmp_path / "audit.duckdb")
+    first = take(ledger, store)
+    subjects = set(ask(ledger, SUBJECTS))
+    state = ask(ledger, "select * exclude (seq, not_after) from model_versions order by subject")
+    schema = "select schema_version from extractions order by observed_at"
+    upgrade(store)
+    second = take(ledger, store)
+    assert second.completeness.complete
+    assert second.changes == {}
+    # Model files that were read and cannot have changed are not looked at again.
+    read = {kind: number for kind, number in second.counts.items() if kind != "model_artifact"}
+    assert read.items() <= first.counts.items()
+    assert read.keys() == first.counts.keys() - {"model_artifact"}
+    assert set(ask(ledger, SUBJECTS)) == subjects
+    assert (
+        ask(ledger, "select * exclude (seq, not_after) from model_versions order by subject")
+        == state
+    )
+    before, after = [row[0] for row in ask(ledger, schema)]
+    assert before != after, "the upgrade changed the schema, and the ledger says so"

@@ -1,0 +1,70 @@
+"""Why an extraction comes before `mlflow gc`: what gc removes, only an earlier reading shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+STORE = "sqlite:///mlflow.db"
+MAKE = """
+import sys
+from mlflow import MlflowClient
+client = MlflowClient(tracking_uri=sys.argv[1], registry_uri=sys.argv[1])
+run = client.create_run(client.create_experiment("pricing", artifact_location="runs")).info.run_id
+client.log_param(run, "depth", "7")
+client.create_registered_model("motor")
+client.create_model_version("motor", ".", run)
+"""
+DELETE = """
+import sys
+from mlflow import MlflowClient
+client = MlflowClient(tracking_uri=sys.argv[1], registry_uri=sys.argv[1])
+client.delete_run(client.get_model_version("motor", "1").run_id)
+"""
+
+
+def python(*arguments: str) -> None:
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": STORE, "AUDITREG_CAPTURE": "off"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def extract(ledger: str) -> None:
+    python("-m", "auditreg", "extract", "--from", STORE, "--ledger", ledger)
+
+
+def asked(ledger: str, sql: str) -> list[tuple]:
+    with duckdb.connect(ledger, read_only=True) as con:
+        return con.execute(sql).fetchall()
+
+
+def test_a_run_removed_for_good_is_shown_only_where_it_was_read_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    python("-c", MAKE, STORE)
+    extract("before.duckdb")
+    python("-c", DELETE, STORE)
+    python("-m", "mlflow", "gc", "--backend-store-uri", STORE)
+    extract("before.duckdb")
+    extract("after.duckdb")
+    assert asked("before.duckdb", "select key, value from run_params") == [("depth", "7")]
+    assert asked("before.duckdb", "select deleted from runs") == [(True,)]
+    kinds = "select op, count(*) from ledger.log where kind = 'run' group by op order by op"
+    assert asked("before.duckdb", kinds) == [("gone", 1), ("put", 1)]
+    assert asked("after.duckdb", "select count(*) from runs") == [(0,)]
+    assert asked("after.duckdb", "select count(*) from run_params") == [(0,)]
+    for ledger in ("before.duckdb", "after.duckdb"):
+        [(left_out,)] = asked(ledger, "select left_out from extractions order by seq desc limit 1")
+        assert json.loads(left_out) == {"runs that versions point to and that no longer exist": 1}
+    assert not list(Path().glob("*.draft"))
