@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
-from auditreg.sources.interface import BYTES_MARK
 from tests.servers.mlflow_server import MlflowServer
 from tests.sources.databases import connected, new_store
 
 LIMIT = 1.7976931348623157e308
 """What MLflow's store keeps for an infinite metric."""
+
+LAST_MOMENT = 253_402_300_799_999
+"""The end of the year 9999."""
 
 TABLES = (
     "registered_models", "registered_model_tags", "model_versions", "model_version_tags",
@@ -98,7 +100,7 @@ def rows_of(
     for n, value in enumerate(texts):
         # In front of what is to be kept apart by names stands a number: some collations would
         # take two of them for one.
-        name = value if isinstance(value, bytes) else f"{n} {value}"
+        name = value if isinstance(value, bytes) else f"{n} {value[:100]}"
         owner = {"workspace": "default", "name": f"model {n}"}
         version = {**owner, "version": 1}
         found["registered_models"].append(
@@ -125,7 +127,7 @@ def kept(value: Any) -> str:
     """A stored text as the state tables hold it."""
     raw = value if isinstance(value, bytes) else value.encode()
     if isinstance(value, bytes) or value.startswith("\x00$"):
-        return BYTES_MARK + base64.b64encode(raw).decode()
+        return f'{{"$bytes":"{base64.b64encode(raw).decode()}"}}'
     return str(value)
 
 
@@ -159,14 +161,15 @@ def check(uri: str, tables: dict[str, list[dict[str, Any]]], path: Path) -> None
     assert len(metrics) == len(tables["latest_metrics"])
     for row in tables["latest_metrics"]:
         value, ms = metrics[row["key"]]
-        assert ms == row["timestamp"]
+        # A moment no calendar has is no moment of the state; the entry keeps the number.
+        assert ms == (row["timestamp"] if row["timestamp"] <= LAST_MOMENT else None)
         stored = row["value"]
         if row["is_nan"]:
             assert math.isnan(value)
         elif abs(stored) == LIMIT:
             assert value == math.copysign(math.inf, stored)
         else:
-            assert (value, math.copysign(1, value)) == (stored, math.copysign(1, stored))
+            assert value == stored  # the sign of zero is not kept by every database
 
 
 def limited(examples: int) -> Any:
