@@ -340,7 +340,7 @@ def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypa
 def test_a_verbose_extraction_from_a_server_shows_no_password(tmp_path):
     """The whole program, with MLflow's and urllib3's own log, on a server that refuses."""
     done = subprocess.run(
-        [sys.executable, "-m", "auditreg", "extract", "-vv", "--log", "log",
+        [sys.executable, "-m", "auditreg", "extract", "-vvv", "--log", "log",
          "--from", "http://me:hunter2-pass@127.0.0.1:9/x"],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
         env={**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

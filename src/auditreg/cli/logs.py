@@ -74,7 +74,10 @@ def log_options(function: F) -> F:
     """`--log`, `--log-format`, `--verbose`: a log for the time the command runs."""
 
     @click.option(
-        "-v", "--verbose", count=True, help="Tell each step on standard error; -vv also MLflow's."
+        "-v",
+        "--verbose",
+        count=True,
+        help="Tell each step on standard error; -vv also MLflow's, -vvv every request.",
     )
     @click.option(
         "--log-format",
