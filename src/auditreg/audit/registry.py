@@ -314,7 +314,7 @@ def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     """The entry that says a run is not there any more; its number."""
     row = connection.execute("select coalesce(max(seq), 1) + 1 from ledger.log").fetchone()
     seq = int(row[0]) if row else 2
-    insert(connection, "ledger.log", seq=seq, kind="run", op="gone", subject=subject)
+    insert(connection, "ledger.log", seq=seq, kind="run", op="gone", subject=subject, leaf=b"")
     return seq
 
 
