@@ -10,7 +10,13 @@ import time
 
 import pytest
 
-from auditreg.sources.artifacts import ArtifactReader, Version, resolve
+from auditreg.sources.artifacts import (
+    NOT_LIVE,
+    NOT_LIVE_UNSEEN,
+    ArtifactReader,
+    Version,
+    resolve,
+)
 from auditreg.sources.mlmodel import MAX_BYTES
 from auditreg.sources.saved import requirement_lines, requirements, serialization
 from tests.sources.model_files import MLMODEL, model_folder
