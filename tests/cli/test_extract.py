@@ -248,6 +248,27 @@ store.create_user("ann", "a-long-password")
 """
 
 
+def test_the_files_of_today_are_not_taken_for_a_backups(several):
+    asked = (
+        "select asked ->> '$.artifacts', contains(kinds, 'model_artifact') from extractions "
+        "order by seq desc limit 1"
+    )
+    backup = ("extract", "--source", "pricing", "--observed-at")
+    run(*backup, "2020-01-01")
+    assert rows(asked) == [("none", False)]
+    assert rows("select count(*) from model_artifacts") == [(0,)]
+    run(*backup, "2020-01-02", "--artifacts", "all")
+    assert rows(asked) == [("all", True)]
+    run("extract", "--source", "pricing", "--artifacts", "live")
+    assert rows(asked) == [("live", True)]
+    ((unseen, said),) = rows(
+        "select left_out ->> '$.\"model files of versions that are not live, not looked at\"', "
+        "contains(cannot_show, 'not live: nobody looked') from extractions order by seq desc limit 1"
+    )
+    assert int(unseen) > 0
+    assert said
+
+
 def test_users_and_rights_are_read_where_a_source_names_their_database(several, monkeypatch):
     subprocess.run([sys.executable, "-c", USERS], check=True, capture_output=True)
     named = 'auth_uri_env = "USERS_DB"\nauth_default = "EDIT"\n'

@@ -10,7 +10,13 @@ import time
 
 import pytest
 
-from auditreg.sources.artifacts import ArtifactReader, Version, resolve
+from auditreg.sources.artifacts import (
+    NOT_LIVE,
+    NOT_LIVE_UNSEEN,
+    ArtifactReader,
+    Version,
+    resolve,
+)
 from auditreg.sources.mlmodel import MAX_BYTES
 from auditreg.sources.saved import requirement_lines, requirements, serialization
 from tests.sources.model_files import MLMODEL, model_folder
@@ -293,6 +299,9 @@ def test_only_live_versions_if_asked(tmp_path):
         reader.row(Version("default", "m", 1, folder, live=live))["state"] for live in (True, False)
     ]
     assert states == ["read", "not_looked_at"]
+    assert reader.left_out == {NOT_LIVE: 1}
+    assert reader.cannot_show == (NOT_LIVE_UNSEEN,)
+    assert not ArtifactReader(versions="all").cannot_show
 
 
 def test_where_a_versions_files_are():

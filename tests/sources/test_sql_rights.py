@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from unittest.mock import ANY
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from auditreg.cli import cli
 from auditreg.errors import SourceError
 from auditreg.sources import open_database, open_source, rights
+from auditreg.sources.access import NOT_GRANTED, RIGHTS
 from auditreg.sources.dialects.written import NAMES
 from auditreg.sources.rights import all_columns, grants, present_columns
 from tests.servers.postgres import _FOLDERS as FOLDERS
@@ -18,6 +21,16 @@ from tests.sources.databases import copied, new_store
 from tests.sources.reading import everything
 
 ROLE = f"auditor_{free_port()}"
+MAKE_USERS = """
+import sys
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+users = SqlAlchemyStore()
+users.init_db(sys.argv[1])
+reader = users.create_user("reader", "a-password-of-a-test")
+role = users.create_role("all-editors", "default")
+users.add_role_permission(role.id, "registered_model", "*", "EDIT")
+users.assign_role_to_user(reader.id, role.id)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +178,64 @@ def test_the_grants_for_mariadb_suffice_and_a_hidden_column_is_found(my_server, 
     my_server.execute("revoke select (`description`) on model_versions from 'auditor'@'%'", name)
     with pytest.raises(SourceError, match="description of the table model_versions"):
         everything(open_source(theirs))
+
+
+def test_the_rights_to_users_are_printed_where_they_are_held(pg_server):
+    uri = new_store(pg_server)
+    name = uri.rsplit("/", 1)[1]
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE_USERS, uri], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    pg_server.execute(f"revoke all on schema public from public; create role {ROLE}_u login", name)
+
+    def printed(*options: str) -> str:
+        command = ["doctor", "--grants", "--from", uri, "--role", f"{ROLE}_u", *options]
+        done = CliRunner().invoke(cli, command)
+        assert done.exit_code == 0, done.output
+        assert "password" not in done.output.lower().replace("login password", "").replace(
+            "no passwords", ""
+        )
+        return done.output
+
+    def theirs():
+        with open_source(uri.replace("postgres@", f"{ROLE}_u@"), artifacts="none").read() as one:
+            found = {
+                table: sorted(repr(row) for batch in one.table(table) for row in batch.to_pylist())
+                for table in RIGHTS
+            }
+            return found, one.info.cannot_show
+
+    psql(pg_server, uri, printed("--no-users"))
+    assert theirs() == ({table: [] for table in RIGHTS}, ANY)
+    assert NOT_GRANTED in theirs()[1]
+    psql(pg_server, uri, printed())
+    assert printed() == printed("--users")
+    whole = theirs()[0]
+    assert any("'reader'" in row for row in whole["principals"])
+    assert any("'all-editors'" in row and "'EDIT'" in row for row in whole["permissions"])
+    for grant in printed().partition("-- Users and rights")[2].splitlines()[1:]:
+        for revoke in without(grant):
+            psql(pg_server, uri, revoke)
+            try:
+                assert theirs()[0] != whole, revoke
+            except SourceError:
+                pass
+            finally:
+                psql(pg_server, uri, grant)
+
+
+def test_users_are_a_comment_for_a_database_nobody_looked_at(store):
+    def said(*options: str) -> str:
+        return CliRunner().invoke(cli, ["doctor", "--grants", *options]).output
+
+    assert "\n-- GRANT SELECT (`id`, `is_admin`, `username`) ON users" in said("--dialect", "mysql")
+    assert "\nGRANT SELECT (`id`, `is_admin`, `username`) ON users" in said(
+        "--dialect", "mysql", "--users"
+    )
+    assert " users " not in said("--dialect", "mysql", "--no-users")
+    refused = CliRunner().invoke(cli, ["doctor", "--grants", "--from", str(store), "--users"])
+    assert "does not hold the users" in str(refused.exception)
 
 
 @pytest.mark.parametrize("dialect", NAMES)

@@ -43,7 +43,8 @@ class Watch(Protocol):
 class Asked:
     """What an extraction is asked for, beside what the settings of a source say.
 
-    None leaves the settings. `observed_at` is UTC.
+    None leaves the settings. `observed_at` is UTC; with it model files are looked at only where
+    `artifacts` says so: a restored database points to the files of today.
     """
 
     runs: str | None = None
@@ -126,7 +127,7 @@ def extract(
     opened = open_source(
         where,
         registry=source.name,
-        artifacts=asked.artifacts or source.artifacts,
+        artifacts=_artifacts(source, asked),
         manifest=source.manifest if asked.manifest is None else asked.manifest,
         auth_uri=auth_address(source),
         auth_default=source.auth_default,
@@ -163,6 +164,12 @@ def extract(
         },
     )
     return outcome
+
+
+def _artifacts(source: SourceSettings, asked: Asked) -> str:
+    if asked.artifacts is None and asked.observed_at is not None:
+        return "none"
+    return asked.artifacts or source.artifacts
 
 
 def extract_each(

@@ -149,8 +149,12 @@ def _compare(
     for place, wanted in enumerate((case.reasons, case.fixes)):
         for label, part in wanted.items():
             text = said.get(label, ("", ""))[place]
-            if part not in text:
-                problems.append(f"{label}: {text!r} does not hold {part!r}")
+            if part not in text or (text and not part):  # "" expects nothing
+                problems.append(
+                    f"{label}: {text!r} does not hold {part!r}"
+                    if part
+                    else f"{label}: {text!r}, expected nothing"
+                )
     return answers, problems
 
 

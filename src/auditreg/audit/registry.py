@@ -302,11 +302,20 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: Run) -> N
         deleted=run.deleted or run.gone,
         started_at=CREATED,
         lifecycle_stage="deleted" if run.deleted else "active",
+        **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )
     for key, value in run.tags.items():
         _state(connection, "run_tags", **own, run_subject=f"r-{run_id}", key=key, value=value)
     for dataset in run.datasets:
         _state(connection, "run_datasets", **own, run_subject=f"r-{run_id}", **dataset)
+
+
+def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
+    """The entry that says a run is not there any more; its number."""
+    row = connection.execute("select coalesce(max(seq), 1) + 1 from ledger.log").fetchone()
+    seq = int(row[0]) if row else 2
+    insert(connection, "ledger.log", seq=seq, kind="run", op="gone", subject=subject, leaf=b"")
+    return seq
 
 
 def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: LoggedModel) -> None:

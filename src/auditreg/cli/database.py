@@ -6,6 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +38,20 @@ def grants_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, grants: bool, **options: Any) -> Any:
-        asked = {name: options.pop(name) for name in ("dialect", "uri", "schema", "role")}
+        asked = {name: options.pop(name) for name in ("dialect", "uri", "schema", "role", "users")}
         if grants:
             return _print_grants(**asked)
         if any(value is not None for value in asked.values()):
-            raise UsageError("--dialect, --from, --schema and --role belong to --grants.")
+            raise UsageError("--dialect, --from, --schema, --role and --users belong to --grants.")
         return command(*arguments, **options)
 
     for option in (
+        click.option(
+            "--users/--no-users",
+            default=None,
+            help="The tables of users and rights too.  [default: where the database at --from holds "
+            "them; as a comment without --from]",
+        ),
         click.option(
             "--role", help="Who gets the rights; in MySQL USER@HOST.  [default: auditreg]"
         ),
@@ -62,12 +69,39 @@ def grants_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _print_grants(
-    *, dialect: str | None, uri: str | None, schema: str | None, role: str | None
+    *,
+    dialect: str | None,
+    uri: str | None,
+    schema: str | None,
+    role: str | None,
+    users: bool | None,
 ) -> None:
     from auditreg.sources import rights
+    from auditreg.sources.dialects.written import written
 
-    database, columns, found = _looked_at(dialect, uri)
-    text = rights.grants(database, role or "auditreg", schema=schema or found, columns=columns)
+    found = _looked_at(dialect, uri)
+    held = found.users
+    if users is False:
+        held = {}
+    elif users and held is None:
+        held = rights.users_columns(written(found.database))
+    elif users and not held:
+        raise UsageError(
+            f"{found.location} does not hold the users of MLflow's basic-auth.",
+            hint="They may stand in a database of their own: give that to --from.",
+        )
+    if found.columns is not None and not (held or found.columns.keys() >= set(rights.ESSENTIAL)):
+        raise UsageError(
+            f"{found.location} holds neither MLflow's registry nor users of its basic-auth.",
+            hint="Give the database of MLflow's backend store (`mlflow server --backend-store-uri`).",
+        )
+    text = rights.grants(
+        found.database,
+        role or "auditreg",
+        schema=schema or found.schema,
+        columns=found.columns,
+        users=held,
+    )
     click.echo(text, nl=False)
 
 
@@ -121,8 +155,10 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     if compare is None:
         from auditreg.sources.totals import script
 
-        database, columns, found = _looked_at(dialect, uri)
-        text = script(database, runs=runs, schema=schema or found, columns=columns)
+        found = _looked_at(dialect, uri)
+        text = script(
+            found.database, runs=runs, schema=schema or found.schema, columns=found.columns
+        )
         click.echo(text, nl=False)
         return
     if dialect or uri or schema:
@@ -199,24 +235,39 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _looked_at(
-    dialect: str | None, uri: str | None
-) -> tuple[str, Mapping[str, frozenset[str]] | None, str | None]:
-    """Whose SQL is wanted, the columns there are, and in which schema; None where nobody looked."""
+@dataclass(frozen=True)
+class _Store:
+    """Whose SQL is wanted, and what stands there; None where nobody looked."""
+
+    database: str
+    location: str = ""
+    columns: Mapping[str, frozenset[str]] | None = None
+    schema: str | None = None
+    users: Mapping[str, frozenset[str]] | None = None
+
+
+def _looked_at(dialect: str | None, uri: str | None) -> _Store:
+    """The database at `uri`, or one of a dialect that nobody looked at."""
     if uri is None:
         if dialect is None:
             raise UsageError(
                 "Whose SQL is wanted?",
                 hint="Give --dialect postgresql, mysql or sqlite, or --from URI of the database.",
             )
-        return dialect, None, None
+        return _Store(dialect)
     from auditreg.sources import open_database
-    from auditreg.sources.rights import present_columns
+    from auditreg.sources.rights import present_columns, present_users
 
     database = open_database(uri)
     try:
         if dialect and dialect not in (database.kind, {"mariadb": "mysql"}.get(database.kind)):
             raise UsageError(f"{database.location} is not of the dialect {dialect}.")
-        return database.kind, present_columns(database), database.schema()
+        return _Store(
+            database.kind,
+            database.location,
+            present_columns(database),
+            database.schema(),
+            present_users(database),
+        )
     finally:
         database.close()

@@ -320,6 +320,7 @@ def exit_code(checks: list[Check]) -> ExitCode:
         "auditreg doctor",
         "auditreg doctor --format json",
         "auditreg doctor --grants --dialect postgresql --role auditreg",
+        "auditreg doctor --grants --from postgresql://admin@db/mlflow --no-users",
     ),
 )
 @click.option(

@@ -59,7 +59,7 @@ _UNLIMITED = 100_000
 @click.option(
     "--artifacts",
     type=click.Choice(["all", "live", "none"]),
-    help="Whose model files are looked at.  [default: of the source, all]",
+    help="Whose model files are looked at.  [default: of the source, all; with --observed-at none]",
 )
 @click.option(
     "--manifest/--no-manifest",
@@ -69,7 +69,8 @@ _UNLIMITED = 100_000
 @click.option(
     "--observed-at",
     metavar="MOMENT",
-    help="The moment a restored backup is from; a date means the end of that day.",
+    help="The moment a restored backup is from; a date means the end of that day. Model files are "
+    "those of today, and not looked at unless --artifacts asks for them.",
 )
 @click.option(
     "--allow-empty",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
 from auditreg.sources.dialects import Dialect
-from auditreg.sources.dialects.interface import UNCHANGED
+from auditreg.sources.dialects.interface import UNCHANGED, Spelling
 from auditreg.sources.interface import INT, STAGING, TEXT, arrow_schema
 from auditreg.sources.server import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import KEYS, Doubts, batches, clean_text
@@ -35,6 +35,14 @@ NO_USERS = "users and rights: this store keeps none, and no database of basic-au
 NO_USERS_SERVED = (
     "users and rights: this server lists none (no basic-auth, or a release before roles), and no "
     "database of basic-auth was named"
+)
+NOT_GRANTED = (
+    "users and rights: this database's user may not read the tables that hold them (the GRANTs: "
+    "auditreg doctor --grants --from URI, as somebody who may)"
+)
+MAYBE_GRANTED = (
+    "users and rights: this store keeps none that this database's user may read, and no database "
+    "of basic-auth was named"
 )
 NO_ADMINISTRATOR = "users and rights: the server shows them to an administrator only"
 NO_DEFAULT = (
@@ -111,7 +119,7 @@ class AccessReader:
             return stored_rights(registry, self._default)
         if self._connect is not None:
             raise _no_users(registry)
-        return Rights(cannot_show=(NO_USERS,))
+        return Rights(cannot_show=(_why_none(registry),))
 
     def served(self, server: Server) -> Rights:
         """From the database named, else from the server's administration requests.
@@ -151,6 +159,14 @@ def keeps_users(dialect: Dialect) -> bool:
     )
 
 
+def _why_none(registry: Dialect) -> str:
+    if not registry.tells_hidden:
+        return MAYBE_GRANTED
+    hidden = registry.denied("users", frozenset({"id", "username", "is_admin"}))
+    hidden |= registry.denied("roles", frozenset({"id", "name"}))
+    return NOT_GRANTED if hidden else NO_USERS
+
+
 def _no_users(dialect: Dialect) -> SourceError:
     return SourceError(
         f"{dialect.location} does not hold the users of MLflow's basic-auth.",
@@ -175,12 +191,7 @@ def stored_rights(dialect: Dialect, default: str | None) -> Rights:
             hint="Allow auditreg's database user to read them.",
         )
     doubts = Doubts()
-    parts = {"principals": [_users(dialect)], "permissions": [*_direct(dialect)]}
-    if all(kept):
-        parts = {
-            "principals": [_users(dialect), _roles()],
-            "permissions": [*_granted(), *_members()],
-        }
+    parts = _parts(dialect, roles=all(kept))
     tables: dict[str, list[pa.RecordBatch]] = {}
     counts: dict[str, tuple[int | None, int]] = {}
     for table, selects in parts.items():
@@ -199,6 +210,27 @@ def stored_rights(dialect: Dialect, default: str | None) -> Rights:
         if expected != read
     ]
     return Rights(tables, counts, (*doubts.sentences(), *said), _without_default(default))
+
+
+def selects(spelling: Spelling) -> list[str]:
+    """The queries of `stored_rights`, as a database with these tables is asked them."""
+    roles = all(spelling.columns(table) for table in _ROLE_TABLES)
+    return [
+        f"select {', '.join(part.columns.values())} from {part.source}"
+        for parts in _parts(spelling, roles=roles).values()
+        for part in parts
+    ]
+
+
+def _parts(spelling: Spelling, *, roles: bool) -> dict[str, list[_Part]]:
+    """What each staging table is made of.
+
+    `rights.py` finds the columns to be granted here: every table has an alias of one letter, and
+    within a query no two have the same.
+    """
+    if roles:
+        return {"principals": [_users(), _roles()], "permissions": [*_granted(), *_members()]}
+    return {"principals": [_users()], "permissions": [*_direct(spelling)]}
 
 
 @dataclass(frozen=True)
@@ -246,8 +278,7 @@ class _Part:
             yield batch, raw.num_rows
 
 
-def _users(dialect: Dialect) -> _Part:
-    del dialect
+def _users() -> _Part:
     return _Part("users u", {"principal": "u.username", "admin": "u.is_admin"}, {"kind": "user"})
 
 
@@ -256,10 +287,10 @@ def _roles() -> _Part:
     return _Part(f"roles r where not ({_OWN_ROLE})", columns, {"kind": "role"})
 
 
-def _direct(dialect: Dialect) -> Iterator[_Part]:
+def _direct(spelling: Spelling) -> Iterator[_Part]:
     """Rights given to users, in a database without roles."""
     for table, kind, column in _DIRECT:
-        known = dialect.columns(table)
+        known = spelling.columns(table)
         if not {column, "user_id", "permission"} <= known:
             continue
         columns = {"resource": f"p.{column}", "principal": "u.username"}
@@ -270,7 +301,7 @@ def _direct(dialect: Dialect) -> Iterator[_Part]:
             fixed["workspace"] = "default"
         source = f"{table} p join users u on u.id = p.user_id"
         yield _Part(source, {**columns, "permission": "p.permission"}, fixed)
-    if {"workspace", "user_id", "permission"} <= dialect.columns("workspace_permissions"):
+    if {"workspace", "user_id", "permission"} <= spelling.columns("workspace_permissions"):
         yield _Part(
             "workspace_permissions p join users u on u.id = p.user_id",
             {"workspace": "p.workspace", "principal": "u.username", "permission": "p.permission"},

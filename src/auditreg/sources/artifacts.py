@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 UNCHANGED = "model files not read again, unchanged since"
 """What is left out of a reading because the ledger has it and its marker is the same."""
 
+NOT_LIVE = "model files of versions that are not live, not looked at"
+"""What is left out of a reading that was asked for the files of live versions."""
+
+NOT_LIVE_UNSEEN = (
+    "model files of versions that are not live: nobody looked, so what stands there is of an "
+    "earlier reading, or unknown"
+)
+
 HASHED = "+sha256"
 """Ends the marker of files that were hashed too."""
 
@@ -127,6 +135,7 @@ class ArtifactReader:
         self._lock = threading.Lock()
         self._unreached: Counter[str] = Counter()
         self._unchanged = 0
+        self._not_live = 0
         self._bytes = 0
 
     @property
@@ -145,7 +154,13 @@ class ArtifactReader:
             f"model files in {store} not looked at: {reason}": self._unreached[store]
             for store, reason in sorted(self._stores.given_up.items())
         }
+        left_out |= {NOT_LIVE: self._not_live} if self._not_live else {}
         return left_out | ({UNCHANGED: self._unchanged} if self._unchanged else {})
+
+    @property
+    def cannot_show(self) -> tuple[str, ...]:
+        """What a reading that was asked so cannot show."""
+        return (NOT_LIVE_UNSEEN,) if self._live_only else ()
 
     def know(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
         """Take what is known of earlier readings. See `Reading.known_artifacts`."""
@@ -185,6 +200,8 @@ class ArtifactReader:
             "location": _shown(location) if location else None,
         }
         if self._live_only and not version.live:
+            with self._lock:
+                self._not_live += 1
             return {**row, "state": "not_looked_at"}
         try:
             return {**row, **self._look(version)}

@@ -211,6 +211,7 @@ class RestReading(Reading):
             cannot_show=(
                 *CANNOT_SHOW,
                 *self._visible.cannot_show(),
+                *(artifacts.cannot_show if artifacts else ()),
                 *granted.cannot_show,
                 *_too_old(version),
                 *(() if self.journal else (CHANGED_BACK,)),

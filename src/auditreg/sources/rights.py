@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from auditreg.errors import SourceError
+from auditreg.sources import access
 from auditreg.sources.dialects import Dialect, Spelling, mysql, postgresql
 from auditreg.sources.dialects.interface import UNCHANGED
 from auditreg.sources.dialects.written import written
@@ -31,6 +32,15 @@ def used_columns(spelling: Spelling) -> dict[str, frozenset[str]]:
     for table in SPECS:
         if queries.shown(table):
             texts += [queries.rows(table, plain=False).select, queries.survey(table)]
+    return _columns_in(texts)
+
+
+def users_columns(spelling: Spelling) -> dict[str, frozenset[str]]:
+    """The columns read of users and rights, by table; none of them is the password's hash."""
+    return _columns_in(access.selects(spelling))
+
+
+def _columns_in(texts: Iterable[str]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for text in texts:
         # Every table in the queries has an alias of one letter, and no two have the same.
@@ -114,12 +124,18 @@ def present_columns(dialect: Dialect) -> dict[str, frozenset[str]]:
     return {table: columns for table, columns in found.items() if columns}
 
 
+def present_users(dialect: Dialect) -> dict[str, frozenset[str]]:
+    """The columns of users and rights that a database holds; none where it keeps no users."""
+    return users_columns(dialect) if access.keeps_users(dialect) else {}
+
+
 def grants(
     database: str,
     role: str,
     *,
     schema: str | None = None,
     columns: Mapping[str, frozenset[str]] | None = None,
+    users: Mapping[str, frozenset[str]] | None = None,
 ) -> str:
     """The SQL that gives a role the rights to read a registry, and none besides.
 
@@ -129,6 +145,7 @@ def grants(
         schema: where the tables are: a schema in PostgreSQL, by default `public`; a database in
             MySQL, by default the one in use.
         columns: what the database has; None for the newest MLflow's tables.
+        users: columns of users and rights, of `users_columns`; None writes them as a comment.
 
     Raises:
         SourceError: nothing is known of such a database.
@@ -140,9 +157,9 @@ def grants(
         )
     spelling = written(database, columns)
     names = columns if columns is not None else all_columns()
-    used = {
-        table: sorted(wanted & names[table]) for table, wanted in used_columns(spelling).items()
-    }
+    used = {}
+    if names.keys() >= set(ESSENTIAL):  # else a database of users alone
+        used = {table: wanted & names[table] for table, wanted in used_columns(spelling).items()}
     lines = ["-- What auditreg needs to read an MLflow registry, and nothing else."]
     if database == "postgresql":
         place = postgresql.quoted(schema or "public")
@@ -161,8 +178,15 @@ def grants(
         grant = mysql.grant
         prefix = f"{mysql.quoted(schema)}." if schema else ""
     for table, wanted in sorted(used.items()):
-        line = grant(prefix + table, wanted, role)
+        line = grant(prefix + table, sorted(wanted), role)
         if table == SPECS[JOURNAL].base and columns is None:
             line = f"-- Where auditreg-capture is installed in the server: {line}"
         lines.append(line)
+    held = users_columns(written(database)) if users is None else users
+    if held:
+        lines.append(
+            "-- Users and rights of basic-auth, where this database holds them; no passwords."
+        )
+    mark = "-- " if users is None else ""
+    lines += [mark + grant(prefix + table, sorted(held[table]), role) for table in sorted(held)]
     return "\n".join(lines) + "\n"

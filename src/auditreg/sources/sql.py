@@ -330,6 +330,7 @@ class SqlReading(Reading):
                 yield f"{what}: this user may not read all of it and what belongs to it"
             else:
                 yield f"{what}: this store has no table {spec.base}"
+        yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
         yield self._journal.cannot_show()
 

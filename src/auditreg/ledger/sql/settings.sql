@@ -11,9 +11,13 @@ create macro setting(wanted) as (select any_value(value) from settings where set
 -- Whose conventions hold in a workspace: its own ('pricing/claims'), else its registry's ('pricing'), else
 -- the general ones (''). Rows of settings, live_names and governance_fields under that applies_to are
 -- all that hold there: what differs stands in the place of the general, and the rest is repeated.
-create macro conventions_of(of_registry, of_workspace) as list_max(list_intersect(
-    ['', coalesce(of_registry, ''), coalesce(of_registry, '') || '/' || coalesce(of_workspace, '')],
-    (select list(distinct applies_to) from settings)));
+-- Without functions like list_intersect: to a DuckDB before 1.5 they are lambdas, which hold no subquery.
+create macro conventions_of(of_registry, of_workspace) as case
+    when list_contains((select list(distinct applies_to) from settings),
+                       coalesce(of_registry, '') || '/' || coalesce(of_workspace, ''))
+    then coalesce(of_registry, '') || '/' || coalesce(of_workspace, '')
+    when list_contains((select list(distinct applies_to) from settings), coalesce(of_registry, ''))
+    then coalesce(of_registry, '') else '' end;
 create macro as_of() as coalesce(getvariable('as_of')::TIMESTAMP, setting('as_of')::TIMESTAMP);
 create macro period_start() as coalesce(getvariable('period_start')::TIMESTAMP, setting('period_start')::TIMESTAMP);
 create macro period_end() as coalesce(getvariable('period_end')::TIMESTAMP, setting('period_end')::TIMESTAMP);

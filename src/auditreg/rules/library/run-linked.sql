@@ -9,8 +9,8 @@ rationale = """
 Data, code, parameters and metrics hang on the run. When it is deleted, nothing about how the
 model in use was made can be shown any more."""
 remediation = """
-Restore a deleted run before `mlflow gc` removes it for good. A version registered without a run
-gets one at the next training."""
+Restore a deleted run before `mlflow gc` removes it for good. A run removed for good cannot come
+back: the next training makes one, as for a version registered without a run."""
 */
 with named as (
     -- the training run a version names: its own, else that of its logged model
@@ -28,6 +28,7 @@ run as (
     select registry, run_id, bool_and(deleted) as deleted,
            count(distinct deleted) > 1
                or (bool_or(certainty in ('uncertain', 'unknown')) and count(*) = 1) as open,
+           bool_or(seq in (select seq from ledger.log where kind = 'run' and op = 'gone')) as gone,
            max(lifecycle_stage) as lifecycle_stage, max(user_id) as user_id, max(grade) as grade
     from runs group by registry, run_id
 ),
@@ -43,6 +44,7 @@ judged as (
            case when n.run_id is null then 'unnamed'
                 when r.run_id is not null and r.open then 'uncertain'
                 when r.run_id is not null and not r.deleted then 'there'
+                when r.run_id is not null and r.gone then 'removed'
                 when r.run_id is not null then 'deleted'
                 when nullif(trim(n.run_link), '') is not null then 'elsewhere'
                 when c.runs_read then 'gone'
@@ -53,12 +55,14 @@ judged as (
     left join covered c on c.registry = p.registry
 )
 select subject,
-       case when found = 'there' then 'pass' when found in ('deleted', 'gone') then 'fail'
+       case when found = 'there' then 'pass' when found in ('deleted', 'removed', 'gone') then 'fail'
             else 'not_evidenced' end as status,
        case found
            when 'there' then model || '/' || version || ' was made by run ' || run_id
            when 'deleted' then 'Run ' || run_id || ', which made ' || model || '/' || version
                 || ', is deleted'
+           when 'removed' then 'Run ' || run_id || ', which made ' || model || '/' || version
+                || ', was removed for good (mlflow gc); the ledger keeps what was read of it'
            when 'gone' then 'Run ' || run_id || ', which the registry names for ' || model || '/'
                 || version || ', does not exist in the tracking store'
            when 'elsewhere' then 'The run of ' || model || '/' || version
@@ -72,7 +76,7 @@ select subject,
                         then ', and its logged model ' || logged_model_id || ' names none either'
                         else '' end
        end as reason,
-       case when found in ('there', 'deleted', 'gone') then coalesce(grade, 'observed')
+       case when found in ('there', 'deleted', 'removed', 'gone') then coalesce(grade, 'observed')
             else 'none' end as grade,
        case when found = 'deleted' and lifecycle_stage = 'deleted'
             then 'client.restore_run(' || to_json(run_id)::VARCHAR || ')' end as fix,
