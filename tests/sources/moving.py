@@ -156,7 +156,10 @@ def facts(state: Tables, tombstones: bool) -> set[Fact]:
     return {
         _fact(place[0], row)
         for place, row in state.items()
-        if tombstones or (row["name"], row.get("version")) not in dead
+        if tombstones
+        # On PostgreSQL an alias may be set while its version is deleted: it points to nothing then.
+        or place[0] == "registered_model_aliases"
+        or (row["name"], row.get("version")) not in dead
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from auditreg.errors import SourceError
 from auditreg.sources.rest import RestSource
-from auditreg.sources.rights import HIDDEN, UNKNOWN
+from auditreg.sources.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.process import program
 from tests.sources.conftest import require
@@ -269,6 +269,10 @@ def test_a_workspace_that_is_refused_is_named_and_the_others_are_read(refused):
     assert completeness.doubts == ("workspace b: this user may not read it",)
 
 
-def test_a_server_without_workspaces_has_none_to_choose(server):
-    with pytest.raises(SourceError, match="has no workspaces"):
+def test_a_server_without_workspaces_has_the_default_one(server):
+    with quick(server, workspaces=["default", "claims"]).read() as reading:
+        assert rows(reading, "registered_models")
+        doubts = reading.completeness().doubts
+    assert "workspace claims: the server does not show it to this user" in doubts
+    with pytest.raises(SourceError, match="no workspace that is to be read"):
         quick(server, workspaces=["claims"]).read()

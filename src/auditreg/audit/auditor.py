@@ -64,7 +64,9 @@ def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
             hint="auditreg status names the doubt; repair its cause and extract again.",
         )
     raise NothingToAudit(
-        "The ledger holds no reading of a registry.", state=state, hint="auditreg extract --from URI"
+        "The ledger holds no reading of a registry.",
+        state=state,
+        hint="auditreg extract --from URI",
     )
 
 
