@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from auditreg.errors import SourceError
+from auditreg.cli import cli
+from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.rest import RestSource
 from auditreg.sources.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
@@ -267,6 +269,27 @@ def test_a_workspace_that_is_refused_is_named_and_the_others_are_read(refused):
         tables, completeness = everything(quick(uri))
     assert [row["workspace"] for row in tables["registered_models"]] == ["a"]
     assert completeness.doubts == ("workspace b: this user may not read it",)
+
+
+def test_a_workspace_of_the_settings_that_is_not_shown_makes_an_extraction_incomplete(tmp_path):
+    asked = set()
+
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/server-info"):
+            return 200, {"workspaces_enabled": True}
+        if path.endswith("/workspaces"):
+            return 200, {"workspaces": [{"name": "a"}, {"name": "b"}]}
+        asked.update(query.get("workspace", []))
+        return registry([{"name": "m"}], [])(path, query)
+
+    settings = tmp_path / "auditreg.toml"
+    with standing_in(answer) as uri:
+        choice = '[source.workspaces]\nonly = ["a", "hidden"]\n'
+        settings.write_text(f'[[source]]\nname = "s"\nuri = "{uri}"\nartifacts = "none"\n{choice}')
+        done = CliRunner().invoke(cli, ["extract", "--config", str(settings)])
+    assert done.exit_code == ExitCode.ERROR, done.output
+    assert "workspace hidden: the server does not show it to this user" in done.output
+    assert asked == {"a"}
 
 
 def test_a_server_without_workspaces_has_the_default_one(server):
