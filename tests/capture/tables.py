@@ -42,7 +42,8 @@ def key(table: str, row: Row) -> Key:
     return (table, *(row.get(column, "default") for column in KEYS[table]))
 
 
-def _select(uri: str, statement: str) -> list[Row]:
+def select(uri: str, statement: str) -> list[Row]:
+    """What a query finds, on a connection of its own."""
     engine = sa.create_engine(uri, poolclass=sa.pool.NullPool)
     try:
         with engine.connect() as con:
@@ -69,7 +70,7 @@ def dump(uri: str) -> Tables:
 
 def journal(uri: str, after: int = 0) -> list[Row]:
     """Every row of the journal with a greater id, by id, with its images as objects."""
-    rows = _select(uri, f"select * from auditreg_journal where id > {after} order by id")
+    rows = select(uri, f"select * from auditreg_journal where id > {after} order by id")
     for row in rows:
         for image in ("before_row", "after_row"):
             row[image] = None if row[image] is None else json.loads(row[image])
@@ -84,7 +85,7 @@ def changes(rows: list[Row]) -> list[Row]:
 def last_id(uri: str) -> int:
     """The greatest id in the journal; 0 where there is none."""
     try:
-        (row,) = _select(uri, "select max(id) as last from auditreg_journal")
+        (row,) = select(uri, "select max(id) as last from auditreg_journal")
     except sa.exc.DBAPIError:
         return 0
     return int(row["last"] or 0)

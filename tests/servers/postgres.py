@@ -79,6 +79,8 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
             "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={on}",
             "-c", f"synchronous_commit={on}", "-c", f"full_page_writes={on}",
             "-c", "max_connections=200",
+            # In which order transactions were committed, which their ids do not tell.
+            "-c", "track_commit_timestamp=on",
         ]  # fmt: skip
         process = start(command, log, cwd=folder, user=user)
         server = Postgres(folder, port)

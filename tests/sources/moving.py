@@ -6,20 +6,23 @@ import http.client
 import json
 import random
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+import sqlalchemy as sa
+
 from tests.capture.replay import replay
-from tests.capture.tables import Row, Tables, changes
+from tests.capture.tables import Row, Tables, journal, select
 from tests.servers.mlflow_server import MlflowServer
 
 MODELS = 5
 STAGES = ("Staging", "Production", "Archived", "None")
-COMMIT = 5_000
-"""Milliseconds a change may take from being journaled to being seen."""
+RETURNING = ("registered_model_tags", "model_version_tags", "registered_model_aliases")
+"""Tables whose rows may become what they were; those of the others hold the time of each change."""
 
 Fact = tuple[Any, ...]
 """A row of the registry: the name of its table and its values."""
@@ -64,15 +67,19 @@ class Movers:
 
     @contextmanager
     def bursts(self, rng: random.Random) -> Iterator[None]:
-        """Let them work for moments, with rests between that a reading may or may not fit into."""
+        """Let them work for moments, with rests between that a reading may or may not fit into.
+
+        Some readings find hardly a rest, some long ones.
+        """
         over = threading.Event()
+        rest = rng.choice((0.1, 1.0, 4.0))
 
         def beat() -> None:
             while not over.is_set():
                 self.go()
-                over.wait(rng.uniform(0.01, 0.1))
+                over.wait(rng.uniform(0.05, 0.3))
                 self.pause()
-                over.wait(rng.uniform(0.0, 1.5))
+                over.wait(rng.uniform(0.0, rest))
 
         thread = threading.Thread(target=beat)
         thread.start()
@@ -149,7 +156,10 @@ def facts(state: Tables, tombstones: bool) -> set[Fact]:
     return {
         _fact(place[0], row)
         for place, row in state.items()
-        if tombstones or (row["name"], row.get("version")) not in dead
+        if tombstones
+        # On PostgreSQL an alias may be set while its version is deleted: it points to nothing then.
+        or place[0] == "registered_model_aliases"
+        or (row["name"], row.get("version")) not in dead
     }
 
 
@@ -182,47 +192,79 @@ def staged(tables: dict[str, list[Row]]) -> list[Fact]:
     ]
 
 
-def moments(rows: list[Row], low: int, high: int) -> Iterator[set[Fact]]:
-    """Each state the registry was in from when its journal ended with `low` to when with `high`.
+def committed(database: str) -> list[Row]:
+    """The journal in the order in which its transactions were committed.
 
-    By ids, not by times: a change may be committed long after its server wrote down the moment. For
-    a journal in the order of its commits, which SQLite's is.
+    SQLite gives ids under the lock that a transaction holds to its end, so they are in that order.
+    PostgreSQL gives them earlier, and tells when a transaction was committed.
+    """
+    told = journal(database)
+    if database.startswith("sqlite"):
+        return told
+    place = {int(row["id"]): row["place"] for row in select(database, _COMMITTED)}
+    return sorted(told, key=lambda row: (place[row["id"]], row["id"]))
+
+
+_COMMITTED = "select id, pg_xact_commit_timestamp(xmin) as place from auditreg_journal"
+
+
+def length(database: str) -> int:
+    """How many rows the journal has; 0 where there is none."""
+    try:
+        return int(select(database, "select count(*) as n from auditreg_journal")[0]["n"])
+    except sa.exc.DBAPIError:
+        return 0
+
+
+def moments(rows: list[Row], low: int, high: int) -> Iterator[set[Fact]]:
+    """Each state the registry was in from when its journal had `low` rows to when it had `high`.
+
+    By rows, not by times: a change may be committed long after its server wrote down the moment.
+
+    Args:
+        rows: the journal as `committed` gives it.
     """
     state: Tables = {}
-    for place, row in enumerate(rows):
+    if low == 0:
+        yield set()
+    for place, row in enumerate(rows[:high], start=1):
         replay([row], state)
-        following = rows[place + 1] if place + 1 < len(rows) else None
+        following = rows[place] if place < len(rows) else None
         if following is not None and following["request"] == row["request"]:
             continue  # one transaction
-        if low <= row["id"] <= high:
+        if low <= place:
             yield facts(state, tombstones=False)
 
 
-def lost_or_false(found: Iterable[Fact], rows: list[Row], started: int, ended: int) -> list[Fact]:
-    """Rows that did not change between two moments and were not read, and read ones that never were.
+def untrue(found: Iterable[Fact], held: Iterable[set[Fact]], *, back: bool) -> set[Fact]:
+    """Where rows read differ from the state nearest to them; empty where they are one of `held`.
 
-    For a journal whose ids do not follow its commits: only the order of one row's changes holds.
+    Args:
+        held: the states of the time they were read in, in order.
+        back: whether tags and aliases that were changed and changed back meanwhile need not be
+            true at the same moment as the rest, as a reading without a journal says. Each must
+            have been true at one of these moments all the same.
     """
-    was: dict[Any, list[tuple[int, Fact | None]]] = defaultdict(list)
-    for row in changes(rows):
-        for image, after in ((row["before_row"], False), (row["after_row"], True)):
-            if image is not None:
-                fact = _fact(row["table_name"], image)
-                was[fact[0], *_identity(fact)].append((row["server_time"], fact if after else None))
-    known = set(found)
-    true: set[Fact] = set()
-    lost: list[Fact] = []
-    for history in was.values():
-        before = [fact for at, fact in history if at < started - COMMIT]
-        within = [fact for at, fact in history if started - COMMIT <= at <= ended]
-        true |= {fact for fact in (*before[-1:], *within) if fact is not None}
-        if not within and before and (still := before[-1]) is not None and still not in known:
-            lost.append(still)
-    return [*lost, *(known - true)]
+    known = _by_identity(found)
+    states = [_by_identity(state) for state in held]
+    free: set[Fact] = set()
+    for one in {one for state in (known, *states) for one in state} if back else ():
+        values = [value for value, _ in groupby(state.get(one) for state in states)]
+        returned = len(set(values)) < len(values)
+        if one[0] in RETURNING and returned and known.get(one) in values:
+            free.add(one)
+    differences = [
+        {fact for one, fact in known.items() ^ state.items() if one not in free} for state in states
+    ]
+    return min(differences, key=len, default={("no state at all",)})
+
+
+def _by_identity(rows: Iterable[Fact]) -> dict[Fact, Fact]:
+    return {_identity(fact): fact for fact in rows}
 
 
 def _identity(fact: Fact) -> Fact:
     table, name, *values = fact
     keys = {"registered_models": 0, "model_versions": 1, "registered_model_tags": 1,
             "model_version_tags": 2, "registered_model_aliases": 1}  # fmt: skip
-    return name, *values[: keys[table]]
+    return table, name, *values[: keys[table]]

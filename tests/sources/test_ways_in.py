@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from auditreg.errors import SourceError
+from auditreg.cli import cli
+from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.rest import RestSource
-from auditreg.sources.rights import HIDDEN, UNKNOWN
+from auditreg.sources.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.process import program
 from tests.sources.conftest import require
@@ -269,6 +271,31 @@ def test_a_workspace_that_is_refused_is_named_and_the_others_are_read(refused):
     assert completeness.doubts == ("workspace b: this user may not read it",)
 
 
-def test_a_server_without_workspaces_has_none_to_choose(server):
-    with pytest.raises(SourceError, match="has no workspaces"):
+def test_a_workspace_of_the_settings_that_is_not_shown_makes_an_extraction_incomplete(tmp_path):
+    asked = set()
+
+    def answer(path: str, query: Query) -> Answer:
+        if path.endswith("/server-info"):
+            return 200, {"workspaces_enabled": True}
+        if path.endswith("/workspaces"):
+            return 200, {"workspaces": [{"name": "a"}, {"name": "b"}]}
+        asked.update(query.get("workspace", []))
+        return registry([{"name": "m"}], [])(path, query)
+
+    settings = tmp_path / "auditreg.toml"
+    with standing_in(answer) as uri:
+        choice = '[source.workspaces]\nonly = ["a", "hidden"]\n'
+        settings.write_text(f'[[source]]\nname = "s"\nuri = "{uri}"\nartifacts = "none"\n{choice}')
+        done = CliRunner().invoke(cli, ["extract", "--config", str(settings)])
+    assert done.exit_code == ExitCode.ERROR, done.output
+    assert "workspace hidden: the server does not show it to this user" in done.output
+    assert asked == {"a"}
+
+
+def test_a_server_without_workspaces_has_the_default_one(server):
+    with quick(server, workspaces=["default", "claims"]).read() as reading:
+        assert rows(reading, "registered_models")
+        doubts = reading.completeness().doubts
+    assert "workspace claims: the server does not show it to this user" in doubts
+    with pytest.raises(SourceError, match="no workspace that is to be read"):
         quick(server, workspaces=["claims"]).read()

@@ -131,6 +131,7 @@ def extract(
         manifest=source.manifest if asked.manifest is None else asked.manifest,
         auth_uri=auth_address(source),
         auth_default=source.auth_default,
+        workspaces=source.workspaces.only or None,
     )
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})

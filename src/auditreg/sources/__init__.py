@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def open_source(
     threads: int = 8,
     auth_uri: str | None = None,
     auth_default: str | None = None,
+    workspaces: Sequence[str] | None = None,
 ) -> Source:
     """The source behind an address. Nothing is opened yet: that is `Source.read`.
 
@@ -50,6 +52,8 @@ def open_source(
         auth_uri: the database of MLflow's basic-auth (`database_uri` of its basic_auth.ini). Without
             it users and rights are read where the registry's database or server shows them.
         auth_default: `default_permission` of that file, which no database holds.
+        workspaces: those a server is asked for, None for all: that it does not show one of them to
+            this user is a doubt. A database is read whole.
 
     Raises:
         SourceError: the address is of no kind this release reads.
@@ -75,7 +79,9 @@ def open_source(
     if scheme in ("http", "https"):
         from auditreg.sources.rest import RestSource
 
-        return RestSource(uri, artifacts=reader(uri), access=access, threads=threads)
+        return RestSource(
+            uri, artifacts=reader(uri), access=access, threads=threads, workspaces=workspaces
+        )
     if scheme.split("+")[0] == "sqlite":
         from auditreg.sources.sql import SqlSource
 

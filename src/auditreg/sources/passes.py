@@ -1,7 +1,21 @@
 """Reads the registry part of a tracking server until two passes agree and nobody changed it.
 
-Each pass reads everything; of the one before only a digest is kept. Two equal passes show the
-registry as it stood at the moment between them, unless something was changed and changed back.
+Each pass reads everything; of the one before only a digest is kept. That what is read stood so all
+at once:
+
+With a journal. A change and its journal rows are one transaction. All requests of the last pass lie
+between two looks at the ids of the journal's rows, and both found the same ids. So no change was
+committed between the looks, whatever the order in which ids were given: the pass shows the registry
+as exactly these rows leave it. They are the rows the reading takes in. The second pass is for
+changes that no journal saw.
+
+Without one. A row that both passes read, or that neither found at its place, stood the same from its
+place in the first pass to its place in the second, unless it was changed and changed back. All these
+spans contain the moment between the passes. A row that was there and yet not found slipped past,
+because one read before it in the same pass vanished. In the first pass: then that one is missing in
+the second. In the second: then the first pass read the row, or it was made only after the first was
+at its place. That last case is left: for versions their numbers and their models' latest ones tell,
+for a model without versions nothing does. A reading says both that it cannot show.
 """
 
 from __future__ import annotations
@@ -153,8 +167,8 @@ class Passes:
 
         Args:
             most: the most passes.
-            stands_still: whether the journal is as it was when last asked. Where it is after a
-                pass what it was before, the pass shows the registry as the journal leaves it.
+            stands_still: whether the journal is as it was when last asked; it is asked after each
+                pass, and was asked before the first.
 
         Raises:
             SourceError: the server cannot be reached, refuses, or is not MLflow.

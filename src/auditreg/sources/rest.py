@@ -5,8 +5,8 @@ so the registry is read again until two passes agree, every model is collected i
 (the list, its versions, its latest versions), and every disagreement is a doubt.
 
 Every row stood so at some moment between the reading's start and its end. The rows of the registry
-itself (models, versions, tags, aliases) stood so all at once, at the moment between the two passes
-that agree; runs, logged models and model files are read after that.
+itself (models, versions, tags, aliases) stood so all at once: `passes.py` says when, and why. Runs,
+logged models and model files are read after that.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ CANNOT_SHOW = (
     "how many runs no version points to",
 )
 CHANGED_BACK = (
-    "a tag or alias that was changed and changed back while the registry was read: two looks that "
-    "agree do not show it"
+    "a tag or alias that was changed and changed back while the registry was read, or a model without "
+    "versions that was made just then: two looks that agree need not show it"
 )
 HIDDEN_COLUMNS = ("model_versions.storage_location", "runs.deleted_time")
 """Columns that are always NULL from this source: no evidence that there is no value."""
@@ -136,18 +136,11 @@ class RestSource(Source):
 
         Asked for one that is not his, a server may answer with empty lists: that is no answer.
         """
-        if self._workspaces is None:
-            unseen: tuple[str, ...] = ()
-        elif shown == (None,):
-            raise SourceError(
-                f"{self._server.location} has no workspaces, and some were asked for "
-                f"({some(list(self._workspaces))}).",
-                state=STATE,
-                hint="Leave the workspaces out of the source's settings.",
-            )
-        else:
-            unseen = tuple(sorted(set(self._workspaces).difference(shown)))
-            shown = tuple(one for one in dict.fromkeys(self._workspaces) if one in shown)
+        unseen: tuple[str, ...] = ()
+        if self._workspaces is not None:
+            named = {one or "default": one for one in shown}
+            unseen = tuple(sorted(set(self._workspaces).difference(named)))
+            shown = tuple(named[one] for one in dict.fromkeys(self._workspaces) if one in named)
         if not shown:
             raise SourceError(
                 f"{self._server.location} shows this user no workspace that is to be read.",
@@ -214,7 +207,7 @@ class RestReading(Reading):
                 *(artifacts.cannot_show if artifacts else ()),
                 *granted.cannot_show,
                 *_too_old(version),
-                *(() if self.journal else (CHANGED_BACK,)),
+                *(() if served.exact else (CHANGED_BACK,)),
                 *served.cannot_show,
             ),
             hidden_columns=HIDDEN_COLUMNS,

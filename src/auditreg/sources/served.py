@@ -89,6 +89,15 @@ class ServedJournal:
         """Which journal it is."""
         return self._state.journal if self._state is not None else None
 
+    @property
+    def exact(self) -> bool:
+        """Whether `stands_still` notices every row that is added.
+
+        Ids are given before a commit, so a row may come in below the last id: only the ids of all
+        rows show it.
+        """
+        return self._state is not None and self._state.ranges is not None
+
     def stands_still(self) -> bool:
         """Whether nothing was added since the last time; true where there is no journal."""
         if self._state is None:
