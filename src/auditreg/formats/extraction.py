@@ -99,10 +99,11 @@ def _counted(number: int, kind: str) -> str:
 
 def _read(done: Ingested) -> str:
     kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
-    found = [_counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)]
+    found = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
     if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
-        found.insert(1, f"{done.prompts:,} of them {'prompt' if done.prompts == 1 else 'prompts'}")
-    return ", ".join(found) or "nothing"
+        them = "a prompt" if done.prompts == 1 else "prompts"
+        found["registered_model"] += f" ({done.prompts:,} of them {them})"
+    return ", ".join(found.values()) or "nothing"
 
 
 def _whole(outcome: Outcome) -> Iterator[tuple[str, str]]:
