@@ -18,6 +18,8 @@ PYTEST ?=
 PARALLEL := -n auto --dist loadfile
 # How many changes the servers of `make slow` are sent while they are killed.
 MUTATIONS ?= 1200
+# How often a registry that is being changed is read by `make slow`, per database.
+READINGS ?= 40
 # A ledger is opened by other releases of DuckDB too; only the tests need them.
 DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
 empty :=
@@ -42,8 +44,9 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 test: $(STAMP) $(DUCKDBS) $(MLFLOW) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
 	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
 
-slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000)
-	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000 READINGS=150)
+	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
+	    $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
 	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)
