@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -386,3 +387,33 @@ def test_moments_in_the_log_are_whole_milliseconds(ledger: Ledger, registry: Reg
         "select count(*) from ledger.log where epoch_us(recorded_at) % 1000 <> 0 "
         "or epoch_us(observed_at) % 1000 <> 0",
     ) == [(0,)]
+
+
+def test_a_key_is_there_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "audit.duckdb.key"
+
+    def killed(handle: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            secrets.load_key(path)
+    assert list(tmp_path.iterdir()) == []
+    first = secrets.load_key(path)
+    assert secrets.load_key(path) == first
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_first_to_make_a_key_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, link = tmp_path / "key", os.link
+    theirs: list[object] = []
+
+    def late(draft: Path, place: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        theirs.append(secrets.load_key(path))
+        link(draft, place)
+
+    monkeypatch.setattr(os, "link", late)
+    assert [secrets.load_key(path)] == theirs

@@ -129,10 +129,7 @@ def load_key(path: Path, *, create: bool = True) -> Key:
     """
     try:
         if not path.exists() and create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+            _make(path)
         secret = base64.b64decode(path.read_bytes().strip(), validate=True)
     except FileExistsError:
         return load_key(path, create=False)
@@ -149,6 +146,33 @@ def load_key(path: Path, *, create: bool = True) -> Key:
             hint="Restore the file, or move it away to have a new key made.",
         )
     return Key(hashlib.sha256(b"auditreg key id" + secret).hexdigest()[:12], secret)
+
+
+def _make(path: Path) -> None:
+    """A new key, there as a whole or not at all; whoever else made one first wins.
+
+    Raises:
+        FileExistsError: somebody did.
+        OSError: it cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if path.exists():
+                raise FileExistsError(path) from None
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def mask(
