@@ -249,7 +249,7 @@ def beside_export(
 def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rest", description=__doc__)
-    parser.add_argument("--versions", type=int, default=5_000, metavar="N")
+    parser.add_argument("--versions", type=int, default=1_000, metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--small", type=int, default=60, metavar="N", help="versions exported")
     parser.add_argument(
