@@ -1,8 +1,8 @@
 """Users and rights of a real MLflow 2.9.2 server, before roles, and what it decided for them.
 
-    AUDITREG_TEST_MLFLOW_29=/path/to/python python -m tests.sources.firm_29 [FOLDER]
+    AUDITREG_TEST_MLFLOWS=.venv/mlflow-2.9.2 python -m tests.sources.firm_29 [FOLDER]
 
-The interpreter is one of an environment with `mlflow==2.9.2` and `sqlalchemy<2.1`. FOLDER gets the two
+`make test` makes that environment. FOLDER gets the two
 databases, passwords' hashes blanked, and `decided.json`; without it those under
 `tests/sources/data/firm29` are made anew.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sqlite3
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.servers.mlflow_server import ADMIN, MlflowServer
+from tests.servers.releases import ORDINARY, interpreter
 from tests.sources.firm import HOSTILE, PASSWORD, decided, server
 
 DATA = Path(__file__).parent / "data" / "firm29"
@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         made = Path(place)
-        told = play(made, os.environ["AUDITREG_TEST_MLFLOW_29"])
+        told = play(made, interpreter(ORDINARY))
         with closing(sqlite3.connect(made / "users.db")) as users:
             users.execute("update users set password_hash = 'blanked'")
             users.commit()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask, take
+from tests.servers.releases import ORDINARY, interpreter
 from tests.sources import firm_29
 from tests.sources.reading import rows, run_sql
-
-OLD = os.environ.get("AUDITREG_TEST_MLFLOW_29", "")
 
 
 @pytest.fixture
@@ -95,6 +93,4 @@ def test_older_rights_are_not_looked_at_beside_roles(kept):
 
 @pytest.mark.releases
 def test_a_server_of_that_release_decides_so_today(tmp_path):
-    if not OLD:
-        pytest.skip("only on machines where AUDITREG_TEST_MLFLOW_29 names an interpreter")
-    judged(tmp_path, firm_29.play(tmp_path, OLD))
+    judged(tmp_path, firm_29.play(tmp_path, interpreter(ORDINARY)))
