@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
@@ -51,6 +52,18 @@ def _listen() -> None:
     ]
     for number in signals:
         signal.signal(number, stop)
+    hook = sys.unraisablehook
+
+    def unraisable(report: sys.UnraisableHookArgs) -> None:
+        # An interruption that falls into a destructor is swallowed by Python: ask once more. What
+        # else a destructor says of being stopped half-way nobody needs to read.
+        if _stopped and issubclass(report.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, stop)
+            _thread.interrupt_main()
+        elif not _stopped:
+            hook(report)
+
+    sys.unraisablehook = unraisable
 
 
 def _code(command: click.Command, program: str) -> int:
