@@ -195,12 +195,12 @@ def _moment(con: Any, config: Any) -> Any:
 
 def _bare(con: Any, library: Any, moment: Any) -> dict[str, float]:
     """The state prepared once and each rule's SELECT into a table: what no auditor can undercut."""
-    from auditreg.audit import prepare
-    from auditreg.rules.contain import wrapped
+    from auditreg.audit import snapshot
+    from auditreg.rules.validate import wrapped
 
     seconds = {}
     begun = time.perf_counter()
-    prepare(con, moment)
+    snapshot(con, moment)
     seconds["prepare"] = time.perf_counter() - begun
     for number, rule in enumerate(library):
         begun = time.perf_counter()
@@ -280,7 +280,7 @@ def dossiers(ledger: str, processes: int, most: int) -> Answer:
 
     from auditreg.audit import Auditor
     from auditreg.config import Config
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
     from auditreg.ledger.store import Ledger
     from auditreg.report import build_report
     from auditreg.rules.parse import builtin_rules

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from auditreg.sources.interface import STAGING
-from auditreg.sources.rest import RestSource
+from auditreg.sources.server.source import RestSource
 from benchmarks.figures import Figure, Outcome, as_markdown, machine
 from benchmarks.store import generate
 from tests.servers.mlflow_server import MlflowServer

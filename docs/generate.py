@@ -416,8 +416,8 @@ def _default(one: Any) -> str:
 def schemas() -> Iterator[tuple[Path, str]]:
     """The JSON Schemas of the files auditreg reads and of what it prints."""
     from auditreg.config import json_schema as config_schema
-    from auditreg.formats.extract_v1 import json_schema as extract_schema
-    from auditreg.formats.json_v1 import json_schema as check_schema
+    from auditreg.formats.check_json import json_schema as check_schema
+    from auditreg.formats.extract_json import json_schema as extract_schema
 
     for name, schema in (
         ("auditreg.toml.schema.json", config_schema()),

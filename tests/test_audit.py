@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from auditreg.audit import Auditor, Limits
-from auditreg.audit.cases import empty_ledger
-from auditreg.audit.custom import result_table
-from auditreg.audit.registry import AS_OF, Case, build
+from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
+from auditreg.audit.testing.cases import empty_ledger
+from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
 from auditreg.ledger.schema import create_state

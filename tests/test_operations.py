@@ -135,7 +135,7 @@ def test_the_job_of_the_container_fails_only_where_it_should(tmp_path, code, end
 def test_what_alerts_ask_about_is_written():
     from datetime import datetime
 
-    from auditreg.api.standing import RegistryStanding, Standing
+    from auditreg.queries.status import RegistryStanding, Standing
 
     counts = {"critical": 1}
     at = datetime(2026, 1, 1)

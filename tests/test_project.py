@@ -179,7 +179,7 @@ def test_the_layers_are_those_of_the_design():
         ("cli", "auditreg.audit", None),
         ("models", "auditreg.audit", "layers"),
         ("ledger", "auditreg.rules", "layers"),
-        ("ledger", "auditreg.sources.rest", "staging"),
+        ("ledger", "auditreg.sources.server.source", "staging"),
         ("errors", "auditreg.resources", "layers"),
         ("unplaced", "json", "layers"),
         ("models", "mlflow", "mlflow"),

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditreg.cli import cli
-from auditreg.formats.json_v1 import json_schema
+from auditreg.formats.check_json import json_schema
 
 
 def auditreg(*arguments: str, code: int = 0, **options) -> str:

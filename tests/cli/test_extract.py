@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditreg.cli import cli
-from auditreg.cli.logs import logging_to, masked
+from auditreg.cli.logging import logging_to, masked
 from auditreg.errors import ConfigError, UsageError
-from auditreg.formats.extract_v1 import json_schema
+from auditreg.formats.extract_json import json_schema
 
 SOURCES = """
 [[source]]
@@ -107,7 +107,7 @@ def test_the_worst_code_counts(several, monkeypatch):
 
 
 def test_a_bug_in_one_stops_no_other(several, monkeypatch):
-    from auditreg.sources.sql import SqlReading
+    from auditreg.sources.database.source import SqlReading
 
     honest = SqlReading.completeness
 
@@ -331,9 +331,9 @@ def test_a_log_that_cannot_be_written(several):
 
 def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-secret-9")
-    from auditreg.cli import logs
+    from auditreg.cli import logging
 
-    logs.hide("postgresql://me:p%40ss%2Fword@db/x")
+    logging.hide("postgresql://me:p%40ss%2Fword@db/x")
     theirs = logging.getLogger("mlflow.somewhere")
     # Once MLflow is imported its loggers pass nothing on; which tests ran before is not the question.
     monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)

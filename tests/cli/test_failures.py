@@ -138,7 +138,7 @@ def test_the_reader_goes_away(ledger):
 
 
 def _run(body: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = f"import click\nfrom auditreg.cli.failures import run\n@click.command()\ndef c():\n    {body}\nrun(c, 'x')"
+    program = f"import click\nfrom auditreg.cli.errors import run\n@click.command()\ndef c():\n    {body}\nrun(c, 'x')"
     return subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -177,7 +177,7 @@ def test_a_terminal_that_lacks_letters():
 
 
 def test_the_words_of_an_error_are_inert(capsys):
-    from auditreg.cli.failures import tell
+    from auditreg.cli.errors import tell
 
     tell(LedgerError("a\x1b[2J", state="b\u202e", hint="postgresql://u:p@h"))
     shown = capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_help_loads_neither_a_command_nor_what_it_needs():
         "except SystemExit: pass\n"
         "heavy = {'duckdb', 'mlflow', 'pandas', 'rich', 'msgspec', 'pyarrow', 'weasyprint'}\n"
         "ours = {m for m in sys.modules if m.startswith('auditreg.cli.')}\n"
-        "print(heavy & set(sys.modules), ours - {'auditreg.cli.examples', 'auditreg.cli.failures'})"
+        "print(heavy & set(sys.modules), ours - {'auditreg.cli.examples', 'auditreg.cli.errors'})"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -17,11 +17,11 @@ import pytest
 from click.testing import CliRunner
 
 import auditreg as api
-from auditreg.api.differing import KINDS as ASKED
 from auditreg.cli import cli
 from auditreg.cli.changes import KINDS
 from auditreg.errors import UsageError
 from auditreg.ledger.store import Ledger
+from auditreg.queries.changes import KINDS as ASKED
 from tests.ledger.captured import CapturedRegistry
 
 HOUR = 3_600_000
@@ -243,8 +243,8 @@ def test_the_timeline_is_readable(at):
 
 def test_changes_of_one_request_stand_together(at):
     """MLflow deletes a version in one transaction; so do two changes that share a request."""
-    from auditreg.api.events import folded
-    from auditreg.cli.timeline import _grouped
+    from auditreg.formats.terminal.history import _grouped
+    from auditreg.queries.history import folded
 
     one = {
         "event": "change", "request": "r1", "known": "captured", "actor": "a", "seq": 1,

@@ -14,12 +14,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from auditreg.api import publishing
-from auditreg.api.publication import Copy, Keep, Manifest, days_of, manifest_of
-from auditreg.api.publishing import publish_ledger
 from auditreg.config import Config, parse_config
 from auditreg.errors import AuditregError, ConfigError, UsageError, VerificationError
 from auditreg.ledger.store import Ledger
+from auditreg.workflows import publish
+from auditreg.workflows.publication import Copy, Keep, Manifest, days_of, manifest_of
+from auditreg.workflows.publish import publish_ledger
 from tests.cli.running import run
 from tests.sources.lying import VERSION, registry, standing_in
 
@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_to(ledger, monkeypatch):
     def refused(source, draft):
         raise PermissionError(errno.EACCES, "Permission denied", str(draft))
 
-    monkeypatch.setattr(publishing, "_copy_bytes", refused)
+    monkeypatch.setattr(publish, "_copy_bytes", refused)
     with pytest.raises(AuditregError, match=r"copies cannot be published to: Permission denied"):
         run("publish", str(PLACE))
     assert files() == set()
@@ -234,7 +234,7 @@ KILLER = """
 import os, signal, sys
 from pathlib import Path
 from auditreg.api import publishing
-from auditreg.api.publication import Manifest
+from auditreg.workflows.publication import Manifest
 from auditreg.cli import main
 
 def die(*_, **__):
@@ -275,7 +275,7 @@ def test_killed_at_any_point_no_half_file_has_a_final_name_and_the_next_one_comp
 
 
 def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(ledger, monkeypatch):
-    copy = publishing._copy_bytes
+    copy = publish._copy_bytes
 
     def replaced(source, draft):
         shutil.copy(ledger, "next.duckdb")
@@ -283,7 +283,7 @@ def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(led
         Path("next.duckdb").replace(ledger)
         return copy(source, draft)
 
-    monkeypatch.setattr(publishing, "_copy_bytes", replaced)
+    monkeypatch.setattr(publish, "_copy_bytes", replaced)
     first = json.loads(run("publish", str(PLACE), "--format", "json").stdout)["copy"]
     path = PLACE / first["file"]
     run("verify", str(path), "--root", f"{first['tree_size']}:{first['root']}")

@@ -107,7 +107,7 @@ def test_without_a_ledger_nothing_is_checked():
 def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(monkeypatch):
     from dataclasses import replace
 
-    from auditreg.sources.sql import SqlReading
+    from auditreg.sources.database.source import SqlReading
 
     honest = SqlReading.completeness
     monkeypatch.setattr(

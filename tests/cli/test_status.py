@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from auditreg.api.standing import RegistryStanding, Standing
 from auditreg.errors import LedgerError
 from auditreg.formats.prometheus import exposition
 from auditreg.ledger.store import Ledger
+from auditreg.queries.status import RegistryStanding, Standing
 from tests.cli.running import held_open, run
 from tests.sources.lying import VERSION, registry, standing_in
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 
-from auditreg.formats.order import worst_first
+from auditreg.formats.sorting import worst_first
 from auditreg.models import (
     Answer,
     CheckResult,

@@ -10,8 +10,8 @@ import pytest
 
 from auditreg.errors import ExitCode
 from auditreg.formats import check_format
+from auditreg.formats.check_json import json_schema
 from auditreg.formats.interface import CheckView, Surface
-from auditreg.formats.json_v1 import json_schema
 from auditreg.models import Grade, Repair, Severity, Status
 from tests.formats.results import WAIVED, answer, large, result, rule
 

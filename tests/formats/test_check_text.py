@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from auditreg.errors import ExitCode
 from auditreg.formats.interface import CheckView, Surface
-from auditreg.formats.text import CheckText
+from auditreg.formats.terminal.check import CheckText
 from auditreg.models import JudgedWaiver, Repair, Scope, Severity, Status
 from tests.formats.results import WAIVED, answer, large, result, rule
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditreg.formats.inert import _ACTING, inert, json_inert, markdown, spreadsheet
+from auditreg.formats.escape import _ACTING, inert, json_inert, markdown, spreadsheet
 
 anything = st.text(st.characters(exclude_categories=()))
 ACTS = ("Cc", "Cf", "Cs", "Zl", "Zp")

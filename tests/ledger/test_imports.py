@@ -11,8 +11,8 @@ import pytest
 
 from auditreg.errors import UsageError
 from auditreg.ledger import store
-from auditreg.ledger.foreign import parse_deployments, parse_history
-from auditreg.ledger.imports import Imported, record
+from auditreg.ledger.import_parse import parse_deployments, parse_history
+from auditreg.ledger.import_record import Imported, record
 from auditreg.ledger.verify import verify
 from tests.ledger.book import KEY, Book, opened
 from tests.ledger.reading import MemoryReading, Registry, together

@@ -77,7 +77,7 @@ def hostile_report():
 def pdf_files(report):
     """The PDF files, made once; skipped where Pango is missing, except under CI."""
     needs_pango()
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     press = PdfFormat(processes=2)
     return press, press.render(report)

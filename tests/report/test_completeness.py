@@ -9,7 +9,7 @@ import pytest
 from conftest import make_report
 from small_ledger import COUNTS, READINGS, Doubtful, Ledger
 
-from auditreg.formats.html import HtmlFormat
+from auditreg.formats.report.html import HtmlFormat
 from auditreg.report.completeness import PARTS, _account
 from auditreg.sources.interface import STAGING
 

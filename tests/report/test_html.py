@@ -11,8 +11,8 @@ import pytest
 import small_ledger as ledgers
 
 from auditreg.errors import RenderError
-from auditreg.formats.html import HtmlFormat
-from auditreg.formats.template import load_template
+from auditreg.formats.report.html import HtmlFormat
+from auditreg.formats.report.template import load_template
 
 
 class Page(HTMLParser):

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from small_ledger import READINGS, subject_of
 
-from auditreg.formats.lifecycle import lifecycle_chart
-from auditreg.formats.svg import room
-from auditreg.report.history import Lifecycle, LifeLane, Record, Spell
-from auditreg.report.sheets import Interval
+from auditreg.formats.report.lifecycle import lifecycle_chart
+from auditreg.formats.report.svg import room
+from auditreg.report.timeline import Lifecycle, LifeLane, Record, Spell
+from auditreg.report.version_sheet import Interval
 
 SVG = "{http://www.w3.org/2000/svg}"
 START, END = datetime(2026, 7, 1), datetime(2026, 9, 30)
@@ -221,7 +221,7 @@ def test_a_deleted_version_ends_where_the_server_says(recorded):
 
 
 def test_of_many_versions_the_live_the_moved_and_the_newest_are_shown():
-    from auditreg.report.lifecycle import Lives, lifecycle
+    from auditreg.queries.lifecycle import Lives, lifecycle
 
     versions = [
         {"version": n, "model_subject": "m-1", "registry": "default", "version_created_at": START}

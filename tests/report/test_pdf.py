@@ -10,7 +10,7 @@ from conftest import needs_pango
 from pypdf import PdfReader
 
 from auditreg.errors import RenderError
-from auditreg.formats.template import load_template
+from auditreg.formats.report.template import load_template
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_dossier_holds_findings_fields_and_lineage(pdf_files, report):
 def test_the_same_report_gives_the_same_bytes_in_any_number_of_processes(pdf_files, report):
     from dataclasses import replace
 
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     few = replace(report, dossiers=report.dossiers[:1])
     again = PdfFormat(processes=1).render(few)
@@ -108,7 +108,7 @@ def test_hostile_text_is_inert_on_paper(hostile_report):
     needs_pango()
     from dataclasses import replace
 
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     bad = tuple(d for d in hostile_report.dossiers if "script" in d.row.model)
     made = PdfFormat(processes=1).render(replace(hostile_report, dossiers=bad))
@@ -130,7 +130,7 @@ def test_nothing_outside_the_template_is_fetched(tmp_path, report, outside):
     needs_pango()
     from dataclasses import replace
 
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     folder = tmp_path / "mine"
     shutil.copytree(load_template().folder, folder)
@@ -144,7 +144,7 @@ def test_nothing_outside_the_template_is_fetched(tmp_path, report, outside):
 def test_without_pango_it_says_what_to_install(report, monkeypatch):
     import sys
 
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(RenderError, match="Pango") as caught:

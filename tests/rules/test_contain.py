@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import RuleError
-from auditreg.rules.contain import REFUSED_FUNCTIONS, check_sql, lock, wrapped
+from auditreg.rules.validate import REFUSED_FUNCTIONS, check_sql, lock, wrapped
 
 # Not CONSISTENT by DuckDB's own list, and yet how a rule is given its parameters.
 ALLOWED = {"getvariable"}

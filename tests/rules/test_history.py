@@ -14,8 +14,8 @@ import pytest
 
 from auditreg.audit import Auditor
 from auditreg.config import parse_config
-from auditreg.ledger.foreign import parse_deployments
-from auditreg.ledger.imports import record
+from auditreg.ledger.import_parse import parse_deployments
+from auditreg.ledger.import_record import record
 from auditreg.ledger.store import Ledger
 from auditreg.models import RuleInfo
 from auditreg.rules.parse import builtin_rules

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from auditreg.audit.cases import empty_ledger, load_cases, run_cases
-from auditreg.audit.registry import Case
+from auditreg.audit.testing.cases import empty_ledger, load_cases, run_cases
+from auditreg.audit.testing.registry import Case
 from auditreg.models import Repair, RuleInfo, Scope, Severity
-from auditreg.rules.contain import check_sql
 from auditreg.rules.parse import builtin_rules
+from auditreg.rules.validate import check_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy
 
 from auditreg.sources import open_source
-from auditreg.sources.rights import all_columns
+from auditreg.sources.database.grants import all_columns
 from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.postgres import Postgres, postgres
 from tests.sources.reading import everything

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from auditreg.sources.rest import RestSource
+from auditreg.sources.server.source import RestSource
 
 Query = dict[str, list[str]]
 Answer = tuple[int, object]

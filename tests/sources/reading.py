@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from auditreg.sources import Completeness, Reading, Source
+from auditreg.sources.database.source import SqlSource
 from auditreg.sources.interface import STAGING, arrow_schema
-from auditreg.sources.sql import SqlSource
 
 
 def rows(reading: Reading, table: str) -> list[dict[str, Any]]:

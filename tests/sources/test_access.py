@@ -14,9 +14,9 @@ import pytest
 from auditreg.errors import SourceError
 from auditreg.ledger.store import Ledger
 from auditreg.sources import Reading, open_source
-from auditreg.sources import access as access_module
-from auditreg.sources.access import NO_ADMINISTRATOR, NO_DEFAULT, NO_USERS, NO_USERS_SERVED
+from auditreg.sources import permissions as access_module
 from auditreg.sources.interface import READS
+from auditreg.sources.permissions import NO_ADMINISTRATOR, NO_DEFAULT, NO_USERS, NO_USERS_SERVED
 from tests.ledger.conftest import ask
 from tests.ledger.conftest import take as take_in
 from tests.servers.mlflow_server import ADMIN, MlflowServer

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.audit.prepare import Moment, prepare
+from auditreg.audit.snapshot import Moment, prepare
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
 from auditreg.sources import open_source
-from auditreg.sources.artifacts import UNCHANGED
+from auditreg.sources.artifacts.reader import UNCHANGED
 from tests.ledger.book import Book, opened
 from tests.sources.model_files import MLMODEL, model_folder
 from tests.sources.reading import everything, run_sql

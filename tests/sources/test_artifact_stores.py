@@ -12,8 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from auditreg.sources import folders, stores
-from auditreg.sources.artifacts import ArtifactReader, Version
+from auditreg.sources.artifacts.reader import ArtifactReader, Version, local, remote
 from tests.sources.conftest import require
 from tests.sources.model_files import MLMODEL, model_folder
 
@@ -92,7 +91,7 @@ def test_a_version_that_is_not_live_costs_one_listing_in_s3(s3, tmp_path):
     folder = model_folder(tmp_path / "model")
     put(s3, folder, "cached")
     requests: list[str] = []
-    original = stores.RemoteFolder._download
+    original = remote.RemoteFolder._download
     reader = ArtifactReader()
     (first,) = all_rows(reader, version("s3://models/cached", live=False))
 
@@ -101,7 +100,7 @@ def test_a_version_that_is_not_live_costs_one_listing_in_s3(s3, tmp_path):
         original(self, name, to)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stores.RemoteFolder, "_download", seen)
+        patch.setattr(remote.RemoteFolder, "_download", seen)
         reader.know([("default", "m", 1, first["marker"])])
         (again,) = all_rows(reader, version("s3://models/cached", live=False))
         assert (again["state"], requests) == ("unchanged", [])
@@ -184,7 +183,7 @@ class Shop:
 def shop(monkeypatch):
     def opened(listing, content=None, **options):
         made = Shop(listing, content)
-        monkeypatch.setattr(stores.Stores, "repository", lambda *_: made)
+        monkeypatch.setattr(remote.Stores, "repository", lambda *_: made)
         reader = ArtifactReader(**options)
         return made, reader.row(version("s3://shop/model"))
 
@@ -226,15 +225,15 @@ def test_a_store_that_loops_or_never_ends_is_bounded(shop):
             [MODEL, *(Entry(f"d{n}", True, None) for n in range(5_000))] if path is None else []
         )
     )
-    assert len(made.listed) == folders.MAX_FOLDERS
-    assert f"only the first {folders.MAX_FOLDERS} folders" in row["problem"]
+    assert len(made.listed) == local.MAX_FOLDERS
+    assert f"only the first {local.MAX_FOLDERS} folders" in row["problem"]
 
 
 def test_a_million_files_are_listed_in_part(shop):
     started = time.monotonic()
     listing = [MODEL, *(Entry(f"f{n}", False, 1) for n in range(1_000_000))]
     _, row = shop(lambda path: listing)
-    assert len(json.loads(row["files"])) == folders.MAX_FILES
+    assert len(json.loads(row["files"])) == local.MAX_FILES
     assert "only the first" in row["problem"]
     assert row["files_size_bytes"] is None
     assert time.monotonic() - started < 60
@@ -280,7 +279,7 @@ class Refusal(Exception):
 @pytest.mark.parametrize(("status", "asked"), [(403, 30), (503, 3)])
 def test_an_answer_that_refuses_one_version_says_little_of_the_next(status, asked, monkeypatch):
     made = Shop(lambda path: (_ for _ in ()).throw(Refusal(status)))
-    monkeypatch.setattr(stores.Stores, "repository", lambda *_: made)
+    monkeypatch.setattr(remote.Stores, "repository", lambda *_: made)
     reader = ArtifactReader(threads=1)
     rows = all_rows(reader, *(version(f"s3://shop/{n}", n) for n in range(100)))
     assert len(made.listed) == asked
@@ -294,7 +293,7 @@ def test_clients_are_bounded_only_while_files_are_read(monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     seen: list[str | None] = []
     made = Shop(lambda path: seen.append(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT")) or [MODEL])
-    monkeypatch.setattr(stores.Stores, "repository", lambda *_: made)
+    monkeypatch.setattr(remote.Stores, "repository", lambda *_: made)
     before = dict(os.environ)
     all_rows(ArtifactReader(), version("s3://shop/model"))
     assert seen == ["20"]

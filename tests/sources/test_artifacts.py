@@ -10,15 +10,19 @@ import time
 
 import pytest
 
-from auditreg.sources.artifacts import (
+from auditreg.sources.artifacts.mlmodel import MAX_BYTES
+from auditreg.sources.artifacts.reader import (
     NOT_LIVE,
     NOT_LIVE_UNSEEN,
     ArtifactReader,
     Version,
     resolve,
 )
-from auditreg.sources.mlmodel import MAX_BYTES
-from auditreg.sources.saved import requirement_lines, requirements, serialization
+from auditreg.sources.artifacts.saved_format import (
+    requirement_lines,
+    requirements,
+    serialization,
+)
 from tests.sources.model_files import MLMODEL, model_folder
 
 
@@ -241,7 +245,7 @@ def test_folders_without_mlmodel_and_files(tmp_path):
     "location", ["http://evil.example/x", "mlflow-artifacts://evil.example/x", "https://track/x"]
 )
 def test_credentials_are_never_sent_to_a_host_a_version_names(location, monkeypatch):
-    monkeypatch.setattr("auditreg.sources.stores.Stores.repository", None)
+    monkeypatch.setattr("auditreg.sources.artifacts.remote.Stores.repository", None)
     row = look(location, tracking_uri="http://track:5000")
     assert "another host" in row["problem"]
 
@@ -258,7 +262,7 @@ def test_credentials_are_never_sent_to_a_host_a_version_names(location, monkeypa
     ],
 )
 def test_a_location_with_credentials_is_neither_used_nor_kept(location, monkeypatch):
-    monkeypatch.setattr("auditreg.sources.stores.Stores.repository", None)
+    monkeypatch.setattr("auditreg.sources.artifacts.remote.Stores.repository", None)
     row = look(location, tracking_uri="https://track:5000")
     assert (row["state"], "credentials" in row["problem"]) == ("unreachable", True)
     assert "hunter2" not in repr(row)

@@ -9,9 +9,9 @@ import pytest
 
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
-from auditreg.sources.access import RIGHTS
 from auditreg.sources.interface import READS, STAGING
-from auditreg.sources.rest import HIDDEN_COLUMNS
+from auditreg.sources.permissions import RIGHTS
+from auditreg.sources.server.source import HIDDEN_COLUMNS
 from tests.sources.conftest import has_capture, require
 from tests.sources.reading import everything, rows
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditreg.sources.dialects import SQLite
+from auditreg.sources.capture_journal import StoredJournal, holes, joined, ranges_of
+from auditreg.sources.database.queries import Queries
+from auditreg.sources.database.source import SqlSource
+from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import BYTES_MARK
-from auditreg.sources.journal import StoredJournal, holes, joined, ranges_of
-from auditreg.sources.queries import Queries
-from auditreg.sources.sql import SqlSource
 from tests.sources.journals import ID, TABLE, add, change, entry, identity, journal_in, start
 from tests.sources.reading import in_another_process, rows, run_sql
 

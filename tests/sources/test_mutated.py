@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from auditreg.cli import cli
 from auditreg.errors import ExitCode
 from auditreg.sources import Completeness, open_source
-from auditreg.sources.rest import RestSource
+from auditreg.sources.server.source import RestSource
 from tests.capture.replay import replay
 from tests.capture.tables import Row, dump
 from tests.servers.mlflow_server import MlflowServer

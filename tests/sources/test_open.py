@@ -6,8 +6,8 @@ import pytest
 
 from auditreg.errors import ExitCode, SourceError
 from auditreg.sources import open_source
-from auditreg.sources.rest import RestSource
-from auditreg.sources.sql import SqlSource
+from auditreg.sources.database.source import SqlSource
+from auditreg.sources.server.source import RestSource
 from tests.sources.reading import rows
 
 

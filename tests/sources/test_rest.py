@@ -9,8 +9,8 @@ import time
 import pytest
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources import passes, server, spool
-from auditreg.sources.rest import CHANGED_BACK, RestSource
+from auditreg.sources.server.client import client, registry, spool
+from auditreg.sources.server.source import CHANGED_BACK, RestSource
 from tests.sources.conftest import free_port
 from tests.sources.lying import (
     MISSING,
@@ -195,7 +195,7 @@ def test_pages_larger_than_asked_for_are_read():
 
 
 def test_empty_pages_without_end_are_an_error(monkeypatch):
-    monkeypatch.setattr(server, "_MAX_EMPTY", 20)
+    monkeypatch.setattr(client, "_MAX_EMPTY", 20)
     answer = paged(lambda number: [], "registered_models", registry([], []), 10**9)
     with standing_in(answer) as uri:
         check_error(uri, "the same page again and again")
@@ -303,7 +303,7 @@ def test_half_characters_and_names_that_look_like_json_come_through():
 
 
 def test_an_answer_without_end_is_an_error(monkeypatch):
-    small = server.Server("http://x", limit=1_000_000)
+    small = client.Server("http://x", limit=1_000_000)
     raw = gzip.compress(b'{"a": "' + b"x" * 2_000_000 + b'"}')
     with standing_in(lambda *_: (200, Raw(raw, {"Content-Encoding": "gzip"}))) as uri:
         small.uri = uri
@@ -394,7 +394,7 @@ def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones():
 
 
 def test_gaps_beyond_the_bound_are_a_doubt(monkeypatch):
-    monkeypatch.setattr(passes, "GAPS_ASKED", 3)
+    monkeypatch.setattr(registry, "GAPS_ASKED", 3)
     with standing_in(registry([{"name": "m"}], [{**VERSION, "version": "9"}])) as uri:
         _, completeness = everything(quick(uri))
     assert completeness.gaps == 8
@@ -534,7 +534,7 @@ def test_the_registry_is_looked_at_again_when_the_rest_took_long(monkeypatch):
 
     for took, changes, doubts in ((0.0, True, 0), (60.0, False, 0), (60.0, True, 1)):
         moved.clear()
-        monkeypatch.setattr("auditreg.sources.rest.LONG", 1e9 if not took else 0.0)
+        monkeypatch.setattr("auditreg.sources.server.source.LONG", 1e9 if not took else 0.0)
         with standing_in(answer) as uri, quick(uri).read() as reading:
             if changes:
                 moved.append(1)

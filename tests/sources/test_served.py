@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from auditreg.sources.rest import CHANGED_BACK, RestSource
-from auditreg.sources.served import NO_ADMINISTRATOR
-from auditreg.sources.sql import SqlSource
+from auditreg.sources.database.source import SqlSource
+from auditreg.sources.server.journal import NO_ADMINISTRATOR
+from auditreg.sources.server.source import CHANGED_BACK, RestSource
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.sources.conftest import has_capture, require
 from tests.sources.journals import ID, START, change, identity, start
@@ -228,7 +228,7 @@ def test_rows_that_cannot_be_right_end_the_reading_with_a_doubt(spoiled, says):
 
 
 def test_a_server_that_never_ends_is_left(monkeypatch):
-    monkeypatch.setattr("auditreg.sources.served._MAX_PAGES", 20)
+    monkeypatch.setattr("auditreg.sources.server.journal._MAX_PAGES", 20)
 
     def answer(path: str, query: Query) -> Answer:
         if path != PATH:

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources import open_source, queries
-from auditreg.sources.dialects import SQLite
+from auditreg.sources import open_source
+from auditreg.sources.database import queries
+from auditreg.sources.database.queries import SPECS, Queries
+from auditreg.sources.database.source import SqlSource
+from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import BYTES_MARK, STAGING
-from auditreg.sources.queries import SPECS, Queries
-from auditreg.sources.sql import SqlSource
 from tests.sources.reading import everything, in_another_process, read_sql, rows, run_sql
 
 VERSION = (

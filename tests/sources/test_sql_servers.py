@@ -14,8 +14,9 @@ from urllib.parse import quote
 import pytest
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources import heads, open_source
-from auditreg.sources.dialects.address import Address
+from auditreg.sources import open_source
+from auditreg.sources.database import schema_versions
+from auditreg.sources.database.url import Address
 from auditreg.sources.interface import BYTES_MARK, STAGING
 from tests.servers.process import free_port
 from tests.sources.databases import EMPTY, connected, new_store
@@ -384,8 +385,8 @@ def test_the_list_of_schema_versions_is_mlflows(empty_store):
     while last in known:
         last = known[last]
         chain.append(last)
-    assert tuple(chain) == heads.HEADS
-    assert set(heads.ADDED.values()) <= set(heads.HEADS)
+    assert tuple(chain) == schema_versions.HEADS
+    assert set(schema_versions.ADDED.values()) <= set(schema_versions.HEADS)
 
 
 def _many(uri: str) -> None:
@@ -429,7 +430,7 @@ def test_a_statement_timeout_says_how_to_lift_it(pg_server):
 
 
 def test_a_hot_standbys_refusal_is_explained():
-    from auditreg.sources.dialects.failures import postgresql
+    from auditreg.sources.database.errors import postgresql
 
     class Conflict(Exception):
         sqlstate = "40001"

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from auditreg.cli import cli
 from auditreg.sources import open_database
-from auditreg.sources.rights import present_columns
-from auditreg.sources.totals import parse, script
+from auditreg.sources.database.control_totals import parse, script
+from auditreg.sources.database.grants import present_columns
 from tests.sources.databases import connected, copied, new_store
 
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from auditreg.audit import custom
-from auditreg.audit.prepare import Chosen, Moment, prepare, quoted, selection_statements
+from auditreg.audit import isolation
 from auditreg.audit.results import (
     check_result,
     create_results,
@@ -18,6 +17,7 @@ from auditreg.audit.results import (
     waiver_overrides,
 )
 from auditreg.audit.selection import choose
+from auditreg.audit.snapshot import Chosen, Moment, prepare, quoted, selection_statements
 from auditreg.config import Config, Period, calendar, effective_settings
 from auditreg.errors import ConfigError, NothingToAudit, SourceError
 from auditreg.models import (
@@ -30,8 +30,8 @@ from auditreg.models import (
     Status,
     Subject,
 )
-from auditreg.rules.contain import wrapped
 from auditreg.rules.parse import select_rules
+from auditreg.rules.validate import wrapped
 from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Auditor:
         *,
         policy: str = "",
         ledger: Mapping[str, object] | None = None,
-        limits: custom.Limits | None = None,
+        limits: isolation.Limits | None = None,
     ) -> None:
         self._connection = connection
         self._config = config
@@ -102,7 +102,7 @@ class Auditor:
         self._waivers = tuple(waivers)
         self._policy = policy
         self._ledger = dict(ledger or {})
-        self._limits = limits or custom.Limits()
+        self._limits = limits or isolation.Limits()
 
     def check(
         self,
@@ -164,7 +164,7 @@ class Auditor:
     ) -> list[RuleResult]:
         """Every rule's answers into its own table `result_<id>`; an error hides no other rule."""
         own = [rule for rule in rules if rule.custom]
-        problems = custom.run(self._connection, own, moment, chosen, self._limits) if own else {}
+        problems = isolation.run(self._connection, own, moment, chosen, self._limits) if own else {}
         results = []
         for rule in rules:
             problem = problems.get(rule.id) if rule.custom else self._run_here(rule)
@@ -174,7 +174,7 @@ class Auditor:
     def _run_here(self, rule: RuleInfo) -> str | None:
         import duckdb
 
-        table = custom.result_table(rule)
+        table = isolation.result_table(rule)
         try:
             for name, value in rule.params.items():
                 self._connection.execute(f'set variable "{name}" = {quoted(str(value))}')

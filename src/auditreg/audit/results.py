@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.audit.custom import result_table
-from auditreg.audit.prepare import quoted
+from auditreg.audit.isolation import result_table
+from auditreg.audit.snapshot import quoted
 from auditreg.models import (
     Answer,
     Grade,
@@ -27,7 +27,7 @@ from auditreg.models import (
     Status,
     Subject,
 )
-from auditreg.rules.contain import COLUMNS, STATUSES
+from auditreg.rules.validate import COLUMNS, STATUSES
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:

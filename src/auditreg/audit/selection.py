@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from auditreg.audit.prepare import Chosen
+from auditreg.audit.snapshot import Chosen
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "doctor",
             "Show what works here, what does not, and the command that repairs it.",
         ),
-        "config": ("settings", "Show the settings in force and where each comes from."),
+        "config": ("config", "Show the settings in force and where each comes from."),
         "completion": ("start", "Print the script that completes commands in your shell."),
     },
     "Record": {
-        "extract": ("record", "Append what changed in a registry to the ledger."),
+        "extract": ("extract", "Append what changed in a registry to the ledger."),
         "run": ("run", "Extract, check and publish, with one exit code, for a scheduler."),
-        "import": ("imports", "Take in records of other systems, and what ran where."),
+        "import": ("import_", "Take in records of other systems, and what ran where."),
         "status": ("status", "Say how fresh and how complete the ledger is."),
         "capture": (
             "capture",
@@ -62,7 +62,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Prove": {
         "verify": ("prove", "Recompute that nothing recorded was changed."),
         "control-totals": (
-            "database",
+            "control_totals",
             "Print SQL that counts a registry independently, or compare what it found.",
         ),
         "erase": ("prove", "Remove the text of one entry and keep the proof."),
@@ -151,6 +151,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    from auditreg.cli.failures import run
+    from auditreg.cli.errors import run
 
     run(cli, PROGRAM)

@@ -22,7 +22,7 @@ from auditreg.cli.options import (
     the_ledger,
 )
 from auditreg.errors import UsageError
-from auditreg.formats.inert import inert
+from auditreg.formats.escape import inert
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
 
     With --diff: one row per version and field that differs between two moments.
     """
-    from auditreg.api.standing import last_readings
     from auditreg.audit.selection import choose
+    from auditreg.queries.status import last_readings
 
     if diff is not None:
         if as_of is not None or only_live or all_columns or kind != "all":

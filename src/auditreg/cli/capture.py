@@ -92,7 +92,7 @@ def sealed(registry: str | None, journal: str | None, config: Config, ledger: Pa
     JSON: the journal's id, and ranges of row ids, both ends included. Only these may be pruned on
     the server.
     """
-    from auditreg.ledger import journal as journal_of
+    from auditreg.ledger import capture_journal as journal_of
 
     name = config.registry(registry)
     with the_ledger(config, ledger).reader() as con:

@@ -31,7 +31,7 @@ KINDS = (
     *("stage", "alias", "tag", "description", "version", "model", "source", "status", "run"),
     *("logged-model", "artifact", "account", "right"),
 )
-"""What `--kind` takes; a test compares it with `auditreg.api.differing.KINDS`."""
+"""What `--kind` takes; a test compares it with `auditreg.queries.changes.KINDS`."""
 
 _WIDE = 10_000
 _MOMENT = 20
@@ -84,8 +84,8 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     With --since, --until or --period, a change is listed if it can have happened then. The table
     is short and cuts long values; JSON, CSV and Markdown hold everything.
     """
-    from auditreg.api.differing import Wanted, change_rows
-    from auditreg.api.naming import beginning, named
+    from auditreg.queries.changes import Wanted, change_rows
+    from auditreg.queries.model_refs import beginning, named
 
     if period and (since or until):
         raise UsageError("--period goes with neither --since nor --until.")
@@ -115,8 +115,8 @@ def differences(
     outputs: tuple[Output, ...],
 ) -> None:
     """Write what differs between two moments."""
-    from auditreg.api.differing import DIFFERENCES, difference_rows
-    from auditreg.api.naming import named
+    from auditreg.queries.changes import DIFFERENCES, difference_rows
+    from auditreg.queries.model_refs import named
 
     first, second = (config.moment(text) for text in moments)
     with the_ledger(config, ledger).reader() as con:
@@ -134,7 +134,7 @@ def differences(
 
 def _warn(first: datetime, second: datetime, begin: datetime | None, end: datetime | None) -> None:
     """Say where a moment lies outside of the record: what is not seen is no difference."""
-    from auditreg.cli.timeline import clock
+    from auditreg.formats.terminal.history import clock
 
     if begin is None or min(first, second) < begin:
         when = f": the first reading is of {clock(begin)}" if begin else ""
@@ -149,7 +149,7 @@ def _warn(first: datetime, second: datetime, begin: datetime | None, end: dateti
 
 def narrow(table: Table, output: Output, cells: Callable[[Mapping[str, Any]], Cells]) -> Table:
     """The table as it is, but for the eye: few columns, cut to the width of the terminal."""
-    from auditreg.cli.timeline import fitted
+    from auditreg.formats.terminal.history import fitted
 
     if output.format != "table" or not table.rows:
         return table
@@ -172,7 +172,7 @@ def narrow(table: Table, output: Output, cells: Callable[[Mapping[str, Any]], Ce
 
 
 def _change(row: Mapping[str, Any]) -> Cells:
-    from auditreg.cli.timeline import arrow
+    from auditreg.formats.terminal.history import arrow
 
     who = "uncaptured" if row["uncaptured"] else row["actor"] or "not recorded"
     version = "" if row["version"] is None or row["kind"] == "alias" else f"/{row['version']}"
@@ -197,13 +197,13 @@ def _elsewhere(row: Mapping[str, Any]) -> str:
 
 def when(first: datetime | None, last: datetime | None) -> str:
     """When something happened, as short as a table needs it."""
-    from auditreg.cli.timeline import between
+    from auditreg.formats.terminal.history import between
 
     return between(first, last).removeprefix("between ").replace(" and ", " to ")
 
 
 def _difference(row: Mapping[str, Any]) -> Cells:
-    from auditreg.formats.tabular import cell
+    from auditreg.formats.tables import cell
 
     version = "" if row["version"] is None else f"/{row['version']}"
     return (

@@ -24,9 +24,9 @@ from auditreg.errors import ExitCode, UsageError, worst
 from auditreg.formats import CHECK_FORMATS
 
 if TYPE_CHECKING:
-    from auditreg.api.judging import Asked, Judged
     from auditreg.config import Config
     from auditreg.models import CheckResult, Severity
+    from auditreg.workflows.check import Asked, Judged
 
 SEVERITIES = ("critical", "high", "medium", "low", "none")
 
@@ -80,9 +80,9 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     Exit codes: 0 nothing open at or above --fail-on; 1 open findings; 2 a rule could not be
     evaluated, or the last extraction was incomplete: trust no result; 3 nothing to check.
     """
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import Asked
-    from auditreg.api.judging import check as judge
+    from auditreg.workflows.check import Asked
+    from auditreg.workflows.check import check as judge
+    from auditreg.workflows.policy import Governing
 
     if uri and as_of:
         raise UsageError(
@@ -119,13 +119,13 @@ def _directly(uri: str, registry: str, config: Config, asked: Asked) -> Judged:
     """Check a registry through a ledger that is thrown away."""
     import tempfile
 
-    from auditreg.api.extracting import Asked as Reading
-    from auditreg.api.extracting import extract, targets
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import check as judge
-    from auditreg.cli.logs import hide
+    from auditreg.cli.logging import hide
     from auditreg.cli.progress import watching
     from auditreg.ledger.store import Ledger
+    from auditreg.workflows.check import check as judge
+    from auditreg.workflows.extract import Asked as Reading
+    from auditreg.workflows.extract import extract, targets
+    from auditreg.workflows.policy import Governing
 
     hide(uri)
     (source,) = targets(config, uri=uri, registry=registry)

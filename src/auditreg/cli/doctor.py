@@ -22,7 +22,7 @@ import click
 
 from auditreg import resources
 from auditreg.cli import health, health_sources, repairs
-from auditreg.cli.database import grants_options
+from auditreg.cli.control_totals import grants_options
 from auditreg.cli.examples import examples
 from auditreg.cli.health import Check, Status
 from auditreg.errors import ExitCode

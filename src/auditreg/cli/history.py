@@ -77,10 +77,10 @@ def live(
     all of them are named with the moments between which the change lies. The approval is what the
     governance fields said at that moment.
     """
-    from auditreg.api.living import COLUMNS, live_answers, live_rows
-    from auditreg.api.naming import named
     from auditreg.cli.changes import narrow
-    from auditreg.cli.timeline import sentences
+    from auditreg.formats.terminal.history import sentences
+    from auditreg.queries.live_versions import COLUMNS, live_answers, live_rows
+    from auditreg.queries.model_refs import named
 
     when = moment(config, at)
     with the_ledger(config, ledger).reader() as con:
@@ -139,9 +139,9 @@ def history(
     without a record are lines too. Changes of one request, and what was seen between the same two
     readings, stand together; JSON and CSV hold every change on a row of its own.
     """
-    from auditreg.api.events import COLUMNS, Span, history_rows
-    from auditreg.api.naming import beginning, named
-    from auditreg.cli.timeline import timeline
+    from auditreg.formats.terminal.history import timeline
+    from auditreg.queries.history import COLUMNS, Span, history_rows
+    from auditreg.queries.model_refs import beginning, named
 
     span = Span(
         since=None if since is None else beginning(config, since),

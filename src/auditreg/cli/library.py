@@ -17,7 +17,7 @@ from auditreg.cli.options import (
     the_ledger,
 )
 from auditreg.errors import ExitCode, UsageError
-from auditreg.formats.inert import inert
+from auditreg.formats.escape import inert
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def rules() -> None:
 @format_option()
 def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
     """List the rules with the severity and parameters in force."""
-    from auditreg.api.governing import Governing
+    from auditreg.workflows.policy import Governing
 
     governing = Governing.load(config)
     enabled = {rule.id: rule for rule in governing.enabled}
@@ -64,8 +64,8 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
 @config_option
 def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     """Show what a rule asks, why, what repairs a finding, and its SQL."""
-    from auditreg.api.governing import Governing
     from auditreg.rules.parse import select_rules
+    from auditreg.workflows.policy import Governing
 
     governing = Governing.load(config)
     rule = select_rules(governing.rules, [rule_id])[0]
@@ -151,7 +151,7 @@ def frameworks() -> None:
 @format_option()
 def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
     """List the frameworks, and which of them reports print."""
-    from auditreg.api.governing import Governing
+    from auditreg.workflows.policy import Governing
 
     rows = [
         (
@@ -176,8 +176,8 @@ def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
 @format_option()
 def show_framework(framework_id: str, config: Config, outputs: tuple[Output, ...]) -> None:
     """Show a framework's clauses with the rules and fields that bear on each."""
-    from auditreg.api.governing import Governing
     from auditreg.config.check import near
+    from auditreg.workflows.policy import Governing
 
     found = {one.id: one for one in Governing.load(config).frameworks}
     if framework_id not in found:
@@ -212,8 +212,8 @@ def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) ->
     And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
     expired, unused, over-broad, self-approved or overdue covers nothing.
     """
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import Asked, judging
+    from auditreg.workflows.check import Asked, judging
+    from auditreg.workflows.policy import Governing
 
     with judging(the_ledger(config, ledger), Governing.load(config), Asked(seal=False)) as (
         _,

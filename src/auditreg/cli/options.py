@@ -115,7 +115,7 @@ def _sealed(ctx: click.Context, config: Config) -> Config:
     ledger = the_ledger(config, ctx.params.get("ledger"))
     if "ledger" not in {param.name for param in ctx.command.params} or not ledger.exists:
         return config
-    from auditreg.api.governing import sealed_config
+    from auditreg.workflows.policy import sealed_config
 
     try:
         found = sealed_config(ledger)

@@ -19,7 +19,7 @@ from auditreg.cli.options import (
     the_ledger,
 )
 from auditreg.errors import ExitCode, UsageError, VerificationError
-from auditreg.formats.inert import inert, json_inert
+from auditreg.formats.escape import inert, json_inert
 
 if TYPE_CHECKING:
     from auditreg.config import Config

@@ -18,12 +18,12 @@ from auditreg.cli.options import (
     the_ledger,
 )
 from auditreg.errors import ExitCode
-from auditreg.formats.inert import inert, json_inert
+from auditreg.formats.escape import inert, json_inert
 
 if TYPE_CHECKING:
-    from auditreg.api.publication import Keep
-    from auditreg.api.publishing import Published
     from auditreg.config import Config
+    from auditreg.workflows.publication import Keep
+    from auditreg.workflows.publish import Published
 
 SCHEMA = "auditreg.published/1"
 
@@ -68,8 +68,8 @@ def publish(
     Exit codes: 0 published, or nothing new; 2 not published, or the last reading in the copy was
     incomplete; 4 the ledger or the newest copy does not verify.
     """
-    from auditreg.api.publishing import publish_ledger
     from auditreg.cli.progress import progress
+    from auditreg.workflows.publish import publish_ledger
 
     with progress() as tell:
         done = publish_ledger(
@@ -88,7 +88,7 @@ def _keep(config: Config, span: str | None, last: int | None, quarterly: bool) -
     """The rules of the command line; None leaves those of the settings."""
     if span is None and last is None and not quarterly:
         return None
-    from auditreg.api.publication import Keep, days_of
+    from auditreg.workflows.publication import Keep, days_of
 
     calendar = config.calendar
     return Keep(

@@ -21,7 +21,7 @@ from auditreg.cli.options import (
     write_file,
 )
 from auditreg.errors import ExitCode, UsageError
-from auditreg.formats.inert import inert
+from auditreg.formats.escape import inert
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     last reading of a registry was incomplete, which the report says on its cover and every page;
     3 nothing to report on.
     """
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import Asked, judging
     from auditreg.cli.progress import progress
     from auditreg.report import build_report
+    from auditreg.workflows.check import Asked, judging
+    from auditreg.workflows.policy import Governing
 
     governing = Governing.load(config)
     book = the_ledger(config, ledger)
@@ -123,7 +123,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     folder = output or Path(f"report-{span.label.replace(' ', '-')}")
     written = write_folder(folder, files)
     if not draft:
-        from auditreg.formats.template import load_template
+        from auditreg.formats.report.template import load_template
 
         label = load_template(_template(config, chosen)).label
         _seal(book, result, span, label, files)
@@ -171,10 +171,10 @@ def _template(config: Config, name: str | None) -> str | Path | None:
 
 def _render(name: str, made: Report, template: str | Path | None) -> Mapping[str, bytes]:
     if name == "html":
-        from auditreg.formats.html import HtmlFormat
+        from auditreg.formats.report.html import HtmlFormat
 
         return HtmlFormat(template).render(made)
-    from auditreg.formats.pdf import PdfFormat
+    from auditreg.formats.report.pdf import PdfFormat
 
     return PdfFormat(template).render(made)
 

@@ -12,7 +12,7 @@ import click
 
 from auditreg.cli.check import SEVERITIES
 from auditreg.cli.examples import examples
-from auditreg.cli.logs import log_options
+from auditreg.cli.logging import log_options
 from auditreg.cli.options import (
     Output,
     config_option,
@@ -25,11 +25,11 @@ from auditreg.cli.options import (
 from auditreg.errors import AuditregError, ExitCode, worst
 
 if TYPE_CHECKING:
-    from auditreg.api.judging import Judged
-    from auditreg.api.publishing import Published
     from auditreg.config import Config
-    from auditreg.ledger.outcome import Outcome
+    from auditreg.ledger.result import Outcome
     from auditreg.ledger.store import Ledger
+    from auditreg.workflows.check import Judged
+    from auditreg.workflows.publish import Published
 
 SCHEMA: Final = "auditreg.run/1"
 
@@ -104,9 +104,9 @@ def run(
     Exit codes: 0 nothing open; 1 open findings; 2 a phase failed or a registry is incomplete; 3
     nothing to audit; 4 something does not verify; where several hold, 4, 2, 3, 1, 0 in that order.
     """
-    from auditreg.api.extracting import Asked, targets
-    from auditreg.cli.record import read, warn
-    from auditreg.ledger.outcome import code_of
+    from auditreg.cli.extract import read, warn
+    from auditreg.ledger.result import code_of
+    from auditreg.workflows.extract import Asked, targets
 
     chosen = targets(config, names)
     book = the_ledger(config, ledger)
@@ -121,10 +121,10 @@ def run(
 
 
 def _check(done: Run, book: Ledger, config: Config, fail_on: str) -> None:
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import Asked, check
     from auditreg.cli.check import exit_code
     from auditreg.models import Severity
+    from auditreg.workflows.check import Asked, check
+    from auditreg.workflows.policy import Governing
 
     if not book.exists:
         done.why["check"] = "not checked: there is no ledger"
@@ -139,7 +139,7 @@ def _check(done: Run, book: Ledger, config: Config, fail_on: str) -> None:
 
 
 def _publish(done: Run, book: Ledger, config: Config, folder: Path | None) -> None:
-    from auditreg.api.publishing import publish_ledger
+    from auditreg.workflows.publish import publish_ledger
 
     if folder is None and config.publish.folder is None:
         return
@@ -155,8 +155,8 @@ def _publish(done: Run, book: Ledger, config: Config, folder: Path | None) -> No
 
 
 def _text(done: Run) -> bytes:
-    from auditreg.formats.extraction import one_line
-    from auditreg.formats.inert import inert
+    from auditreg.formats.escape import inert
+    from auditreg.formats.terminal.extraction import one_line
 
     lines = [("extract", f"{one.registry}: {one_line(one)}") for one in done.outcomes]
     for phase, said in (("check", _checked(done)), ("publish", _published(done))):
@@ -199,14 +199,14 @@ def _severities(judged: Judged) -> dict[str, int]:
 
 
 def _json(done: Run, book: Ledger) -> bytes:
-    from auditreg.formats import extract_v1
-    from auditreg.formats.inert import json_inert
+    from auditreg.formats import extract_json
+    from auditreg.formats.escape import json_inert
 
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "exit_code": int(done.code),
         "trusted": done.trusted,
-        "extract": extract_v1.document(done.outcomes, str(book.path)),
+        "extract": extract_json.document(done.outcomes, str(book.path)),
         "check": None,
         "publish": None,
         "errors": {
@@ -235,8 +235,8 @@ def _json(done: Run, book: Ledger) -> bytes:
 
 def _tell(done: Run) -> None:
     """What failed, in full, on standard error."""
-    from auditreg.cli.failures import tell
-    from auditreg.cli.record import tell_errors
+    from auditreg.cli.errors import tell
+    from auditreg.cli.extract import tell_errors
 
     tell_errors(done.outcomes)
     for error in done.errors.values():

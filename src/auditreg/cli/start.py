@@ -26,16 +26,16 @@ def demo(folder: Path) -> None:
     FOLDER, with everything that goes wrong in half a year; reads it at several moments; checks it;
     and writes the report. Takes a few minutes. Needs `pip install 'auditreg[demo]'`.
     """
-    from auditreg.api.extracting import Asked as Reading
-    from auditreg.api.extracting import record
-    from auditreg.api.governing import Governing
-    from auditreg.api.judging import Asked
-    from auditreg.api.judging import check as judge
     from auditreg.cli.progress import progress
     from auditreg.config import load_config
     from auditreg.demo import play
     from auditreg.ledger.store import Ledger
     from auditreg.sources import open_source
+    from auditreg.workflows.check import Asked
+    from auditreg.workflows.check import check as judge
+    from auditreg.workflows.extract import Asked as Reading
+    from auditreg.workflows.extract import record
+    from auditreg.workflows.policy import Governing
 
     book = Ledger(folder / "audit.duckdb")
     checked: set[int] = set()
@@ -93,8 +93,8 @@ def demo(folder: Path) -> None:
 
 def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
     """Take in what the rating engine ran, quietly."""
-    from auditreg.ledger.foreign import parse_deployments
-    from auditreg.ledger.imports import record as take
+    from auditreg.ledger.import_parse import parse_deployments
+    from auditreg.ledger.import_record import record as take
     from auditreg.ledger.secrets import load_key
 
     content = file.read_bytes()

@@ -22,9 +22,9 @@ from auditreg.errors import ExitCode, LedgerError, NothingToAudit, worst
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
-    from auditreg.api.standing import RegistryStanding, Standing
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
+    from auditreg.queries.status import RegistryStanding, Standing
 
 COLUMNS = (
     "registry",
@@ -118,7 +118,7 @@ def _read(book: Ledger) -> Standing:
     """
     import duckdb
 
-    from auditreg.api.standing import standing
+    from auditreg.queries.status import standing
 
     with book.reader() as con:
         try:

@@ -25,13 +25,13 @@ def table_format(name: str) -> TableFormat:
     Raises:
         UsageError: there is none.
     """
-    from auditreg.formats import tabular
+    from auditreg.formats import tables
 
     kinds: dict[str, type[TableFormat]] = {
-        "table": tabular.ScreenFormat,
-        "json": tabular.JsonFormat,
-        "csv": tabular.CsvFormat,
-        "markdown": tabular.MarkdownFormat,
+        "table": tables.ScreenFormat,
+        "json": tables.JsonFormat,
+        "csv": tables.CsvFormat,
+        "markdown": tables.MarkdownFormat,
     }
     if name not in kinds:
         raise UsageError(f"There is no format {name!r}.", hint=f"Formats: {', '.join(kinds)}.")
@@ -45,11 +45,11 @@ def check_format(name: str) -> CheckFormat:
         UsageError: there is none.
     """
     if name == "json":
-        from auditreg.formats.json_v1 import CheckJson
+        from auditreg.formats.check_json import CheckJson
 
         return CheckJson()
     if name == "text":
-        from auditreg.formats.text import CheckText
+        from auditreg.formats.terminal.check import CheckText
 
         return CheckText()
     from auditreg.formats.findings import FindingsTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditreg.formats.interface import CheckView, Table, TableFormat
-from auditreg.formats.order import shown_findings
+from auditreg.formats.sorting import shown_findings
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult

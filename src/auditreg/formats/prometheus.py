@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditreg.api.standing import RegistryStanding, Standing
+    from auditreg.queries.status import RegistryStanding, Standing
 
 Sample = tuple[dict[str, str], float]
 

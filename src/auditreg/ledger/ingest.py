@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import NothingToAudit, SourceError
-from auditreg.ledger import entries, journal, schema, state
+from auditreg.ledger import capture_journal, entries, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
-from auditreg.ledger.late import place_seen, place_shown, reaffirm
+from auditreg.ledger.out_of_order import place_seen, place_shown, reaffirm
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
@@ -119,7 +119,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     """
     tell = progress or silent
     if reading.journal:
-        reading.skip_journal(journal.sealed(con, registry, reading.journal))
+        reading.skip_journal(capture_journal.sealed(con, registry, reading.journal))
     if observed_at is None:  # a backup's rows are compared with what was known then
         reading.known_artifacts(known_artifacts(con, registry))
     scratch = stage(con, reading, tell)
@@ -137,13 +137,15 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     base = entries.size(con)
     appender.append_events(policy_events(con, policies), recorded_at)
     arrival = (
-        journal.Arrival(registry, reading.journal, reading.info.kind, observed, recorded_at)
+        capture_journal.Arrival(registry, reading.journal, reading.info.kind, observed, recorded_at)
         if reading.journal
         else None
     )
     moved = late and place_shown(con, appender, reading, registry, observed, recorded_at)
     taken = (
-        journal.take(con, appender, arrival, key, secret_patterns) if arrival else journal.Taken()
+        capture_journal.take(con, appender, arrival, key, secret_patterns)
+        if arrival
+        else capture_journal.Taken()
     )
     completeness = _with_journal(completeness, taken)
     compared = {
@@ -239,11 +241,11 @@ def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None
           and (select max_by(journal, (observed_at, seq)) from extractions
                where registry = $registry and journal is not null) = $journal
         """,
-        {"kinds": list(journal.KINDS), "registry": registry, "journal": kept},
+        {"kinds": list(capture_journal.KINDS), "registry": registry, "journal": kept},
     )
 
 
-def _with_journal(completeness: Completeness, taken: journal.Taken) -> Completeness:
+def _with_journal(completeness: Completeness, taken: capture_journal.Taken) -> Completeness:
     """The account of the reading, with the rows of the journal that could not be read."""
     doubts = [
         f"{number} row(s) of the server's journal could not be read ({problem}); they are kept as "

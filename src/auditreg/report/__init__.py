@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from auditreg.report.build import build_report
-from auditreg.report.content import Dossier, Identity, Report
+from auditreg.report.model import Dossier, Identity, Report
 
 __all__ = ["Dossier", "Identity", "Report", "build_report"]

@@ -12,18 +12,11 @@ from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
 from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import Answer, CheckResult, Status
-from auditreg.report import (
-    capture,
-    changes,
-    dossiers,
-    imported,
-    judged,
-    lifecycle,
-    movement,
-    provenance,
-)
+from auditreg.queries import lifecycle
+from auditreg.queries.reader import Reader, Row, interval
+from auditreg.report import capture, changes, dossiers, findings, imported, promotions, provenance
 from auditreg.report.account import Account
-from auditreg.report.content import (
+from auditreg.report.model import (
     Change,
     Dossier,
     Identity,
@@ -31,11 +24,10 @@ from auditreg.report.content import (
     Promotion,
     Report,
 )
-from auditreg.report.history import Capture, Deployment, Lifecycle, Record
-from auditreg.report.reader import Reader, Row, interval
-from auditreg.report.sheets import Live
 from auditreg.report.summary import engines, notices, numbers
-from auditreg.report.words import slugs
+from auditreg.report.timeline import Capture, Deployment, Lifecycle, Record
+from auditreg.report.version_sheet import Live
+from auditreg.report.wording import slugs
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,37 +92,37 @@ def build_report(
     moved = [
         one
         for one in found.promotions
-        if movement.began_within(one.live, period.start_utc, period.end_utc)
+        if promotions.began_within(one.live, period.start_utc, period.end_utc)
     ]
     tags = frozenset(tag for one in config.governance_fields() for tag in one.tags)
-    rules = judged.by_rule(check)
+    rules = findings.by_rule(check)
     return Report(
         identity=_identity(check, config, period, draft, found, source),
         notices=(*notices(check, period, source, config.calendar.timezone), *engines(found.ran)),
         numbers=numbers(found, source),
-        severities=judged.severities(check.open),
+        severities=findings.severities(check.open),
         changes=changes.grouped(found.in_period, tags),
         inventory=in_use,
         not_in_use=tuple(row for row in found.inventory.values() if not row.in_use),
         promotions=tuple(moved),
-        lanes=movement.lanes(
+        lanes=promotions.lanes(
             found.promotions, period.start_utc, period.end_utc, source.last_observed
         ),
         record=found.rests_on(),
         running=tuple(one for one in found.ran if one.running),
         captures=found.captures,
         rules=rules,
-        frameworks=judged.coverage(
+        frameworks=findings.coverage(
             printable(frameworks, drafts=drafts),
             check,
             found.recorded(),
             {one.id: one for one in config.governance_fields()},
         ),
-        by_model=judged.by_model(check.open, found.inventory),
+        by_model=findings.by_model(check.open, found.inventory),
         set_aside=tuple(
             sorted(
-                (one for one in check.answers if one.status in judged.SET_ASIDE),
-                key=lambda one: (judged.SET_ASIDE.index(one.status), judged.worst_first(one)),
+                (one for one in check.answers if one.status in findings.SET_ASIDE),
+                key=lambda one: (findings.SET_ASIDE.index(one.status), findings.worst_first(one)),
             )
         ),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
@@ -171,12 +163,12 @@ class Found:
         }
         self.passed, approvals = _sifted(check)
         names = {key: row["model"] for key, row in self.models.items()}
-        self.promotions = movement.promotions(reader, approvals, names)
+        self.promotions = promotions.promotions(reader, approvals, names)
         self.changes = changes.read(reader)
         self.in_period = [
             one
             for one in self.changes
-            if movement.began_within(one.when, period.start_utc, period.end_utc)
+            if promotions.began_within(one.when, period.start_utc, period.end_utc)
         ]
         self.captures = capture.read(reader)
         known = {(row["registry"], row["model"]): key for key, row in self.models.items()}
@@ -187,7 +179,7 @@ class Found:
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         for answer in check.answers:
-            self.answers[judged.model_key(answer)].append(answer)
+            self.answers[findings.model_key(answer)].append(answer)
         self.inventory = {key: self._row(key, row) for key, row in self.models.items()}
 
     def _row(self, key: str, model: Row) -> InventoryRow:
@@ -318,8 +310,8 @@ def _sifted(check: CheckResult) -> tuple[Counter[str], list[Answer]]:
     approvals = []
     for answer in check.every:
         if answer.status is Status.PASS:
-            passed[judged.model_key(answer)] += 1
-        if answer.rule.id == movement.APPROVAL_RULE:
+            passed[findings.model_key(answer)] += 1
+        if answer.rule.id == promotions.APPROVAL_RULE:
             approvals.append(answer)
     return passed, approvals
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from auditreg.report.history import Capture, CaptureGap
-from auditreg.report.reader import Reader, Row, texts
+from auditreg.queries.reader import Reader, Row, texts
+from auditreg.report.timeline import Capture, CaptureGap
 
 _CAPTURES = """
 select c.registry, c.process, c.host, c.mode, c.capture_version, c.started_at,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from auditreg.models import Grade
-from auditreg.report.content import Change, ChangeGroup, ChangeRow
-from auditreg.report.reader import Reader, Row, interval
-from auditreg.report.sheets import Interval
+from auditreg.queries.reader import Reader, Row, interval
+from auditreg.report.model import Change, ChangeGroup, ChangeRow
+from auditreg.report.version_sheet import Interval
 
 _SHOWN = 12
 _PARTS = 5

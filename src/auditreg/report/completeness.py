@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.report.account import Account, Part
-from auditreg.report.reader import Reader, Row, decoded, texts
-from auditreg.report.words import several
+from auditreg.report.wording import several
 
 PARTS = {
     "registered_models": ("registered model", "registered models"),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from auditreg.fields import Field
 from auditreg.models import Answer, Grade
+from auditreg.queries.reader import Reader, Row, decoded
 from auditreg.report.changes import behind, folded, in_rows
-from auditreg.report.content import Change, Dossier, InventoryRow, Promotion
-from auditreg.report.history import Deployment, Lifecycle, Statement
-from auditreg.report.judged import SET_ASIDE, worst_first
-from auditreg.report.reader import Reader, Row, decoded
-from auditreg.report.sheets import (
+from auditreg.report.findings import SET_ASIDE, worst_first
+from auditreg.report.model import Change, Dossier, InventoryRow, Promotion
+from auditreg.report.timeline import Deployment, Lifecycle, Statement
+from auditreg.report.version_sheet import (
     Artifact,
     Column,
     Dataset,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from auditreg.report.history import Deployment, Statement
-from auditreg.report.reader import Reader, Row
+from auditreg.queries.reader import Reader, Row
+from auditreg.report.timeline import Deployment, Statement
 
 _STATED = """
 select model_subject, registry, model, version, happened_at, what, item, before, after, actor,

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from auditreg.models import CheckResult
+from auditreg.queries.reader import Reader, Row, decoded, literal, texts
 from auditreg.report import completeness
 from auditreg.report.account import Account
-from auditreg.report.content import Extraction, Integrity
-from auditreg.report.reader import Reader, Row, decoded, literal, texts
-from auditreg.report.words import several
+from auditreg.report.model import Extraction, Integrity
+from auditreg.report.wording import several
 
 _SHOWN = 6
 

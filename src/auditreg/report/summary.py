@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Period
 from auditreg.models import CheckResult, Grade, Status
-from auditreg.report import changes, judged, movement
+from auditreg.report import changes, findings, promotions
 from auditreg.report.account import Account
-from auditreg.report.content import Change, Number, Promotion
-from auditreg.report.history import CaptureGap, Deployment
+from auditreg.report.model import Change, Number, Promotion
 from auditreg.report.provenance import Provenance
-from auditreg.report.words import clip, moment, several
+from auditreg.report.timeline import CaptureGap, Deployment
+from auditreg.report.wording import clip, moment, several
 
 if TYPE_CHECKING:
     from auditreg.report.build import Found
@@ -102,7 +102,7 @@ def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
     retired = sum(
         key in found.live_before and not row.in_use for key, row in found.inventory.items()
     )
-    changed = [one for one in found.promotions if movement.began_within(one.live, start, end)]
+    changed = [one for one in found.promotions if promotions.began_within(one.live, start, end)]
     approved = sum(one.approval is Status.PASS for one in changed)
     unjudged = sum(one.approval is None for one in changed)
     statuses = Counter(one.status for one in found.check.answers)
@@ -236,7 +236,7 @@ def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:
 
 def _finding_numbers(found: Found, statuses: Counter[Status]) -> tuple[Number, ...]:
     open_ones = found.check.open
-    severe = judged.severities(open_ones)
+    severe = findings.severities(open_ones)
     dated = [one.since for one in open_ones if one.since is not None]
     old = sum(_older(since, found.as_of) for since in dated)
     unknown = len(open_ones) - len(dated)

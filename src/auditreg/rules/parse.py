@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from auditreg.errors import RuleError, UsageError
 from auditreg.models import Repair, RuleInfo, Scope, Severity
-from auditreg.rules import contain
+from auditreg.rules import validate
 
 REQUIRED = (
     "title",
@@ -65,7 +65,7 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
     sql = match["sql"].strip()
     if not trusted:
         before = text[: match.start("sql")].count("\n") + _leading(match)
-        contain.check_sql(sql, name, first_line=before)
+        validate.check_sql(sql, name, first_line=before)
     return RuleInfo(
         id=rule_id,
         title=_text(header, "title", name),

@@ -11,8 +11,8 @@ from auditreg.errors import SourceError, without_password
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from auditreg.sources.access import AccessReader
-    from auditreg.sources.dialects import Dialect
+    from auditreg.sources.database.dialect import Dialect
+    from auditreg.sources.permissions import AccessReader
 
 __all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
 
@@ -58,7 +58,7 @@ def open_source(
     Raises:
         SourceError: the address is of no kind this release reads.
     """
-    from auditreg.sources.artifacts import ArtifactReader
+    from auditreg.sources.artifacts.reader import ArtifactReader
 
     if artifacts not in ("all", "live", "none"):
         raise SourceError(
@@ -77,21 +77,21 @@ def open_source(
         )
 
     if scheme in ("http", "https"):
-        from auditreg.sources.rest import RestSource
+        from auditreg.sources.server.source import RestSource
 
         return RestSource(
             uri, artifacts=reader(uri), access=access, threads=threads, workspaces=workspaces
         )
     if scheme.split("+")[0] == "sqlite":
-        from auditreg.sources.sql import SqlSource
+        from auditreg.sources.database.source import SqlSource
 
         return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader(), access=access)
     if scheme.split("+")[0] in _SERVERS:
-        from auditreg.sources.sql import SqlSource
+        from auditreg.sources.database.source import SqlSource
 
         return SqlSource.server(uri, artifacts=reader(), access=access)
     if not scheme and Path(uri).is_file():
-        from auditreg.sources.sql import SqlSource
+        from auditreg.sources.database.source import SqlSource
 
         return SqlSource.sqlite(uri, artifacts=reader(), access=access)
     raise _refusal(uri, scheme, registry)
@@ -103,7 +103,7 @@ def open_database(uri: str) -> Dialect:
     Raises:
         SourceError: it cannot be opened, or the address is not a database's.
     """
-    from auditreg.sources.sql import SqlSource
+    from auditreg.sources.database.source import SqlSource
 
     source = open_source(uri, artifacts="none")
     if not isinstance(source, SqlSource):
@@ -117,7 +117,7 @@ def open_database(uri: str) -> Dialect:
 
 def _access(uri: str | None, default: str | None) -> AccessReader:
     """The reader of users and rights, from a database of their own where one is named."""
-    from auditreg.sources.access import PERMISSIONS, AccessReader
+    from auditreg.sources.permissions import PERMISSIONS, AccessReader
 
     if default is not None and default not in PERMISSIONS:
         raise SourceError(

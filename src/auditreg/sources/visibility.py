@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from auditreg.sources.answers import dicts_in
-from auditreg.sources.server import NotAllowed, NotMlflow, NotThere, Refused, Server
+from auditreg.sources.server.client import NotAllowed, NotMlflow, NotThere, Refused, Server
+from auditreg.sources.server.strict_json import dicts_in
 
 HIDDEN = (
     "models this user may not read: the server leaves them out of its answers without saying so"

@@ -1,0 +1,162 @@
+"""Cases of a rule: small registries written down in TOML, and what the rule has to answer.
+
+    [[case]]
+    name = "the owner is a tag of the model"
+    models.motor = { tags = { "gov.owner" = "jane" }, versions.7 = {} }
+    expect."motor/7" = "pass"
+
+A case builds only what it mentions. Everything else has a default: a version is in stage
+Production and READY, was created on 1 August 2026 and names no run; the registry was read
+completely on 30 September 2026. Names refer to each other: a version's `run` to `runs`, its
+`logged_model` to `logged_models`, a user's `roles` to `roles`. `expect` names every subject the rule has to answer for, as
+`model/version` or `model` (a second answer for the same one is `model/version#2`), or `ledger`.
+"""
+# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from auditreg.audit.isolation import result_table
+from auditreg.audit.results import check_result
+from auditreg.audit.snapshot import quoted
+from auditreg.audit.testing.registry import Case, Part, build
+from auditreg.errors import UsageError
+from auditreg.ledger.schema import create_state
+from auditreg.models import RuleInfo
+from auditreg.rules.validate import wrapped
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class _File(Part, frozen=True):
+    case: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOutcome:
+    """What a rule answered in one case; `problems` is empty where all was as expected."""
+
+    case: Case
+    answers: dict[str, str]
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every answer was the expected one."""
+        return not self.problems
+
+
+def load_cases(path: Path) -> tuple[Case, ...]:
+    """Read a case file.
+
+    Raises:
+        UsageError: it cannot be read or holds something that is no part of a case.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).case
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.", state="No case was run.") from error
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}.", state="No case was run.") from error
+
+
+def empty_ledger() -> duckdb.DuckDBPyConnection:
+    """A connection to an empty ledger in memory, for `run_cases`."""
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("set threads = 1")
+    create_state(connection)
+    return connection
+
+
+def run_cases(
+    rule: RuleInfo,
+    cases: Sequence[Case],
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> list[CaseOutcome]:
+    """Build each case's registry in memory, run the rule on it and compare.
+
+    The rule runs in this process, whoever wrote it: cases are for its author.
+
+    Args:
+        rule: the rule.
+        cases: as `load_cases` gives them.
+        connection: an `empty_ledger()` to use again; what a case builds is rolled back.
+    """
+    if connection is not None:
+        return [_run(connection, rule, case) for case in cases]
+    with empty_ledger() as own:
+        return [_run(own, rule, case) for case in cases]
+
+
+def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> CaseOutcome:
+    import duckdb
+
+    params = {**rule.params, **case.params}
+    connection.execute("begin")
+    try:
+        build(connection, case)
+        for name, value in params.items():
+            connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+        try:
+            connection.execute(
+                f"create or replace temp table {result_table(rule)} as {wrapped(rule.sql)}"
+            )
+        except duckdb.Error as error:
+            return CaseOutcome(case, {}, (str(error),))
+        result = check_result(connection, rule, None, selected=False)
+        problems = [result.error] if result.error else []
+        answers, more = _compare(connection, rule, case)
+        return CaseOutcome(case, answers, (*problems, *more))
+    finally:
+        connection.execute("rollback")
+        for name in params:
+            connection.execute(f'reset variable "{name}"')
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
+) -> tuple[dict[str, str], list[str]]:
+    has_fix = "fix" in [c[0] for c in _describe(connection, rule)]
+    rows = connection.execute(
+        f"select r.subject, p.model, p.version, r.status::VARCHAR, r.reason::VARCHAR, "
+        f"{'r.fix::VARCHAR' if has_fix else 'null'} "
+        f"from {result_table(rule)} r left join population_{rule.scope} p on p.subject = r.subject "
+        "order by p.model, p.version, r.subject"
+    ).fetchall()
+    answers: dict[str, str] = {}
+    said: dict[str, tuple[str, str]] = {}
+    for subject, model, version, status, reason, fix in rows:
+        label = subject if model is None else model if version is None else f"{model}/{version}"
+        same = sum(known.split("#")[0] == label for known in answers)
+        label = f"{label}#{same + 1}" if same else label
+        answers[label], said[label] = status, (reason or "", fix or "")
+    problems = [
+        f"{label}: {answers.get(label, 'no answer')}, expected {case.expect.get(label, 'none')}"
+        + (f" ({said[label][0]})" if label in said else "")
+        for label in sorted({*answers, *case.expect})
+        if answers.get(label) != case.expect.get(label)
+    ]
+    for place, wanted in enumerate((case.reasons, case.fixes)):
+        for label, part in wanted.items():
+            text = said.get(label, ("", ""))[place]
+            if part not in text or (text and not part):  # "" expects nothing
+                problems.append(
+                    f"{label}: {text!r} does not hold {part!r}"
+                    if part
+                    else f"{label}: {text!r}, expected nothing"
+                )
+    return answers, problems
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> Sequence[tuple[Any, ...]]:
+    return connection.execute(f"select * from {result_table(rule)} limit 0").description or ()

@@ -1,0 +1,406 @@
+"""The registry of a case: what may be written down, and how it becomes rows of a ledger."""
+# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables and columns
+# ruff: noqa: DTZ001 - moments in the ledger are UTC and naive
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from auditreg.audit.snapshot import Moment, prepare, quoted, selection_statements
+from auditreg.audit.testing.history import (
+    CREATED,
+    Capture,
+    Change,
+    Deployment,
+    Gap,
+    Promotion,
+    Tag,
+    capture_rows,
+    change_row,
+    deployment_row,
+    insert,
+    promotion_row,
+    tag_rows,
+)
+from auditreg.audit.testing.permissions import Role, User, entitle
+from auditreg.ledger.schema import REGISTRY_KINDS
+
+if TYPE_CHECKING:
+    import duckdb
+
+AS_OF = datetime(2026, 9, 30, 12)
+"""The moment of a case's one reading, and the one that is judged, unless it says otherwise."""
+
+PERIOD = (datetime(2026, 7, 1), datetime(2026, 10, 1))
+"""The period of a case."""
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something written down in a case; what it does not know it refuses."""
+
+
+class Version(Part, frozen=True):
+    """A model version. `files` holds columns of `model_artifacts`.
+
+    A deleted one was deleted by `as_of`, unless `gone_not_before` and `gone_not_after` say when,
+    and `gone_by` who did it, as far as the server recorded that.
+    """
+
+    stage: str = "Production"
+    tags: dict[str, str | Tag] = {}
+    description: str | None = None
+    run: str | None = None
+    run_link: str | None = None
+    logged_model: str | None = None
+    status: str | None = "READY"
+    user: str | None = None
+    created_at: datetime = CREATED
+    deleted: bool = False
+    gone_not_before: datetime | None = None
+    gone_not_after: datetime | None = None
+    gone_by: str | None = None
+    files: dict[str, str] | None = None
+
+
+class Model(Part, frozen=True):
+    """A registered model. `earlier`: creation times of deleted models of the same name."""
+
+    tags: dict[str, str | Tag] = {}
+    aliases: dict[str, int] = {}
+    description: str | None = None
+    created_at: datetime = CREATED
+    deleted: bool = False
+    versions: dict[str, Version] = {}
+    earlier: tuple[datetime, ...] = ()
+
+
+class Run(Part, frozen=True):
+    """A run; `datasets` are rows of `run_datasets`."""
+
+    user: str | None = None
+    tags: dict[str, str] = {}
+    deleted: bool = False
+    gone: bool = False
+    datasets: tuple[dict[str, str], ...] = ()
+
+
+class LoggedModel(Part, frozen=True):
+    """A logged model; `datasets` are name and digest of what its metrics were computed on."""
+
+    run: str | None = None
+    tags: dict[str, str] = {}
+    datasets: tuple[dict[str, str], ...] = ()
+
+
+class Person(Part, frozen=True):
+    """A person or service account with its spellings."""
+
+    accounts: tuple[str, ...] = ()
+    service: bool = False
+
+
+class Uncertain(Part, frozen=True):
+    """A field of a version that changed around the moment judged; either value may be missing."""
+
+    version: str
+    field: str
+    before: str | None = None
+    after: str | None = None
+
+
+class Rows(Part, frozen=True):
+    """Rows changed by hand after everything is built: an UPDATE of a temporary state table."""
+
+    table: str
+    set: dict[str, str | int | bool]
+    where: str = "true"
+
+
+class Case(Part, frozen=True):
+    """One small registry and the answers expected."""
+
+    name: str
+    expect: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    fixes: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    params: dict[str, str | int | float | bool] = {}
+    people: dict[str, Person] = {}
+    models: dict[str, Model] = {}
+    runs: dict[str, Run] = {}
+    logged_models: dict[str, LoggedModel] = {}
+    users: dict[str, User] = {}
+    roles: dict[str, Role] = {}
+    default_permission: str | None = None
+    promotions: tuple[Promotion, ...] = ()
+    changes: tuple[Change, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    uncertain: tuple[Uncertain, ...] = ()
+    changed: tuple[Rows, ...] = ()
+    kinds: tuple[str, ...] = REGISTRY_KINDS
+    as_of: datetime = AS_OF
+
+
+def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+    """Put a case's registry into an empty ledger and make the state that rules read."""
+    _settings(connection, case)
+    insert(
+        connection,
+        "extractions",
+        registry="default",
+        source="sql",
+        observed_at=case.as_of,
+        started_at=case.as_of,
+        recorded_at=case.as_of,
+        kinds=",".join(case.kinds),
+        complete=True,
+    )
+    for number, (name, model) in enumerate(case.models.items(), 1):
+        _model(connection, f"m-{number}", name, model, case.as_of)
+    for run_id, run in case.runs.items():
+        _run_rows(connection, run_id, run)
+    for model_id, logged in case.logged_models.items():
+        _logged_model(connection, model_id, logged)
+    entitle(partial(_state, connection), case.users, case.roles, case.default_permission)
+    for number, deployment in enumerate(case.deployments, 1):
+        deployment_row(connection, deployment, number)
+    moment = Moment(case.as_of, *PERIOD)
+    prepare(connection, moment)
+    subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
+        f"{name}/{version}": f"m-{number}/{version}"
+        for number, (name, model) in enumerate(case.models.items(), 1)
+        for version in model.versions
+    }
+    for number, promotion in enumerate(case.promotions, 1):
+        promotion_row(connection, subjects[promotion.version], promotion, number)
+    for number, change in enumerate(case.changes, 1):
+        change_row(connection, subjects[change.of], change, number)
+    capture_rows(connection, case.captures, case.gaps, case.as_of)
+    for doubt in case.uncertain:
+        _uncertain(connection, subjects[doubt.version], doubt)
+    for rows in case.changed:
+        values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
+        connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
+        connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
+    for statement in selection_statements(None):
+        connection.execute(statement)
+
+
+def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+    for name, value in case.settings.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        connection.execute("delete from settings where name = ?", [name])
+        insert(connection, "settings", name=name, value=text)
+    for person, spelled in case.people.items():
+        for account in sorted({person, *spelled.accounts}):
+            insert(
+                connection,
+                "people",
+                person=person,
+                name=person,
+                account=account.strip().lower(),
+                service=spelled.service,
+            )
+
+
+def _model(
+    connection: duckdb.DuckDBPyConnection, subject: str, name: str, model: Model, as_of: datetime
+) -> None:
+    place = {"registry": "default", "workspace": "default", "model": name}
+    for number, created in enumerate(model.earlier, 1):
+        _state(
+            connection,
+            "registered_models",
+            **place,
+            subject=f"{subject}-earlier{number}",
+            created_at=created,
+            deleted=True,
+            not_before=created + timedelta(days=1),
+            not_after=created + timedelta(days=2),
+        )
+    _state(
+        connection,
+        "registered_models",
+        **place,
+        subject=subject,
+        created_at=model.created_at,
+        description=model.description,
+        deleted=model.deleted,
+    )
+    for key, value in model.tags.items():
+        _state(
+            connection,
+            "registered_model_tags",
+            **place,
+            model_subject=subject,
+            key=key,
+            **_tag(connection, value, f"{subject}:tag:{key}"),
+        )
+    for alias, version in model.aliases.items():
+        _state(
+            connection,
+            "aliases",
+            **place,
+            model_subject=subject,
+            alias=alias,
+            version=version,
+            subject=f"{subject}/{version}",
+        )
+    for written, content in model.versions.items():
+        _version(connection, subject, place, int(written), content, as_of)
+
+
+def _version(
+    connection: duckdb.DuckDBPyConnection,
+    model: str,
+    place: dict[str, str],
+    number: int,
+    version: Version,
+    as_of: datetime,
+) -> None:
+    own = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
+    _state(
+        connection,
+        "model_versions",
+        **own,
+        description=version.description,
+        stage="Deleted_Internal" if version.deleted else version.stage,
+        run_id=version.run,
+        run_link=version.run_link,
+        logged_model_id=version.logged_model,
+        status=version.status,
+        user_id=version.user,
+        created_at=version.created_at,
+        last_updated_at=version.created_at,
+        deleted=version.deleted,
+        not_before=version.gone_not_before or CREATED,
+        not_after=version.gone_not_after or (as_of if version.deleted else version.created_at),
+        actor=version.gone_by,
+    )
+    for key, value in version.tags.items():
+        told = _tag(connection, value, f"{model}/{number}:tag:{key}")
+        _state(connection, "model_version_tags", **own, key=key, **told)
+    if version.files is not None:
+        _state(connection, "model_artifacts", **own, **{"state": "read", **version.files})
+
+
+def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: Run) -> None:
+    own = {"registry": "default", "run_id": run_id}
+    _state(
+        connection,
+        "runs",
+        **own,
+        subject=f"r-{run_id}",
+        user_id=run.user,
+        deleted=run.deleted or run.gone,
+        started_at=CREATED,
+        lifecycle_stage="deleted" if run.deleted else "active",
+        **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
+    )
+    for key, value in run.tags.items():
+        _state(connection, "run_tags", **own, run_subject=f"r-{run_id}", key=key, value=value)
+    for dataset in run.datasets:
+        _state(connection, "run_datasets", **own, run_subject=f"r-{run_id}", **dataset)
+
+
+def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
+    """The entry that says a run is not there any more; its number."""
+    row = connection.execute("select coalesce(max(seq), 1) + 1 from ledger.log").fetchone()
+    seq = int(row[0]) if row else 2
+    insert(connection, "ledger.log", seq=seq, kind="run", op="gone", subject=subject, leaf=b"")
+    return seq
+
+
+def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: LoggedModel) -> None:
+    own = {"registry": "default", "model_id": model_id}
+    _state(
+        connection,
+        "logged_models",
+        **own,
+        subject=f"l-{model_id}",
+        source_run_id=model.run,
+        deleted=False,
+    )
+    for key, value in model.tags.items():
+        _state(
+            connection,
+            "logged_model_tags",
+            **own,
+            logged_model_subject=f"l-{model_id}",
+            key=key,
+            value=value,
+        )
+    for dataset in model.datasets:
+        _state(
+            connection,
+            "logged_model_metrics",
+            **own,
+            logged_model_subject=f"l-{model_id}",
+            key="metric",
+            value=0.5,
+            dataset_name=dataset.get("name"),
+            dataset_digest=dataset.get("digest"),
+        )
+
+
+def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncertain) -> None:
+    model, _, version = doubt.version.rpartition("/")
+    connection.execute(
+        "delete from temp.fields where subject = ? and field = ?", [subject, doubt.field]
+    )
+    connection.execute(
+        f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
+        [doubt.field, subject],
+    )
+    for candidate, value in (("before", doubt.before), ("after", doubt.after)):
+        if value is not None:
+            insert(
+                connection,
+                "temp.fields",
+                subject=subject,
+                model_subject=subject.partition("/")[0],
+                registry="default",
+                workspace="default",
+                model=model,
+                version=int(version),
+                field=doubt.field,
+                value=value,
+                found_in="version tag",
+                tag="gov.field",
+                grade="asserted",
+                certainty="uncertain",
+                candidate=candidate,
+                rank=1,
+            )
+
+
+def _tag(connection: duckdb.DuckDBPyConnection, tag: str | Tag, subject: str) -> dict[str, object]:
+    return {"value": tag} if isinstance(tag, str) else tag_rows(connection, tag, subject)
+
+
+def _state(connection: duckdb.DuckDBPyConnection, table: str, **values: object) -> None:
+    """A row of a state table, with the columns every state table ends with."""
+    insert(
+        connection,
+        f"main.{table}",
+        **{
+            "grade": "observed",
+            "certainty": "certain",
+            "candidate": "only",
+            "seq": 1,
+            "not_before": CREATED,
+            "not_after": CREATED,
+            **values,
+        },
+    )
+
+
+def _sql(value: str | int | bool) -> str:
+    return quoted(value) if isinstance(value, str) else str(value)

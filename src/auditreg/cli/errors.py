@@ -1,0 +1,156 @@
+"""How failures are told: what failed, what state things are in, what to do; and the exit code."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from auditreg.errors import AuditregError, ExitCode, without_password
+
+DEBUG = "AUDITREG_DEBUG"
+
+
+_stopped: list[int] = []
+"""The signal that stopped the program, once one did."""
+
+
+def run(command: click.Command, program: str) -> NoReturn:
+    """Run a command line and exit with its code; every failure ends here."""
+    _listen()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A log that knows only ASCII gets `?` for a letter it lacks, never a traceback.
+            stream.reconfigure(errors="replace")
+    sys.exit(int(_code(command, program)))
+
+
+def _listen() -> None:
+    """Let a scheduler's SIGTERM and a closed terminal end a command as Ctrl-C does: tidily.
+
+    The second signal ends it at once.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        _stopped.append(number)
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    # A signal that is ignored (nohup) stays ignored.
+    signals = [
+        number
+        for name in names
+        if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    for number in signals:
+        signal.signal(number, stop)
+    hook = sys.unraisablehook
+
+    def unraisable(report: sys.UnraisableHookArgs) -> None:
+        # An interruption that falls into a destructor is swallowed by Python: ask once more. What
+        # else a destructor says of being stopped half-way nobody needs to read.
+        if _stopped and issubclass(report.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, stop)
+            _thread.interrupt_main()
+        elif not _stopped:
+            hook(report)
+
+    sys.unraisablehook = unraisable
+
+
+def _code(command: click.Command, program: str) -> int:
+    """The exit code. What a library made of an interruption is an interruption all the same."""
+    try:
+        return _told(command, program)
+    except BaseException as error:
+        if not (_stopped or isinstance(error, KeyboardInterrupt | click.Abort)):
+            raise
+        by = f" by {signal.Signals(_stopped[0]).name}" if _stopped else ""
+        click.echo(
+            f"\nstopped{by}: nothing unfinished was kept; the ledger is as it was sealed last.",
+            err=True,
+        )
+        return ExitCode.ERROR
+
+
+def _told(command: click.Command, program: str) -> int:
+    try:
+        code = command.main(prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else ExitCode.OK
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted. Python would complain once more while exiting.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if _stopped or isinstance(error, click.Abort):
+            raise
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Tell an error, and the code it ends in."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ExitCode.ERROR
+    _debug()
+    if isinstance(error, AuditregError):
+        tell(error)
+        return error.exit_code
+    if isinstance(error, OSError):
+        tell(_of_system(error))
+        return ExitCode.ERROR
+    name = type(error).__name__
+    click.echo(
+        f"bug       {name}: {_line(str(error))}\n"
+        f"          This is a bug in auditreg. Please report it with the output of "
+        f"{DEBUG}=1.",
+        err=True,
+    )
+    return ExitCode.ERROR
+
+
+def tell(error: AuditregError) -> None:
+    """An error in three labelled lines on standard error, or one of JSON where the log is."""
+    from auditreg.cli import logging
+
+    if logging.json_asked():
+        logging.write_line("error", what=error.what, state=error.state, do=error.hint)
+        return
+    for label, text in (("error", error.what), ("state", error.state), ("do", error.hint)):
+        if text:
+            click.echo(f"{label:<9} {_line(text)}", err=True)
+
+
+def _line(text: str) -> str:
+    from auditreg.cli.logging import masked
+    from auditreg.formats.escape import inert
+
+    return inert(masked(text), keep="\n").replace("\n", "\n          ")
+
+
+def _debug() -> None:
+    if os.environ.get(DEBUG) == "1":
+        import traceback
+
+        with contextlib.suppress(BrokenPipeError):
+            click.echo(without_password(traceback.format_exc()), err=True)
+
+
+def _of_system(error: OSError) -> AuditregError:
+    place = f"{error.filename}: " if error.filename else ""
+    return AuditregError(
+        f"{place}{error.strerror or error}.",
+        state="The command did not finish.",
+        hint="Check that the place exists, can be written to and has space left.",
+    )

@@ -1,0 +1,216 @@
+"""`auditreg extract`: append what changed in a registry, or in several."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.logging import log_options
+from auditreg.cli.options import (
+    Output,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    moment,
+    registry_option,
+    source_option,
+    surface,
+    the_ledger,
+)
+from auditreg.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditreg.config import Config, SourceSettings
+    from auditreg.ledger.result import Outcome
+    from auditreg.ledger.store import Ledger
+    from auditreg.workflows.extract import Asked
+
+_UNLIMITED = 100_000
+
+
+@click.command(
+    epilog=examples(
+        "auditreg extract --from sqlite:///mlflow.db",
+        "auditreg extract                            every [[source]] of auditreg.toml",
+        "auditreg extract --source pricing --format json",
+        "auditreg extract --from sqlite:///backup.db --registry pricing --observed-at 2026-09-30",
+        "auditreg extract --from sqlite:///mlflow.db --auth-from sqlite:///basic_auth.db",
+    )
+)
+@click.option("--from", "uri", metavar="URI", help="MLflow's database or tracking server.")
+@registry_option("Whose registry is at --from.")
+@source_option
+@click.option(
+    "--auth-from",
+    metavar="URI",
+    help="The database of basic-auth's users and rights, where it is not the registry's.",
+)
+@click.option(
+    "--runs",
+    type=click.Choice(["linked", "all"]),
+    help="Runs that versions point to, or every run.  [default: of the source, linked]",
+)
+@click.option(
+    "--artifacts",
+    type=click.Choice(["all", "live", "none"]),
+    help="Whose model files are looked at.  [default: of the source, all; with --observed-at none]",
+)
+@click.option(
+    "--manifest/--no-manifest",
+    default=None,
+    help="Hash every file of a model, which reads them all.",
+)
+@click.option(
+    "--observed-at",
+    metavar="MOMENT",
+    help="The moment a restored backup is from; a date means the end of that day. Model files are "
+    "those of today, and not looked at unless --artifacts asks for them.",
+)
+@click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Record that an empty registry is really empty, although models are known.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="One line per registry.")
+@log_options
+@config_option
+@ledger_option
+@format_option(("text", "json"))
+def extract(  # noqa: PLR0913, PLR0917 - one argument per option
+    uri: str | None,
+    registry: str | None,
+    names: tuple[str, ...],
+    auth_from: str | None,
+    runs: str | None,
+    artifacts: str | None,
+    manifest: bool | None,
+    observed_at: str | None,
+    allow_empty: bool,
+    quiet: bool,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Append what changed in a registry to the ledger.
+
+    Reads MLflow's database or tracking server, never writes to it, and appends what is new, what
+    changed and what is gone since the last time. The first extraction makes the ledger. URIs with
+    a password belong into an environment variable that `uri_env` of a [[source]] names.
+
+    Without --from, every [[source]] of the settings is read, or those named by --source: one after
+    the other, each sealed by itself. One that fails stops no other; the worst exit code counts.
+
+    Exit codes: 0 recorded; 2 incomplete, unreadable, or empty although models are known; 3 the
+    registry holds no model; of several registries 2 before 3 before 0.
+    """
+    from auditreg.workflows.extract import Asked, targets
+
+    if uri and names:
+        raise UsageError(
+            "--from and --source exclude each other.",
+            state="Nothing was read.",
+            hint="A source has its address in auditreg.toml; --registry says whose --from is.",
+        )
+    chosen = targets(config, names, uri=uri, registry=registry, auth_uri=auth_from)
+    if len(chosen) > 1 and (observed_at or allow_empty):
+        raise UsageError(
+            f"{'--observed-at' if observed_at else '--allow-empty'} is about one registry, and "
+            f"{len(chosen)} would be read.",
+            state="Nothing was read.",
+            hint="Choose it with --source NAME.",
+        )
+    asked = Asked(runs, artifacts, manifest, moment(config, observed_at), allow_empty)
+    book = the_ledger(config, ledger)
+    warn(config)
+    found = read(chosen, config, book, asked)
+    if len(found) == 1 and found[0].error and all(one.format != "json" for one in outputs):
+        raise found[0].error
+    _write(found, outputs, book, quiet=quiet)
+    tell_errors(found)
+    from auditreg.ledger.result import code_of
+
+    click.get_current_context().exit(int(code_of(found)))
+
+
+def read(
+    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked
+) -> list[Outcome]:
+    """Read the sources one after the other, with progress on a terminal."""
+    import os
+
+    from auditreg.cli.logging import hide, shown_on_screen
+    from auditreg.cli.progress import watching
+    from auditreg.workflows.extract import extract_each
+
+    for one in chosen:
+        for uri in (one.uri, one.auth_uri):
+            hide(uri)
+        for variable in (one.uri_env, one.auth_uri_env):
+            hide(os.environ.get(variable) if variable else None)
+    found: list[Outcome] = []
+    with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
+        for outcome in extract_each(chosen, config, ledger, asked, watch):
+            found.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
+    return found
+
+
+@contextlib.contextmanager
+def _recorded_so_far(found: Sequence[Outcome]) -> Iterator[None]:
+    """Where the command is stopped between two registries, say what stays."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if done := [outcome.registry for outcome in found if outcome.done is not None]:
+            click.echo("", err=True)
+            note("recorded", f"{', '.join(done)}: sealed before, and stays")
+        raise
+
+
+def note(label: str, text: str) -> None:
+    """A line on standard error, for whoever reads that: people or a program."""
+    from auditreg.cli import logging
+
+    if logging.json_asked():
+        logging.write_line(label, text=text)
+    else:
+        click.echo(f"{label:<9} {text}", err=True)
+
+
+def warn(config: Config) -> None:
+    """Say which passwords stand in the settings file."""
+    from auditreg.config.sources import exposed
+
+    for text in exposed(config.source):
+        note("warning", text)
+
+
+def _write(
+    found: Sequence[Outcome], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
+) -> None:
+    from auditreg.formats import extract_json
+    from auditreg.formats.terminal import extraction
+
+    def render(output: Output) -> bytes:
+        if output.format == "json":
+            return extract_json.render(found, str(ledger.path))
+        if quiet:
+            return extraction.quiet(found)
+        return extraction.text(found, surface(output.path, otherwise=_UNLIMITED), str(ledger.path))
+
+    emit(outputs, render)
+
+
+def tell_errors(found: Sequence[Outcome]) -> None:
+    """What failed of several registries, each with what to do."""
+    from auditreg.cli.errors import tell
+
+    for outcome in found:
+        if outcome.error is not None:
+            note("registry", outcome.registry)
+            tell(outcome.error)

@@ -1,0 +1,246 @@
+"""`auditreg.check/1`: the result of a check as JSON, frozen.
+
+The types here are copies of their own and change only with the number in `SCHEMA`, so that what
+reads them keeps working when auditreg's own types move on. `docs/schema/check-1.schema.json` is
+generated from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from auditreg.formats.escape import json_inert
+from auditreg.formats.interface import CheckView
+from auditreg.formats.sorting import shown_findings, totals
+from auditreg.formats.tables import plain
+from auditreg.models import Answer, CheckResult, RuleResult, Severity, Status, WaiverRef
+
+SCHEMA: Final = "auditreg.check/1"
+
+StatusV1 = Literal[
+    "pass", "fail", "not_evidenced", "not_applicable", "waived", "predates_policy", "error"
+]
+SeverityV1 = Literal["critical", "high", "medium", "low"]
+GradeV1 = Literal["none", "asserted", "observed", "captured", "signed", "timestamped"]
+RepairV1 = Literal["tag", "registry", "retrain", "history"]
+ScopeV1 = Literal[
+    "registered_model", "model_version", "live_version", "live_in_period", "promotion", "ledger"
+]
+MomentV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]
+DateV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class StatusCountsV1(Struct, forbid_unknown_fields=True, rename={"passed": "pass"}):
+    """How many subjects got each answer."""
+
+    passed: Count
+    fail: Count
+    not_evidenced: Count
+    not_applicable: Count
+    waived: Count
+    predates_policy: Count
+    error: Count
+
+
+class SeverityCountsV1(Struct, forbid_unknown_fields=True):
+    """How many open findings (`fail`, `not_evidenced`) there are of each severity."""
+
+    critical: Count
+    high: Count
+    medium: Count
+    low: Count
+
+
+class SummaryV1(Struct, forbid_unknown_fields=True):
+    """Counts over every subject of every rule that ran."""
+
+    status: StatusCountsV1
+    severity: SeverityCountsV1
+
+
+class RuleV1(Struct, forbid_unknown_fields=True):
+    """One rule over its whole population. `error` says why it could not be evaluated."""
+
+    id: str
+    title: str
+    severity: SeverityV1
+    scope: ScopeV1
+    repair: RepairV1
+    population: Count
+    examined: Count
+    counts: StatusCountsV1
+    error: str | None
+
+
+class WaiverV1(Struct, forbid_unknown_fields=True):
+    """What a finding was accepted with, or who repairs it until when."""
+
+    status: str
+    reason: str
+    approver: str | None
+    owner: str | None
+    ticket: str | None
+    until: DateV1 | None
+
+
+class FindingV1(Struct, forbid_unknown_fields=True):
+    """One rule's answer for one subject."""
+
+    id: Annotated[
+        str | None, Meta(description="`F-n`, kept for good; null where nothing is sealed.")
+    ]
+    key: Annotated[str, Meta(description="Stable hash of rule and subject, on every machine.")]
+    rule: str
+    severity: SeverityV1
+    subject: Annotated[str, Meta(description="Opaque key; survives renames.")]
+    registry: str | None
+    workspace: str | None
+    model: str | None
+    version: int | None
+    status: StatusV1
+    reason: str
+    grade: Annotated[GradeV1, Meta(description="How strong the evidence is.")]
+    since: Annotated[MomentV1 | None, Meta(description="Open since; null where nothing is sealed.")]
+    looked_for: str
+    fix: Annotated[str | None, Meta(description="The command that repairs it, if one does.")]
+    repair: RepairV1
+    evidence: Annotated[dict[str, Any], Meta(description="Further columns of the rule.")]
+    waiver: WaiverV1 | None
+
+
+class CheckV1(Struct, forbid_unknown_fields=True):
+    """The result of a check."""
+
+    schema: Literal["auditreg.check/1"]
+    as_of: Annotated[MomentV1, Meta(description="The moment that was judged, UTC.")]
+    ledger: Annotated[dict[str, Any], Meta(description="Which record was judged.")]
+    policy: Annotated[
+        str, Meta(description="Digest over rules, frameworks, configuration, people, waivers.")
+    ]
+    summary: SummaryV1
+    rules: list[RuleV1]
+    findings: Annotated[
+        list[FindingV1],
+        Meta(
+            description="The open, waived and erroneous ones, worst first; with --all every "
+            "subject of every rule."
+        ),
+    ]
+
+
+class CheckJson:
+    """Renders `auditreg.check/1`."""
+
+    def render(self, result: CheckResult, view: CheckView) -> bytes:
+        """See `CheckFormat.render`."""
+        document = msgspec.to_builtins(check_v1(result, everything=view.everything))
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        return (json_inert(text) + "\n").encode()
+
+
+def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
+    """A result in its frozen form."""
+    severities = dict.fromkeys(Severity, 0)
+    for answer in result.open:
+        severities[answer.rule.severity] += 1
+    return CheckV1(
+        schema=SCHEMA,
+        as_of=_moment(result.as_of),
+        ledger=_plain_dict(result.ledger),
+        policy=result.policy,
+        summary=SummaryV1(
+            status=_counts(totals(result)),
+            severity=SeverityCountsV1(**{s.value: n for s, n in severities.items()}),
+        ),
+        rules=[_rule(rule) for rule in sorted(result.rules, key=lambda r: r.rule.id)],
+        findings=[finding_v1(a) for a in shown_findings(result, everything=everything)],
+    )
+
+
+def _rule(result: RuleResult) -> RuleV1:
+    rule = result.rule
+    return RuleV1(
+        id=rule.id,
+        title=rule.title,
+        severity=rule.severity.value,
+        scope=rule.scope.value,
+        repair=rule.repair.value,
+        population=result.population,
+        examined=result.examined,
+        counts=_counts({Status(status): n for status, n in result.counts.items()}),
+        error=result.error,
+    )
+
+
+def finding_v1(answer: Answer) -> FindingV1:
+    """An answer in its frozen form."""
+    rule, subject = answer.rule, answer.subject
+    return FindingV1(
+        id=answer.id,
+        key=answer.key,
+        rule=rule.id,
+        severity=rule.severity.value,
+        subject=subject.key,
+        registry=subject.registry,
+        workspace=subject.workspace,
+        model=subject.model,
+        version=subject.version,
+        status=answer.status.value,
+        reason=answer.reason,
+        grade=answer.grade.value,
+        since=_moment(answer.since) if answer.since else None,
+        looked_for=rule.looks_for,
+        fix=answer.fix,
+        repair=rule.repair.value,
+        evidence=_plain_dict(answer.evidence),
+        waiver=_waiver(answer.waiver),
+    )
+
+
+def _waiver(waiver: WaiverRef | None) -> WaiverV1 | None:
+    if waiver is None:
+        return None
+    return WaiverV1(
+        status=waiver.status,
+        reason=waiver.reason,
+        approver=waiver.approver,
+        owner=waiver.owner,
+        ticket=waiver.ticket,
+        until=_date(waiver.until),
+    )
+
+
+def _counts(counts: Mapping[Status, int]) -> StatusCountsV1:
+    named = {"passed" if s is Status.PASS else s.value: counts.get(s, 0) for s in Status}
+    return StatusCountsV1(**named)
+
+
+def _plain_dict(values: Mapping[str, object]) -> dict[str, Any]:
+    return {str(name): plain(value) for name, value in values.items()}
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat() + "Z"
+
+
+def _date(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `auditreg.check/1`."""
+    _, components = msgspec.json.schema_components([CheckV1], ref_template="#/$defs/{name}")
+    top = components.pop("CheckV1")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **top,
+        "title": SCHEMA,
+        "$defs": dict(sorted(components.items())),
+    }

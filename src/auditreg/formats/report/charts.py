@@ -1,0 +1,231 @@
+"""The report's pictures of many models at once: findings by severity, versions in use over time.
+
+Colours differ in lightness as well as in hue, so that a grey print says the same; what is uncertain
+is hatched. Every picture has a title that says in words what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from auditreg.formats.report.svg import (
+    INK,
+    QUIET,
+    RULE,
+    Scale,
+    axis,
+    line,
+    picture,
+    rect,
+    short,
+    text,
+)
+from auditreg.report.model import Lane, SeverityCount, Span
+from auditreg.report.timeline import Record
+from auditreg.report.wording import several
+
+SEVERITY_COLOURS = {
+    "critical": "#5c0f1d",
+    "high": "#a8402a",
+    "medium": "#d08a1f",
+    "low": "#a9b8c4",
+}
+_BARS = ("#1c4b73", "#5b8db8")
+_LABELS = 168.0
+
+
+def severity_chart(counts: Sequence[SeverityCount]) -> str:
+    """Open findings by severity: filled where a record contradicts, outlined where none exists."""
+    width, left, row, bar = 640.0, 74.0, 25.0, 15.0
+    most = max([count.total for count in counts] + [1])
+    scale = (width - left - 150) / most
+    body: list[str] = []
+    for index, count in enumerate(counts):
+        y = index * row + 4
+        colour = SEVERITY_COLOURS[count.severity]
+        body.append(text(left - 10, y + bar - 3.5, count.severity.capitalize(), 11.5, anchor="end"))
+        filled, outlined = count.contradicts * scale, count.missing * scale
+        if filled:
+            body.append(rect(left, y, filled, bar, f'fill="{colour}"'))
+        if outlined:
+            look = f'fill="{colour}" fill-opacity="0.22" stroke="{colour}" stroke-width="1.2"'
+            body.append(rect(left + filled + 0.6, y + 0.6, outlined - 1.2, bar - 1.2, look))
+        body.append(
+            text(left + filled + outlined + 8, y + bar - 3.5, str(count.total), 11.5, weight=600)
+        )
+    y = len(counts) * row + 14
+    body += [
+        f'<line x1="{left}" y1="0" x2="{left}" y2="{len(counts) * row}" stroke="{RULE}"/>',
+        rect(left, y - 9, 14, 10, f'fill="{QUIET}"'),
+        text(left + 20, y, "a record contradicts", 10.5, fill=QUIET),
+        rect(left + 150.6, y - 8.4, 13, 9, f'fill="{QUIET}" fill-opacity="0.22" stroke="{QUIET}"'),
+        text(left + 171, y, "no record found", 10.5, fill=QUIET),
+    ]
+    told = "; ".join(
+        f"{count.severity} {count.total}, of which {count.contradicts} contradicted by a record "
+        f"and {count.missing} without one"
+        for count in counts
+    )
+    return picture(width, y + 6, f"Open findings by severity: {told}.", body)
+
+
+def timeline(
+    lanes: Sequence[Lane],
+    start: datetime,
+    end: datetime,
+    tz: str,
+    *,
+    name: str,
+    record: Record | None = None,
+) -> str:
+    """Which versions were in use when: a lane each, uncertain beginnings and ends hatched.
+
+    Args:
+        lanes: from top to bottom.
+        start: left edge, UTC; what began earlier is cut there.
+        end: right edge, UTC.
+        tz: zone of the axis.
+        name: tells the pictures of one document apart; letters only.
+        record: what the history rests on, drawn below.
+    """
+    width, row, bar, top = 680.0, 19.0, 12.0, 22.0
+    scale = Scale(start, end, _LABELS, width - 4)
+    height = top + len(lanes) * row
+    body = [_patterns(name), *axis(scale, top, height, tz)]
+    for index, lane in enumerate(lanes):
+        y = top + index * row + (row - bar) / 2
+        if index % 2 == 0:
+            band = f'fill="{RULE}" fill-opacity="0.22"'
+            body.insert(1, rect(0, top + index * row, width, row, band))
+        body.append(text(4, y + bar - 2.6, short(lane.label, _LABELS - 10, 10.5), 10.5))
+        for number, span in enumerate(lane.spans):
+            body += _bar(scale, span, y, bar, number % 2, name)
+            body += [
+                line(x, y - 1.8, x, y + bar + 1.8, f'stroke="{INK}" stroke-width="1.5"')
+                for x in _edges(scale, span)
+            ]
+    y = height
+    if record is not None:
+        below, y = bands(record, scale, height + 4, f"{name}0")
+        body += below
+    exact = any(_edges(scale, span) for lane in lanes for span in lane.spans)
+    body += _legend(_LABELS, y + 15, name, exact=exact)
+    return picture(width, y + 24, _told(lanes), body)
+
+
+def _patterns(name: str) -> str:
+    """Hatching in two directions, so that a version's end and its successor's start show both."""
+    lines = ("M0,6 L6,0 M-1,1 L1,-1 M5,7 L7,5", "M0,0 L6,6 M-1,5 L1,7 M5,-1 L7,1")
+    made = "".join(
+        f'<pattern id="{name}{index}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<path d="{line}" stroke="{_BARS[index]}" stroke-width="1.5"/></pattern>'
+        for index, line in enumerate(lines)
+    )
+    return f"<defs>{made}</defs>"
+
+
+def _bar(scale: Scale, span: Span, y: float, bar: float, tone: int, name: str) -> list[str]:
+    """One span: what is certain filled, the edges where it may have begun or ended hatched."""
+    last = span.end.not_after if span.end else scale.end
+    if last is not None and last <= scale.start:
+        return []
+    begin = span.start.not_before or scale.start
+    sure_from = span.start.not_after or begin
+    sure_to = (span.end.not_before if span.end else scale.end) or sure_from
+    finish = last or scale.end
+    sure_to, sure_from = max(sure_to, begin), min(sure_from, finish)
+    body = []
+    hatched = f'fill="url(#{name}{tone})" stroke="{_BARS[tone]}" stroke-width="0.7" '
+    hatched += 'stroke-dasharray="2 1.5"'
+    edges = [(begin, min(sure_from, finish)), (max(sure_to, sure_from), finish)]
+    if sure_from > sure_to:  # it may have come and gone between two readings
+        edges = [(begin, finish)]
+    for left, right in edges:
+        if scale(right) - scale(left) > 0.5:
+            body.append(rect(scale(left), y + 0.7, scale(right) - scale(left), bar - 1.4, hatched))
+    label = f"v{span.version}"
+    wide = scale(sure_to) - scale(sure_from)
+    if sure_to > sure_from and wide > 0.2:
+        body.append(rect(scale(sure_from), y, wide, bar, f'fill="{_BARS[tone]}"'))
+        if wide > 16 + 5 * len(str(span.version)):
+            body.append(
+                text(scale(sure_from) + 4, y + bar - 3, label, 9, fill="#ffffff", weight=600)
+            )
+            return body
+    if scale(finish) - scale(begin) > 24 + 5 * len(label):
+        x = scale(begin) + 3
+        body.append(rect(x, y + 1, 5.4 * len(label) + 4, bar - 2, 'fill="#ffffff"'))
+        body.append(text(x + 2, y + bar - 3, label, 9, fill=_BARS[tone], weight=600))
+    return body
+
+
+def _edges(scale: Scale, span: Span) -> list[float]:
+    """Where a span began or ended at a moment that is known."""
+    return [
+        scale(known.not_before)
+        for known in (span.start, span.end)
+        if known is not None
+        and known.not_before is not None
+        and known.exact
+        and scale.start < known.not_before < scale.end
+    ]
+
+
+def _legend(left: float, y: float, name: str, *, exact: bool) -> list[str]:
+    known = [
+        line(left + 415, y - 10, left + 415, y + 3, f'stroke="{INK}" stroke-width="1.5"'),
+        text(left + 422, y, "moment known", 10, fill=QUIET),
+    ]
+    return [
+        *(known if exact else ()),
+        rect(left, y - 8, 16, 9, f'fill="{_BARS[0]}"'),
+        text(left + 22, y, "in use", 10, fill=QUIET),
+        rect(left + 76, y - 8, 16, 9, f'fill="url(#{name}0)" stroke="{_BARS[0]}" stroke-width="0.7"'),
+        text(left + 98, y, "began or ended at some moment in here, not known more exactly", 10,
+              fill=QUIET),
+    ]  # fmt: skip
+
+
+def bands(record: Record, scale: Scale, y: float, hatch: str) -> tuple[list[str], float]:
+    """Two thin bands: when the server recorded its changes, and when the registry was read.
+
+    Args:
+        record: what is drawn.
+        scale: of the picture above.
+        y: the upper edge.
+        hatch: the pattern that gaps are filled with.
+
+    Returns:
+        What to draw, and the lower edge.
+    """
+    body: list[str] = []
+    if record.recorded or record.gaps:
+        body.append(text(4, y + 7, "server record", 8.6, fill=QUIET))
+        body += [
+            rect(scale(left), y + 1.5, max(scale(right) - scale(left), 0.8), 6, f'fill="{INK}"')
+            for left, right in record.recorded
+            if right > scale.start
+        ]
+        look = f'fill="url(#{hatch})" stroke="{INK}" stroke-width="0.7"'
+        for left, right in record.gaps:
+            if right > scale.start:
+                place = (scale(left), y + 0.5, max(scale(right) - scale(left), 2.4), 8)
+                body += [rect(*place, 'fill="#ffffff"'), rect(*place, look)]
+        y += 12
+    if record.readings:
+        body.append(text(4, y + 7, "readings", 8.6, fill=QUIET))
+        points = {round(scale(at)) for at in record.readings if at >= scale.start}
+        mark = f'stroke="{INK}" stroke-width="0.9"'
+        body += [line(x, y + 1, x, y + 8, mark) for x in sorted(points)]
+        y += 10
+    return body, y
+
+
+def _told(lanes: Sequence[Lane]) -> str:
+    parts = [
+        f"{lane.label}: " + ", ".join(f"version {span.version}" for span in lane.spans)
+        for lane in lanes[:12]
+    ]
+    more = f"; and {several(len(lanes) - 12, 'more lane')}" if len(lanes) > 12 else ""
+    return f"Versions in use over time. {'; '.join(parts)}{more}. The tables give the moments."

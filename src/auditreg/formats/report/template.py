@@ -1,0 +1,318 @@
+"""Templates: a folder each, with pages, styles and fonts, and what they are filled with.
+
+Everything a page prints passes through one place that writes hidden characters out and escapes the
+rest, so that a page cannot forget it. Templates are code of whoever wrote them and run in a
+sandbox; a mistake in one says where it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from auditreg import resources
+from auditreg.errors import RenderError
+from auditreg.models import Certainty, Grade, Severity, Status
+from auditreg.report import wording
+from auditreg.report.model import Dossier, Identity, Report
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+Medium = Literal["screen", "print"]
+
+DEFAULT = "regulator"
+"""The template used where none is named."""
+
+_FONT_URL = re.compile(r'url\("(fonts/[A-Za-z0-9._-]+)"\)')
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?")
+_CODE = re.compile(r"`([^`]+)`")
+_STATE = "Nothing was written."
+
+
+class _Styles(msgspec.Struct, forbid_unknown_fields=True):
+    screen: list[str]
+    print: list[str]
+
+
+class _Pages(msgspec.Struct, forbid_unknown_fields=True):
+    main: str
+    dossier: str
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    title: str
+    version: str
+    pages: _Pages
+    styles: _Styles
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template's folder, read. `label` is what a report is sealed with."""
+
+    folder: Path
+    name: str
+    title: str
+    version: str
+    main: str
+    dossier: str
+    screen_styles: tuple[str, ...]
+    print_styles: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """`regulator 1`."""
+        return f"{self.name} {self.version}"
+
+    def file(self, name: str) -> bytes:
+        """A file of the template; never one outside its folder.
+
+        Raises:
+            RenderError: there is no such file in the folder.
+        """
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+            raise RenderError(
+                f"The template {self.name} has no file {name}.",
+                state=_STATE,
+                hint=f"Look into {self.folder / 'template.toml'}.",
+            )
+        return path.read_bytes()
+
+    def styles(self, medium: Medium, *, fonts_at: str = "") -> str:
+        """The style sheets of a medium, one after the other; `fonts_at` stands before fonts/."""
+        names = self.screen_styles if medium == "screen" else self.print_styles
+        text = "\n".join(self.file(name).decode() for name in names)
+        return _FONT_URL.sub(rf'url("{fonts_at}\1")', text) if fonts_at else text
+
+    def inline_styles(self) -> str:
+        """The screen's style sheets with the fonts inside, for a page that stands alone."""
+
+        def embedded(match: re.Match[str]) -> str:
+            data = base64.b64encode(self.file(match[1])).decode("ascii")
+            return f'url("data:font/woff2;base64,{data}")'
+
+        return _FONT_URL.sub(embedded, self.styles("screen"))
+
+
+def load_template(name: str | Path | None = None) -> Template:
+    """A template by the name of a bundled one, or by its folder.
+
+    Raises:
+        RenderError: there is no such template, or its template.toml is not as it must be.
+    """
+    folder = _folder(name)
+    path = folder / "template.toml"
+    try:
+        read = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+    except FileNotFoundError as error:
+        raise RenderError(
+            f"There is no report template {str(name or DEFAULT)!r}.",
+            state=_STATE,
+            hint=f"Bundled: {', '.join(_bundled())}. Or give a folder with a template.toml.",
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise RenderError(
+            f"{path} cannot be used: {error}.",
+            state=_STATE,
+            hint="Compare it with the bundled template's template.toml.",
+        ) from error
+    return Template(
+        folder=folder,
+        name=read.name,
+        title=read.title,
+        version=read.version,
+        main=read.pages.main,
+        dossier=read.pages.dossier,
+        screen_styles=tuple(read.styles.screen),
+        print_styles=tuple(read.styles.print),
+    )
+
+
+def _folder(name: str | Path | None) -> Path:
+    if name is None:
+        return resources.templates() / DEFAULT
+    if isinstance(name, str) and name in _bundled():
+        return resources.templates() / name
+    return Path(name)
+
+
+def _bundled() -> list[str]:
+    return sorted(path.parent.name for path in resources.templates().glob("*/template.toml"))
+
+
+class Pages:
+    """The pages of one report in one medium, filled in."""
+
+    def __init__(self, template: Template, identity: Identity, medium: Medium) -> None:
+        self.template, self.identity, self.medium = template, identity, medium
+
+    def main(self, report: Report) -> str:
+        """The main report."""
+        return self._fill(self.template.main, {"report": report})
+
+    def dossier(self, dossier: Dossier) -> str:
+        """One model's dossier."""
+        return self._fill(self.template.dossier, {"dossier": dossier})
+
+    def _fill(self, name: str, values: Mapping[str, object]) -> str:
+        import jinja2
+
+        try:
+            page = self._environment.get_template(name)
+            return page.render(**values)
+        except jinja2.TemplateNotFound as error:
+            raise RenderError(
+                f"The template {self.template.name} has no file {error.name}.",
+                state=_STATE,
+                hint=f"It must be in {self.template.folder}.",
+            ) from error
+        except jinja2.TemplateSyntaxError as error:
+            raise self._wrong(error.name or name, error.lineno, error.message or "") from error
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError,
+                AttributeError) as error:  # fmt: skip
+            place, line = _place(error, name, self.template.folder)
+            raise self._wrong(place, line, str(error)) from error
+
+    def _wrong(self, name: str, line: int, message: str) -> RenderError:
+        return RenderError(
+            f"The template {self.template.name} cannot be filled in: "
+            f"{name}, line {line}: {message.rstrip('.')}.",
+            state=_STATE,
+            hint="Correct that line; the bundled template shows what a page may use.",
+        )
+
+    @cached_property
+    def _environment(self) -> Environment:
+        import jinja2
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from markupsafe import Markup
+
+        from auditreg.formats.report import charts
+        from auditreg.formats.report.lifecycle import lifecycle_chart
+
+        environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(self.template.folder),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        tz = self.identity.timezone
+        screen = self.medium == "screen"
+        environment.globals.update(
+            identity=self.identity,
+            screen=screen,
+            extension="html" if screen else "pdf",
+            # The style sheet is the template's own text; it must not close its element.
+            styles=Markup(self.template.inline_styles()) if screen else Markup(),  # noqa: S704
+            severities=list(Severity),
+            statuses={status.name.lower(): status for status in Status},
+            grades=list(Grade),
+            severity_chart=_markup(charts.severity_chart),
+            timeline=lambda lanes, start, end, name, record: Markup(  # noqa: S704 - made of numbers and escaped text
+                charts.timeline(lanes, start, end, tz, name=name, record=record)
+            ),
+            lifecycle_chart=lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
+                lifecycle_chart(
+                    life,
+                    self.identity.period_start,
+                    self.identity.period_end,
+                    tz,
+                    name=name,
+                    model=model,
+                )
+            ),
+            several=wording.several,
+            who=wording.who,
+            how_known=wording.how_known,
+        )
+        environment.filters.update(
+            moment=lambda at: _whole(wording.moment(at, tz)),
+            day=lambda at: _whole(wording.day(at, tz)),
+            interval=lambda when: _whole(wording.interval(when, tz)),
+            whole=_whole,
+            ticks=_ticks,
+            end_of=lambda at: wording.end_of(at, tz),
+            long_day=wording.long_day,
+            grouped=wording.grouped,
+            offset=wording.offset,
+            clip=wording.clip,
+            lines=_lines,
+            certainty=lambda name: Certainty(name).words,
+            number=_number,
+        )
+        return environment
+
+
+def _finalize(value: object) -> object:
+    """What is printed for a value: no hidden character acts, and nothing is never `None`."""
+    if value is None:
+        return "–"
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return wording.visible(value)
+    return value
+
+
+def _lines(text: str | None) -> Markup:
+    """Text of several lines as lines, everything in it inert."""
+    from markupsafe import Markup, escape
+
+    shown = wording.visible(wording.clip(text or ""), lines=True).strip().splitlines()
+    return Markup("<br>").join(escape(line) for line in shown)
+
+
+def _ticks(text: str) -> Markup:
+    """A rule's text, its `code` as code."""
+    from markupsafe import Markup, escape
+
+    shown = str(escape(wording.visible(wording.clip(text, 500))))
+    return Markup(_CODE.sub(r"<code>\1</code>", shown))  # noqa: S704 - escaped above
+
+
+def _whole(text: str) -> Markup:
+    """Text in which no line ends inside a date or a moment."""
+    from markupsafe import Markup, escape
+
+    shown = str(escape(wording.visible(text)))
+    return Markup(_DATE.sub(r'<span class="nowrap">\g<0></span>', shown))  # noqa: S704 - escaped above
+
+
+def _number(value: float | None) -> str:
+    """A metric as people read it: up to six digits, and words where it is no number."""
+    if value is None:
+        return "not a number"
+    return f"{value:,.6g}" if abs(value) < 1e15 else f"{value:.6g}"
+
+
+def _markup(draw: Any) -> Any:
+    from markupsafe import Markup
+
+    return lambda *args: Markup(draw(*args))  # noqa: S704 - made of numbers and escaped text
+
+
+def _place(error: BaseException, name: str, folder: Path) -> tuple[str, int]:
+    """The innermost template line in a traceback."""
+    place, line = name, 0
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(folder):
+            place, line = str(file.relative_to(folder)), trace.tb_lineno
+        trace = trace.tb_next
+    return place, line
+
+
+__all__ = ["DEFAULT", "Medium", "Pages", "Template", "load_template"]

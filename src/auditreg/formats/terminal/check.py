@@ -1,0 +1,290 @@
+"""A check for the eye: one screen that says what to do first, or everything.
+
+The first screen has at most 40 lines, however large the registry is. Findings are grouped by what
+it takes to set them right, because that is what decides who does something and when.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from auditreg.config.calendar import local_day, zone
+from auditreg.errors import ExitCode
+from auditreg.formats.escape import inert
+from auditreg.formats.sorting import totals, worst_first
+from auditreg.formats.terminal.finding import everything, finding, plural
+from auditreg.formats.terminal.layout import STYLES, cut, height, paint
+from auditreg.formats.terminal.onboarding import first_steps
+from auditreg.models import Repair, RuleInfo, Scope, Status
+
+if TYPE_CHECKING:
+    from auditreg.formats.interface import CheckView
+    from auditreg.models import Answer, CheckResult
+
+LINES = 40
+"""The first screen's length at most."""
+
+_NAME = 40
+
+_DETAILED = 6  # as many open findings as are worth a paragraph each on the first screen
+
+GROUPS = {
+    Repair.TAG: "Set a tag or a description today",
+    Repair.REGISTRY: "Put right in the registry today",
+    Repair.RETRAIN: "Comes right with the next training",
+    Repair.HISTORY: "History: it happened, and nobody can repair it",
+}
+"""What it takes to repair, as headings; what can be done today comes first."""
+
+_EFFORT = tuple(GROUPS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule with open findings."""
+
+    rule: RuleInfo
+    population: int
+    open: int
+    failed: int
+
+
+class CheckText:
+    """Shows a check on a terminal or in a log."""
+
+    def render(self, result: CheckResult, view: CheckView) -> bytes:
+        """See `CheckFormat.render`."""
+        width = view.surface.width
+        opened = sorted(result.open, key=worst_first)
+        top = [cut(line, width) for line in _heading(result, view)]
+        bottom = _closing(opened, view)
+        if view.everything:
+            return paint([*top, Text(), *everything(result, view), Text(), *bottom], view.surface)
+        room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
+        middle = [*_errors(result, width), *_waivers(result, width)]
+        room -= len(middle)
+        middle += _details(opened, view, room) or _groups(result, opened, view, room)
+        return paint([*top, *middle, Text(), *bottom], view.surface)
+
+
+def _heading(result: CheckResult, view: CheckView) -> list[Text]:
+    """What was judged, as of when, by which policy; then the counts."""
+    populations: dict[Scope, int] = {}
+    for examined in result.rules:
+        populations[examined.rule.scope] = examined.population
+    parts = [
+        plural(populations[scope], one)
+        for scope, one in (
+            (Scope.REGISTERED_MODEL, "model"),
+            (Scope.MODEL_VERSION, "version"),
+            (Scope.LIVE_VERSION, "live version"),
+            (Scope.PROMOTION, "promotion"),
+        )
+        if scope in populations
+    ]
+    first, last = result.period
+    lines = [
+        Text(" · ".join(parts) or "No rule ran", "bold"),
+        Text(f"as of {_as_of(result, view.timezone)} · changes of {first} to {last}"),
+        Text(f"{plural(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
+        *_readings(result),
+    ]
+    if result.selection:
+        lines.append(Text(f"only {inert(', '.join(result.selection))}"))
+    return [*lines, Text(), *_counts(result)]
+
+
+def _readings(result: CheckResult) -> list[Text]:
+    """Which readings the result rests on, and any that was incomplete."""
+    readings = result.ledger.get("extractions")
+    if not isinstance(readings, list) or not readings:
+        return []
+    doubtful = [one for one in readings if not one["complete"]]
+    if doubtful:
+        names = inert(", ".join(str(one["registry"]) for one in doubtful))
+        words = f"INCOMPLETE: the last reading of {names}. Trust no result; auditreg status"
+        return [Text(words, "bold red")]
+    oldest = min(one["observed_at"] for one in readings)
+    many = "registry" if len(readings) == 1 else f"{len(readings)} registries, the earliest"
+    return [Text(f"last reading of the {many} {oldest:%Y-%m-%d %H:%M}Z, complete")]
+
+
+def _as_of(result: CheckResult, tz: str) -> str:
+    """The moment judged; the end of a day where it is one, because a date means its end."""
+    local = result.as_of.replace(tzinfo=UTC).astimezone(zone(tz))
+    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+        return f"the end of {local_day(result.as_of, tz)} {tz}"
+    return f"{local:%Y-%m-%d %H:%M} {tz}"
+
+
+def _counts(result: CheckResult) -> list[Text]:
+    """How many answers of each kind; short enough never to be cut."""
+    counts = totals(result)
+    repairing = sum(
+        1 for a in result.answers if a.waiver is not None and a.waiver.status == "under_repair"
+    )
+    failed, missing = counts[Status.FAIL], counts[Status.NOT_EVIDENCED]
+    line = Text(f"{counts[Status.PASS]:,} with a record · ")
+    if not failed + missing:
+        line.append("nothing open", "green")
+    else:
+        line.append(f"{failed + missing:,} open", "bold red")
+        line.append(f" ({missing:,} no record, {failed:,} contradicted)")
+    others = [
+        f"{number:,} {words}"
+        for number, words in (
+            (repairing, "of the open under repair"),
+            (counts[Status.WAIVED], "accepted"),
+            (counts[Status.PREDATES_POLICY], "older than the policy"),
+            (counts[Status.NOT_APPLICABLE], "do not apply"),
+        )
+        if number
+    ]
+    return [line, Text(" · ".join(others))] if others else [line]
+
+
+def _errors(result: CheckResult, width: int) -> list[Text]:
+    """Rules that could not be evaluated, before anything else: they make the rest untrustworthy."""
+    broken = [examined for examined in result.rules if examined.error]
+    if not broken:
+        return []
+    lines = [
+        Text(),
+        Text(f"{plural(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"),
+    ]
+    lines += [
+        Text.assemble("  ", (examined.rule.id, "bold"), f"  {inert(examined.error or '')}")
+        for examined in broken[:3]
+    ]
+    if len(broken) > 3:
+        lines.append(Text(f"  … and {len(broken) - 3} more"))
+    return [cut(line, width) for line in lines]
+
+
+def _waivers(result: CheckResult, width: int) -> list[Text]:
+    """Waivers that do not hold: somebody relies on them in vain."""
+    bad = [waiver for waiver in result.waivers if waiver.is_bad]
+    if not bad:
+        return []
+    lines = [
+        Text(),
+        Text(f"{plural(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
+    ]
+    lines += [Text(f"  {inert(waiver.sentence)}") for waiver in bad[:2]]
+    return [cut(line, width) for line in lines]
+
+
+def _details(opened: Sequence[Answer], view: CheckView, room: int) -> list[Text]:
+    """Every open finding with what to do, where they are few enough for the screen."""
+    if not 0 < len(opened) <= _DETAILED:
+        return []
+    lines: list[Text] = []
+    for answer in opened:
+        lines += [Text(), *finding(answer, view)]
+    return lines if sum(height(line, view.surface.width) for line in lines) <= room else []
+
+
+def _groups(
+    result: CheckResult, opened: Sequence[Answer], view: CheckView, room: int
+) -> list[Text]:
+    """Open findings by what it takes to repair and by rule, then the worst one in full."""
+    if not opened:
+        return []
+    width = view.surface.width
+    steps = first_steps(result, width)
+    start = min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
+    worst = [Text(), Text("Start with", "bold"), *finding(start, view, brief=True)]
+    for block in (steps, worst):
+        room -= sum(height(line, width) for line in block)
+    if room < 8:
+        # A long command must not push the overview off the screen; `--all` shows it.
+        room += sum(height(line, width) for line in worst)
+        worst = []
+    by_repair: dict[Repair, list[_Rule]] = defaultdict(list)
+    for rule in _rules(result, opened):
+        by_repair[rule.rule.repair].append(rule)
+    shown = _chosen(by_repair, room)
+    names = min(_NAME, max(len(name) for name in shown))
+    lines: list[Text] = []
+    for repair, heading in GROUPS.items():
+        if rules := by_repair.get(repair):
+            lines += _group(heading, rules, [r for r in rules if r.rule.id in shown], names)
+    return [*(cut(line, width) for line in lines), *steps, *worst]
+
+
+def _rules(result: CheckResult, opened: Sequence[Answer]) -> list[_Rule]:
+    counts: dict[str, Counter[Status]] = defaultdict(Counter)
+    for answer in opened:
+        counts[answer.rule.id][answer.status] += 1
+    rules = [
+        _Rule(r.rule, r.population, counts[r.rule.id].total(), counts[r.rule.id][Status.FAIL])
+        for r in result.rules
+        if r.rule.id in counts
+    ]
+    return sorted(rules, key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+
+
+def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
+    """The ids of the rules that get a line: each group's worst, then the worst of all."""
+    everyone = {rule.rule.id for rules in by_repair.values() for rule in rules}
+    if 2 * len(by_repair) + len(everyone) <= room:
+        return everyone
+    # A group takes a blank line, a heading and a line for the rules that are not shown.
+    room -= 3 * len(by_repair)
+    first = [rules[0] for rules in by_repair.values()]
+    others = [rule for rules in by_repair.values() for rule in rules[1:]]
+    others.sort(key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+    return {rule.rule.id for rule in [*first, *others][: max(room, len(first))]}
+
+
+def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: int) -> list[Text]:
+    lines = [Text(), Text(f"{heading}: {sum(rule.open for rule in rules):,}", "bold")]
+    for rule in shown:
+        severity = rule.rule.severity.value
+        contradicted = f"  {rule.failed:,} contradicted" if rule.failed else ""
+        lines.append(
+            Text.assemble(
+                "  ",
+                (f"{severity:<9}", STYLES[severity]),
+                f"{rule.rule.id:<{names}} ",
+                f"{rule.open:>7,} of {rule.population:<7,}",
+                contradicted,
+            )
+        )
+    if hidden := rules[len(shown) :]:
+        count = sum(rule.open for rule in rules) - sum(rule.open for rule in shown)
+        lines.append(Text(f"  … {plural(len(hidden), 'rule')} more, {count:,} open", "dim"))
+    return lines
+
+
+def _closing(opened: Sequence[Answer], view: CheckView) -> list[Text]:
+    """What the exit code means, and the next command."""
+    limit = view.fail_on
+    at = f" of severity {limit.value} or worse" if limit and limit.value != "low" else ""
+    counted = [a for a in opened if limit and a.rule.severity.rank <= limit.rank]
+    meaning = {
+        ExitCode.OK: f"nothing open{at}",
+        ExitCode.FINDINGS: f"{plural(len(counted), 'finding')}{at} open",
+        ExitCode.ERROR: "not everything could be judged",
+        ExitCode.NOTHING: "there was nothing to judge",
+        ExitCode.NOT_VERIFIED: "the record does not verify",
+    }[view.code]
+    if limit is None and view.code is ExitCode.OK:
+        meaning = "open findings do not count (--fail-on none)"
+    lines = [Text(f"exit {int(view.code)}: {meaning}", "bold")]
+    commands = []
+    if not view.everything and opened:
+        commands.append("auditreg check --all")
+    if opened:
+        commands.append(f"auditreg rules show {opened[0].rule.id}")
+    if not opened and view.code is ExitCode.OK:
+        commands.append("auditreg report")
+    if commands:
+        lines.append(Text("next:   " + "   ".join(commands)))
+    return lines

@@ -1,0 +1,215 @@
+"""The result of an extraction: one registry on a screen, several as one line each."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from auditreg.errors import without_password
+from auditreg.formats.escape import inert
+from auditreg.formats.interface import Surface
+from auditreg.ledger.ingest import Ingested
+from auditreg.ledger.result import Outcome
+
+NAMES = {
+    "registered_model": ("model", "models"),
+    "model_version": ("version", "versions"),
+    "alias": ("alias", "aliases"),
+    "registered_model_tag": ("model tag", "model tags"),
+    "model_version_tag": ("version tag", "version tags"),
+    "experiment": ("experiment", "experiments"),
+    "run": ("run", "runs"),
+    "logged_model": ("logged model", "logged models"),
+    "model_artifact": ("model file", "model files"),
+    "principal": ("user or role", "users and roles"),
+    "permission": ("right", "rights"),
+}
+"""Kinds of entries as people call one and several of them, in the order they are told."""
+
+_MOST = ("registered_model", "model_version")
+_LABEL = 12
+_DOUBTS = 8
+"""So many doubts or notes are shown; the rest is counted."""
+_MANY = 10_000
+"""Of fewer rows than this a rate says nothing."""
+_CLOCK_MS = 2_000
+"""A server's clock may differ by so much before it is worth a line."""
+
+
+def text(
+    outcomes: Sequence[Outcome], surface: Surface, ledger: str, *, everything: bool = False
+) -> bytes:
+    """One registry in full; of several a line each, unless `everything` is asked for."""
+    lines: list[tuple[str, str]] = []
+    if len(outcomes) == 1 or everything:
+        for outcome in outcomes:
+            if len(outcomes) > 1:
+                lines.append(("registry", outcome.registry))
+            lines += _whole(outcome)
+    else:
+        lines += [(outcome.registry, one_line(outcome)) for outcome in outcomes]
+    lines += _closing(outcomes, ledger)
+    wide = min(max([_LABEL, *(len(label) for label, _ in lines)]), 32)
+    return "".join(_line(label, said, wide, surface.width) for label, said in lines).encode()
+
+
+def quiet(outcomes: Sequence[Outcome]) -> bytes:
+    """A line per registry, and nothing else."""
+    lines = (f"{outcome.registry}: {one_line(outcome)}\n" for outcome in outcomes)
+    return "".join(lines).encode()
+
+
+def one_line(outcome: Outcome) -> str:
+    """What came of one registry, on one line."""
+    done = outcome.done
+    if done is None:
+        what = without_password(outcome.error.what) if outcome.error else ""
+        return f"{outcome.status}: {inert(what)}"
+    doubts = "; ".join(inert(doubt) for doubt in done.completeness.doubts[:1])
+    said = f"INCOMPLETE ({doubts}): " if not done.complete else ""
+    news = "first extraction" if done.first else changed(done) if done.changes else "no change"
+    most = ", ".join(_counted(done.counts.get(kind, 0), kind) for kind in _MOST)
+    return f"{said}{news}; {most} read"
+
+
+def changed(done: Ingested) -> str:
+    """What is new, changed and gone: `2 versions new, 1 alias moved`."""
+    if done.first:
+        return "everything is new: this is the first extraction of this registry"
+    said = []
+    kinds = [*NAMES, *(kind for kind, _ in done.changes if kind not in NAMES)]
+    for kind in dict.fromkeys(kinds):
+        new = done.new.get(kind, 0)
+        moved = done.changes.get((kind, "put"), 0) - new
+        for number, verb in (
+            (new, "new"),
+            (moved, "moved" if kind == "alias" else "changed"),
+            (done.changes.get((kind, "gone"), 0), "gone"),
+        ):
+            if number:
+                said.append(f"{_counted(number, kind)} {verb}")
+    return ", ".join(said) or "nothing since the last extraction"
+
+
+def _counted(number: int, kind: str) -> str:
+    plain = kind.replace("_", " ")
+    one, several = NAMES.get(kind, (plain, f"{plain}s"))
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def _read(done: Ingested) -> str:
+    kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
+    found = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
+    if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
+        them = "a prompt" if done.prompts == 1 else "prompts"
+        found["registered_model"] += f" ({done.prompts:,} of them {them})"
+    return ", ".join(found.values()) or "nothing"
+
+
+def _whole(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """What changed, what was read, what this cannot know."""
+    done = outcome.done
+    if done is None:
+        yield outcome.status, outcome.error.what if outcome.error else ""
+        return
+    if not done.complete:
+        yield (
+            "INCOMPLETE",
+            "no result is to be trusted. What was read is recorded, nothing was taken as gone.",
+        )
+        doubts = done.completeness.doubts
+        yield from (("doubt", doubt) for doubt in doubts[:_DOUBTS])
+        if len(doubts) > _DOUBTS:
+            yield "doubt", f"and {len(doubts) - _DOUBTS:,} more: --format json"
+    yield "changed", changed(done)
+    yield "read", f"{_read(done)} in {_seconds(outcome)}"
+    location = outcome.info.location if outcome.info else ""
+    yield "from", f"{location}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z"
+    yield from _journal(done)
+    if left := _left_out(done):
+        yield "left out", ", ".join(left)
+    if done.secrets:
+        yield "secrets", f"{done.secrets:,} values that look like credentials, kept as hashes only"
+    for limit in done.cannot_show[:_DOUBTS]:
+        yield "cannot show", limit
+    if done.first and not done.journal:
+        yield (
+            "cannot know",
+            (
+                "what was changed before now, and who changed it: MLflow overwrites stages, aliases "
+                "and tags. From here on every extraction narrows it down."
+            ),
+        )
+    for note in outcome.notes[:_DOUBTS]:
+        yield "note", note
+
+
+def _seconds(outcome: Outcome) -> str:
+    rows = sum(outcome.rows.values())
+    rate = f", {rows / outcome.seconds:,.0f} rows/s" if rows >= _MANY else ""
+    return f"{outcome.seconds:,.1f} s{rate}"
+
+
+def _left_out(done: Ingested) -> list[str]:
+    account = done.completeness
+    left = [f"{count:,} {what}" for what, count in account.left_out.items() if count]
+    if account.tombstones:
+        left.append(f"{account.tombstones:,} deleted versions, kept as such")
+    if account.gaps:
+        left.append(f"{account.gaps:,} version numbers with no version")
+    return left
+
+
+def _journal(done: Ingested) -> Iterator[tuple[str, str]]:
+    """What the server's own journal added, and what it should have told of and did not."""
+    if done.journal:
+        yield "captured", f"{done.captured:,} rows of the server's own journal are new"
+    if done.unexplained:
+        yield (
+            "unrecorded",
+            (
+                f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
+                "or while it was off: auditreg changes, auditreg capture status"
+            ),
+        )
+    offset = done.clock_offset_ms or 0
+    if abs(offset) > _CLOCK_MS:
+        yield (
+            "clock",
+            (
+                f"the server's is {abs(offset) / 1000:,.1f} s {'ahead' if offset > 0 else 'behind'}; "
+                "its times are recorded as it wrote them"
+            ),
+        )
+
+
+def _closing(outcomes: Sequence[Outcome], ledger: str) -> Iterator[tuple[str, str]]:
+    """The ledger as it is now, and the next step."""
+    recorded = [outcome.done for outcome in outcomes if outcome.done is not None]
+    if not recorded:
+        return
+    appended = sum(done.appended for done in recorded)
+    last = recorded[-1]
+    noun = "entry" if appended == 1 else "entries"
+    yield "ledger", f"{ledger}: {appended:,} {noun} appended, {last.tree_size + 1:,} in all"
+    yield "root", f"{last.tree_size}:{last.root}"
+    if all(outcome.status == "recorded" for outcome in outcomes):
+        yield "next", "auditreg check"
+    else:
+        yield "next", "repair the cause and extract again"
+
+
+def _line(label: str, said: str, wide: int, width: int) -> str:
+    indent = " " * (wide + 1)
+    first = f"{inert(label)[:wide]:<{wide}} "
+    return (
+        textwrap.fill(
+            inert(said),
+            max(width, wide + 20),
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + "\n"
+    )

@@ -1,0 +1,124 @@
+"""One finding in full: what was found, what was looked for, what to do; and all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from auditreg.formats.escape import inert
+from auditreg.formats.sorting import worst_first
+from auditreg.formats.tables import cell
+from auditreg.formats.terminal.layout import STYLES, cut, wrapped
+from auditreg.models import Status
+
+if TYPE_CHECKING:
+    from auditreg.formats.interface import CheckView
+    from auditreg.models import Answer, CheckResult, RuleResult
+
+_REPAIR_WORDS = {
+    "tag": "a tag or a description can be set today",
+    "registry": "can be put right in the registry today",
+    "retrain": "comes right with the next training",
+    "history": "it happened; nobody can repair it",
+}
+
+
+def plural(count: int, one: str) -> str:
+    """`1 model`, `2,000 models`."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def finding(answer: Answer, view: CheckView, *, brief: bool = False) -> list[Text]:
+    """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
+    width = view.surface.width
+    severity = answer.rule.severity.value
+    number = f"{answer.id}  " if answer.id else ""
+    head = Text.assemble(
+        "  ",
+        (severity, STYLES[severity]),
+        f"  {number}",
+        (answer.rule.id, "bold"),
+        f"  {inert(answer.subject.label)}",
+    )
+    lines = [cut(head, width), *wrapped("found", inert(_sentence(answer.reason)), width)]
+    if not brief:
+        lines += wrapped("looked for", inert(" ".join(answer.rule.looks_for.split())), width)
+    if answer.fix:
+        # Left in one piece, so that it can be copied.
+        lines.append(Text(f"  {'do':<12} {inert(answer.fix)}"))
+    elif brief:
+        lines += wrapped("repair", _REPAIR_WORDS[answer.rule.repair.value], width)
+    else:
+        lines += wrapped("do", " ".join(answer.rule.remediation.split()), width)
+    return lines
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())
+
+
+def everything(result: CheckResult, view: CheckView) -> list[Text]:
+    """Every rule with every subject, nothing cut."""
+    answers: dict[str, list[Answer]] = defaultdict(list)
+    for answer in result.every:
+        answers[answer.rule.id].append(answer)
+    rules = sorted(result.rules, key=lambda r: (r.rule.severity.rank, r.rule.id))
+    lines: list[Text] = []
+    for examined in rules:
+        lines += [*_rule(examined, view), *_answers(answers[examined.rule.id], view), Text()]
+    return lines[:-1]
+
+
+def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
+    rule, width = examined.rule, view.surface.width
+    counted = ", ".join(
+        f"{count:,} {Status(status).words}" for status, count in examined.counts.items() if count
+    )
+    severity = rule.severity.value
+    lines = [
+        Text.assemble((severity, STYLES[severity]), "  ", (rule.id, "bold"), f"  {rule.title}"),
+        *wrapped("examined", f"{examined.examined:,} of {examined.population:,}: {counted}", width),
+        *wrapped("looked for", " ".join(rule.looks_for.split()), width),
+        *wrapped("repair", _REPAIR_WORDS[rule.repair.value], width),
+    ]
+    if examined.error:
+        lines += wrapped("error", inert(examined.error), width, style="bold red")
+    return lines
+
+
+def _answers(answers: list[Answer], view: CheckView) -> list[Text]:
+    width = view.surface.width
+    lines: list[Text] = []
+    for answer in sorted(answers, key=worst_first):
+        number = f"{answer.id}  " if answer.id else ""
+        since = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
+        lines.append(Text(f"  {number}{inert(answer.subject.label)}: {answer.status.words}{since}"))
+        lines += wrapped("", inert(_sentence(answer.reason)), width, indent=4)
+        if not answer.status.is_open and answer.status is not Status.WAIVED:
+            continue
+        evidence = {name: cell(value) for name, value in answer.evidence.items()}
+        shown = "; ".join(f"{name} = {text}" for name, text in evidence.items() if text)
+        if shown:
+            lines += wrapped(answer.grade.words[:12], inert(shown), width, indent=4)
+        if answer.waiver:
+            lines += wrapped("accepted", inert(_waived(answer)), width, indent=4)
+        if answer.fix:
+            lines.append(Text(f"    {'do':<12} {inert(answer.fix)}"))
+    return lines
+
+
+def _waived(answer: Answer) -> str:
+    waiver = answer.waiver
+    if waiver is None:
+        return ""
+    by = waiver.approver or waiver.owner
+    parts = [waiver.reason]
+    if by:
+        parts.append(f"by {by}")
+    if waiver.until:
+        parts.append(f"until {waiver.until}")
+    if waiver.ticket:
+        parts.append(waiver.ticket)
+    return ", ".join(parts)

@@ -1,0 +1,252 @@
+"""Taking in what somebody gives the ledger to keep: foreign records, and what ran where.
+
+All of it is asserted: the log proves what was given and when, not that it is true. A line that is
+on record already, or was erased, adds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from auditreg.ledger import entries
+from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.import_parse import Record
+from auditreg.ledger.seal import close
+from auditreg.ledger.secrets import SECRET_MARK, Key, mask
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: lines added and known before, and the models the ledger does not know.
+
+    `masked` counts the values that look like credentials; moments are UTC.
+    """
+
+    lines: int
+    added: int
+    known: int
+    masked: int
+    unknown_models: tuple[str, ...]
+    unresolved: int
+    systems: tuple[str, ...]
+    first: datetime
+    last: datetime
+
+
+def record(
+    con: duckdb.DuckDBPyConnection,
+    records: Sequence[Record],
+    *,
+    file: str,
+    content: bytes,
+    registry: str,
+    key: Key,
+    secret_patterns: tuple[str, ...] = (),
+) -> Imported:
+    """Append the records of one file, on a writable connection to the ledger.
+
+    Args:
+        con: from `Ledger.writer`.
+        records: from `parse_history` or `parse_deployments`, not empty.
+        file: the file's name, which every entry keeps.
+        content: its bytes, whose hash is sealed.
+        registry: the configured registry, for lines that name none.
+        key: makes the hashes of secrets.
+        secret_patterns: further patterns of names that hold credentials.
+    """
+    entries.prepare(con)
+    for one in records:
+        one.registry = one.registry or registry
+    masked = _mask(con, records, key, secret_patterns)
+    new = _unseen(con, records, key)
+    about, unknown = _resolve(con, records)
+    recorded_at = now_ms()
+    base = entries.size(con)
+    if new:
+        appender = Appender(con)
+        appender.append_events([_event(records[n], about.get(n), file) for n in new], recorded_at)
+        body = {
+            "what": records[0].kind,
+            "file": file,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "lines": len(records),
+            "added": len(new),
+            "known": len(records) - len(new),
+        }
+        close(con, appender, "import", body, entries.load_tree(con), recorded_at, base)
+    moments = sorted(one.at for one in records)
+    return Imported(
+        lines=len(records),
+        added=len(new),
+        known=len(records) - len(new),
+        masked=masked,
+        unknown_models=unknown,
+        unresolved=sum(1 for n in new if n not in about),
+        systems=tuple(sorted({one.texts["system"] or "" for one in records})),
+        first=moments[0],
+        last=moments[-1],
+    )
+
+
+def _event(one: Record, about: tuple[str, str] | None, file: str) -> Event:
+    body: dict[str, Any] = {name: _shown(text) for name, text in one.texts.items()}
+    body |= {**one.fixed, "file": file}
+    if one.kind == "history_record":
+        subject = None if about is None else about[0]
+        version = "" if one.version is None else f"/{one.version}"
+        body["about"] = subject and f"{subject}{version}"
+    return Event(
+        kind=one.kind,
+        op="event" if one.kind == "history_record" else "put",
+        subject=one.subject(),
+        registry=one.registry,
+        workspace=one.workspace or (about[1] if about else None),
+        model=one.model,
+        version=one.version,
+        valid_at=one.at,
+        actor=one.actor,
+        grade="asserted",
+        fingerprint=one.fingerprint(),
+        body=body,
+    )
+
+
+def _shown(text: str | None) -> object:
+    """A text for the body; a secret as its keyed hash."""
+    if text is None or not text.startswith(SECRET_MARK):
+        return text
+    key, _, digest = text.removeprefix(SECRET_MARK).partition(":")
+    return {"$secret": {"key": key, "hmac": digest}}
+
+
+_VALUES = ("before", "after")
+
+
+def _mask(
+    con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key, extra: tuple[str, ...]
+) -> int:
+    """Put keyed hashes and asterisks where credentials stand; the number of places."""
+    values: list[tuple[int, str, str, str]] = []
+    texts: list[tuple[int, str, str]] = []
+    for place, one in enumerate(records):
+        for name, text in [*one.texts.items(), ("actor", one.actor)]:
+            if text is None:
+                continue
+            if name in _VALUES:
+                values.append((place, name, one.key, text))
+            else:
+                texts.append((place, name, text))
+    _stage(con, "import_values", ("name", "key", "value"), values)
+    _stage(con, "import_texts", ("name", "text"), texts)
+    found = mask(con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)})
+    if found:
+        for table, column in (("import_values", "value"), ("import_texts", "text")):
+            query = f"select place, name, {column} from stage_{table}"
+            for place, name, text in con.execute(query).fetchall():
+                if name == "actor":
+                    records[place].actor = text
+                else:
+                    records[place].texts[name] = text
+    for table in ("import_values", "import_texts"):
+        con.execute(f"drop table stage_{table}")
+    return found
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+) -> None:
+    named = ", ".join(f"{column} VARCHAR" for column in columns)
+    con.execute(f"create or replace temp table stage_{table} (place BIGINT, {named})")
+    parts = [list(part) for part in zip(*rows, strict=True)] or [
+        [] for _ in range(len(columns) + 1)
+    ]
+    lists = ", ".join("unnest(?::VARCHAR[])" for _ in columns)
+    con.execute(f"insert into stage_{table} select unnest(?::BIGINT[]), {lists}", parts)
+
+
+def _unseen(con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key) -> list[int]:
+    """Places of the records that are not on record and were not erased."""
+    known = {
+        fingerprint
+        for (fingerprint,) in con.execute(
+            "select distinct fingerprint from ledger.log where kind = ?", [records[0].kind]
+        ).fetchall()
+    }
+    erased = {mark for (mark,) in con.execute("select value_hmac from erasures").fetchall()}
+    new: list[int] = []
+    for place, one in enumerate(records):
+        print_ = one.fingerprint()
+        if print_ in known:
+            continue
+        known.add(print_)
+        if erased and key.hash(f"{one.subject()}\n{print_}") in erased:
+            continue
+        new.append(place)
+    return new
+
+
+def _resolve(
+    con: duckdb.DuckDBPyConnection, records: Sequence[Record]
+) -> tuple[dict[int, tuple[str, str]], tuple[str, ...]]:
+    """Which model each record is about: its subject and workspace, and the names unknown.
+
+    The name must have been that model's at that moment, and be one model's only; seconds count,
+    because other systems keep no finer times.
+    """
+    rows = [
+        (place, str(one.registry), one.workspace, one.model, one.at)
+        for place, one in enumerate(records)
+    ]
+    con.execute(
+        "create or replace temp table stage_about (place BIGINT, registry VARCHAR, "
+        "workspace VARCHAR, model VARCHAR, happened TIMESTAMP)"
+    )
+    con.execute(
+        "insert into stage_about select unnest(?::BIGINT[]), unnest(?::VARCHAR[]), "
+        "unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[])",
+        [list(part) for part in zip(*rows, strict=True)],
+    )
+    con.execute(
+        """
+        create or replace temp table stage_named as
+        select t.subject, l.registry, l.workspace, l.model,
+               date_trunc('second', coalesce(t.lo, t.created_at, t.hi)) as begun,
+               t.next_hi as ended
+        from ledger.timeline('registered_model', null::TIMESTAMP) t join ledger.log l using (seq)
+        where t.op = 'put' and l.model in (select model from stage_about)
+        """
+    )
+    found = con.execute(
+        """
+        select a.place, any_value(n.subject), any_value(n.workspace)
+        from stage_about a join stage_named n
+          on n.model = a.model and n.registry = a.registry
+         and n.workspace = coalesce(a.workspace, n.workspace)
+        where n.begun <= a.happened and (n.ended is null or a.happened < n.ended)
+        group by a.place
+        having count(distinct n.subject) = 1
+        """
+    ).fetchall()
+    unknown = con.execute(
+        """
+        select distinct a.model from stage_about a
+        where not exists (select 1 from stage_named n
+                          where n.model = a.model and n.registry = a.registry)
+        order by 1
+        """
+    ).fetchall()
+    con.execute("drop table stage_about")
+    con.execute("drop table stage_named")
+    return {place: (subject, space) for place, subject, space in found}, tuple(
+        name for (name,) in unknown
+    )

@@ -1,0 +1,1 @@
+"""Read-only questions to a ledger, each asked once, for reports, commands and Python alike."""

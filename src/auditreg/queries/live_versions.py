@@ -1,0 +1,293 @@
+"""Which version was live at a moment, since when, put there and approved by whom, and how sure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from auditreg.models import Certainty
+from auditreg.queries.model_refs import Named, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = (
+    *("registry", "workspace", "model", "version", "live", "live_via", "live_not_before"),
+    *("live_not_after", "put_live_by", "put_live_by_from", "approver", "approval_date"),
+    *("certainty", "grade", "at", "last_reading", "model_subject", "version_subject"),
+)
+"""Columns of the rows of `live_rows`."""
+
+_OPEN = (Certainty.UNCERTAIN, Certainty.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the governance fields said of the approval then; several values where not sure."""
+
+    approvers: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVersion:
+    """A version that was live, or may have been; bounds as the record has them, UTC."""
+
+    subject: str
+    version: int
+    via: str
+    certainty: Certainty
+    not_before: datetime | None
+    not_after: datetime | None
+    ended_not_before: datetime | None
+    ended_not_after: datetime | None
+    actor: str | None
+    actor_from: str | None
+    grade: str | None
+    approval: Approval = Approval()
+
+    @property
+    def sure(self) -> bool:
+        """Whether it was live, rather than possibly so."""
+        return self.certainty not in _OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer:
+    """What was live of one model.
+
+    `at` is None for the latest reading; `certainty` is that of nothing being live.
+    """
+
+    subject: str
+    registry: str
+    workspace: str
+    model: str
+    at: datetime | None
+    first_reading: datetime | None
+    last_reading: datetime | None
+    there: bool
+    versions: tuple[LiveVersion, ...]
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure it is that nothing was live, where nothing was."""
+        if self.at is None:
+            return Certainty.CERTAIN
+        if self.first_reading is None or self.at < self.first_reading:
+            return Certainty.UNKNOWN
+        if self.last_reading is None or self.at > self.last_reading:
+            return Certainty.NOT_SEEN_SINCE
+        return Certainty.SEEN_SAME
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the possible versions followed one another, so that one of them was live."""
+        chain = sorted(
+            (v for v in self.versions if not v.sure),
+            key=lambda v: (v.not_after is not None, str(v.not_after), v.version),
+        )
+        return len(chain) > 1 and all(
+            (a.ended_not_before, a.ended_not_after) == (b.not_before, b.not_after)
+            for a, b in pairwise(chain)
+        )
+
+
+def live_answers(
+    connection: duckdb.DuckDBPyConnection,
+    at: datetime | None = None,
+    asked: Named | None = None,
+) -> list[LiveAnswer]:
+    """What was live at a moment, a model each; of every model where none is asked for.
+
+    Args:
+        connection: a reader of the ledger.
+        at: the moment, UTC; None for the latest reading.
+        asked: the models and versions to answer for.
+    """
+    versions = _versions(connection, at, asked)
+    answers = []
+    for model in _models(connection, at, asked):
+        subject = model["subject"]
+        if asked is None and not (model["there"] or versions[subject]):
+            continue
+        found = tuple(versions[subject])
+        first = model["first_reading"]
+        if at is not None and (first is None or at < first):
+            found = tuple(one if one.sure else _unknown(one) for one in found)
+        answers.append(LiveAnswer(**model, at=at, versions=found))
+    # Of several that bore the name, those that were not there then say nothing.
+    there = [one for one in answers if one.there or one.versions]
+    return there or answers
+
+
+def _unknown(one: LiveVersion) -> LiveVersion:
+    return replace(one, certainty=Certainty.UNKNOWN)
+
+
+def live_rows(answers: Sequence[LiveAnswer]) -> list[tuple[object, ...]]:
+    """One row per version that was or may have been live, one per model where none was."""
+    return [row for answer in answers for row in _rows(answer)]
+
+
+def _rows(answer: LiveAnswer) -> list[tuple[object, ...]]:
+    place = (answer.registry, answer.workspace, answer.model)
+    end = (answer.at, answer.last_reading, answer.subject)
+    if not answer.versions:
+        unknown = (None,) * 7
+        return [(*place, None, "no", *unknown, answer.certainty.value, None, *end, None)]
+    return [
+        (
+            *place,
+            one.version,
+            "yes" if one.sure else "possibly",
+            one.via,
+            one.not_before,
+            one.not_after,
+            one.actor,
+            one.actor_from,
+            " or ".join(one.approval.approvers) or None,
+            " or ".join(one.approval.dates) or None,
+            one.certainty.value,
+            one.grade,
+            *end,
+            one.subject,
+        )
+        for one in answer.versions
+    ]
+
+
+def _at(relation: str, at: datetime | None) -> str:
+    return relation if at is None else f"{relation}_as_of({literal(at)})"
+
+
+def _models(
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: Named | None
+) -> list[dict[str, Any]]:
+    """The models, under the name they had then, and the readings around the moment.
+
+    Before it was created, a model is none; its latest name stands for it then.
+    """
+    return _dicts(
+        connection,
+        f"""
+        with latest as (
+            select subject, registry, workspace, model, deleted
+            from registered_models
+        ),
+        then_named as (
+            select subject, max_by(workspace, (not_after, seq)) as workspace,
+                   max_by(model, (not_after, seq)) as model, not bool_and(deleted) as there
+            from {_at("registered_models", at)}
+            group by subject
+        ),
+        reading as (
+            select registry, min(observed_at) as first_reading, max(observed_at) as last_reading
+            from extractions where complete group by registry
+        )
+        select l.subject, l.registry, coalesce(t.workspace, l.workspace) as workspace,
+               coalesce(t.model, l.model) as model, r.first_reading, r.last_reading,
+               coalesce(t.there, false) as there
+        from latest l left join then_named t using (subject) left join reading r using (registry)
+        where ($all or list_contains($models::VARCHAR[], l.subject))
+          and (not $all or l.subject not in (select model_subject from {_at("prompts", at)}))
+        order by l.registry, 4, 3, l.subject
+        """,  # noqa: S608 - relations and a moment of our own
+        {"all": asked is None, "models": list(asked.models) if asked else []},
+    )
+
+
+def _versions(
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: Named | None
+) -> Mapping[str, list[LiveVersion]]:
+    ended = (
+        "ended_not_after is null"
+        if at is None
+        else (f"(ended_not_after is null or ended_not_after > {literal(at)})")
+    )
+    rows = _dicts(
+        connection,
+        f"""
+        with promotion as (
+            select * from {_at("promotions", at)} where {ended}
+            qualify row_number() over (partition by version_subject
+                                       order by live_not_after desc, seq desc) = 1
+        )
+        select l.subject, l.model_subject, l.version, l.live_via as via, l.certainty,
+               case when p.seq is null then l.live_not_before else p.live_not_before end
+                   as not_before,
+               case when p.seq is null then l.live_not_after else p.live_not_after end
+                   as not_after,
+               p.ended_not_before, p.ended_not_after, p.actor, p.actor_from, p.grade
+        from {_at("live_versions", at)} l
+        left join promotion p on p.version_subject = l.subject
+        where $all or list_contains($models::VARCHAR[], l.model_subject)
+        order by not_after nulls last, l.version
+        """,  # noqa: S608 - relations and a moment of our own
+        {"all": asked is None, "models": list(asked.models) if asked else []},
+    )
+    if asked is not None and asked.versions is not None:
+        rows = [row for row in rows if row["subject"] in asked.versions]
+    approvals = _approvals(connection, at, [row["subject"] for row in rows])
+    found: dict[str, list[LiveVersion]] = defaultdict(list)
+    for row in rows:
+        owner = row.pop("model_subject")
+        row["certainty"] = Certainty(row["certainty"])
+        found[owner].append(LiveVersion(**row, approval=approvals.get(row["subject"], Approval())))
+    return found
+
+
+def _approvals(
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, subjects: Sequence[str]
+) -> dict[str, Approval]:
+    """Approver and date of versions, from the tags that hold them, as the view `fields` has them.
+
+    That view looks for every field in every place, which takes seconds in a large ledger.
+    """
+    rows = _dicts(
+        connection,
+        f"""
+        with asked as (
+            select unnest($subjects::VARCHAR[]) as subject, split_part(subject, '/', 1) as owner
+        ),
+        found as (
+            select a.subject, g.field, t.value, t.certainty, g.rank as place
+            from {_at("model_version_tags", at)} t join asked a on a.subject = t.subject
+            join governance_fields g
+              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
+            union all
+            select a.subject, g.field, t.value, t.certainty, 1000 + g.rank
+            from {_at("registered_model_tags", at)} t join asked a on a.owner = t.model_subject
+            join governance_fields g
+              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
+        )
+        select distinct subject, field, value, certainty in ('uncertain', 'unknown') as open
+        from found
+        where field in ('approver', 'approval_date') and trim(value) <> ''
+        qualify place = min(place) over (partition by subject, field)
+        order by all
+        """,  # noqa: S608 - relations and a moment of our own
+        {"subjects": list(subjects)},
+    )
+    made: dict[str, Approval] = {}
+    for subject in {row["subject"] for row in rows}:
+        own = [row for row in rows if row["subject"] == subject]
+        made[subject] = Approval(
+            tuple(dict.fromkeys(row["value"] for row in own if row["field"] == "approver")),
+            tuple(dict.fromkeys(row["value"] for row in own if row["field"] == "approval_date")),
+            not any(row["open"] for row in own),
+        )
+    return made
+
+
+def _dicts(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, dict(parameters))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,178 @@
+"""What the check found, arranged for reading: by rule, by clause, by model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from auditreg.fields import Field
+from auditreg.frameworks.parse import Clause, Framework
+from auditreg.models import Answer, CheckResult, Severity, Status
+from auditreg.report.model import (
+    ClauseCoverage,
+    FieldPresence,
+    FrameworkCoverage,
+    InventoryRow,
+    ModelFindings,
+    RuleFindings,
+    SeverityCount,
+)
+
+_NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 - UTC without a zone, as everywhere here
+SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
+"""Answers that are neither open nor passed: shown as what they are, never dropped."""
+
+
+def model_key(answer: Answer) -> str:
+    """The opaque key of the model an answer is about; `ledger` for the ledger's own rules."""
+    return answer.subject.key.partition("/")[0]
+
+
+def oldest(answers: Iterable[Answer]) -> datetime | None:
+    """Since when the oldest of the answers is open, as far as that is known."""
+    return min((answer.since for answer in answers if answer.since), default=None)
+
+
+def worst_first(answer: Answer) -> tuple[int, bool, datetime, str, int, str]:
+    """Sorts answers: severity, contradictions before missing records, age, subject."""
+    return (
+        answer.rule.severity.rank,
+        answer.status is not Status.FAIL,
+        answer.since or _NEVER,
+        answer.subject.model or "",
+        answer.subject.version or 0,
+        answer.rule.id,
+    )
+
+
+def severities(answers: Sequence[Answer]) -> tuple[SeverityCount, ...]:
+    """Open findings by severity, every severity named."""
+    counts = Counter((answer.rule.severity, answer.status) for answer in answers)
+    return tuple(
+        SeverityCount(
+            severity, counts[severity, Status.FAIL], counts[severity, Status.NOT_EVIDENCED]
+        )
+        for severity in Severity
+    )
+
+
+def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
+    """Every rule that ran, those with the worst open findings first."""
+    found: dict[str, list[Answer]] = defaultdict(list)
+    for answer in check.open:
+        found[answer.rule.id].append(answer)
+    rows = [
+        RuleFindings(
+            rule=result.rule,
+            population=result.population,
+            examined=result.examined,
+            counts={status: result.counts.get(status, 0) for status in Status},
+            findings=tuple(sorted(found[result.rule.id], key=worst_first)),
+            oldest=oldest(found[result.rule.id]),
+            error=result.error,
+        )
+        for result in check.rules
+    ]
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: (
+                not row.findings,
+                row.rule.severity.rank,
+                -len(row.findings),
+                row.rule.id,
+            ),
+        )
+    )
+
+
+def by_model(
+    answers: Iterable[Answer], rows: Mapping[str, InventoryRow]
+) -> tuple[ModelFindings, ...]:
+    """Open findings by model, the model with the worst ones first."""
+    found: dict[str, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        found[model_key(answer)].append(answer)
+    made = []
+    for key, own in found.items():
+        row = rows.get(key)
+        counts = Counter(answer.rule.severity for answer in own)
+        statuses = Counter(answer.status for answer in own)
+        made.append(
+            ModelFindings(
+                label=row.model if row else own[0].subject.model or "the ledger itself",
+                slug=row.slug if row else None,
+                counts={severity: counts[severity] for severity in Severity},
+                contradicts=statuses[Status.FAIL],
+                missing=statuses[Status.NOT_EVIDENCED],
+                oldest=oldest(own),
+            )
+        )
+    return tuple(
+        sorted(
+            made, key=lambda one: ([-one.counts[s] for s in Severity], one.label, one.slug or "")
+        )
+    )
+
+
+def coverage(
+    frameworks: Iterable[Framework],
+    check: CheckResult,
+    live: Mapping[str, set[str]],
+    titles: Mapping[str, Field],
+) -> tuple[FrameworkCoverage, ...]:
+    """Each framework clause by clause.
+
+    Args:
+        frameworks: those to print.
+        check: what the rules answered.
+        live: for every version in use, the governance fields recorded for it.
+        titles: the governance fields by id.
+    """
+    counts = {result.rule.id: result.counts for result in check.rules}
+    return tuple(
+        FrameworkCoverage(
+            id=framework.id,
+            title=framework.title,
+            publisher=framework.publisher,
+            edition=framework.edition,
+            status=framework.status,
+            effective=framework.effective,
+            source=framework.source,
+            note=framework.note,
+            draft=framework.draft,
+            clauses=tuple(_clause(clause, counts, live, titles) for clause in framework.clauses),
+        )
+        for framework in frameworks
+    )
+
+
+def _clause(
+    clause: Clause,
+    counts: Mapping[str, Mapping[Status, int]],
+    live: Mapping[str, set[str]],
+    titles: Mapping[str, Field],
+) -> ClauseCoverage:
+    total: Counter[Status] = Counter()
+    for rule in clause.rules:
+        total.update(counts.get(rule, {}))
+    checked = clause.verified
+    return ClauseCoverage(
+        ref=clause.ref,
+        title=clause.title,
+        coverage=clause.coverage.words,
+        note=clause.note,
+        rules=tuple(rule for rule in clause.rules if rule in counts),
+        counts={status: total[status] for status in Status},
+        fields=tuple(
+            FieldPresence(
+                field,
+                titles[field].title if field in titles else field,
+                sum(field in recorded for recorded in live.values()),
+                len(live),
+            )
+            for field in clause.fields
+        ),
+        verified=f"{checked.on}: {checked.source}" if checked else "",
+    )

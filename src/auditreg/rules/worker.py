@@ -1,0 +1,84 @@
+"""The process that runs a firm's own rules: `auditreg.audit.isolation` starts it and reads its files.
+
+The job comes as JSON on standard input. Per rule it writes `<id>.arrow` and then `<id>.note`
+(empty, or the rule's error); a rule without a note took the process down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from auditreg.rules.validate import lock
+
+
+def main() -> None:
+    """Run the job on standard input."""
+    import duckdb
+    import pyarrow as pa
+
+    job: dict[str, Any] = json.load(sys.stdin)
+    folder = Path(job["folder"])
+    connection = duckdb.connect(job["database"], read_only=True)
+    try:
+        for statement in job["statements"]:
+            connection.execute(statement)
+        # Half the address space, for DuckDB reserves more than it counts.
+        lock(connection, memory=f"{job['megabytes'] // 2}MB", threads=1)
+        limit_memory(job["megabytes"])
+        for rule in job["rules"]:
+            limit_time(job["seconds"])
+            note = ""
+            try:
+                for name, value in rule["params"].items():
+                    text = value.replace("'", "''")
+                    connection.execute(f"set variable \"{name}\" = '{text}'")
+                # Not lazily: a reader would go on computing while the file is written.
+                answers: Any = connection.execute(rule["sql"]).to_arrow_table()
+                with (
+                    pa.OSFile(str(folder / f"{rule['id']}.arrow"), "wb") as file,
+                    pa.ipc.new_file(file, answers.schema) as writer,
+                ):
+                    writer.write_table(answers)
+                del answers
+            except (duckdb.Error, MemoryError) as error:
+                note = str(error).strip().partition("\n")[0] or "it needed too much memory"
+            finally:
+                for name in rule["params"]:
+                    connection.execute(f'reset variable "{name}"')
+            write_note(folder / f"{rule['id']}.note", note)
+    finally:
+        connection.close()
+
+
+def write_note(path: Path, text: str) -> None:
+    """Write a note whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def limit_memory(megabytes: int) -> None:
+    """Cap the process's address space, where the operating system can (not on Windows)."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        size = megabytes * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def limit_time(seconds: int) -> None:
+    """Allow the process that many more seconds of processor time (not on Windows)."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = int(used.ru_utime + used.ru_stime) + 1 + seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+if __name__ == "__main__":
+    main()

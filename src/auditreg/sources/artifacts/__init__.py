@@ -1,0 +1,1 @@
+"""Reading model files: what MLmodel says, and which files there are."""

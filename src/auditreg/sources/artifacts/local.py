@@ -1,0 +1,237 @@
+"""A model folder on this machine, and what is made of any model folder's files.
+
+Symbolic links are not followed and pipes are not opened: whoever may write into an artifact store
+would otherwise choose what auditreg reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
+from auditreg.sources.artifacts import saved_format
+from auditreg.sources.artifacts.safe_yaml import Unreadable, to_json
+
+MAX_FILES = 10_000
+"""Files of one version that are listed at most."""
+
+MAX_FOLDERS = 1_000
+"""Folders of one version that are looked into at most."""
+
+SMALL = ("requirements.txt", "python_env.yaml", "conda.yaml")
+"""The files beside MLmodel that are read; the last only where the others say nothing."""
+
+_PIECE = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Listing:
+    """The files of a folder by path, and what is not among them.
+
+    `whole` is whether every file is listed: nothing was left out.
+    """
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was left out of the list."""
+        return not self.notes
+
+
+class NotThere(Exception):
+    """There is nothing to read at the location; the text says what is missing."""
+
+
+class NotReached(Exception):
+    """Nobody can tell from here what is at the location; the text says why."""
+
+
+Hashed = Callable[[Path], str]
+"""Takes the SHA-256 of a file, hexadecimal."""
+
+
+def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) -> dict[str, Any]:
+    """The columns of a model folder whose MLmodel was had.
+
+    Args:
+        raw: the MLmodel.
+        listing: the folder's files.
+        small: the content of another file, None where it cannot be had.
+
+    Raises:
+        Unreadable: MLmodel cannot be understood.
+    """
+    columns = read_mlmodel(raw)
+    lines, python = None, columns["python_version"]
+    if (content := small("requirements.txt")) is not None:
+        lines = saved_format.requirement_lines(content)
+    if python is None and (content := small("python_env.yaml")) is not None:
+        python = saved_format.python_env(content)
+    if (lines is None or python is None) and (content := small("conda.yaml")) is not None:
+        named, pip = saved_format.conda(content)
+        python, lines = python or named, pip if lines is None else lines
+    columns["python_version"] = python
+    if lines is not None:
+        columns |= saved_format.requirements(lines)
+    notes, example = list(listing.notes), columns["input_example"]
+    # Named in MLmodel is not there: only a file that exists is an input example.
+    if example is not None and example not in {file["path"] for file in listing.files}:
+        columns["input_example"] = None
+        notes.append("MLmodel names an input example that is not among the files")
+    return {
+        **columns,
+        **_sums(listing),
+        "state": "read",
+        "problem": "; ".join(notes) or None,
+    }
+
+
+def _sums(listing: Listing) -> dict[str, Any]:
+    """The list itself, the size of it all, and a digest over it where every file was hashed."""
+    files = sorted(listing.files, key=lambda file: str(file["path"]))
+    sizes, listed = [file["size"] for file in files], to_json(files)
+    hashed = listing.whole and all("sha256" in file for file in files)
+    return {
+        "files": listed,
+        "files_size_bytes": sum(sizes) if listing.whole and None not in sizes else None,
+        "manifest_sha256": hashlib.sha256(listed.encode()).hexdigest() if hashed else None,
+    }
+
+
+def mark(location: str, *seen: object) -> str:
+    """A change marker: equal for the same location in the same state, as far as was looked."""
+    return hashlib.sha256(
+        "\x1f".join((location, *map(str, seen))).encode("utf-8", "replace")
+    ).hexdigest()[:32]
+
+
+class Folder:
+    """A model folder on this machine.
+
+    Making one costs one look at the disk, and its marker another.
+
+    Raises:
+        NotThere: there is no such folder where it should be.
+        NotReached: nothing of its surroundings is there either, or it may not be read.
+        Unreadable: it is a symbolic link.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._root = Path(os.path.abspath(path))  # noqa: PTH100 (asks the disk nothing)
+        try:
+            self._status = self._root.lstat()
+        except PermissionError:
+            raise NotReached("the folder may not be read") from None
+        except (FileNotFoundError, NotADirectoryError):
+            # An empty mount point has no folder above the model's; a deleted model has.
+            if self._root.parent.is_dir():
+                raise NotThere("the folder is not there any more, or never was") from None
+            raise NotReached("there is no such folder on this machine") from None
+        if stat.S_ISLNK(self._status.st_mode):
+            raise Unreadable("the model folder is a symbolic link, which is not followed")
+        if not stat.S_ISDIR(self._status.st_mode):
+            raise NotThere("the location is a file, not a model folder")
+
+    def marker(self, location: str) -> str | None:
+        """The state of MLmodel and of the folder's own entries; None without an MLmodel."""
+        with contextlib.suppress(OSError):
+            model = (self._root / "MLmodel").lstat()
+            return mark(location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size)
+        return None
+
+    def look(self, hashed: Hashed | None) -> dict[str, Any]:
+        """The folder's columns; with `hashed`, the SHA-256 of every file too."""
+        if not os.access(self._root, os.R_OK | os.X_OK):
+            raise NotReached("the folder may not be read")
+        raw = small_file(self._root, "MLmodel", MAX_BYTES)
+        if raw is None:
+            raise NotThere("the folder holds no MLmodel")
+        return found(raw, _files(self._root, hashed), self._small)
+
+    def _small(self, name: str) -> bytes | None:
+        with contextlib.suppress(Unreadable, OSError):
+            return small_file(self._root, name, MAX_SMALL_BYTES)
+        return None
+
+
+def small_file(root: Path, name: str, limit: int) -> bytes | None:
+    """A regular file directly in `root`, or None where there is none.
+
+    Raises:
+        Unreadable: it is a symbolic link, a device, or larger than `limit`.
+    """
+    path = root / name
+    try:
+        # Neither follow a link out of the folder nor hang on a pipe.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        if path.is_symlink():
+            raise Unreadable(f"{name} is a symbolic link, which is not followed")
+        handle = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Unreadable(f"{name} is not a regular file")
+        raw = file.read(limit + 1)
+    if len(raw) > limit:
+        raise Unreadable(f"{name} is larger than {limit // 1024} KiB")
+    return raw
+
+
+def sha256(path: Path, tell: Callable[[int], None]) -> str:
+    """The SHA-256 of a regular file, hexadecimal; tells how many bytes were read.
+
+    Raises:
+        OSError: it cannot be read, or is a link or a device by now.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("not a regular file")
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            tell(len(piece))
+    return digest.hexdigest()
+
+
+def _files(root: Path, hashed: Hashed | None) -> Listing:
+    """The folder's regular files, and how many links and devices are not among them."""
+    listing, links, unread = Listing(), 0, 0
+    for number, (folder, folders, names) in enumerate(os.walk(root)):
+        folders.sort()
+        links += sum(Path(folder, name).is_symlink() for name in folders)
+        if number == MAX_FOLDERS:
+            listing.notes.append(f"only the first {MAX_FOLDERS} folders are looked into")
+            break
+        for name in sorted(names):
+            path = Path(folder, name)
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                links += 1
+                continue
+            if len(listing.files) == MAX_FILES:
+                listing.notes.append(f"only the first {MAX_FILES} files are listed")
+                return listing
+            relative = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
+            file: dict[str, Any] = {"path": relative, "size": status.st_size}
+            if hashed is not None:
+                try:
+                    file["sha256"] = hashed(path)
+                except OSError:
+                    unread += 1
+            listing.files.append(file)
+    if links:
+        listing.notes.append(f"{links} symbolic link(s) or devices not followed")
+    if unread:
+        listing.notes.append(f"{unread} file(s) could not be read to be hashed")
+    return listing

@@ -1,0 +1,121 @@
+"""How a model was saved, and what it needs to be loaded: formats, pins, environments.
+
+Everything here comes from files that somebody uploaded; it is compared and counted, never used.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from auditreg.errors import without_password
+from auditreg.sources.artifacts.safe_yaml import Unreadable, load_yaml, text, to_json
+
+_SAID = ("serialization_format", "model_format", "save_format", "format")
+"""Settings in which a flavour says its format, the most exact first."""
+
+_DATA = ("pickled_model", "model_data", "model_binary", "data", "model_path")
+"""Settings that name the model's file; where the format is not said, its suffix tells it."""
+
+_ONE_FORMAT = frozenset({"onnx", "pmml", "h2o", "mleap"})
+"""Flavours that save in one format of their own, whatever the file is called."""
+
+_OPTION = re.compile(r"-{1,2}[A-Za-z]")
+
+
+def serialization(flavors: Mapping[Any, Any]) -> str | None:
+    """The format each flavour saved the model in, JSON text by flavour; None where none says.
+
+    `{"sklearn": "skops"}` and `{"sklearn": "cloudpickle"}` are told apart, so that one can ask which
+    models run code of their own when they are loaded.
+    """
+    found = {
+        str(name): said
+        for name, settings in flavors.items()
+        if isinstance(settings, dict) and (said := _format(str(name), settings)) is not None
+    }
+    return to_json(found) if found else None
+
+
+def _format(flavor: str, settings: Mapping[Any, Any]) -> str | None:
+    for key in _SAID:
+        if isinstance(said := settings.get(key), str) and 0 < len(said) <= 40:
+            return text(said)
+    if flavor in _ONE_FORMAT:
+        return flavor
+    if flavor == "python_function":
+        # The loader of another flavour names its own format; what is left is a class of the user's.
+        if isinstance(settings.get("model_code_path"), str):
+            return "code"
+        return "cloudpickle" if "python_model" in settings else None
+    for key in _DATA:
+        name = settings.get(key)
+        suffix = name.rpartition("/")[2].rpartition(".")[2] if isinstance(name, str) else ""
+        if isinstance(name, str) and suffix != name.rpartition("/")[2] and 0 < len(suffix) <= 20:
+            return text(suffix)
+    return None
+
+
+def requirement_lines(raw: bytes) -> list[str]:
+    """The lines of a requirements.txt, joined where they go on, without comments and passwords."""
+    content = raw.decode("utf-8", "replace").replace("\\\r\n", " ").replace("\\\n", " ")
+    stripped = (without_password(line.split(" #")[0].strip()) for line in content.splitlines())
+    return [" ".join(line.split()) for line in stripped if line and not line.startswith("#")]
+
+
+def requirements(lines: Sequence[str]) -> dict[str, Any]:
+    """The columns that requirement lines fill: the lines, those exactly pinned, how many are not."""
+    wanted = [line for line in lines if not _OPTION.match(line)]
+    pins = [line for line in wanted if _pinned(line)]
+    return {
+        "requirements": to_json(lines),
+        "pins": to_json(pins),
+        "unpinned": len(wanted) - len(pins),
+    }
+
+
+@functools.lru_cache(maxsize=8192)  # the models of a firm need the same things
+def _pinned(line: str) -> bool:
+    """Whether one exact version satisfies the line: `==` without a wildcard, or `===`."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        parsed = Requirement(line.split(" --hash", maxsplit=1)[0])
+    except InvalidRequirement:
+        return False
+    return any(
+        one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
+        for one in parsed.specifier
+    )
+
+
+def python_env(raw: bytes) -> str | None:
+    """The Python version a python_env.yaml names, if it names one."""
+    content = _mapping(raw)
+    return text(content.get("python"))
+
+
+def conda(raw: bytes) -> tuple[str | None, list[str] | None]:
+    """The Python version and the pip requirements a conda.yaml names, as far as it does."""
+    python, lines = None, None
+    dependencies = _mapping(raw).get("dependencies")
+    for entry in dependencies if isinstance(dependencies, list) else ():
+        if isinstance(entry, str) and re.match(r"python\s*=", entry):
+            python = text(entry.partition("=")[2].strip("= "))
+        elif isinstance(entry, dict) and isinstance(entry.get("pip"), list):
+            lines = requirement_lines(
+                "\n".join(line for line in entry["pip"] if isinstance(line, str)).encode(
+                    "utf-8", "replace"
+                )
+            )
+    return python, lines
+
+
+def _mapping(raw: bytes) -> dict[Any, Any]:
+    try:
+        content = load_yaml(raw)
+    except Unreadable:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,1 @@
+"""Reading a registry from the database that MLflow keeps it in."""

@@ -1,0 +1,425 @@
+"""Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
+
+The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from auditreg.errors import SourceError
+from auditreg.sources.capture_journal import Ascending, StoredJournal
+from auditreg.sources.database import queries
+from auditreg.sources.database.dialect import Dialect
+from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
+from auditreg.sources.database.mysql import MySQL
+from auditreg.sources.database.postgresql import PostgreSQL
+from auditreg.sources.database.queries import (
+    ALL_RUNS,
+    JOURNAL,
+    NO_RUN_POINTED,
+    RUN_GONE,
+    SPECS,
+    Queries,
+    real_columns,
+)
+from auditreg.sources.database.schema_versions import newer
+from auditreg.sources.database.sqlite import SQLite
+from auditreg.sources.interface import (
+    INT,
+    READS,
+    STAGING,
+    TEXT,
+    Completeness,
+    Progress,
+    Reading,
+    Source,
+    SourceInfo,
+    arrow_schema,
+)
+from auditreg.sources.permissions import RIGHTS, AccessReader
+from auditreg.sources.staging import (
+    EMPTY_IS_NULL,
+    KEYS,
+    NEEDED,
+    ZERO_IS_NULL,
+    Doubts,
+    clean_metric,
+    clean_text,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from auditreg.sources.artifacts.reader import ArtifactReader
+
+NO_ARTIFACTS = {"artifacts": "none"}
+
+
+BATCH_TEXT = 64 * 2**20
+"""Characters of text in a batch at most, whatever the longest row: bounds memory."""
+
+
+def clock() -> int:
+    """This machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class SqlSource(Source):
+    """An MLflow backend store in a database this machine can open.
+
+    Args:
+        connect: opens a fresh snapshot; raises SourceError where it cannot.
+        artifacts: reads the model files of versions; None leaves them out.
+        access: reads users and rights; None looks for them in this database alone.
+        now: the clock, in milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Dialect],
+        *,
+        artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
+        now: Callable[[], int] = clock,
+    ) -> None:
+        self._connect = connect
+        self._artifacts = artifacts
+        self._access = access or AccessReader()
+        self._now = now
+
+    @classmethod
+    def sqlite(
+        cls,
+        path: str,
+        *,
+        artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
+        now: Callable[[], int] = clock,
+    ) -> SqlSource:
+        """The SQLite database file at `path`."""
+        return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
+
+    @classmethod
+    def server(
+        cls,
+        uri: str,
+        *,
+        artifacts: ArtifactReader | None = None,
+        access: AccessReader | None = None,
+    ) -> SqlSource:
+        """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
+        dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
+        return cls(lambda: dialect(uri), artifacts=artifacts, access=access)
+
+    def open(self) -> Dialect:
+        """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
+        return self._connect()
+
+    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
+        """Take the snapshot. See `Source.read`.
+
+        While it is open SQLite makes writers wait at their commit (unless the store is in WAL
+        mode), so read the tables without delay and close it.
+        """
+        dialect = self._connect()
+        try:
+            return SqlReading(dialect, runs, self._artifacts, self._access, self._now, progress)
+        except BaseException:
+            dialect.close()
+            raise
+
+
+class SqlReading(Reading):
+    """One snapshot of a backend store; made by `SqlSource.read`."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        runs: str,
+        artifacts: ArtifactReader | None,
+        access: AccessReader,
+        now: Callable[[], int],
+        progress: Progress | None,
+    ) -> None:
+        # The snapshot began with the first read, just now: what commits later is not in it.
+        self.started_at = self.ended_at = now()
+        database_time = dialect.now()
+        self._dialect = dialect
+        self._artifacts = artifacts
+        self._progress = progress
+        self._runs = runs
+        head = self._schema_version()
+        self._withheld = withheld(dialect, head)
+        for table in ESSENTIAL:
+            if not dialect.columns(table):
+                raise SourceError(
+                    f"{dialect.location} is a database without MLflow's table {table}.",
+                    state="Nothing was read or changed.",
+                    hint=dialect.whereabouts(table)
+                    or "Give the database of MLflow's backend store (`mlflow server "
+                    "--backend-store-uri`), not another application's.",
+                )
+        hidden = frozenset(one.table for one in self._withheld)
+        self._queries = Queries(dialect, runs, hidden)
+        self._kinds = readable_kinds(self._queries, hidden)
+        self._run_ids: pa.Array | None = None
+        self._many: bool | None = None
+        self._doubts = Doubts()
+        self._rights = access.stored(dialect)
+        self._journal = StoredJournal(dialect)
+        self.journal = self._journal.id
+        self._counts: dict[str, tuple[int | None, int]] = {}
+        self.info = SourceInfo(
+            kind=dialect.kind,
+            location=dialect.location,
+            mlflow_version=None,
+            schema_version=head,
+            shows_deleted=True,
+            cannot_show=tuple(self._cannot_show(head)),
+            clock_offset_ms=None if database_time is None else database_time - self.started_at,
+        )
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds whose tables this store has; model artifacts where they were asked for."""
+        there = {
+            kind: kind in self._kinds or (tables[0] in RIGHTS and self._rights.shown)
+            for kind, tables in READS.items()
+        }
+        there["model_artifact"] = self._artifacts is not None
+        return tuple(kind for kind, shown in there.items() if shown)
+
+    def table(self, name: str) -> Iterator[pa.RecordBatch]:
+        """See `Reading.table`. A table this store lacks has no rows."""
+        if name == "model_artifacts":
+            yield from self._model_artifacts()
+            return
+        if not self._has(name):
+            return
+        if name in RIGHTS:
+            self._counts[name] = self._rights.counts[name]
+            yield from self._rights.tables[name]
+            return
+        self._counts[name] = (0, 0)
+        if name != JOURNAL:
+            yield from self._rows(name)
+            return
+        ascending = Ascending(self._doubts)
+        for part in self._journal.parts():
+            for batch in self._rows(name, part):
+                kept = ascending.keep(batch)
+                if kept.num_rows:
+                    yield kept
+
+    def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
+        """Rows of one table, those for which `only` holds; counts them."""
+        whole = self._queries.may_be_whole(name) and self._many_linked()
+        survey = self._queries.survey(name, only, whole=whole)
+        expected, doubtful, longest = self._dialect.numbers(survey, 3)
+        query = self._queries.rows(name, plain=not doubtful, only=only, whole=whole)
+        size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
+        linked = self._linked_runs() if whole else None
+        counted, read = self._counts[name]
+        expected += counted or 0
+        for raw in self._dialect.stream(query.select, query.types, size):
+            if linked is not None:
+                chosen = _of_runs(raw, linked)
+                expected -= raw.num_rows - chosen.num_rows
+                raw = chosen
+            batch, left_out = self._staged(name, raw)
+            read += batch.num_rows + left_out
+            self._counts[name] = (expected, read)
+            self._tell(name, read, expected)
+            if batch.num_rows:
+                yield batch
+        self._counts[name] = (expected, read)
+
+    def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
+        """See `Reading.skip_journal`."""
+        self._journal.skip(sealed)
+
+    def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+        if self._artifacts is not None:
+            self._artifacts.know(rows)
+
+    def journal_ranges(self) -> list[tuple[int, int]]:
+        """See `Reading.journal_ranges`."""
+        return self._journal.ranges()
+
+    def completeness(self) -> Completeness:
+        """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
+        left_out = {}
+        if self._has("runs"):
+            (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
+            (gone,) = self._dialect.numbers(self._queries.missing_runs())
+            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
+        if self._artifacts is not None:
+            left_out |= self._artifacts.left_out
+        problem = [self._journal.problem] if self._journal.problem else []
+        doubts = [
+            f"{table}: the database counts {expected} rows, {read} were read"
+            for table, (expected, read) in self._counts.items()
+            if expected != read and table not in RIGHTS
+        ]
+        return Completeness(
+            counts=dict(self._counts),
+            left_out={reason: number for reason, number in left_out.items() if number},
+            doubts=(
+                *doubts,
+                *self._doubts.sentences(),
+                *map(str, self._withheld),
+                *self._dialect.limits(),
+                *self._rights.doubts,
+                *problem,
+            ),
+            asked={
+                "runs": self._runs,
+                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+            },
+            gaps=self._dialect.numbers(self._queries.gaps())[0],
+            tombstones=self._dialect.numbers(self._queries.tombstones())[0],
+        )
+
+    def close(self) -> None:
+        """End the snapshot; the file is free for others again."""
+        self._dialect.close()
+
+    def _many_linked(self) -> bool:
+        """Whether so many runs are linked that reading all is cheaper than looking them up."""
+        if self._many is None:
+            (total,) = self._dialect.numbers(ALL_RUNS)
+            self._many = len(self._linked_runs()) * queries.WHOLE_SHARE > total
+        return self._many
+
+    def _linked_runs(self) -> pa.Array:
+        """The ids of the linked runs."""
+        import pyarrow as pa
+
+        if self._run_ids is None:
+            select = f"select id as t from ({self._queries.link('runs').select}) l"
+            self._run_ids = pa.array(self._dialect.texts(select), pa.string())
+        return self._run_ids
+
+    def _has(self, table: str) -> bool:
+        if table == JOURNAL:
+            return self.journal is not None
+        if table in RIGHTS:
+            return self._rights.shown
+        kind = next(kind for kind, tables in READS.items() if table in tables)
+        return kind in self._kinds and self._queries.shown(table)
+
+    def _tell(self, phase: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(phase, done, total)
+
+    def _schema_version(self) -> str | None:
+        if "version_num" not in self._dialect.columns("alembic_version"):
+            return None
+        versions = self._dialect.texts(SCHEMA_VERSION)
+        return ", ".join(sorted(versions)) or None
+
+    def _cannot_show(self, head: str | None) -> Iterator[str]:
+        if newer(head):
+            yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+        hidden = [one.table for one in self._withheld]
+        for table, spec in SPECS.items():
+            if table == JOURNAL or self._has(table):
+                continue
+            what = table.replace("_", " ")
+            if self._queries.shown(table) or spec.base in hidden:
+                yield f"{what}: this user may not read all of it and what belongs to it"
+            else:
+                yield f"{what}: this store has no table {spec.base}"
+        yield from self._artifacts.cannot_show if self._artifacts else ()
+        yield from self._rights.cannot_show
+        yield self._journal.cannot_show()
+
+    def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+        """A batch as staged, and how many of its rows were left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        left_out = 0
+        if "misfits" in raw.schema.names:
+            keep = self._note_misfits(table, raw.column("misfits").to_pylist())
+            left_out = keep.count(False)
+            raw = raw.filter(pa.array(keep))
+        is_nan = pc.equal(raw.column("is_nan"), 1) if "is_nan" in raw.schema.names else None
+        columns = []
+        for name, kind in STAGING[table].items():
+            column = raw.column(name)
+            if kind == TEXT:
+                column = clean_text(column)
+                if name in EMPTY_IS_NULL.get(table, ()):
+                    column = _without(column, "")
+            elif name in real_columns(table):
+                column = clean_metric(column, is_nan)
+            elif kind == INT and name in ZERO_IS_NULL.get(table, ()):
+                column = _without(column, 0)
+            if name in NEEDED.get(table, ()) and column.null_count:
+                self._doubts.empty(table, name, column.null_count)
+            columns.append(column)
+        return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table)), left_out
+
+    def _note_misfits(self, table: str, flags: list[int]) -> list[bool]:
+        names = list(STAGING[table])
+        keep = [True] * len(flags)
+        for row, mask in enumerate(flags):
+            if not mask:
+                continue
+            hit = [name for bit, name in enumerate(names) if mask >> bit & 1]
+            key = next((name for name in hit if name in KEYS[table]), None)
+            if key is not None:
+                keep[row] = False
+                self._doubts.row(table, key)
+                continue
+            for name in hit:
+                self._doubts.value(table, name)
+        return keep
+
+    def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
+        if self._artifacts is None:
+            return
+        from auditreg.sources.artifacts.reader import wanted
+
+        places = self._places()
+        # All of them before anything else is asked: a connection answers one query at a time.
+        versions = list(wanted(self.table("model_versions"), self.table("aliases"), places))
+        (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
+        total = shown - self._dialect.numbers(self._queries.tombstones())[0]
+        for batch in self._artifacts.read(versions, self._tell, total):
+            read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
+            self._counts["model_artifacts"] = (total, read)
+            yield batch
+
+    def _places(self) -> dict[str, Any]:
+        """Where the artifacts of runs and logged models are, by their ids."""
+        places: dict[str, Any] = {}
+        for table, key, value in (
+            ("logged_models", "model_id", "artifact_location"),
+            ("runs", "run_id", "artifact_uri"),
+        ):
+            for batch in self.table(table):
+                ids, uris = batch.column(key).to_pylist(), batch.column(value).to_pylist()
+                places.update(zip(ids, uris, strict=True))
+        return places
+
+
+def _of_runs(rows: pa.RecordBatch, run_ids: pa.Array) -> pa.RecordBatch:
+    """The rows that belong to one of the runs."""
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.is_in(rows.column("run_id"), value_set=run_ids))
+
+
+def _without(column: pa.Array, value: str | int) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    hit = pc.fill_null(pc.equal(column, value), False)
+    if not pc.any(hit).as_py():
+        return column
+    return pc.if_else(hit, pa.scalar(None, column.type), column)

@@ -1,0 +1,227 @@
+"""MLflow's state in a SQLite file."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from auditreg.errors import SourceError
+from auditreg.sources.database.dialect import UNCHANGED, UNRECORDED, Dialect, Kept, Spelling
+from auditreg.sources.interface import INT, REAL, TEXT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PATIENCE_MS = 20_000
+"""How long a writer that is committing is waited for."""
+
+
+class SQLiteSpelling(Spelling):
+    """SQL as SQLite has it. A column holds whatever was put there."""
+
+    def value(self, expression: str, kind: str) -> str:
+        """See `Spelling.value`."""
+        if kind == TEXT:
+            return f"cast({expression} as text)"
+        accepted = "'integer'" if kind == INT else "'real', 'integer'"
+        value = f"cast({expression} as real)" if kind == REAL else expression
+        return f"case when typeof({expression}) in ({accepted}) then {value} end"
+
+    def misfit(self, expression: str, kind: str) -> str:
+        """See `Spelling.misfit`."""
+        if kind == TEXT:
+            return ""
+        accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
+        return f"typeof({expression}) not in ({accepted})"
+
+    def is_plain(self, expression: str, kind: str) -> str:
+        """See `Spelling.is_plain`."""
+        stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
+        return f"typeof({expression}) in ('{stored}', 'null')"
+
+    def before_slash(self, expression: str) -> str:
+        """See `Spelling.before_slash`."""
+        return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
+
+    def is_run_id(self, expression: str) -> str:
+        """See `Spelling.is_run_id`."""
+        return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
+
+
+class SQLite(SQLiteSpelling, Dialect):
+    """A SQLite file, opened `mode=ro`: it is never created and never written.
+
+    What is remembered between queries (`keep`) is in SQLite's temporary database, in memory.
+    While a snapshot is open, SQLite lets a writer of a file in its default journal mode wait.
+    On POSIX systems nothing else in this process may open and close the same file meanwhile: the
+    operating system would drop the snapshot's locks with it.
+
+    Args:
+        path: the database file.
+
+    Raises:
+        SourceError: there is no such file, or it is not an SQLite database.
+    """
+
+    kind = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        self.location = f"sqlite:///{path}"
+        self._path = path
+        _check_file(path)
+        import adbc_driver_sqlite.dbapi as driver
+
+        absolute = Path(path).resolve().as_posix()
+        if not absolute.startswith("/"):
+            absolute = "/" + absolute  # C:/… on Windows
+        self._connection: Any = None
+        with self._errors():
+            self._connection = driver.connect(f"file:{quote(absolute)}?mode=ro", autocommit=True)
+        try:
+            with self._errors():
+                # A hostile file must not run functions of its own through views or defaults.
+                self._execute("pragma trusted_schema = off")
+                # A writer that is committing just now is waited for.
+                self._execute(f"pragma busy_timeout = {PATIENCE_MS}")
+                self._execute("pragma temp_store = memory")
+                # From here on one transaction: its first read, just below, is the snapshot.
+                self._connection.adbc_connection.set_autocommit(False)
+                self._tables = frozenset(
+                    self.texts("select name as t from main.sqlite_master where type = 'table'")
+                )
+        except BaseException:
+            self.close()
+            raise
+        self._columns: dict[str, frozenset[str]] = {}
+
+    def columns(self, table: str) -> frozenset[str]:
+        """See `Dialect.columns`."""
+        if table not in self._tables:
+            return frozenset()
+        if table not in self._columns:
+            # A function of the pragma's name runs inside the transaction; its argument is ours.
+            query = f"select name as t from pragma_table_info('{table}')"
+            self._columns[table] = frozenset(self.texts(query))
+        return self._columns[table]
+
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+    ) -> Kept:
+        """See `Dialect.keep`."""
+        with self._errors():
+            self._execute(f"create temp table {name} (id text primary key) without rowid")
+            self._execute(f"insert or ignore into temp.{name} {select}")
+        kept = f"select id from temp.{name}"
+        return Kept(kept, kept)
+
+    def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
+        """See `Dialect.stream`."""
+        # ADBC takes a column's type from the first batch, where all may be NULL: a first row of
+        # known types goes ahead and is dropped again. An order holds only inside parentheses.
+        zero = {TEXT: "''", INT: "0", REAL: "0.0"}
+        first = ", ".join(f'{zero[kind]} as "{name}"' for name, kind in types.items())
+        with self._errors(), contextlib.closing(self._cursor(size)) as cursor:
+            cursor.execute(f"select {first} union all select * from ({select})")
+            dropped = False
+            for batch in cursor.fetch_record_batch():
+                if not dropped:
+                    batch, dropped = batch.slice(1), True
+                if batch.num_rows:
+                    yield batch
+
+    def close(self) -> None:
+        """See `Dialect.close`."""
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+    def plan(self, select: str) -> str:
+        """How SQLite would run a query, one step per line; for tests."""
+        with contextlib.closing(self._cursor(64)) as cursor:
+            cursor.execute(f"explain query plan {select}")
+            return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+    def _cursor(self, size: int) -> Any:
+        if self._connection is None:
+            raise SourceError(
+                "The reading of the registry was already closed.",
+                state=UNCHANGED,
+                hint="Read every table before closing.",
+            )
+        options = {"adbc.sqlite.query.batch_rows": str(size)}
+        return self._connection.cursor(adbc_stmt_kwargs=options)
+
+    def _execute(self, statement: str) -> None:
+        with contextlib.closing(self._cursor(64)) as cursor:
+            cursor.execute(statement)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        import adbc_driver_manager
+        import pyarrow as pa
+
+        try:
+            yield
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+            raise self._explain(str(error)) from error
+
+    def _explain(self, message: str) -> SourceError:
+        reason = re.sub(r"\s+", " ", message.partition("\nquery:")[0]).strip()
+        if "not a database" in reason or "encrypted" in reason:
+            return _not_sqlite(self._path)
+        if "malformed" in reason or "corrupt" in reason:
+            hint = "The file is damaged: read a backup, or `sqlite3 FILE '.recover'` a copy."
+        elif "locked" in reason or "busy" in reason:
+            hint = "Another program holds the database: try again, or read a copy of it."
+        elif "readonly" in reason or "unable to open" in reason or "failed to open" in reason:
+            hint = (
+                "The database needs a recovery that reading alone cannot do, or access to its "
+                "-wal and -shm files: start MLflow on it once, or read a backup of it."
+            )
+        else:
+            hint = "Check that the file can be read, or read a copy of it."
+        return SourceError(
+            f"The SQLite database {self._path} could not be read: {reason}.",
+            state=UNRECORDED,
+            hint=hint,
+        )
+
+
+def _check_file(path: str) -> None:
+    """Say plainly what is wrong with a path before SQLite says it badly."""
+    hint = "Give the path of MLflow's database file, e.g. sqlite:///mlflow.db."
+    if Path(path).is_dir():
+        raise SourceError(f"{path} is a directory, not a database.", state=UNCHANGED, hint=hint)
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        raise SourceError(
+            f"There is no file {path}.", state="Nothing was read, and no file was made.", hint=hint
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.",
+            state=UNCHANGED,
+            hint="Check who may read the file.",
+        ) from error
+    if not head:
+        raise SourceError(f"{path} is empty: it holds no registry.", state=UNCHANGED, hint=hint)
+    if head != b"SQLite format 3\x00":
+        raise _not_sqlite(path)
+
+
+def _not_sqlite(path: str) -> SourceError:
+    return SourceError(
+        f"{path} is not an SQLite database, or it is encrypted.",
+        state=UNCHANGED,
+        hint="Give the path of MLflow's database file, e.g. sqlite:///mlflow.db.",
+    )

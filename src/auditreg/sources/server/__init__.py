@@ -1,0 +1,1 @@
+"""Reading a registry over REST, from a tracking server."""

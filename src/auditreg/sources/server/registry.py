@@ -1,0 +1,414 @@
+"""Reads the registry part of a tracking server until two passes agree and nobody changed it.
+
+Each pass reads everything; of the one before only a digest is kept. That what is read stood so all
+at once:
+
+With a journal. A change and its journal rows are one transaction. All requests of the last pass lie
+between two looks at the ids of the journal's rows, and both found the same ids. So no change was
+committed between the looks, whatever the order in which ids were given: the pass shows the registry
+as exactly these rows leave it. They are the rows the reading takes in. The second pass is for
+changes that no journal saw.
+
+Without one. A row that both passes read, or that neither found at its place, stood the same from its
+place in the first pass to its place in the second, unless it was changed and changed back. All these
+spans contain the moment between the passes. A row that was there and yet not found slipped past,
+because one read before it in the same pass vanished. In the first pass: then that one is missing in
+the second. In the second: then the first pass read the row, or it was made only after the first was
+at its place. That last case is left: for versions their numbers and their models' latest ones tell,
+for a model without versions nothing does. A reading says both that it cannot show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from auditreg.sources.interface import Progress
+from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
+from auditreg.sources.server.strict_json import dicts_in
+
+TABLES = (
+    "registered_models",
+    "registered_model_tags",
+    "model_versions",
+    "model_version_tags",
+    "aliases",
+)
+GAPS_ASKED = 20_000
+"""Numbers without a version that are asked for one by one: search hides the untagged versions of a
+prompt, and a gap is the only trace they leave."""
+
+_PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
+_SHOWN = 5
+
+Row = dict[str, Any]
+ModelKey = tuple[str | None, str]
+VersionKey = tuple[str | None, str, int]
+
+
+@dataclass
+class Pass:
+    """What one pass found: models by (workspace, name), versions by (workspace, name, number).
+
+    `odd` are versions without a name or a proper number. `repeated` counts the rows that one listing gave
+    more than once, which happens when it shifts while its pages are read.
+    """
+
+    models: dict[ModelKey, Row] = field(default_factory=dict)
+    versions: dict[VersionKey, Row] = field(default_factory=dict)
+    odd: list[tuple[tuple[Any, ...], Row]] = field(default_factory=list)
+    repeated: int = 0
+    doubts: list[str] = field(default_factory=list)
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Rows of a staging table; those of versions also say in `_workspace` where to ask."""
+        if table == "registered_models":
+            for key, model in self.models.items():
+                yield {
+                    **_own(key),
+                    "creation_time": model.get("creation_timestamp"),
+                    "last_updated_time": model.get("last_updated_timestamp"),
+                    "description": model.get("description"),
+                }
+        elif table == "registered_model_tags":
+            yield from self._children(self.models.items(), "tags", "key", "value")
+        elif table == "aliases":
+            yield from self._children(self.models.items(), "aliases", "alias", "version")
+        elif table == "model_version_tags":
+            yield from self._children(self.numbered(), "tags", "key", "value")
+        else:
+            for key, version in self.numbered():
+                yield _version_row(key, version)
+
+    def numbered(self) -> Iterator[tuple[tuple[Any, ...], Row]]:
+        """All versions with their keys; the number is None where there is no proper one."""
+        yield from self.versions.items()
+        for key, version in self.odd:
+            yield (*key, None), version
+
+    def _children(
+        self, holders: Iterable[tuple[Any, Row]], items: str, *names: str
+    ) -> Iterator[Row]:
+        for key, holder in holders:
+            for child in dicts_in(holder.get(items)):
+                yield {**_own(key), **{name: child.get(name) for name in names}}
+
+    def account(self) -> tuple[int, dict[str, int]]:
+        """A digest of all rows, whatever their order, and how many each table has."""
+        total, counts = 0, {}
+        encode = msgspec.json.Encoder(order="sorted").encode
+        for table in TABLES:
+            count = 0
+            for row in self.rows(table):
+                try:
+                    raw = encode(row)
+                except UnicodeEncodeError:  # half a character, which is no JSON
+                    raw = repr(sorted(row.items())).encode()
+                digest = hashlib.blake2b(raw, digest_size=16, key=table.encode()).digest()
+                total += int.from_bytes(digest)
+                count += 1
+            counts[table] = count
+        return total % 2**128, counts
+
+
+@dataclass
+class Registry:
+    """The pass that counts, and how it came about.
+
+    `told` is how many rows of each table the pass before it found, if there was one. `workspaces` are those that
+    could be read.
+    """
+
+    last: Pass
+    digest: int
+    told: dict[str, int]
+    workspaces: tuple[str | None, ...]
+    passes: int
+    doubts: tuple[str, ...] = ()
+    gaps: int = 0
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """See `Pass.rows`."""
+        return self.last.rows(table)
+
+
+class Passes:
+    """Reads a server's registry.
+
+    Args:
+        server: the tracking server.
+        workspaces: those to read.
+        pool: asks several things at once.
+        progress: told about each pass.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        workspaces: tuple[str | None, ...],
+        pool: Executor,
+        progress: Progress | None,
+    ) -> None:
+        self._server = server
+        self._workspaces = workspaces
+        self._pool = pool
+        self._progress = progress
+        self._denied: dict[str | None, NotAllowed] = {}
+
+    def read(self, most: int, stands_still: Callable[[], bool] = lambda: True) -> Registry:
+        """Read until two passes agree.
+
+        Args:
+            most: the most passes.
+            stands_still: whether the journal is as it was when last asked; it is asked after each
+                pass, and was asked before the first.
+
+        Raises:
+            SourceError: the server cannot be reached, refuses, or is not MLflow.
+        """
+        found = self._once()
+        digest, counts = found.account()
+        doubts: list[str] = []
+        clean, same, still, number = not found.repeated, False, stands_still(), 1
+        told: dict[str, int] = {}
+        while number < most:
+            self._tell("registry", number)
+            before, told, was_clean = digest, counts, clean
+            found = Pass()  # the rows of one pass at a time are in memory
+            found = self._once()
+            digest, counts = found.account()
+            clean, same, still = not found.repeated, before == digest, stands_still()
+            number += 1
+            if same and still and clean and was_clean:
+                break
+        else:
+            if not same:
+                doubts.append(f"the registry changed between each of {most} passes over it")
+            if not still:
+                doubts.append(f"the journal grew while the registry was read {most} times")
+            if same and still:
+                doubts.append(
+                    f"the server listed {found.repeated} rows more than once: it may have left out "
+                    "others"
+                )
+        gaps = self._ask_gaps(found)
+        doubts += found.doubts
+        doubts += [
+            f"workspace {workspace}: this user may not read it" for workspace in self._denied
+        ]
+        return Registry(found, digest, told, self._readable(), number, tuple(doubts), gaps)
+
+    def same_again(self, registry: Registry) -> bool:
+        """Whether one more pass finds what the last one did. Raises as `read`."""
+        self._tell("registry", registry.passes)
+        return self._once().account()[0] == registry.digest
+
+    def _readable(self) -> tuple[str | None, ...]:
+        return tuple(one for one in self._workspaces if one not in self._denied)
+
+    def _tell(self, phase: str, done: int) -> None:
+        if self._progress is not None:
+            self._progress(phase, done, None)
+
+    def _once(self) -> Pass:
+        """Everything: without a filter, then prompts, which newer servers leave out of that."""
+        listings = [
+            (workspace, items, filtered)
+            for workspace in self._readable()
+            for items in ("registered_models", "model_versions")
+            for filtered in ("", _PROMPTS)
+        ]
+        found = Pass()
+        listed = self._pool.map(lambda one: self._list(*one), listings)
+        for (workspace, items, _), rows in zip(listings, listed, strict=True):
+            if isinstance(rows, NotAllowed):
+                self._denied[workspace] = rows
+            elif items == "registered_models":
+                _add_models(found, workspace, rows)
+            else:
+                _add_versions(found, workspace, rows)
+        if not self._readable():
+            raise next(iter(self._denied.values()))
+        self._add_unlisted_models(found)
+        self._add_unlisted_versions(found)
+        return found
+
+    def _list(self, workspace: str | None, items: str, filtered: str) -> list[Row] | NotAllowed:
+        """All rows of one listing; why not, where this user may not read the workspace."""
+        models = items == "registered_models"
+        path = "/registered-models/search" if models else "/model-versions/search"
+        query: Row = {
+            "max_results": 1_000 if models else 10_000,
+            "order_by": ["name ASC"] if models else ["name ASC", "version_number ASC"],
+        }
+        if filtered:
+            query["filter"] = filtered
+        rows: list[Row] = []
+        try:
+            for page in self._server.pages(path, query, items, workspace):
+                rows += page
+        except NotAllowed as denied:
+            if workspace is None or denied.status == 401:
+                raise
+            return denied
+        except Refused as refused:
+            # A server too old to filter by tag is too old for prompts.
+            if not (filtered and refused.bad_value):
+                raise
+        return rows
+
+    def _add_unlisted_models(self, found: Pass) -> None:
+        unlisted = sorted(
+            {key[:2] for key in found.versions} - found.models.keys(), key=lambda key: key[1]
+        )
+        confirmed = []
+        for key, answer in zip(unlisted, self._pool.map(self._model, unlisted), strict=True):
+            if answer is not None:  # else deleted meanwhile; the next pass sees neither
+                found.models[key] = answer
+                confirmed.append(key[1])
+        if confirmed:
+            found.doubts.append(
+                f"the server's list of models leaves out {len(confirmed)} whose versions it "
+                f"shows ({some(confirmed)}); there may be others without versions"
+            )
+
+    def _add_unlisted_versions(self, found: Pass) -> None:
+        """A model's own row names its latest versions: they must be among those searched."""
+        unlisted = [
+            (*key, number)
+            for key, model in found.models.items()
+            for latest in dicts_in(model.get("latest_versions"))
+            if (number := _number(latest)) is not None and (*key, number) not in found.versions
+        ]
+        there = self._add(found, unlisted)
+        if there:
+            found.doubts.append(
+                f"the server's search leaves out {len(there)} versions its models name "
+                f"({some(there)}); there may be others"
+            )
+
+    def _ask_gaps(self, found: Pass) -> int:
+        """How many version numbers below a model's highest have no version."""
+        numbers: dict[ModelKey, set[int]] = defaultdict(set)
+        for workspace, name, number in found.versions:
+            numbers[workspace, name].add(number)
+        gaps = sum(max(0, max(present) - len(present)) for present in numbers.values())
+        missing = (
+            (*key, number)
+            for key, present in numbers.items()
+            if max(present) > len(present)
+            for number in range(1, max(present))
+            if number not in present
+        )
+        asked = list(islice(missing, GAPS_ASKED))
+        there = self._add(found, asked)
+        if there:
+            found.doubts.append(
+                f"the server's search leaves out {len(there)} versions that exist "
+                f"({some(there)}); there may be later ones"
+            )
+        if gaps > len(asked):
+            found.doubts.append(
+                f"{gaps} numbers below a model's highest version have no version, and only "
+                f"{len(asked)} of them were asked for one by one"
+            )
+        return gaps - len(there)
+
+    def _add(self, found: Pass, keys: list[VersionKey]) -> list[str]:
+        """Ask for versions by number and add those that are there; their names."""
+        there, hidden = [], []
+        for key, answer in zip(keys, self._pool.map(self._version, keys), strict=True):
+            if isinstance(answer, NotAllowed):
+                hidden.append(f"{key[1]}/{key[2]}")
+            elif answer is not None:
+                found.versions[key] = answer
+                there.append(f"{key[1]}/{key[2]}")
+        if hidden:
+            found.doubts.append(
+                f"{len(hidden)} version numbers may not be asked for by this user ({some(hidden)})"
+            )
+        return there
+
+    def _model(self, key: ModelKey) -> Row | None:
+        workspace, name = key
+        try:
+            answer = self._server.get("/registered-models/get", {"name": name}, workspace)
+        except NotThere:
+            return None
+        found: Row | None = answer.get("registered_model")
+        return found
+
+    def _version(self, key: VersionKey) -> Row | NotAllowed | None:
+        workspace, name, number = key
+        query = {"name": name, "version": str(number)}
+        try:
+            answer = self._server.get("/model-versions/get", query, workspace)
+        except NotThere:
+            return None
+        except NotAllowed as denied:
+            return denied
+        found: Row | None = answer.get("model_version")
+        return found
+
+
+def _add_models(found: Pass, workspace: str | None, rows: list[Row]) -> None:
+    named = [row for row in rows if isinstance(row.get("name"), str)]
+    listed = {(workspace, row["name"]): row for row in named}
+    found.repeated += len(named) - len(listed)
+    found.models.update(listed)
+    if len(named) < len(rows):
+        found.doubts.append(f"{len(rows) - len(named)} models in the server's list have no name")
+
+
+def _add_versions(found: Pass, workspace: str | None, rows: list[Row]) -> None:
+    listed: dict[VersionKey, Row] = {}
+    odd = []
+    for row in rows:
+        name, number = row.get("name"), _number(row)
+        if number is not None and isinstance(name, str):
+            listed[workspace, name, number] = row
+        else:
+            odd.append(((workspace, name), row))
+    found.repeated += len(rows) - len(listed) - len(odd)
+    found.versions.update(listed)
+    found.odd += odd
+
+
+def _own(key: Iterable[Any]) -> Row:
+    workspace, name, *number = key
+    own = {"workspace": workspace or "default", "model": name}
+    return {**own, "version": number[0], "_workspace": workspace} if number else own
+
+
+def _version_row(key: tuple[Any, ...], version: Row) -> Row:
+    kept = ("description", "user_id", "source", "run_id", "run_link", "status_message")
+    return {
+        **_own(key),
+        **{column: version.get(column) for column in kept},
+        "creation_time": version.get("creation_timestamp"),
+        "last_updated_time": version.get("last_updated_timestamp"),
+        "stage": version.get("current_stage"),
+        "status": version.get("status"),
+    }
+
+
+def _number(version: Row) -> int | None:
+    """A version's number: positive, of 64 bits."""
+    try:
+        number = int(version.get("version", ""))
+    except (ValueError, TypeError):
+        return None
+    return number if 0 < number < 2**63 else None
+
+
+def some(names: list[str]) -> str:
+    """A few of the names."""
+    more = ", …" if len(names) > _SHOWN else ""
+    return ", ".join(sorted(names)[:_SHOWN]) + more

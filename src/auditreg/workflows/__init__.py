@@ -1,0 +1,1 @@
+"""What a command does, without printing: each use case once, for the command line and Python."""

@@ -1,0 +1,307 @@
+"""Reading registries into the ledger: which, from where, and what came of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from auditreg.errors import AuditregError, UsageError
+from auditreg.ledger.result import Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from auditreg.config import Config, SourceSettings
+    from auditreg.ledger.ingest import Ingested
+    from auditreg.ledger.store import Ledger
+    from auditreg.sources import Reading
+
+log = logging.getLogger("auditreg.extract")
+
+
+class Watch(Protocol):
+    """What is told while a registry is read."""
+
+    def tell(self, phase: str, done: int, total: int | None) -> None:
+        """A phase, and how far it is."""
+        ...
+
+    def registry(self, name: str) -> None:
+        """Another registry begins; empty where it is the only one."""
+        ...
+
+    def rows(self, table: str, number: int) -> None:
+        """So many rows of a staging table were read so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an extraction is asked for, beside what the settings of a source say.
+
+    None leaves the settings. `observed_at` is UTC; with it model files are looked at only where
+    `artifacts` says so: a restored database points to the files of today.
+    """
+
+    runs: str | None = None
+    artifacts: str | None = None
+    manifest: bool | None = None
+    observed_at: datetime | None = None
+    allow_empty: bool = False
+
+
+def targets(
+    config: Config,
+    names: Sequence[str] = (),
+    *,
+    uri: str | None = None,
+    registry: str | None = None,
+    auth_uri: str | None = None,
+) -> tuple[SourceSettings, ...]:
+    """The sources to read: those named, the one at `uri`, or all that are configured.
+
+    What is read from a `uri` of its own keeps the settings of its registry, without the address of
+    the user database, which is of another moment, unless `auth_uri` names one.
+
+    Raises:
+        UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
+    """
+    from auditreg.config import SourceSettings, sources
+
+    if auth_uri and not uri:
+        raise UsageError(
+            "--auth-from goes with --from.",
+            state="Nothing was read.",
+            hint="A source names its user database in auditreg.toml: auth_uri or auth_uri_env.",
+        )
+    if uri:
+        name = config.registry(registry, uri=uri)
+        known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
+        if known.uri_env is None and known.uri == uri and not auth_uri:
+            return (known,)
+        default = known.auth_default if auth_uri else None
+        return (
+            _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
+                     auth_default=default),
+        )  # fmt: skip
+    if registry is not None:
+        raise UsageError(
+            "--registry says whose registry is at --from.",
+            state="Nothing was read.",
+            hint=f"Give --from URI too, or choose a source: --source {registry}.",
+        )
+    if names:
+        return tuple(sources.named(config.source, name) for name in dict.fromkeys(names))
+    found = tuple(one for one in config.source if one.uri or one.uri_env)
+    if not found:
+        raise UsageError(
+            "No registry is named.",
+            state="Nothing was read.",
+            hint="Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
+        )
+    return found
+
+
+def extract(
+    source: SourceSettings, config: Config, ledger: Ledger, asked: Asked, watch: Watch
+) -> Outcome:
+    """Read one registry and take it into the ledger.
+
+    Raises:
+        AuditregError: it cannot be read or recorded; the ledger is as it was.
+    """
+    from auditreg.config.sources import address, auth_address
+    from auditreg.sources import open_source
+
+    where = address(source)
+    if not where:
+        raise UsageError(
+            f"The source {source.name} names no address.",
+            state="Nothing was read.",
+            hint="Set its uri or uri_env in auditreg.toml, or give --from URI.",
+        )
+    opened = open_source(
+        where,
+        registry=source.name,
+        artifacts=_artifacts(source, asked),
+        manifest=source.manifest if asked.manifest is None else asked.manifest,
+        auth_uri=auth_address(source),
+        auth_default=source.auth_default,
+        workspaces=source.workspaces.only or None,
+    )
+    started = time.monotonic()
+    log.info("started", extra={"fields": {"registry": source.name}})
+    watch.tell("connecting", 0, None)
+    with opened.read(runs=asked.runs or source.runs, progress=watch.tell) as reading:
+        watched = Watched(reading, source.name, watch)
+        done = record(
+            cast("Reading", watched),
+            ledger,
+            config,
+            registry=source.name,
+            source=source,
+            asked=asked,
+            watch=watch,
+        )
+        info = reading.info
+    outcome = Outcome(
+        source.name, done, info, None, time.monotonic() - started, watched.read, _notes(ledger)
+    )
+    log.info(
+        outcome.status,
+        extra={
+            "fields": {
+                "registry": source.name,
+                "source": info.kind,
+                "complete": done.complete,
+                "appended": done.appended,
+                "root": f"{done.tree_size}:{done.root}",
+                "seconds": round(outcome.seconds, 3),
+            }
+        },
+    )
+    return outcome
+
+
+def _artifacts(source: SourceSettings, asked: Asked) -> str:
+    if asked.artifacts is None and asked.observed_at is not None:
+        return "none"
+    return asked.artifacts or source.artifacts
+
+
+def extract_each(
+    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked, watch: Watch
+) -> Iterator[Outcome]:
+    """Read the sources one after the other; what one of several fails with stops no other.
+
+    Each is sealed by itself, so what was recorded stays recorded.
+    """
+    for source in chosen:
+        watch.registry(source.name if len(chosen) > 1 else "")
+        started = time.monotonic()
+        try:
+            yield extract(source, config, ledger, asked, watch)
+        except Exception as error:
+            if len(chosen) == 1 and not isinstance(error, AuditregError):
+                raise
+            told = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
+            log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
+                "failed", extra={"fields": {"registry": source.name, "error": told.what}}
+            )
+            yield Outcome(
+                source.name,
+                error=told,
+                seconds=time.monotonic() - started,
+                notes=_notes(ledger),
+            )
+
+
+def _unexpected(error: Exception, registry: str) -> AuditregError:
+    """What nobody foresaw of one registry, told so that the others are read all the same."""
+    log.debug("where it was raised", exc_info=error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return AuditregError(
+            f"{place}{error.strerror or error}.",
+            state=f"Nothing was recorded of {registry}.",
+            hint="Check that the place exists, can be written to and has space left.",
+        )
+    return AuditregError(
+        f"{type(error).__name__}: {error}",
+        state=f"Nothing was recorded of {registry}.",
+        hint="This is a bug in auditreg. Please report it with the output of -vv.",
+    )
+
+
+def record(
+    reading: Reading,
+    ledger: Ledger,
+    config: Config,
+    *,
+    registry: str,
+    source: SourceSettings | None = None,
+    asked: Asked | None = None,
+    watch: Watch | None = None,
+) -> Ingested:
+    """Take one reading into the ledger, under the policy in force.
+
+    Args:
+        reading: an open reading.
+        ledger: the ledger; made where there is none.
+        config: the settings.
+        registry: the registry's name.
+        source: the settings of the registry, which say whose workspaces are taken in.
+        asked: what was asked for.
+        watch: told about phases.
+    """
+    from auditreg.ledger.ingest import ingest
+    from auditreg.ledger.secrets import load_key
+    from auditreg.ledger.workspaces import Workspaces
+    from auditreg.workflows.policy import Governing
+
+    wanted = asked or Asked()
+    choice = source.workspaces if source else None
+    policies = Governing.load(config).policies()
+    key_file = config.secrets.key_file
+    if watch:
+        watch.tell("preparing the ledger", 0, None)
+    with ledger.writer() as con:
+        return ingest(
+            con,
+            reading,
+            registry=registry,
+            key=load_key(config.resolve(key_file) if key_file else ledger.key_path),
+            policies=policies,
+            observed_at=wanted.observed_at,
+            allow_empty=wanted.allow_empty,
+            secret_patterns=config.secrets.patterns,
+            workspaces=Workspaces(choice.only, choice.except_) if choice else None,
+            progress=watch.tell if watch else None,
+        )
+
+
+class Watched:
+    """A reading whose rows are counted as they pass."""
+
+    def __init__(self, reading: Reading, registry: str, watch: Watch) -> None:
+        self._reading = reading
+        self._registry = registry
+        self._watch = watch
+        self.read: dict[str, int] = {}
+
+    def table(self, name: str) -> Iterator[pa.RecordBatch]:
+        """See `Reading.table`."""
+        started, number = time.monotonic(), 0
+        for batch in self._reading.table(name):
+            number += batch.num_rows
+            self._watch.rows(name, number)
+            yield batch
+        self.read[name] = number
+        if number:
+            fields = {
+                "registry": self._registry,
+                "phase": "reading",
+                "table": name,
+                "rows": number,
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            log.info("table", extra={"fields": fields})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reading, name)
+
+
+def _notes(ledger: Ledger) -> tuple[str, ...]:
+    notes = tuple(ledger.notes)
+    ledger.notes.clear()
+    return notes
+
+
+def _changed(source: SourceSettings, **values: object) -> SourceSettings:
+    from msgspec import structs
+
+    return structs.replace(source, **values)

@@ -1,0 +1,326 @@
+"""Publishing: dated read-only copies of the ledger, with a manifest, where auditors read them.
+
+A copy is written under a hidden name, compared with the ledger byte by byte through its SHA-256,
+verified, and renamed; only then the manifest names it. Nothing relies on hard links or symbolic
+links, so that the folder may be a network or bucket mount.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from auditreg.errors import AuditregError, ConfigError, VerificationError
+from auditreg.queries.status import Standing, standing
+from auditreg.workflows.publication import Copy, Keep, Manifest, manifest_of
+
+if TYPE_CHECKING:
+    from auditreg.config import Config
+    from auditreg.ledger.store import Ledger
+    from auditreg.ledger.verify import Progress
+
+_BLOCK = 1 << 20
+_DRAFT = ".publishing"
+_LOCK = ".publish.lock"
+_LOCK_SECONDS = 60.0
+_TRIES = 5
+_NOTHING = "Nothing was published; the copies that are there are as they were."
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did.
+
+    `copy` is the newest copy and `file` its path; `new` says whether it was made now. `removed` are
+    the names of older copies that retention removed, `notes` what a reader should know.
+    """
+
+    file: Path
+    copy: Copy
+    new: bool
+    kept: int
+    removed: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last reading of every registry in the copy left nothing in doubt."""
+        return self.copy.complete
+
+
+def publish_ledger(
+    config: Config,
+    ledger: Ledger,
+    folder: Path | None = None,
+    *,
+    keep: Keep | None = None,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+) -> Published:
+    """Put a copy of the ledger into a folder, unless the newest copy there already says the same.
+
+    Args:
+        config: the settings; `[publish]` names the folder and what is kept.
+        ledger: the ledger.
+        folder: the folder, instead of the settings'.
+        keep: which older copies stay, instead of the settings' rules.
+        now: the moment of publishing, UTC.
+        progress: told about phases.
+
+    Raises:
+        ConfigError: no folder is named.
+        LedgerError: there is no ledger, or it cannot be opened.
+        VerificationError: the ledger does not verify, or the newest copy is not what was published.
+        AuditregError: the folder or a file in it cannot be written.
+    """
+    place = folder or (config.resolve(config.publish.folder) if config.publish.folder else None)
+    if place is None:
+        raise ConfigError(
+            "No folder to publish to is named.",
+            state=_NOTHING,
+            hint="auditreg publish DIR, or publish.folder in auditreg.toml.",
+        )
+    moment = (now or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
+    rule = keep or Keep.of(config)
+    with ledger.reader() as con:
+        state = standing(con)
+    with _told(place), _locked(place):
+        _clear_drafts(place)
+        manifest = manifest_of(place)
+        newest = manifest.newest
+        notes: tuple[str, ...] = ()
+        if newest is not None and _same(state, newest):
+            _still_there(place, newest)
+            made = newest
+        else:
+            made, notes = _copy(place, manifest, ledger, moment, progress)
+            manifest.add(made)
+        new = newest is not made
+        removed = manifest.retire(rule, moment)
+        if new or removed or not (place / "SHA256SUMS").exists():
+            manifest.write(place)
+        leftover = _unlink(place, manifest)
+        return Published(
+            file=place / made.file,
+            copy=made,
+            new=new,
+            kept=len(manifest.copies),
+            removed=removed,
+            notes=(*notes, *leftover),
+        )
+
+
+def _same(state: Standing, copy: Copy) -> bool:
+    return (state.tree_size, state.root) == (copy.tree_size, copy.root)
+
+
+def _still_there(place: Path, copy: Copy) -> None:
+    """The newest copy must be what was published, before it is said to be enough.
+
+    Raises:
+        VerificationError: it is gone, or other bytes.
+    """
+    path = place / copy.file
+    found = _digest(path) if path.is_file() else None
+    if found != copy.sha256:
+        raise VerificationError(
+            f"{path} {'is not what was published' if found else 'was published and is gone'}.",
+            state=_NOTHING,
+            hint="Find out who changed it. Move it and manifest.json away, and publish again.",
+        )
+
+
+def _copy(
+    place: Path, manifest: Manifest, ledger: Ledger, moment: datetime, progress: Progress | None
+) -> tuple[Copy, tuple[str, ...]]:
+    """A verified copy under its final name, with what the manifest says of it."""
+    from auditreg.resources import tool_version
+
+    draft = place / f".{ledger.path.name}.{os.getpid()}{_DRAFT}"
+    try:
+        state, digest = _copied(ledger, draft)
+        _verify(draft, state, progress)
+        notes = _read_only(draft)
+        name = _free_name(place, manifest, ledger.path.stem, state.sealed_at or moment, digest)
+        size = draft.stat().st_size
+        draft.replace(place / name)
+        _sync_folder(place)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return Copy.of(state, name, digest, size, moment, tool_version()), notes
+
+
+def _copied(ledger: Ledger, draft: Path) -> tuple[Standing, str]:
+    """Copy the ledger as one sealed state; how it stands, and the SHA-256 of its bytes.
+
+    A writer replaces the file, it never changes it: what is open stays one sealed state. The file
+    copied and the one asked about are the same if the path still leads to it once both are open.
+    """
+    for _ in range(_TRIES):
+        with ledger.path.open("rb") as source, ledger.reader() as con:
+            if not os.path.samestat(os.fstat(source.fileno()), ledger.path.stat()):
+                continue
+            state = standing(con)
+            digest = _copy_bytes(source, draft)
+        if _digest(draft) == digest:
+            return state, digest
+        raise AuditregError(
+            f"What was written to {draft.parent} is not what is read from it.",
+            state=_NOTHING,
+            hint="Check the disk or the network mount, and publish again.",
+        )
+    raise AuditregError(
+        f"{ledger.path} was replaced each time it was to be copied.",
+        state=_NOTHING,
+        hint="Wait until the commands that write to it have ended, and publish again.",
+    )
+
+
+def _copy_bytes(source: BinaryIO, draft: Path) -> str:
+    sha = hashlib.sha256()
+    with draft.open("xb") as target:
+        while block := source.read(_BLOCK):
+            sha.update(block)
+            target.write(block)
+        target.flush()
+        os.fsync(target.fileno())
+    return sha.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify(draft: Path, state: Standing, progress: Progress | None) -> None:
+    """Recompute the copy's hashes and roots: what does not verify is not handed to auditors.
+
+    Raises:
+        VerificationError: as said.
+    """
+    from auditreg.ledger.store import Ledger
+    from auditreg.ledger.verify import verify
+
+    found = verify(
+        Ledger(draft), state_too=False, expected=(state.tree_size, state.root), progress=progress
+    )
+    if not found.ok:
+        raise VerificationError(
+            f"The ledger does not verify: {found.problems[0].what}",
+            state=_NOTHING,
+            hint="auditreg verify tells everything that is wrong.",
+        )
+
+
+def _read_only(draft: Path) -> tuple[str, ...]:
+    try:
+        draft.chmod(0o444)
+    except OSError as error:  # bucket mounts often keep no modes
+        return (f"The folder keeps no modes ({error.strerror}): the copy can be written to.",)
+    return ()
+
+
+def _free_name(place: Path, manifest: Manifest, stem: str, at: datetime, digest: str) -> str:
+    """A name with the moment of the last seal, to the second where the minute is taken.
+
+    A copy whose publishing was killed before the manifest named it is taken up again.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "ledger"
+    known = manifest.names
+    names = [f"{plain}-{at:%Y-%m-%dT%H%MZ}", f"{plain}-{at:%Y-%m-%dT%H%M%SZ}"]
+    for name in (*names, *(f"{names[-1]}-{number}" for number in range(2, 1_000))):
+        path = place / f"{name}.duckdb"
+        if path.name in known:
+            continue
+        if not path.exists():
+            return path.name
+        if _digest(path) == digest:
+            return path.name
+    raise AuditregError(
+        f"Every name for a copy of {at:%Y-%m-%d %H:%M} is taken.",
+        state=_NOTHING,
+        hint=f"Look into {place}: something else writes there.",
+    )
+
+
+def _unlink(place: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Remove the copies the manifest says are retired, and nothing else of the same name."""
+    notes = []
+    for one in manifest.retired:
+        path = place / one.file
+        try:
+            if not path.exists():
+                continue
+            if _digest(path) != one.sha256:
+                notes.append(f"{one.file} was retired, but holds something else now: left alone.")
+                continue
+            with contextlib.suppress(OSError):
+                path.chmod(0o644)  # Windows removes no read-only file
+            path.unlink()
+        except OSError as error:
+            notes.append(f"{one.file} is no longer kept and cannot be removed: {error.strerror}.")
+    return tuple(notes)
+
+
+@contextlib.contextmanager
+def _told(place: Path) -> Iterator[None]:
+    """Errors of the system, as what they mean for publishing."""
+    try:
+        if place.exists() and not place.is_dir():
+            raise AuditregError(
+                f"{place} is a file, not a folder.",
+                state=_NOTHING,
+                hint="Name a folder of its own for the copies.",
+            )
+        place.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise AuditregError(
+            f"{place} cannot be published to: {error.strerror or error}.",
+            state=_NOTHING,
+            hint="A copy needs as much free space as the ledger, and the right to write there.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """One publisher at a time."""
+    import filelock
+
+    lock = filelock.FileLock(str(place / _LOCK), timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise AuditregError(
+            f"Another auditreg process has been publishing to {place} for a minute.",
+            state=_NOTHING,
+            hint="Wait for it to end and run the command again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _clear_drafts(place: Path) -> None:
+    """Remove what a killed publisher left; the lock says none is alive."""
+    for leftover in place.glob(f".*{_DRAFT}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync_folder(place: Path) -> None:
+    """Make the new name durable, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
