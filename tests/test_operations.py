@@ -135,12 +135,12 @@ def test_the_job_of_the_container_fails_only_where_it_should(tmp_path, code, end
 def test_what_alerts_ask_about_is_written():
     from datetime import datetime
 
-    from auditreg.queries.status import RegistryStanding, Standing
+    from auditreg.queries.status import LedgerStatus, RegistryStatus
 
     counts = {"critical": 1}
     at = datetime(2026, 1, 1)
-    one = RegistryStanding("r", "sqlite", at, True, (), at, 1, 1, counts, 1, "")
-    text = exposition(Standing((one,), 1, "", at, "check", "", counts), ledger_bytes=1).decode()
+    one = RegistryStatus("r", "sqlite", at, True, (), at, 1, 1, counts, 1, "")
+    text = exposition(LedgerStatus((one,), 1, "", at, "check", "", counts), ledger_bytes=1).decode()
     written = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     rules = [rule for found in documents("groups:") for rule in found["groups"][0]["rules"]]
     asked = {name for rule in rules for name in re.findall(r"auditreg_\w+", rule["expr"])}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditreg.api import Book as Book
+    from auditreg.api import LedgerView as LedgerView
     from auditreg.api import open as open  # noqa: A004 - read as `auditreg.open`
 
     __version__: str

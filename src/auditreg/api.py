@@ -23,7 +23,7 @@ Moment = str | date | datetime | None
 
 def open(  # noqa: A001 - read as `auditreg.open`
     path: str | os.PathLike[str] | None = None, *, config: str | os.PathLike[str] | None = None
-) -> Book:
+) -> LedgerView:
     """Open a ledger for reading.
 
     Args:
@@ -41,10 +41,10 @@ def open(  # noqa: A001 - read as `auditreg.open`
     ledger = Ledger(path if path is not None else settings.ledger_path)
     with ledger.reader():
         pass  # a missing or foreign file is told here, not at the first question
-    return Book(ledger.path, settings)
+    return LedgerView(ledger.path, settings)
 
 
-class Book:
+class LedgerView:
     """A ledger that answers with DataFrames. The file is open only while it answers."""
 
     def __init__(self, path: Path, config: Config) -> None:
@@ -85,9 +85,9 @@ class Book:
         """
         import pandas as pd
 
-        from auditreg.queries.changes import Wanted, change_rows
+        from auditreg.queries.changes import ChangeFilter, change_rows
 
-        wanted = Wanted(
+        wanted = ChangeFilter(
             since=self._moment(since, begins=True),
             until=self._moment(until),
             kinds=(kind,) if isinstance(kind, str) else tuple(kind),
@@ -110,11 +110,11 @@ class Book:
         import pandas as pd
 
         from auditreg.queries.live_versions import COLUMNS, live_answers, live_rows
-        from auditreg.queries.model_refs import named
+        from auditreg.queries.model_refs import resolve
 
         moment = self._moment(at)
         with self._reader() as connection:
-            asked = None if model is None else named(connection, model, moment)
+            asked = None if model is None else resolve(connection, model, moment)
             rows = live_rows(live_answers(connection, moment, asked))
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -128,10 +128,10 @@ class Book:
         import pandas as pd
 
         from auditreg.queries.history import COLUMNS, history_rows
-        from auditreg.queries.model_refs import named
+        from auditreg.queries.model_refs import resolve
 
         with self._reader() as connection:
-            rows = history_rows(connection, named(connection, model))
+            rows = history_rows(connection, resolve(connection, model))
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def query(self, sql: str, as_of: Moment = None) -> pd.DataFrame:
@@ -158,17 +158,17 @@ class Book:
         from auditreg.formats.check_json import FindingV1, finding_v1
         from auditreg.formats.sorting import shown_findings
         from auditreg.ledger.store import Ledger
-        from auditreg.workflows.check import Asked, check
-        from auditreg.workflows.policy import Governing
+        from auditreg.workflows.check import CheckOptions, run_check
+        from auditreg.workflows.policy import PolicySet
 
-        asked = Asked(
+        asked = CheckOptions(
             as_of=None if as_of is None else self.config.moment(as_of),
             selection=selection,
             only=tuple(rules),
             seal=False,
             everything=everything,
         )
-        result = check(Ledger(self.path), Governing.load(self.config), asked).result
+        result = run_check(Ledger(self.path), PolicySet.load(self.config), asked).result
         columns = FindingV1.__struct_fields__
         rows = [
             [getattr(finding, name) for name in columns]
@@ -177,11 +177,11 @@ class Book:
         return pd.DataFrame(rows, columns=list(columns))
 
     def _moment(self, given: Moment, *, begins: bool = False) -> datetime | None:
-        from auditreg.queries.model_refs import beginning
+        from auditreg.queries.model_refs import start_of
 
         if given is None:
             return None
-        return beginning(self.config, given) if begins else self.config.moment(given)
+        return start_of(self.config, given) if begins else self.config.moment(given)
 
     def _reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         from auditreg.ledger.store import Ledger

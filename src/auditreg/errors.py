@@ -110,7 +110,7 @@ _URI_PASSWORD = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s
 _QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|token|secret|sig|key)=)[^&\s]+")
 
 
-def without_password(text: str) -> str:
+def redact_uri(text: str) -> str:
     """The text with the password of every URI in it replaced by `***`."""
     hidden = _URI_PASSWORD.sub(r"\g<scheme>\g<user>:***@", text)
     return _QUERY_SECRET.sub(r"\1***", hidden)

@@ -192,7 +192,7 @@ class WaiverRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Finding:
     """One rule's answer for one subject, judged. `auditreg.check/1` calls it a finding.
 
     `number` and `since` are None where nothing is sealed (a check without a ledger file, a
@@ -280,12 +280,12 @@ class CheckResult:
     policy: str
     ledger: Mapping[str, object]
     rules: tuple[RuleResult, ...]
-    answers: Sequence[Answer]
+    answers: Sequence[Finding]
     selection: tuple[str, ...] = ()
     waivers: tuple[JudgedWaiver, ...] = ()
-    every: Iterable[Answer] = ()
+    every: Iterable[Finding] = ()
 
     @property
-    def open(self) -> tuple[Answer, ...]:
+    def open(self) -> tuple[Finding, ...]:
         """Findings somebody still has to act on, worst first."""
         return tuple(a for a in self.answers if a.status.is_open)

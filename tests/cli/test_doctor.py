@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from auditreg import resources
 from auditreg.cli import health, health_sources, repairs
-from auditreg.cli.health import Check, Status
+from auditreg.cli.health import DoctorCheck, DoctorStatus
 from auditreg.errors import ExitCode
 
 # By this way, because the package may name the command as it names the module.
@@ -90,28 +90,31 @@ def test_something_needed_is_missing(child):
 
 
 def test_everything_works():
-    assert module._summary([Check("a", Status.OK, "")]) == "Everything works."
-    assert module.exit_code([Check("a", Status.WARNING, "")]) is ExitCode.OK
+    assert module._summary([DoctorCheck("a", DoctorStatus.OK, "")]) == "Everything works."
+    assert module.exit_code([DoctorCheck("a", DoctorStatus.WARNING, "")]) is ExitCode.OK
 
 
 def test_an_old_python_is_missing(monkeypatch):
     monkeypatch.setattr(module, "OLDEST_PYTHON", (9, 9))
     check = module._python()
-    assert (check.status, check.means) == (Status.MISSING, "auditreg needs Python 9.9 or newer.")
+    assert (check.status, check.means) == (
+        DoctorStatus.MISSING,
+        "auditreg needs Python 9.9 or newer.",
+    )
 
 
 def test_packages_too_old_or_absent(installed):
     installed |= {"click": "7.0", "rich": None}
     check = module._packages()
-    assert check.status is Status.MISSING
+    assert check.status is DoctorStatus.MISSING
     assert "click 7.0 is not >=8.1" in check.found
     assert "rich is not installed" in check.found
 
 
 def test_extras_are_not_needed(installed):
     installed["scikit-learn"] = None
-    assert module._packages().status is Status.OK
-    assert module._demo().status is Status.WARNING
+    assert module._packages().status is DoctorStatus.OK
+    assert module._demo().status is DoctorStatus.WARNING
 
 
 def test_not_installed_at_all(monkeypatch):
@@ -119,14 +122,14 @@ def test_not_installed_at_all(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "requires", requires)
-    assert module._packages().status is Status.WARNING
+    assert module._packages().status is DoctorStatus.WARNING
 
 
 def test_files_are_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
     monkeypatch.setattr(resources, "_CHECKOUT", tmp_path)
     check = module._data_files()
-    assert check.status is Status.MISSING
+    assert check.status is DoctorStatus.MISSING
     assert check.found == "not found: rules, frameworks, ledger SQL, templates"
 
 
@@ -140,17 +143,17 @@ def test_a_damaged_mlflow_is_told_from_an_absent_one(child, installed):
 
 
 def test_a_sqlite_driver_that_does_not_load_is_missing(child):
-    assert health_sources.sqlite().status is Status.OK
+    assert health_sources.sqlite().status is DoctorStatus.OK
     child["adbc_driver_sqlite"] = (False, "ImportError: no such file")
     check = health_sources.sqlite()
-    assert check.status is Status.MISSING
+    assert check.status is DoctorStatus.MISSING
     assert "adbc-driver-sqlite" in check.repair
 
 
 def test_what_is_not_installed_is_optional_and_says_what_cannot_be_read(child, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     found = {check.name: check for check in health_sources.optional()}
-    assert {check.status for check in found.values()} == {Status.OPTIONAL}
+    assert {check.status for check in found.values()} == {DoctorStatus.OPTIONAL}
     assert found["PostgreSQL"].repair == "pip install 'auditreg[postgresql]'"
     assert found["MySQL, MariaDB"].found == "not installed: SQLAlchemy, PyMySQL or mysqlclient"
     assert found["S3"].means == "Model files in S3 cannot be read."
@@ -159,12 +162,12 @@ def test_what_is_not_installed_is_optional_and_says_what_cannot_be_read(child, m
 
 def test_what_is_installed_has_its_version_and_what_does_not_load_is_a_warning(child):
     found = {check.name: check for check in health_sources.optional()}
-    assert found["S3"].status is Status.OK
+    assert found["S3"].status is DoctorStatus.OK
     assert found["S3"].found == f"boto3 {importlib.metadata.version('boto3')}"
     assert found["MySQL, MariaDB"].found.startswith("SQLAlchemy 2.")
     child["boto3"] = (False, "ImportError: urllib3 is broken")
     (broken,) = [check for check in health_sources.optional() if check.name == "S3"]
-    assert (broken.status, broken.found) == (Status.WARNING, "ImportError: urllib3 is broken")
+    assert (broken.status, broken.found) == (DoctorStatus.WARNING, "ImportError: urllib3 is broken")
     assert "boto3" in broken.repair
 
 
@@ -180,7 +183,7 @@ def test_optional_sources_are_listed_apart_from_what_is_broken(child, monkeypatc
 def test_weasyprint_itself_is_missing(child, monkeypatch):
     child["weasyprint"] = (False, "ModuleNotFoundError")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert module._pdf().status is Status.MISSING
+    assert module._pdf().status is DoctorStatus.MISSING
 
 
 def test_no_fonts_at_all(monkeypatch, tmp_path):
@@ -189,7 +192,7 @@ def test_no_fonts_at_all(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(repairs, "_families", lambda: ["void"])
     check = module._fonts()
-    assert check.status is Status.WARNING
+    assert check.status is DoctorStatus.WARNING
     assert check.found == "0 bundled, the system's are unknown (no fc-list)"
     assert check.repair == "install any TrueType fonts and fontconfig"
 
@@ -201,7 +204,7 @@ def test_no_time_zones(monkeypatch):
         raise zoneinfo.ZoneInfoNotFoundError(key)
 
     monkeypatch.setattr(zoneinfo, "ZoneInfo", absent)
-    assert module._time_zones().status is Status.MISSING
+    assert module._time_zones().status is DoctorStatus.MISSING
 
 
 def test_a_terminal_without_utf8(child):
@@ -216,7 +219,7 @@ def test_a_folder_that_cannot_be_written_to(monkeypatch):
 
     monkeypatch.setattr(module.tempfile, "TemporaryDirectory", refused)
     check = module._folder()
-    assert check.status is Status.WARNING
+    assert check.status is DoctorStatus.WARNING
     assert check.found.endswith(": Permission denied")
 
 
@@ -227,10 +230,10 @@ def test_a_ledger_and_what_is_none(tmp_path):
             "create schema ledger; create table ledger.log as select 1 from range(3)"
         )
     check = module._ledger(path)
-    assert check.status is Status.OK
+    assert check.status is DoctorStatus.OK
     assert f"{path}, 3 entries" in check.found
     path.write_text("no database", encoding="utf-8")
-    assert module._ledger(path).status is Status.WARNING
+    assert module._ledger(path).status is DoctorStatus.WARNING
 
 
 def test_the_ledger_is_named_by_option_and_environment(child, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditreg.cli import cli
-from auditreg.cli.logging import logging_to, masked
+from auditreg.cli.log_setup import logging_to, redacted
 from auditreg.errors import ConfigError, UsageError
 from auditreg.formats.extract_json import json_schema
 
@@ -331,9 +331,9 @@ def test_a_log_that_cannot_be_written(several):
 
 def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-secret-9")
-    from auditreg.cli import logging
+    from auditreg.cli.log_setup import redact
 
-    logging.hide("postgresql://me:p%40ss%2Fword@db/x")
+    redact("postgresql://me:p%40ss%2Fword@db/x")
     theirs = logging.getLogger("mlflow.somewhere")
     # Once MLflow is imported its loggers pass nothing on; which tests ran before is not the question.
     monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
@@ -357,7 +357,7 @@ def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypa
             assert secret not in text, secret
         assert "u:***@host" in text
     assert events(kept)[-1]["event"] == "%d"
-    assert masked("a:b") == "a:b"
+    assert redacted("a:b") == "a:b"
 
 
 def test_a_verbose_extraction_from_a_server_shows_no_password(tmp_path):

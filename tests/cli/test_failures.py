@@ -177,9 +177,9 @@ def test_a_terminal_that_lacks_letters():
 
 
 def test_the_words_of_an_error_are_inert(capsys):
-    from auditreg.cli.errors import tell
+    from auditreg.cli.errors import print_error
 
-    tell(LedgerError("a\x1b[2J", state="b\u202e", hint="postgresql://u:p@h"))
+    print_error(LedgerError("a\x1b[2J", state="b\u202e", hint="postgresql://u:p@h"))
     shown = capsys.readouterr().err
     assert not {"\x1b", "\u202e"} & set(shown)
     assert "u:***@h" in shown

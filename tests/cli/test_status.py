@@ -12,7 +12,7 @@ import pytest
 from auditreg.errors import LedgerError
 from auditreg.formats.prometheus import exposition
 from auditreg.ledger.store import Ledger
-from auditreg.queries.status import RegistryStanding, Standing
+from auditreg.queries.status import LedgerStatus, RegistryStatus
 from tests.cli.running import held_open, run
 from tests.sources.lying import VERSION, registry, standing_in
 
@@ -101,10 +101,12 @@ def test_every_family_has_one_help_and_one_type_and_its_samples_stand_together()
     opened = {"critical": 1, "high": 0, "medium": 0, "low": 2}
     at = datetime(2026, 9, 30, 2, 12)
     ones = tuple(
-        RegistryStanding(name, "rest", at, False, ("x",), None, 1, 2, opened, 3, "ab")
+        RegistryStatus(name, "rest", at, False, ("x",), None, 1, 2, opened, 3, "ab")
         for name in (hostile, "b")
     )
-    text = exposition(Standing(ones, 4, "cd", at, "check", "p", opened), ledger_bytes=9).decode()
+    text = exposition(
+        LedgerStatus(ones, 4, "cd", at, "check", "p", opened), ledger_bytes=9
+    ).decode()
     assert text.endswith("\n")
     assert 'auditreg_extraction_complete{registry="a\\\\b\\"c\\nd"} 0' in text.splitlines()
     families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 from auditreg.formats.sorting import worst_first
 from auditreg.models import (
-    Answer,
     CheckResult,
+    Finding,
     Grade,
     Repair,
     RuleInfo,
@@ -41,14 +41,14 @@ def rule(
     return RuleInfo(id=id_, severity=severity, scope=scope, repair=repair, **{**values, **more})
 
 
-def answer(of: RuleInfo, model="motor", version=1, status=Status.NOT_EVIDENCED, **more) -> Answer:
+def answer(of: RuleInfo, model="motor", version=1, status=Status.NOT_EVIDENCED, **more) -> Finding:
     key = f"m-{abs(hash(model)) % 10**8}/{version}"
     subject = Subject(key, "default", "default", model, version)
     values = {"reason": f"No record on {model}/{version}", "grade": Grade.NONE}
-    return Answer(of, subject, status, **{**values, **more})
+    return Finding(of, subject, status, **{**values, **more})
 
 
-def result(*answers: Answer, errors=(), **more) -> CheckResult:
+def result(*answers: Finding, errors=(), **more) -> CheckResult:
     rules = {a.rule.id: a.rule for a in answers}
     counts = {id_: Counter(a.status for a in answers if a.rule.id == id_) for id_ in rules}
     results = [RuleResult(rules[id_], c.total(), c.total(), dict(c)) for id_, c in counts.items()]

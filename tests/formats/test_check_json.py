@@ -11,7 +11,7 @@ import pytest
 from auditreg.errors import ExitCode
 from auditreg.formats import check_format
 from auditreg.formats.check_json import json_schema
-from auditreg.formats.interface import CheckView, Surface
+from auditreg.formats.interface import CheckView, OutputTarget
 from auditreg.models import Grade, Repair, Severity, Status
 from tests.formats.results import WAIVED, answer, large, result, rule
 
@@ -125,7 +125,7 @@ def test_a_large_result_holds_only_findings():
 
 @pytest.mark.parametrize("name", ["table", "csv", "markdown"])
 def test_findings_as_a_table(everything, name):
-    view = CheckView(ExitCode.FINDINGS, Severity.LOW, surface=Surface(300))
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, surface=OutputTarget(300))
     shown = check_format(name).render(everything, view).decode()
     assert "owner-recorded" in shown
     assert "F-7" in shown

@@ -6,14 +6,14 @@ import pytest
 from rich.cells import cell_len
 
 from auditreg.errors import ExitCode
-from auditreg.formats.interface import CheckView, Surface
+from auditreg.formats.interface import CheckView, OutputTarget
 from auditreg.formats.terminal.check import CheckText
 from auditreg.models import JudgedWaiver, Repair, Scope, Severity, Status
 from tests.formats.results import WAIVED, answer, large, result, rule
 
 
 def shown(made, *, code=ExitCode.FINDINGS, fail_on=Severity.LOW, everything=False, **surface):
-    view = CheckView(code, fail_on, everything=everything, surface=Surface(**surface))
+    view = CheckView(code, fail_on, everything=everything, surface=OutputTarget(**surface))
     return CheckText().render(made, view).decode()
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditreg.formats.escape import _ACTING, inert, json_inert, markdown, spreadsheet
+from auditreg.formats.escape import _ACTING, escape_control, escape_json, markdown, spreadsheet
 
 anything = st.text(st.characters(exclude_categories=()))
 ACTS = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -40,7 +40,7 @@ def test_nothing_that_is_seen_is_escaped():
 
 @given(anything)
 def test_inert_text_is_one_line_without_acting_characters(text):
-    shown = inert(text)
+    shown = escape_control(text)
     assert len(shown.splitlines()) <= 1
     assert not [c for c in shown if unicodedata.category(c) in ACTS and c not in "\u200c\u200d"]
     assert "\x1b" not in shown
@@ -60,17 +60,17 @@ def test_inert_text_is_one_line_without_acting_characters(text):
     ],
 )
 def test_inert(text, shown):
-    assert inert(text) == shown
+    assert escape_control(text) == shown
 
 
 def test_kept_characters():
-    assert inert("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+    assert escape_control("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
 @given(anything)
 def test_json_decodes_to_the_same(text):
     document = json.dumps({"a": text}, ensure_ascii=False, indent=2)
-    safe = json_inert(document)
+    safe = escape_json(document)
     assert json.loads(safe) == {"a": text}
     acting = {c for c in safe if unicodedata.category(c) in ACTS and c not in "\u200c\u200d"}
     assert acting <= {"\n"}

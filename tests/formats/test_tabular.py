@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from auditreg.errors import UsageError
 from auditreg.formats import TABLE_FORMATS, table_format
-from auditreg.formats.interface import Surface, Table
+from auditreg.formats.interface import OutputTarget, Table
 
 HOSTILE = "=1+1\x1b[31m\u202e<b>|`x`"
 TABLE = Table(
@@ -27,7 +27,7 @@ TABLE = Table(
 
 
 def shown(name, table=TABLE, **surface):
-    return table_format(name).render(table, Surface(**surface)).decode()
+    return table_format(name).render(table, OutputTarget(**surface)).decode()
 
 
 @pytest.mark.parametrize("name", TABLE_FORMATS)

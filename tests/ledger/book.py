@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import schema, state, store
-from auditreg.ledger.ingest import Ingested, ingest
+from auditreg.ledger.ingest import IngestSummary, ingest
 from auditreg.ledger.secrets import Key
 from tests.ledger.reading import MemoryReading
 
@@ -26,7 +26,7 @@ class Book:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
 
-    def take(self, reading: MemoryReading, **options: Any) -> Ingested:
+    def take(self, reading: MemoryReading, **options: Any) -> IngestSummary:
         """Take a reading in, in a transaction of its own for speed."""
         given: dict[str, Any] = {"registry": "default", "key": KEY, "policies": (), **options}
         self.con.execute("begin")

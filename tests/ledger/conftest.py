@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auditreg.ledger.ingest import Ingested
+from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
 from tests.ledger.reading import MemoryReading, Registry
 
@@ -36,7 +36,7 @@ def registry() -> Registry:
     return Registry()
 
 
-def take(ledger: Ledger, reading: MemoryReading, **options: Any) -> Ingested:
+def take(ledger: Ledger, reading: MemoryReading, **options: Any) -> IngestSummary:
     """Take a reading in."""
     return ledger.ingest(reading, **{"registry": "default", "policies": (), **options})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.ledger.ingest import Ingested
+from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask
@@ -23,7 +23,7 @@ FILES = [
 SUBJECTS = "select kind, subject, count(*) from ledger.log where op <> 'event' group by all"
 
 
-def take(ledger: Ledger, store: Store) -> Ingested:
+def take(ledger: Ledger, store: Store) -> IngestSummary:
     with open_source(store.uri).read() as reading:
         return ledger.ingest(reading, registry="default", policies=())
 

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from small_ledger import READINGS
 
 from auditreg.models import (
-    Answer,
     CheckResult,
+    Finding,
     Grade,
     Repair,
     RuleInfo,
@@ -97,7 +97,7 @@ def check(connection, as_of=datetime(2026, 9, 30, 23)):
             continue
         since = READINGS[0] if next_number % 3 else READINGS[1]
         numbered.append(
-            Answer(
+            Finding(
                 **{
                     **{name: getattr(answer, name) for name in answer.__slots__},
                     "number": next_number,
@@ -136,7 +136,7 @@ def _answer(name, row, value):
 
 
 def _judge(name, row, status, reason, waiver=None):
-    return Answer(
+    return Finding(
         rule=rule(name),
         subject=Subject(
             row["subject"], row["registry"], row["workspace"], row["model"], row["version"]

@@ -7,8 +7,8 @@ import pytest
 
 from auditreg.formats.report.charts import severity_chart, timeline
 from auditreg.models import Severity
+from auditreg.queries.records import Interval
 from auditreg.report.model import Lane, SeverityCount, Span
-from auditreg.report.version_sheet import Interval
 
 START, END = datetime(2026, 6, 30, 23), datetime(2026, 9, 30, 23)
 JULY, AUGUST = datetime(2026, 7, 10), datetime(2026, 8, 10)

@@ -12,10 +12,10 @@ from small_ledger import subject_of
 
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.models import Grade
+from auditreg.queries.records import Interval
 from auditreg.report import changes
 from auditreg.report.capture import joined, without
 from auditreg.report.model import Change
-from auditreg.report.version_sheet import Interval
 from auditreg.report.wording import how_known, offset, who
 
 DAY = [datetime(2026, 7, day) for day in range(1, 20)]

@@ -12,8 +12,8 @@ from small_ledger import READINGS, subject_of
 
 from auditreg.formats.report.lifecycle import lifecycle_chart
 from auditreg.formats.report.svg import room
-from auditreg.report.timeline import Lifecycle, LifeLane, Record, Spell
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval
+from auditreg.queries.timeline import Lifecycle, Record, StatePeriod, VersionTimeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 START, END = datetime(2026, 7, 1), datetime(2026, 9, 30)
@@ -40,11 +40,11 @@ def draw(*lanes, known_until=END, **record):
 
 
 def lane(*spells, version=1, deleted=None):
-    return LifeLane(version, datetime(2026, 6, 20), deleted, spells)
+    return VersionTimeline(version, datetime(2026, 6, 20), deleted, spells)
 
 
 def in_use(start, end, kind="stage", name="Production"):
-    return Spell(kind, name, live=True, start=start, end=end)
+    return StatePeriod(kind, name, live=True, start=start, end=end)
 
 
 def rects(root, fill):
@@ -104,7 +104,7 @@ def test_a_stage_and_an_alias_differ_without_colour():
         lane(
             in_use(at(JULY), None),
             in_use(at(JULY), None, "alias", "champion"),
-            Spell("stage", "Staging", live=False, start=at(START), end=at(JULY)),
+            StatePeriod("stage", "Staging", live=False, start=at(START), end=at(JULY)),
         )
     )
     (stage,) = rects(root, DARK)
@@ -143,7 +143,7 @@ def test_gaps_of_the_server_s_record_are_marked():
 @pytest.mark.parametrize("hours", [1, 30, 100, 400])
 def test_labels_never_overlap(hours):
     spells = [
-        Spell(
+        StatePeriod(
             "alias" if index % 2 else "stage",
             f"name-{index}-" + "x" * (index * 7 % 60),
             live=index % 3 == 0,

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval
 from auditreg.report.wording import clip, day, end_of, grouped, interval, moment, slugs, visible
 
 A, B = datetime(2026, 7, 1, 2), datetime(2026, 7, 3, 14, 30)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import RuleError
-from auditreg.rules.validate import REFUSED_FUNCTIONS, check_sql, lock, wrapped
+from auditreg.rules.validate import REFUSED_FUNCTIONS, check_sql, lock_connection, wrapped
 
 # Not CONSISTENT by DuckDB's own list, and yet how a rule is given its parameters.
 ALLOWED = {"getvariable"}
@@ -98,7 +98,7 @@ def locked(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     (tmp_path / "secret.csv").write_text("a\n1\n")
     with duckdb.connect() as connection:
         connection.execute("create table runs as select 1 as n")
-        lock(connection, memory="1GB", threads=1)
+        lock_connection(connection, memory="1GB", threads=1)
         yield connection
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.audit.snapshot import Moment, prepare
+from auditreg.audit.snapshot import Moment, prepare_snapshot
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
 from auditreg.sources import open_source
@@ -177,7 +177,7 @@ def test_no_rule_forgets_over_night_what_it_knew(book, firm):
         at = firm.take(book).observed_at
     firm.disk.rename(firm.disk.with_name("unmounted"))
     now = firm.take(book).observed_at
-    prepare(book.con, Moment(now, now, now))
+    prepare_snapshot(book.con, Moment(now, now, now))
     rules = {rule.id: rule for rule in builtin_rules()}
     for rule, status in (("signature-present", "pass"), ("live-version-ready", "pass")):
         ((answer, reason),) = book.rows(

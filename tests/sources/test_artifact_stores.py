@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from auditreg.sources.artifacts.reader import ArtifactReader, Version, local, remote
+from auditreg.sources.artifacts import local, remote
+from auditreg.sources.artifacts.reader import ArtifactReader, Version
 from tests.sources.conftest import require
 from tests.sources.model_files import MLMODEL, model_folder
 

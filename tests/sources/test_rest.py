@@ -9,7 +9,8 @@ import time
 import pytest
 
 from auditreg.errors import ExitCode, SourceError
-from auditreg.sources.server.client import client, registry, spool
+from auditreg.sources.server import client, spool
+from auditreg.sources.server import registry as registry_module
 from auditreg.sources.server.source import CHANGED_BACK, RestSource
 from tests.sources.conftest import free_port
 from tests.sources.lying import (
@@ -394,7 +395,7 @@ def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones():
 
 
 def test_gaps_beyond_the_bound_are_a_doubt(monkeypatch):
-    monkeypatch.setattr(registry, "GAPS_ASKED", 3)
+    monkeypatch.setattr(registry_module, "GAPS_ASKED", 3)
     with standing_in(registry([{"name": "m"}], [{**VERSION, "version": "9"}])) as uri:
         _, completeness = everything(quick(uri))
     assert completeness.gaps == 8

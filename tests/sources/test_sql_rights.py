@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from auditreg.cli import cli
 from auditreg.errors import SourceError
 from auditreg.sources import open_database, open_source
-from auditreg.sources.database import grants
 from auditreg.sources.database.grants import all_columns, grants, present_columns
 from auditreg.sources.database.offline import NAMES
 from auditreg.sources.permissions import NOT_GRANTED, RIGHTS
@@ -251,7 +250,7 @@ def test_grants_are_written_without_a_database(dialect):
 def test_the_columns_looked_for_are_those_of_the_newest_mlflow(store):
     database = open_database(str(store))
     try:
-        assert present_columns(database) == grants.all_columns()
+        assert present_columns(database) == all_columns()
     finally:
         database.close()
 

@@ -17,12 +17,18 @@ from auditreg.audit.results import (
     waiver_overrides,
 )
 from auditreg.audit.selection import choose
-from auditreg.audit.snapshot import Chosen, Moment, prepare, quoted, selection_statements
+from auditreg.audit.snapshot import (
+    Moment,
+    Selection,
+    prepare_snapshot,
+    quoted,
+    selection_statements,
+)
 from auditreg.config import Config, Period, calendar, effective_settings
 from auditreg.errors import ConfigError, NothingToAudit, SourceError
 from auditreg.models import (
-    Answer,
     CheckResult,
+    Finding,
     JudgedWaiver,
     RuleInfo,
     RuleResult,
@@ -127,7 +133,7 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        prepare(self._connection, moment)
+        prepare_snapshot(self._connection, moment)
         chosen = choose(self._connection, selection)
         if chosen is not None:
             for statement in selection_statements(chosen):
@@ -160,7 +166,7 @@ class Auditor:
         )
 
     def _run(
-        self, rules: Sequence[RuleInfo], moment: Moment, chosen: Chosen | None
+        self, rules: Sequence[RuleInfo], moment: Moment, chosen: Selection | None
     ) -> list[RuleResult]:
         """Every rule's answers into its own table `result_<id>`; an error hides no other rule."""
         own = [rule for rule in rules if rule.custom]
@@ -246,12 +252,12 @@ class _Every:
         connection: duckdb.DuckDBPyConnection,
         rules: Sequence[RuleInfo],
         waivers: Sequence[Waiver],
-        errors: Sequence[Answer],
+        errors: Sequence[Finding],
     ) -> None:
         self._parts = (connection, rules, waivers)
         self._errors = errors
 
-    def __iter__(self) -> Iterator[Answer]:
+    def __iter__(self) -> Iterator[Finding]:
         yield from self._errors
         yield from every_answer(*self._parts)
 
@@ -297,11 +303,11 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
     return tuple(chosen)
 
 
-def _errors(results: Sequence[RuleResult]) -> Iterator[Answer]:
+def _errors(results: Sequence[RuleResult]) -> Iterator[Finding]:
     """One answer per rule that could not be judged; it is about the ledger, not about a model."""
     for result in results:
         if result.error is not None:
-            yield Answer(
+            yield Finding(
                 rule=result.rule,
                 subject=Subject("ledger"),
                 status=Status.ERROR,

@@ -20,7 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditreg.audit.snapshot import Chosen, Moment, quoted, selection_statements, state_statements
+from auditreg.audit.snapshot import (
+    Moment,
+    Selection,
+    quoted,
+    selection_statements,
+    state_statements,
+)
 from auditreg.models import RuleInfo
 from auditreg.rules.validate import wrapped
 
@@ -49,7 +55,7 @@ def run(
     connection: duckdb.DuckDBPyConnection,
     rules: Sequence[RuleInfo],
     moment: Moment,
-    chosen: Chosen | None,
+    chosen: Selection | None,
     limits: Limits,
 ) -> dict[str, str]:
     """Run rules in child processes and take their answers in.

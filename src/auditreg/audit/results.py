@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.audit.isolation import result_table
 from auditreg.audit.snapshot import quoted
 from auditreg.models import (
-    Answer,
+    Finding,
     Grade,
     JudgedWaiver,
     Repair,
@@ -263,14 +263,14 @@ def _part(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> str:
 
 def findings(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
-) -> tuple[Answer, ...]:
+) -> tuple[Finding, ...]:
     """The answers that are open, waived or older than the policy, worst first."""
     return tuple(_answers(connection, rules, waivers, "status not in ('pass', 'not_applicable')"))
 
 
 def every_answer(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     """Every answer of every rule, worst rule first."""
     return _answers(connection, rules, waivers, "true")
 
@@ -280,7 +280,7 @@ def _answers(
     rules: Sequence[RuleInfo],
     waivers: Sequence[Waiver],
     condition: str,
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     """Read answers in batches, so that the reader may use the connection in between.
 
     An open result would end with the connection's next statement, and another connection does
@@ -305,10 +305,10 @@ def _answers(
         start += _BATCH
 
 
-def _answer(row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]) -> Answer:
+def _answer(row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]) -> Finding:
     rule, subject, status, reason, grade, fix, evidence, registry, workspace, model = row[:10]
     version, waiver, number, since = row[10:]
-    return Answer(
+    return Finding(
         rule=rules[rule],
         subject=Subject(subject, registry, workspace, model, version),
         status=Status(status),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from auditreg.audit.snapshot import Chosen
+from auditreg.audit.snapshot import Selection
 from auditreg.errors import UsageError
+from auditreg.queries.model_refs import FORMS
 
 if TYPE_CHECKING:
     import duckdb
 
-FORMS = "MODEL, MODEL/VERSION, MODEL@ALIAS, models:/MODEL/VERSION, models:/MODEL@ALIAS"
 """The ways to name what is checked."""
 
 
-def choose(connection: duckdb.DuckDBPyConnection, selection: Sequence[str]) -> Chosen | None:
+def choose(connection: duckdb.DuckDBPyConnection, selection: Sequence[str]) -> Selection | None:
     """The subjects a selection names, over the state prepared on a connection; None for all.
 
     Model names may hold `@`, so a text that is itself a model's name is that model. Several
@@ -32,7 +32,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: Sequence[str]) -> C
         named, single = _resolve(connection, text)
         models.update(dict.fromkeys(named))
         versions.update(dict.fromkeys(single))
-    return Chosen(tuple(models), tuple(versions))
+    return Selection(tuple(models), tuple(versions))
 
 
 def _resolve(

@@ -57,7 +57,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selection:
     """A selection in terms of subjects: whole models, and single versions.
 
     A version named here counts as live in scope `live_version`, for a gate asks about it before
@@ -68,8 +68,8 @@ class Chosen:
     versions: tuple[str, ...] = ()
 
 
-def prepare(
-    connection: duckdb.DuckDBPyConnection, moment: Moment, chosen: Chosen | None = None
+def prepare_snapshot(
+    connection: duckdb.DuckDBPyConnection, moment: Moment, chosen: Selection | None = None
 ) -> None:
     """Make the temporary tables a check reads, and set the variables its macros read."""
     for statement in (*state_statements(moment), *selection_statements(chosen)):
@@ -108,7 +108,7 @@ def _settings_statements(moment: Moment) -> Iterator[str]:
             yield f"insert into {table} values {values}"
 
 
-def selection_statements(chosen: Chosen | None) -> Iterator[str]:
+def selection_statements(chosen: Selection | None) -> Iterator[str]:
     """The SQL that makes the populations, all of them or those of a selection."""
     if chosen is not None and chosen.versions:
         yield (
@@ -132,7 +132,7 @@ def population_names() -> tuple[str, ...]:
     return tuple(name for name in schema.VIEWS if name.startswith("population_"))
 
 
-def _kept(population: str, chosen: Chosen) -> str:
+def _kept(population: str, chosen: Selection) -> str:
     """Which rows of a population a selection keeps."""
     models, versions = _list(chosen.models), _list(chosen.versions)
     whole = f"split_part(subject, '/', 1) in ({models})"

@@ -18,11 +18,11 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    open_ledger,
     render_table,
-    the_ledger,
 )
 from auditreg.errors import UsageError
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         differences(models, diff, config, ledger, outputs)
         return
     at = moment(config, as_of)
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         chosen = choose(con, models)
         if at is not None:
             con.execute("set variable as_of = ?::timestamp", [at])
@@ -139,7 +139,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
     for registry, observed_at, doubts in readings:
         verdict = "complete" if doubts is None else f"INCOMPLETE: {'; '.join(doubts)}"
         line = f"{registry}, {observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
-        click.echo(f"{'last reading':<13}{inert(line)}", err=True)
+        click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)
 
 
 @click.command(
@@ -170,7 +170,7 @@ def query(
 
     text = sys.stdin.read() if sql == "-" else sql
     at = moment(config, as_of)
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         try:
             lock_down(con)
             if at is not None:
@@ -219,7 +219,7 @@ def questions(
     """
     from auditreg.config.check import near
 
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         listed = _select(con, "select id, title from questions order by id")
         if question is None:
             emit_table(outputs, listed)

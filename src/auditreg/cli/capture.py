@@ -16,8 +16,8 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
+    open_ledger,
     registry_option,
-    the_ledger,
 )
 from auditreg.errors import ExitCode, NothingToAudit, UsageError
 from auditreg.formats.interface import Table
@@ -63,7 +63,7 @@ def status(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> 
 
     Exit codes: 0 no gap is open; 1 one is; 3 no journal is on record.
     """
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         rows = con.execute(_STATUS).fetchall()
     if not rows:
         raise NothingToAudit(
@@ -95,7 +95,7 @@ def sealed(registry: str | None, journal: str | None, config: Config, ledger: Pa
     from auditreg.ledger import capture_journal as journal_of
 
     name = config.registry(registry)
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         chosen = _journal(con, name, journal)
         ranges = journal_of.sealed(con, name, chosen)
     click.echo(json.dumps({"journal": chosen, "ranges": ranges}))

@@ -17,9 +17,9 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    open_ledger,
     render_table,
     surface,
-    the_ledger,
 )
 from auditreg.errors import UsageError
 from auditreg.formats.interface import Table
@@ -84,21 +84,21 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     With --since, --until or --period, a change is listed if it can have happened then. The table
     is short and cuts long values; JSON, CSV and Markdown hold everything.
     """
-    from auditreg.queries.changes import Wanted, change_rows
-    from auditreg.queries.model_refs import beginning, named
+    from auditreg.queries.changes import ChangeFilter, change_rows
+    from auditreg.queries.model_refs import resolve, start_of
 
     if period and (since or until):
         raise UsageError("--period goes with neither --since nor --until.")
     span = config.period(period) if period else None
-    wanted = Wanted(
-        since=span.start_utc if span else beginning(config, since) if since else None,
+    wanted = ChangeFilter(
+        since=span.start_utc if span else start_of(config, since) if since else None,
         until=span.end_utc if span else moment(config, until),
         kinds=kinds,
         actor=actor,
         uncaptured=uncaptured,
     )
-    with the_ledger(config, ledger).reader() as con:
-        chosen = [named(con, text) for text in models]
+    with open_ledger(config, ledger).reader() as con:
+        chosen = [resolve(con, text) for text in models]
         columns, rows = change_rows(con, wanted)
     if models:
         subject = columns.index("subject")
@@ -116,11 +116,11 @@ def differences(
 ) -> None:
     """Write what differs between two moments."""
     from auditreg.queries.changes import DIFFERENCES, difference_rows
-    from auditreg.queries.model_refs import named
+    from auditreg.queries.model_refs import resolve
 
     first, second = (config.moment(text) for text in moments)
-    with the_ledger(config, ledger).reader() as con:
-        chosen = [named(con, text, second) for text in models]
+    with open_ledger(config, ledger).reader() as con:
+        chosen = [resolve(con, text, second) for text in models]
         rows = difference_rows(con, first, second)
         read = con.execute(
             "select min(observed_at), max(observed_at) from extractions where complete"

@@ -16,9 +16,9 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    open_ledger,
     registry_option,
     surface,
-    the_ledger,
 )
 from auditreg.errors import ExitCode, UsageError, worst
 from auditreg.formats import CHECK_FORMATS
@@ -26,7 +26,7 @@ from auditreg.formats import CHECK_FORMATS
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.models import CheckResult, Severity
-    from auditreg.workflows.check import Asked, Judged
+    from auditreg.workflows.check import CheckOptions, CheckOutcome
 
 SEVERITIES = ("critical", "high", "medium", "low", "none")
 
@@ -80,9 +80,8 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     Exit codes: 0 nothing open at or above --fail-on; 1 open findings; 2 a rule could not be
     evaluated, or the last extraction was incomplete: trust no result; 3 nothing to check.
     """
-    from auditreg.workflows.check import Asked
-    from auditreg.workflows.check import check as judge
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import CheckOptions, run_check
+    from auditreg.workflows.policy import PolicySet
 
     if uri and as_of:
         raise UsageError(
@@ -96,7 +95,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was checked.",
             hint="Give --from URI too, or name the models to check.",
         )
-    asked = Asked(
+    asked = CheckOptions(
         as_of=moment(config, as_of),
         selection=models,
         only=rules,
@@ -106,7 +105,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     if uri:
         judged = _directly(uri, config.registry(registry, uri=uri), config, asked)
     else:
-        judged = judge(the_ledger(config, ledger), Governing.load(config), asked)
+        judged = run_check(open_ledger(config, ledger), PolicySet.load(config), asked)
     if judged.unsealed:
         click.echo(f"{'not sealed':<12} {judged.unsealed}", err=True)
     limit = _severity(fail_on)
@@ -115,25 +114,24 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     click.get_current_context().exit(int(code))
 
 
-def _directly(uri: str, registry: str, config: Config, asked: Asked) -> Judged:
+def _directly(uri: str, registry: str, config: Config, asked: CheckOptions) -> CheckOutcome:
     """Check a registry through a ledger that is thrown away."""
     import tempfile
 
-    from auditreg.cli.logging import hide
+    from auditreg.cli.log_setup import redact
     from auditreg.cli.progress import watching
     from auditreg.ledger.store import Ledger
-    from auditreg.workflows.check import check as judge
-    from auditreg.workflows.extract import Asked as Reading
-    from auditreg.workflows.extract import extract, targets
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import run_check
+    from auditreg.workflows.extract import ExtractOptions, extract, targets
+    from auditreg.workflows.policy import PolicySet
 
-    hide(uri)
+    redact(uri)
     (source,) = targets(config, uri=uri, registry=registry)
     with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
         book = Ledger(Path(folder) / "direct.duckdb")
         with watching() as watch:
-            extract(source, config, book, Reading(), watch)
-        return judge(book, Governing.load(config), asked)
+            extract(source, config, book, ExtractOptions(), watch)
+        return run_check(book, PolicySet.load(config), asked)
 
 
 def _severity(name: str) -> Severity | None:

@@ -38,7 +38,7 @@ def show(config: Config, outputs: tuple[Output, ...]) -> None:
     import msgspec
 
     from auditreg.config.settings import ConfigFile
-    from auditreg.errors import without_password
+    from auditreg.errors import redact_uri
 
     values = msgspec.to_builtins({n: getattr(config, n) for n in ConfigFile.__struct_fields__})
     values["review"]["cadence_days"] = config.review.cadences
@@ -46,7 +46,7 @@ def show(config: Config, outputs: tuple[Output, ...]) -> None:
     for key, value in _leaves(values):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         origin = str(config.path) if config.origin(key) == "file" else "default"
-        rows.append((key, None if value is None else without_password(text), origin))
+        rows.append((key, None if value is None else redact_uri(text), origin))
     emit_table(outputs, Table(("setting", "value", "origin"), rows))
 
 

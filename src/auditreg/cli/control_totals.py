@@ -19,8 +19,8 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
+    open_ledger,
     registry_option,
-    the_ledger,
 )
 from auditreg.errors import ExitCode, NothingToAudit, UsageError
 from auditreg.formats.interface import Table
@@ -164,7 +164,7 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     if dialect or uri or schema:
         raise UsageError("--compare takes a file; --dialect, --from and --schema write SQL.")
     name = config.registry(registry)
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         row = con.execute(_LAST, [name]).fetchone()
     if row is None:
         raise NothingToAudit(

@@ -1,6 +1,6 @@
 """`auditreg doctor`: what works on this machine, what does not, and the command that repairs it.
 
-Every check answers with one `Check` and never raises: a broken part is what the command is for. What
+Every check answers with one `DoctorCheck` and never raises: a broken part is what the command is for. What
 can take the process down with it (MLflow, WeasyPrint and its system libraries) is tried in a child.
 """
 
@@ -24,7 +24,7 @@ from auditreg import resources
 from auditreg.cli import health, health_sources, repairs
 from auditreg.cli.control_totals import grants_options
 from auditreg.cli.examples import examples
-from auditreg.cli.health import Check, Status
+from auditreg.cli.health import DoctorCheck, DoctorStatus
 from auditreg.errors import ExitCode
 
 SCHEMA = "auditreg.doctor/1"
@@ -32,7 +32,7 @@ OLDEST_PYTHON = (3, 11)
 _REINSTALL = "pip install --upgrade auditreg"
 
 
-def examine(ledger: Path) -> list[Check]:
+def examine(ledger: Path) -> list[DoctorCheck]:
     """All checks, in the order they are shown."""
     return [
         _python(),
@@ -52,24 +52,24 @@ def examine(ledger: Path) -> list[Check]:
     ]
 
 
-def _python() -> Check:
+def _python() -> DoctorCheck:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info[:2] >= OLDEST_PYTHON:
-        return Check("Python", Status.OK, found)
+        return DoctorCheck("Python", DoctorStatus.OK, found)
     means = f"auditreg needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
-    return Check("Python", Status.MISSING, found, means)
+    return DoctorCheck("Python", DoctorStatus.MISSING, found, means)
 
 
-def _packages() -> Check:
+def _packages() -> DoctorCheck:
     """Whether everything auditreg depends on is there, in a version it accepts."""
     from packaging.requirements import Requirement
 
     try:
         declared = importlib.metadata.requires("auditreg") or []
     except importlib.metadata.PackageNotFoundError:
-        return Check(
+        return DoctorCheck(
             "Packages",
-            Status.WARNING,
+            DoctorStatus.WARNING,
             "auditreg runs from a folder and is not installed",
             "What it depends on cannot be compared with what is installed.",
             "pip install --editable .",
@@ -84,15 +84,21 @@ def _packages() -> Check:
         elif not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
     if wrong:
-        return Check(
-            "Packages", Status.MISSING, "; ".join(wrong), "Parts of auditreg will fail.", _REINSTALL
+        return DoctorCheck(
+            "Packages",
+            DoctorStatus.MISSING,
+            "; ".join(wrong),
+            "Parts of auditreg will fail.",
+            _REINSTALL,
         )
-    return Check(
-        "Packages", Status.OK, f"auditreg {health.version('auditreg')} and {len(needed)} it needs"
+    return DoctorCheck(
+        "Packages",
+        DoctorStatus.OK,
+        f"auditreg {health.version('auditreg')} and {len(needed)} it needs",
     )
 
 
-def _data_files() -> Check:
+def _data_files() -> DoctorCheck:
     places = {
         "rules": (resources.rules, "*.sql"),
         "frameworks": (resources.frameworks, "*.toml"),
@@ -108,33 +114,33 @@ def _data_files() -> Check:
             count = 0
         (found if count else missing).append(f"{count} {name}" if count else name)
     if missing:
-        return Check(
+        return DoctorCheck(
             "Own files",
-            Status.MISSING,
+            DoctorStatus.MISSING,
             f"not found: {', '.join(missing)}",
             "The installation is incomplete.",
             "pip install --force-reinstall --no-deps auditreg",
         )
-    return Check("Own files", Status.OK, ", ".join(found))
+    return DoctorCheck("Own files", DoctorStatus.OK, ", ".join(found))
 
 
-def _duckdb() -> Check:
+def _duckdb() -> DoctorCheck:
     worked, output = health.in_child(
         "import duckdb; c = duckdb.connect();"
         "assert c.execute('select 6 * 7').fetchone() == (42,); print(duckdb.__version__)"
     )
     if worked:
-        return Check("DuckDB", Status.OK, output)
-    return Check(
+        return DoctorCheck("DuckDB", DoctorStatus.OK, output)
+    return DoctorCheck(
         "DuckDB",
-        Status.MISSING,
+        DoctorStatus.MISSING,
         output,
         "No ledger can be written or read.",
         repairs.reinstall("duckdb"),
     )
 
 
-def _pdf() -> Check:
+def _pdf() -> DoctorCheck:
     """Makes one page, because only that loads every library WeasyPrint needs."""
     worked, output = health.in_child(
         "import weasyprint\n"
@@ -146,14 +152,16 @@ def _pdf() -> Check:
         "print(f'WeasyPrint {weasyprint.__version__}, Pango {pango_is}')"
     )
     if worked:
-        return Check("PDF", Status.OK, output)
+        return DoctorCheck("PDF", DoctorStatus.OK, output)
     means = "HTML works, PDF does not."
     if importlib.util.find_spec("weasyprint") is None:
-        return Check("PDF", Status.MISSING, "WeasyPrint is not installed", means, _REINSTALL)
-    return Check("PDF", Status.WARNING, output, means, repairs.pango())
+        return DoctorCheck(
+            "PDF", DoctorStatus.MISSING, "WeasyPrint is not installed", means, _REINSTALL
+        )
+    return DoctorCheck("PDF", DoctorStatus.WARNING, output, means, repairs.pango())
 
 
-def _fonts() -> Check:
+def _fonts() -> DoctorCheck:
     """Bundled fonts are what reports are set in; the system's fill in what those lack."""
     try:
         bundled = [
@@ -170,48 +178,50 @@ def _fonts() -> Check:
         listed, system = None, "the system's are unknown (no fc-list)"
     found = f"{len(bundled)} bundled, {system}"
     if bundled or (listed and listed.stdout):
-        return Check("Fonts", Status.OK, found)
-    return Check(
+        return DoctorCheck("Fonts", DoctorStatus.OK, found)
+    return DoctorCheck(
         "Fonts",
-        Status.WARNING,
+        DoctorStatus.WARNING,
         found,
         "PDF pages may show boxes instead of letters.",
         repairs.fonts(),
     )
 
 
-def _time_zones() -> Check:
+def _time_zones() -> DoctorCheck:
     import zoneinfo
 
     try:
         zoneinfo.ZoneInfo("Europe/Berlin")
     except zoneinfo.ZoneInfoNotFoundError:
-        return Check(
+        return DoctorCheck(
             "Time zones",
-            Status.MISSING,
+            DoctorStatus.MISSING,
             "no data",
             "Dates and quarters cannot be turned into moments.",
             repairs.reinstall("tzdata"),
         )
     system = any((Path(folder) / "Europe/Berlin").is_file() for folder in zoneinfo.TZPATH)
     origin = "the system's" if system else "package tzdata"
-    return Check("Time zones", Status.OK, f"{len(zoneinfo.available_timezones())} zones, {origin}")
+    return DoctorCheck(
+        "Time zones", DoctorStatus.OK, f"{len(zoneinfo.available_timezones())} zones, {origin}"
+    )
 
 
-def _text() -> Check:
+def _text() -> DoctorCheck:
     encoding = (getattr(sys.stdout, "encoding", None) or "unknown").lower()
     if encoding.replace("-", "") == "utf8":
-        return Check("Terminal", Status.OK, "UTF-8")
-    return Check(
+        return DoctorCheck("Terminal", DoctorStatus.OK, "UTF-8")
+    return DoctorCheck(
         "Terminal",
-        Status.WARNING,
+        DoctorStatus.WARNING,
         encoding,
         "Names with letters outside it are shown wrongly, files are not affected.",
         repairs.utf8(),
     )
 
 
-def _folder() -> Check:
+def _folder() -> DoctorCheck:
     here = Path.cwd()
     try:
         with tempfile.TemporaryDirectory(dir=here, prefix=".auditreg-") as folder:
@@ -219,21 +229,21 @@ def _folder() -> Check:
             written.touch()
             written.replace(Path(folder, "replaced"))
     except OSError as error:
-        return Check(
+        return DoctorCheck(
             "This folder",
-            Status.WARNING,
+            DoctorStatus.WARNING,
             f"{here}: {error.strerror}",
             "Ledgers and reports cannot be written here; reading works.",
             "cd to a folder of your own, or name files elsewhere with --ledger and --output",
         )
-    return Check("This folder", Status.OK, f"{here} can be written to")
+    return DoctorCheck("This folder", DoctorStatus.OK, f"{here} can be written to")
 
 
-def _ledger(path: Path) -> Check:
+def _ledger(path: Path) -> DoctorCheck:
     if not path.exists():
-        return Check(
+        return DoctorCheck(
             "Ledger",
-            Status.WARNING,
+            DoctorStatus.WARNING,
             f"{path} is not there",
             "Nothing has been recorded here yet.",
             f"auditreg extract --from URI --ledger {path}",
@@ -246,39 +256,41 @@ def _ledger(path: Path) -> Check:
     )
     if worked:
         size = path.stat().st_size / 1e6
-        return Check("Ledger", Status.OK, f"{path}, {output} entries, {size:.1f} MB")
-    return Check(
+        return DoctorCheck("Ledger", DoctorStatus.OK, f"{path}, {output} entries, {size:.1f} MB")
+    return DoctorCheck(
         "Ledger",
-        Status.WARNING,
+        DoctorStatus.WARNING,
         f"{path}: {output}",
         "It cannot be read now: another program has it open, or it is not a ledger.",
         f"auditreg verify {path}",
     )
 
 
-def _demo() -> Check:
+def _demo() -> DoctorCheck:
     missing = [name for name in ("mlflow", "scikit-learn") if health.version(name) is None]
     if not missing:
-        return Check("Demo", Status.OK, f"mlflow {health.version('mlflow')} with its store")
-    return Check(
+        return DoctorCheck(
+            "Demo", DoctorStatus.OK, f"mlflow {health.version('mlflow')} with its store"
+        )
+    return DoctorCheck(
         "Demo",
-        Status.WARNING,
+        DoctorStatus.WARNING,
         f"not installed: {', '.join(missing)}",
         "All commands work but `auditreg demo`.",
         "pip install 'auditreg[demo]'",
     )
 
 
-def _print_table(checks: list[Check]) -> None:
+def _print_table(checks: list[DoctorCheck]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     colours = {
-        Status.OK: "green",
-        Status.MISSING: "bold red",
-        Status.WARNING: "yellow",
-        Status.OPTIONAL: "dim",
+        DoctorStatus.OK: "green",
+        DoctorStatus.MISSING: "bold red",
+        DoctorStatus.WARNING: "yellow",
+        DoctorStatus.OPTIONAL: "dim",
     }
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
@@ -290,7 +302,7 @@ def _print_table(checks: list[Check]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 still gets the answer
     Console(highlight=False).print(table)
-    optional = [check for check in checks if check.repair and check.status is Status.OPTIONAL]
+    optional = [check for check in checks if check.repair and check.status is DoctorStatus.OPTIONAL]
     broken = [check for check in checks if check.repair and check not in optional]
     for title, listed in (("To repair:", broken), ("To read further sources:", optional)):
         if listed:
@@ -300,17 +312,17 @@ def _print_table(checks: list[Check]) -> None:
     click.echo(f"\n{_summary(checks)}")
 
 
-def _summary(checks: list[Check]) -> str:
+def _summary(checks: list[DoctorCheck]) -> str:
     count = Counter(check.status for check in checks)
-    missing, warnings = count[Status.MISSING], count[Status.WARNING]
+    missing, warnings = count[DoctorStatus.MISSING], count[DoctorStatus.WARNING]
     if missing:
         return f"Missing of what auditreg needs: {missing}. Warnings: {warnings}."
     return f"Everything needed works. Warnings: {warnings}." if warnings else "Everything works."
 
 
-def exit_code(checks: list[Check]) -> ExitCode:
+def exit_code(checks: list[DoctorCheck]) -> ExitCode:
     """2 when something auditreg cannot do without is missing, else 0."""
-    return ExitCode.ERROR if any(c.status is Status.MISSING for c in checks) else ExitCode.OK
+    return ExitCode.ERROR if any(c.status is DoctorStatus.MISSING for c in checks) else ExitCode.OK
 
 
 @click.command(

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from auditreg.errors import AuditregError, ExitCode, without_password
+from auditreg.errors import AuditregError, ExitCode, redact_uri
 
 DEBUG = "AUDITREG_DEBUG"
 
@@ -69,7 +69,7 @@ def _listen() -> None:
 def _code(command: click.Command, program: str) -> int:
     """The exit code. What a library made of an interruption is an interruption all the same."""
     try:
-        return _told(command, program)
+        return _run_command(command, program)
     except BaseException as error:
         if not (_stopped or isinstance(error, KeyboardInterrupt | click.Abort)):
             raise
@@ -81,7 +81,7 @@ def _code(command: click.Command, program: str) -> int:
         return ExitCode.ERROR
 
 
-def _told(command: click.Command, program: str) -> int:
+def _run_command(command: click.Command, program: str) -> int:
     try:
         code = command.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
@@ -105,10 +105,10 @@ def _failed(error: Exception) -> int:
         return ExitCode.ERROR
     _debug()
     if isinstance(error, AuditregError):
-        tell(error)
+        print_error(error)
         return error.exit_code
     if isinstance(error, OSError):
-        tell(_of_system(error))
+        print_error(_of_system(error))
         return ExitCode.ERROR
     name = type(error).__name__
     click.echo(
@@ -120,12 +120,12 @@ def _failed(error: Exception) -> int:
     return ExitCode.ERROR
 
 
-def tell(error: AuditregError) -> None:
+def print_error(error: AuditregError) -> None:
     """An error in three labelled lines on standard error, or one of JSON where the log is."""
-    from auditreg.cli import logging
+    from auditreg.cli import log_setup
 
-    if logging.json_asked():
-        logging.write_line("error", what=error.what, state=error.state, do=error.hint)
+    if log_setup.json_asked():
+        log_setup.write_line("error", what=error.what, state=error.state, do=error.hint)
         return
     for label, text in (("error", error.what), ("state", error.state), ("do", error.hint)):
         if text:
@@ -133,10 +133,10 @@ def tell(error: AuditregError) -> None:
 
 
 def _line(text: str) -> str:
-    from auditreg.cli.logging import masked
-    from auditreg.formats.escape import inert
+    from auditreg.cli.log_setup import redacted
+    from auditreg.formats.escape import escape_control
 
-    return inert(masked(text), keep="\n").replace("\n", "\n          ")
+    return escape_control(redacted(text), keep="\n").replace("\n", "\n          ")
 
 
 def _debug() -> None:
@@ -144,7 +144,7 @@ def _debug() -> None:
         import traceback
 
         with contextlib.suppress(BrokenPipeError):
-            click.echo(without_password(traceback.format_exc()), err=True)
+            click.echo(redact_uri(traceback.format_exc()), err=True)
 
 
 def _of_system(error: OSError) -> AuditregError:

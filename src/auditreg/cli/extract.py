@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.logging import log_options
+from auditreg.cli.log_setup import log_options
 from auditreg.cli.options import (
     Output,
     config_option,
@@ -18,18 +18,18 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    open_ledger,
     registry_option,
     source_option,
     surface,
-    the_ledger,
 )
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
     from auditreg.config import Config, SourceSettings
-    from auditreg.ledger.result import Outcome
+    from auditreg.ledger.result import ExtractionResult
     from auditreg.ledger.store import Ledger
-    from auditreg.workflows.extract import Asked
+    from auditreg.workflows.extract import ExtractOptions
 
 _UNLIMITED = 100_000
 
@@ -109,7 +109,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     Exit codes: 0 recorded; 2 incomplete, unreadable, or empty although models are known; 3 the
     registry holds no model; of several registries 2 before 3 before 0.
     """
-    from auditreg.workflows.extract import Asked, targets
+    from auditreg.workflows.extract import ExtractOptions, targets
 
     if uri and names:
         raise UsageError(
@@ -125,8 +125,8 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was read.",
             hint="Choose it with --source NAME.",
         )
-    asked = Asked(runs, artifacts, manifest, moment(config, observed_at), allow_empty)
-    book = the_ledger(config, ledger)
+    asked = ExtractOptions(runs, artifacts, manifest, moment(config, observed_at), allow_empty)
+    book = open_ledger(config, ledger)
     warn(config)
     found = read(chosen, config, book, asked)
     if len(found) == 1 and found[0].error and all(one.format != "json" for one in outputs):
@@ -139,21 +139,21 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
 
 
 def read(
-    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked
-) -> list[Outcome]:
+    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: ExtractOptions
+) -> list[ExtractionResult]:
     """Read the sources one after the other, with progress on a terminal."""
     import os
 
-    from auditreg.cli.logging import hide, shown_on_screen
+    from auditreg.cli.log_setup import redact, shown_on_screen
     from auditreg.cli.progress import watching
     from auditreg.workflows.extract import extract_each
 
     for one in chosen:
         for uri in (one.uri, one.auth_uri):
-            hide(uri)
+            redact(uri)
         for variable in (one.uri_env, one.auth_uri_env):
-            hide(os.environ.get(variable) if variable else None)
-    found: list[Outcome] = []
+            redact(os.environ.get(variable) if variable else None)
+    found: list[ExtractionResult] = []
     with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
         for outcome in extract_each(chosen, config, ledger, asked, watch):
             found.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
@@ -161,7 +161,7 @@ def read(
 
 
 @contextlib.contextmanager
-def _recorded_so_far(found: Sequence[Outcome]) -> Iterator[None]:
+def _recorded_so_far(found: Sequence[ExtractionResult]) -> Iterator[None]:
     """Where the command is stopped between two registries, say what stays."""
     try:
         yield
@@ -174,10 +174,10 @@ def _recorded_so_far(found: Sequence[Outcome]) -> Iterator[None]:
 
 def note(label: str, text: str) -> None:
     """A line on standard error, for whoever reads that: people or a program."""
-    from auditreg.cli import logging
+    from auditreg.cli import log_setup
 
-    if logging.json_asked():
-        logging.write_line(label, text=text)
+    if log_setup.json_asked():
+        log_setup.write_line(label, text=text)
     else:
         click.echo(f"{label:<9} {text}", err=True)
 
@@ -191,7 +191,7 @@ def warn(config: Config) -> None:
 
 
 def _write(
-    found: Sequence[Outcome], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
+    found: Sequence[ExtractionResult], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
 ) -> None:
     from auditreg.formats import extract_json
     from auditreg.formats.terminal import extraction
@@ -206,11 +206,11 @@ def _write(
     emit(outputs, render)
 
 
-def tell_errors(found: Sequence[Outcome]) -> None:
+def tell_errors(found: Sequence[ExtractionResult]) -> None:
     """What failed of several registries, each with what to do."""
-    from auditreg.cli.errors import tell
+    from auditreg.cli.errors import print_error
 
     for outcome in found:
         if outcome.error is not None:
             note("registry", outcome.registry)
-            tell(outcome.error)
+            print_error(outcome.error)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _CHILD_SECONDS = 120
 
 
-class Status(enum.StrEnum):
+class DoctorStatus(enum.StrEnum):
     """How a part of the installation is."""
 
     OK = "ok"
@@ -25,11 +25,11 @@ class Status(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class DoctorCheck:
     """One answer of the doctor."""
 
     name: str
-    status: Status
+    status: DoctorStatus
     found: str
     """What is there, with its version."""
     means: str = ""

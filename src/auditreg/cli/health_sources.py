@@ -10,10 +10,10 @@ import importlib.util
 from dataclasses import dataclass
 
 from auditreg.cli import health, repairs
-from auditreg.cli.health import Check, Status
+from auditreg.cli.health import DoctorCheck, DoctorStatus
 
 
-def mlflow_client() -> Check:
+def mlflow_client() -> DoctorCheck:
     """MLflow's client, in a child: two distributions share one folder and can break each other."""
     installed = [
         f"{name} {version}"
@@ -22,16 +22,16 @@ def mlflow_client() -> Check:
     ]
     worked, output = health.in_child("from mlflow import MlflowClient; print('imported')")
     if worked:
-        return Check("MLflow client", Status.OK, ", ".join(installed))
+        return DoctorCheck("MLflow client", DoctorStatus.OK, ", ".join(installed))
     means = "A tracking server cannot be read; all else works."
     if installed:
         # NOTE: uninstalling mlflow takes away the files it shares with mlflow-skinny.
         means = f"{', '.join(installed)} is installed, but its files are incomplete. {means}"
     repair = "pip install --force-reinstall --no-deps mlflow-skinny"
-    return Check("MLflow client", Status.MISSING, output, means, repair)
+    return DoctorCheck("MLflow client", DoctorStatus.MISSING, output, means, repair)
 
 
-def sqlite() -> Check:
+def sqlite() -> DoctorCheck:
     """The driver auditreg itself depends on, tried out."""
     worked, output = health.in_child(
         "import adbc_driver_sqlite.dbapi as d\n"
@@ -40,10 +40,10 @@ def sqlite() -> Check:
     )
     if worked:
         found = f"adbc-driver-sqlite {health.version('adbc-driver-sqlite')}"
-        return Check("SQLite", Status.OK, found)
-    return Check(
+        return DoctorCheck("SQLite", DoctorStatus.OK, found)
+    return DoctorCheck(
         "SQLite",
-        Status.MISSING,
+        DoctorStatus.MISSING,
         output,
         "MLflow's database cannot be read; a tracking server can.",
         repairs.reinstall("adbc-driver-manager", "adbc-driver-sqlite", "pyarrow"),
@@ -63,16 +63,16 @@ class _Optional:
     repair: str
     either: tuple[tuple[str, str], ...] = ()
 
-    def check(self) -> Check:
+    def check(self) -> DoctorCheck:
         """Whether its packages are there, and load."""
         missing = [dist for module, dist in self.modules if not _there(module)]
         chosen = [(m, d) for m, d in self.either if _there(m)][:1]
         if self.either and not chosen:
             missing.append(" or ".join(dist for _, dist in self.either))
         if missing:
-            return Check(
+            return DoctorCheck(
                 self.name,
-                Status.OPTIONAL,
+                DoctorStatus.OPTIONAL,
                 f"not installed: {', '.join(missing)}",
                 f"{self.needs} cannot be read.",
                 self.repair,
@@ -81,9 +81,9 @@ class _Optional:
         worked, output = health.in_child("\n".join(f"import {module}" for module, _ in used))
         if not worked:
             dists = [dist for _, dist in used]
-            return Check(
+            return DoctorCheck(
                 self.name,
-                Status.WARNING,
+                DoctorStatus.WARNING,
                 output,
                 f"{self.needs} cannot be read.",
                 repairs.reinstall(*dists),
@@ -91,7 +91,7 @@ class _Optional:
         found = ", ".join(
             f"{dist} {health.version(dist) or '(version unknown)'}" for _, dist in used
         )
-        return Check(self.name, Status.OK, found)
+        return DoctorCheck(self.name, DoctorStatus.OK, found)
 
 
 _SQLALCHEMY = ("sqlalchemy", "SQLAlchemy")
@@ -125,7 +125,7 @@ _OPTIONAL = (
 )
 
 
-def optional() -> list[Check]:
+def optional() -> list[DoctorCheck]:
     """One answer for each kind of source that needs packages beyond auditreg's own."""
     return [kind.check() for kind in _OPTIONAL]
 

@@ -16,9 +16,9 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
+    open_ledger,
     render_table,
     surface,
-    the_ledger,
 )
 from auditreg.errors import NothingToAudit
 from auditreg.formats import TABLE_FORMATS
@@ -80,11 +80,11 @@ def live(
     from auditreg.cli.changes import narrow
     from auditreg.formats.terminal.history import sentences
     from auditreg.queries.live_versions import COLUMNS, live_answers, live_rows
-    from auditreg.queries.model_refs import named
+    from auditreg.queries.model_refs import resolve
 
     when = moment(config, at)
-    with the_ledger(config, ledger).reader() as con:
-        asked = None if model is None else named(con, model, when)
+    with open_ledger(config, ledger).reader() as con:
+        asked = None if model is None else resolve(con, model, when)
         answers = live_answers(con, when, asked)
     if not answers and model is None:
         raise NothingToAudit(
@@ -141,15 +141,15 @@ def history(
     """
     from auditreg.formats.terminal.history import timeline
     from auditreg.queries.history import COLUMNS, Span, history_rows
-    from auditreg.queries.model_refs import beginning, named
+    from auditreg.queries.model_refs import resolve, start_of
 
     span = Span(
-        since=None if since is None else beginning(config, since),
+        since=None if since is None else start_of(config, since),
         until=moment(config, until),
         known_at=moment(config, as_of),
     )
-    with the_ledger(config, ledger).reader() as con:
-        asked = named(con, model)
+    with open_ledger(config, ledger).reader() as con:
+        asked = resolve(con, model)
         rows = history_rows(con, asked, span)
 
     def render(output: Output) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, registry_option, the_ledger
+from auditreg.cli.options import config_option, ledger_option, open_ledger, registry_option
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _take(
     if registry is None and all(record.registry for record in records):
         registry = config.registries[0]  # nothing falls back on it
     of = config.registry(registry)
-    book = the_ledger(config, ledger)
+    book = open_ledger(config, ledger)
     if not book.exists:
         book.connect()  # says that there is none, and how to make one
     key_file = config.secrets.key_file
@@ -161,6 +161,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _line(label: str, text: str) -> None:
-    from auditreg.formats.escape import inert
+    from auditreg.formats.escape import escape_control
 
-    click.echo(f"{label:<12} {inert(text)}")
+    click.echo(f"{label:<12} {escape_control(text)}")

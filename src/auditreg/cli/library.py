@@ -14,10 +14,10 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
-    the_ledger,
+    open_ledger,
 )
 from auditreg.errors import ExitCode, UsageError
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def rules() -> None:
 @format_option()
 def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
     """List the rules with the severity and parameters in force."""
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
-    governing = Governing.load(config)
+    governing = PolicySet.load(config)
     enabled = {rule.id: rule for rule in governing.enabled}
     rows = [
         (
@@ -65,9 +65,9 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
 def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     """Show what a rule asks, why, what repairs a finding, and its SQL."""
     from auditreg.rules.parse import select_rules
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
-    governing = Governing.load(config)
+    governing = PolicySet.load(config)
     rule = select_rules(governing.rules, [rule_id])[0]
     if only_sql:
         click.echo(rule.sql.strip())
@@ -94,14 +94,14 @@ def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     for label, text in parts:
         if text:
             click.echo(_paragraph(label, text))
-    click.echo(f"\n{inert(rule.sql.strip(), keep=chr(10))}")
+    click.echo(f"\n{escape_control(rule.sql.strip(), keep=chr(10))}")
 
 
 def _paragraph(label: str, text: str) -> str:
     import textwrap
 
     return textwrap.fill(
-        inert(" ".join(text.split())),
+        escape_control(" ".join(text.split())),
         width=88,
         initial_indent=f"{label:<12}",
         subsequent_indent=" " * 12,
@@ -133,9 +133,9 @@ def test_rule(file: Path, cases: Path | None) -> None:
     failed = 0
     for outcome in outcomes:
         failed += not outcome.passed
-        click.echo(f"{'ok' if outcome.passed else 'FAILED':<8} {inert(outcome.case.name)}")
+        click.echo(f"{'ok' if outcome.passed else 'FAILED':<8} {escape_control(outcome.case.name)}")
         for line in outcome.problems:
-            click.echo(f"         {inert(line)}")
+            click.echo(f"         {escape_control(line)}")
     click.echo(f"{len(outcomes):,} cases, {failed:,} failed")
     code = ExitCode.FINDINGS if failed else ExitCode.OK
     click.get_current_context().exit(int(code))
@@ -151,7 +151,7 @@ def frameworks() -> None:
 @format_option()
 def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
     """List the frameworks, and which of them reports print."""
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
     rows = [
         (
@@ -164,7 +164,7 @@ def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
             "draft" if one.draft else "verified",
             "yes" if one.id in config.frameworks.enabled else "no",
         )
-        for one in Governing.load(config).frameworks
+        for one in PolicySet.load(config).frameworks
     ]
     columns = ("framework", "title", "publisher", "edition", "status", "clauses", "text", "printed")
     emit_table(outputs, Table(columns, rows))
@@ -177,9 +177,9 @@ def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
 def show_framework(framework_id: str, config: Config, outputs: tuple[Output, ...]) -> None:
     """Show a framework's clauses with the rules and fields that bear on each."""
     from auditreg.config.check import near
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
-    found = {one.id: one for one in Governing.load(config).frameworks}
+    found = {one.id: one for one in PolicySet.load(config).frameworks}
     if framework_id not in found:
         meant = near(framework_id, list(found))
         raise UsageError(
@@ -212,10 +212,12 @@ def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) ->
     And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
     expired, unused, over-broad, self-approved or overdue covers nothing.
     """
-    from auditreg.workflows.check import Asked, judging
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import CheckOptions, open_check
+    from auditreg.workflows.policy import PolicySet
 
-    with judging(the_ledger(config, ledger), Governing.load(config), Asked(seal=False)) as (
+    with open_check(
+        open_ledger(config, ledger), PolicySet.load(config), CheckOptions(seal=False)
+    ) as (
         _,
         result,
     ):

@@ -15,7 +15,7 @@ import click
 
 from auditreg.errors import AuditregError, UsageError
 from auditreg.formats import TABLE_FORMATS, table_format
-from auditreg.formats.interface import WIDTH, Surface, Table
+from auditreg.formats.interface import WIDTH, OutputTarget, Table
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -112,7 +112,7 @@ def _sealed(ctx: click.Context, config: Config) -> Config:
     """
     from auditreg.errors import LedgerError
 
-    ledger = the_ledger(config, ctx.params.get("ledger"))
+    ledger = open_ledger(config, ctx.params.get("ledger"))
     if "ledger" not in {param.name for param in ctx.command.params} or not ledger.exists:
         return config
     from auditreg.workflows.policy import sealed_config
@@ -128,7 +128,7 @@ def _sealed(ctx: click.Context, config: Config) -> Config:
 
 
 def ledger_option(function: F) -> F:
-    """`--ledger`; the function gets a path or None as `ledger`, see `the_ledger`."""
+    """`--ledger`; the function gets a path or None as `ledger`, see `open_ledger`."""
     return click.option(
         "--ledger",
         is_eager=True,  # the settings may have to be read from it
@@ -188,7 +188,7 @@ def as_of_option(function: F) -> F:
     )(function)
 
 
-def the_ledger(config: Config, ledger: Path | None) -> Ledger:
+def open_ledger(config: Config, ledger: Path | None) -> Ledger:
     """The ledger that the command line, the environment or the settings name."""
     from auditreg.ledger.store import Ledger
 
@@ -200,7 +200,7 @@ def moment(config: Config, text: str | None) -> datetime | None:
     return None if text is None else config.moment(text)
 
 
-def surface(path: Path | None = None, *, otherwise: int = WIDTH) -> Surface:
+def surface(path: Path | None = None, *, otherwise: int = WIDTH) -> OutputTarget:
     """What is written on: the terminal with its width and colours, or neither.
 
     Args:
@@ -208,9 +208,9 @@ def surface(path: Path | None = None, *, otherwise: int = WIDTH) -> Surface:
         otherwise: the width where there is no terminal.
     """
     if path is not None or not sys.stdout.isatty():
-        return Surface(otherwise)
+        return OutputTarget(otherwise)
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Surface(shutil.get_terminal_size((WIDTH, 40)).columns, colour)
+    return OutputTarget(shutil.get_terminal_size((WIDTH, 40)).columns, colour)
 
 
 def emit(outputs: Sequence[Output], render: Callable[[Output], bytes]) -> None:

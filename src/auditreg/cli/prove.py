@@ -16,10 +16,10 @@ from auditreg.cli.options import (
     emit,
     format_option,
     ledger_option,
-    the_ledger,
+    open_ledger,
 )
 from auditreg.errors import ExitCode, UsageError, VerificationError
-from auditreg.formats.escape import inert, json_inert
+from auditreg.formats.escape import escape_control, escape_json
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -71,9 +71,9 @@ def verify(
     from auditreg.ledger.verify import verify as recompute
 
     if file is not None and file.exists() and not _is_database(file):
-        _verify_report(file, the_ledger(config, ledger))
+        _verify_report(file, open_ledger(config, ledger))
         return
-    book = the_ledger(config, file or ledger)
+    book = open_ledger(config, file or ledger)
     with progress() as tell:
         found = recompute(book, state_too=not log_only, expected=_expected(root), progress=tell)
     emit(
@@ -104,7 +104,7 @@ def _verify_report(file: Path, book: Ledger) -> None:
     for seq, recorded_at, first, last, files in rows:
         for name, sealed in json.loads(files).items():
             if sealed == digest:
-                click.echo(f"{'report':<10} {inert(name)} of {first} to {last}")
+                click.echo(f"{'report':<10} {escape_control(name)} of {first} to {last}")
                 click.echo(f"{'issued':<10} {recorded_at:%Y-%m-%d %H:%M:%S}Z (entry {seq})")
                 click.echo(f"{'SHA-256':<10} {digest}")
                 click.echo("verified   the file is the one that was issued; now verify the ledger")
@@ -143,7 +143,7 @@ def _text(found: Verification, *, log_only: bool) -> bytes:
     ]
     for problem in found.problems:
         at = f" (entry {problem.seq})" if problem.seq is not None else ""
-        lines.append(f"{'problem':<10} {inert(problem.what)}{at}")
+        lines.append(f"{'problem':<10} {escape_control(problem.what)}{at}")
     lines.append("verified" if found.ok else f"NOT VERIFIED: {len(found.problems)} problems")
     return ("\n".join(lines) + "\n").encode()
 
@@ -159,7 +159,7 @@ def _json(found: Verification) -> bytes:
         "root": found.root,
         "problems": [{"what": p.what, "seq": p.seq} for p in found.problems],
     }
-    return (json_inert(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
 @click.command(epilog=examples('auditreg erase 1234 --reason "personal data, request 2026-17"'))
@@ -178,7 +178,7 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     from auditreg.ledger.erase import erase as remove
     from auditreg.ledger.secrets import load_key
 
-    book = the_ledger(config, ledger)
+    book = open_ledger(config, ledger)
     with book.reader():
         pass  # says that there is no ledger before anything is asked
     if not yes:
@@ -187,7 +187,7 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     key = load_key(config.resolve(key_file) if key_file else book.key_path)
     with book.writer(fresh=True) as con:
         done = remove(con, seq, reason, key)
-    click.echo(f"erased entry {done.seq}: {done.kind} {inert(done.subject)}")
+    click.echo(f"erased entry {done.seq}: {done.kind} {escape_control(done.subject)}")
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)
         click.echo(f"the same text also stands in: {others}")

@@ -15,10 +15,10 @@ from auditreg.cli.options import (
     emit,
     format_option,
     ledger_option,
-    the_ledger,
+    open_ledger,
 )
 from auditreg.errors import ExitCode
-from auditreg.formats.escape import inert, json_inert
+from auditreg.formats.escape import escape_control, escape_json
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -74,7 +74,7 @@ def publish(
     with progress() as tell:
         done = publish_ledger(
             config,
-            the_ledger(config, ledger),
+            open_ledger(config, ledger),
             folder,
             keep=_keep(config, keep, keep_last, keep_quarterly),
             progress=tell,
@@ -114,7 +114,7 @@ def _text(done: Published) -> bytes:
     lines += [("removed", name) for name in done.removed]
     lines += [("note", note) for note in done.notes]
     lines.append(("copies", f"{done.kept:,} in {done.file.parent}"))
-    return "".join(f"{label:<12} {inert(text)}\n" for label, text in lines).encode()
+    return "".join(f"{label:<12} {escape_control(text)}\n" for label, text in lines).encode()
 
 
 def _json(done: Published) -> bytes:
@@ -129,4 +129,4 @@ def _json(done: Published) -> bytes:
         "removed": list(done.removed),
         "notes": list(done.notes),
     }
-    return (json_inert(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()

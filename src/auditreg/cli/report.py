@@ -17,11 +17,11 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     moment,
-    the_ledger,
+    open_ledger,
     write_file,
 )
 from auditreg.errors import ExitCode, UsageError
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -93,17 +93,20 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     """
     from auditreg.cli.progress import progress
     from auditreg.report import build_report
-    from auditreg.workflows.check import Asked, judging
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import CheckOptions, open_check
+    from auditreg.workflows.policy import PolicySet
 
-    governing = Governing.load(config)
-    book = the_ledger(config, ledger)
+    governing = PolicySet.load(config)
+    book = open_ledger(config, ledger)
     chosen = template or config.report.template
     with progress() as tell:
         if tell:
             tell("checking", 0, None)
         at, span = _when(book, config, period, moment(config, as_of))
-        with judging(book, governing, Asked(as_of=at, period=span, seal=False)) as (con, result):
+        with open_check(book, governing, CheckOptions(as_of=at, period=span, seal=False)) as (
+            con,
+            result,
+        ):
             wanted = [f for f in governing.frameworks if f.id in config.frameworks.enabled]
             made = build_report(
                 con,
@@ -133,7 +136,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     click.echo(f"{len(files):,} files, {kind}, {span.days}", err=True)
     if made.identity.incomplete:
         click.echo(
-            f"incomplete: the last reading of {inert(', '.join(made.identity.incomplete))}; "
+            f"incomplete: the last reading of {escape_control(', '.join(made.identity.incomplete))}; "
             "the report says so on its cover",
             err=True,
         )
@@ -226,7 +229,7 @@ def reports(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) ->
         "policy",
         "root",
     )
-    with the_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader() as con:
         rows = con.execute(
             f"select {', '.join(names)}, length(files) - length(replace(files, ':', '')) "  # noqa: S608 - columns of our own
             "from reports order by seq"

@@ -12,23 +12,23 @@ import click
 
 from auditreg.cli.check import SEVERITIES
 from auditreg.cli.examples import examples
-from auditreg.cli.logging import log_options
+from auditreg.cli.log_setup import log_options
 from auditreg.cli.options import (
     Output,
     config_option,
     emit,
     format_option,
     ledger_option,
+    open_ledger,
     source_option,
-    the_ledger,
 )
 from auditreg.errors import AuditregError, ExitCode, worst
 
 if TYPE_CHECKING:
     from auditreg.config import Config
-    from auditreg.ledger.result import Outcome
+    from auditreg.ledger.result import ExtractionResult
     from auditreg.ledger.store import Ledger
-    from auditreg.workflows.check import Judged
+    from auditreg.workflows.check import CheckOutcome
     from auditreg.workflows.publish import Published
 
 SCHEMA: Final = "auditreg.run/1"
@@ -38,8 +38,8 @@ SCHEMA: Final = "auditreg.run/1"
 class Run:
     """What came of each phase; None where a phase did not take place, and `errors` or `why` says why."""
 
-    outcomes: Sequence[Outcome] = ()
-    judged: Judged | None = None
+    outcomes: Sequence[ExtractionResult] = ()
+    judged: CheckOutcome | None = None
     published: Published | None = None
     codes: dict[str, ExitCode] = field(default_factory=dict)
     errors: dict[str, AuditregError] = field(default_factory=dict)
@@ -106,12 +106,12 @@ def run(
     """
     from auditreg.cli.extract import read, warn
     from auditreg.ledger.result import code_of
-    from auditreg.workflows.extract import Asked, targets
+    from auditreg.workflows.extract import ExtractOptions, targets
 
     chosen = targets(config, names)
-    book = the_ledger(config, ledger)
+    book = open_ledger(config, ledger)
     warn(config)
-    done = Run(read(chosen, config, book, Asked()))
+    done = Run(read(chosen, config, book, ExtractOptions()))
     done.codes["extract"] = code_of(done.outcomes)
     _check(done, book, config, fail_on)
     _publish(done, book, config, folder)
@@ -123,14 +123,14 @@ def run(
 def _check(done: Run, book: Ledger, config: Config, fail_on: str) -> None:
     from auditreg.cli.check import exit_code
     from auditreg.models import Severity
-    from auditreg.workflows.check import Asked, check
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import CheckOptions, run_check
+    from auditreg.workflows.policy import PolicySet
 
     if not book.exists:
         done.why["check"] = "not checked: there is no ledger"
         return
     try:
-        done.judged = check(book, Governing.load(config), Asked())
+        done.judged = run_check(book, PolicySet.load(config), CheckOptions())
     except AuditregError as error:
         done.errors["check"], done.codes["check"] = error, error.exit_code
         return
@@ -155,7 +155,7 @@ def _publish(done: Run, book: Ledger, config: Config, folder: Path | None) -> No
 
 
 def _text(done: Run) -> bytes:
-    from auditreg.formats.escape import inert
+    from auditreg.formats.escape import escape_control
     from auditreg.formats.terminal.extraction import one_line
 
     lines = [("extract", f"{one.registry}: {one_line(one)}") for one in done.outcomes]
@@ -164,7 +164,7 @@ def _text(done: Run) -> bytes:
         text = f"failed: {error.what}" if error else done.why.get(phase) or said
         if text:
             lines.append((phase, text))
-    return "".join(f"{label:<8} {inert(text)}\n" for label, text in lines).encode()
+    return "".join(f"{label:<8} {escape_control(text)}\n" for label, text in lines).encode()
 
 
 def _checked(done: Run) -> str:
@@ -189,7 +189,7 @@ def _published(done: Run) -> str:
     return f"{verb} {done.published.file}{doubt}"
 
 
-def _severities(judged: Judged) -> dict[str, int]:
+def _severities(judged: CheckOutcome) -> dict[str, int]:
     from auditreg.models import Severity
 
     numbers = dict.fromkeys((severity.value for severity in Severity), 0)
@@ -200,7 +200,7 @@ def _severities(judged: Judged) -> dict[str, int]:
 
 def _json(done: Run, book: Ledger) -> bytes:
     from auditreg.formats import extract_json
-    from auditreg.formats.escape import json_inert
+    from auditreg.formats.escape import escape_json
 
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -230,14 +230,14 @@ def _json(done: Run, book: Ledger) -> bytes:
             "new": done.published.new,
             "complete": done.published.complete,
         }
-    return (json_inert(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
 def _tell(done: Run) -> None:
     """What failed, in full, on standard error."""
-    from auditreg.cli.errors import tell
+    from auditreg.cli.errors import print_error
     from auditreg.cli.extract import tell_errors
 
     tell_errors(done.outcomes)
     for error in done.errors.values():
-        tell(error)
+        print_error(error)

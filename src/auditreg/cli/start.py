@@ -31,11 +31,9 @@ def demo(folder: Path) -> None:
     from auditreg.demo import play
     from auditreg.ledger.store import Ledger
     from auditreg.sources import open_source
-    from auditreg.workflows.check import Asked
-    from auditreg.workflows.check import check as judge
-    from auditreg.workflows.extract import Asked as Reading
-    from auditreg.workflows.extract import record
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.check import CheckOptions, run_check
+    from auditreg.workflows.extract import ExtractOptions, record
+    from auditreg.workflows.policy import PolicySet
 
     book = Ledger(folder / "audit.duckdb")
     checked: set[int] = set()
@@ -45,18 +43,24 @@ def demo(folder: Path) -> None:
             config = load_config(files.config)
             name = config.registry()
             with open_source(files.store_uri, registry=name).read() as opened:
-                record(opened, book, config, registry=name, asked=Reading(observed_at=_naive(at)))
+                record(
+                    opened,
+                    book,
+                    config,
+                    registry=name,
+                    asked=ExtractOptions(observed_at=_naive(at)),
+                )
             # The firm checks at the first reading of May, July and September: findings have an age.
             if at.month in {5, 7, 9} - checked:
                 checked.add(at.month)
-                judge(book, Governing.load(config), Asked())
+                run_check(book, PolicySet.load(config), CheckOptions())
 
         files = play(folder, reading=reading, progress=tell)
         config = load_config(files.config)
         _import_deployments(files.deployments, book, config)
         if tell:
             tell("checking", 0, None)
-        judged = judge(book, Governing.load(config), Asked())
+        judged = run_check(book, PolicySet.load(config), CheckOptions())
     context = click.get_current_context()
     report_folder = folder / "report"
     from auditreg.cli.report import report

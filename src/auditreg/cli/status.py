@@ -15,7 +15,7 @@ from auditreg.cli.options import (
     emit_table,
     format_option,
     ledger_option,
-    the_ledger,
+    open_ledger,
     write_file,
 )
 from auditreg.errors import ExitCode, LedgerError, NothingToAudit, worst
@@ -24,7 +24,7 @@ from auditreg.formats.interface import Table
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
-    from auditreg.queries.status import RegistryStanding, Standing
+    from auditreg.queries.status import LedgerStatus, RegistryStatus
 
 COLUMNS = (
     "registry",
@@ -85,7 +85,7 @@ def status(
     Exit codes: 0 fresh and complete; 1 stale; 2 the last reading was incomplete, or the ledger does
     not exist, is open for writing elsewhere or is damaged; 3 it holds no reading.
     """
-    book = the_ledger(config, ledger)
+    book = open_ledger(config, ledger)
     try:
         found = _read(book)
     except LedgerError:
@@ -110,7 +110,7 @@ def status(
     click.get_current_context().exit(int(worst(*codes)))
 
 
-def _read(book: Ledger) -> Standing:
+def _read(book: Ledger) -> LedgerStatus:
     """How the ledger stands.
 
     Raises:
@@ -118,11 +118,11 @@ def _read(book: Ledger) -> Standing:
     """
     import duckdb
 
-    from auditreg.queries.status import standing
+    from auditreg.queries.status import ledger_status
 
     with book.reader() as con:
         try:
-            return standing(con)
+            return ledger_status(con)
         except duckdb.Error as error:
             raise LedgerError(
                 f"{book.path} opens, but cannot be read through: {str(error).splitlines()[0]}",
@@ -132,7 +132,7 @@ def _read(book: Ledger) -> Standing:
 
 
 def _row(
-    found: Standing, one: RegistryStanding, age: timedelta, limit: timedelta
+    found: LedgerStatus, one: RegistryStatus, age: timedelta, limit: timedelta
 ) -> tuple[object, ...]:
     state = "incomplete" if not one.complete else "stale" if age > limit else "fresh"
     return (
@@ -154,7 +154,7 @@ def _row(
     )
 
 
-def _write_metrics(path: Path | None, book: Ledger, found: Standing | None) -> None:
+def _write_metrics(path: Path | None, book: Ledger, found: LedgerStatus | None) -> None:
     if path is None:
         return
     from auditreg.formats.prometheus import exposition

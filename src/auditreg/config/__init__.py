@@ -28,7 +28,7 @@ from auditreg.config.settings import (
     Tags,
     json_schema,
 )
-from auditreg.errors import ConfigError, without_password
+from auditreg.errors import ConfigError, redact_uri
 from auditreg.fields import FIELDS, Field
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def parse_config(text: str, path: Path) -> Config:
         raise explain(error, path) from error
     check(read, path)
     parts = {name: getattr(read, name) for name in ConfigFile.__struct_fields__}
-    return Config(**parts, path=path, text=without_password(text), given=frozenset(_keys(data)))
+    return Config(**parts, path=path, text=redact_uri(text), given=frozenset(_keys(data)))
 
 
 def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:

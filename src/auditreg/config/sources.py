@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.config.settings import Conventions, SourceSettings
-from auditreg.errors import ConfigError, UsageError, without_password
+from auditreg.errors import ConfigError, UsageError, redact_uri
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def exposed(sources: Sequence[SourceSettings]) -> tuple[str, ...]:
         f"variable and name it in {key}_env"
         for source in sources
         for key, uri in (("uri", source.uri), ("auth_uri", source.auth_uri))
-        if uri and without_password(uri) != uri
+        if uri and redact_uri(uri) != uri
     )
 
 
@@ -123,7 +123,7 @@ def refuse_registry(data: Mapping[str, Any], path: Path) -> None:
     lines = ["[[source]]"]
     if isinstance(table, dict):
         lines += [
-            f"{key} = {json.dumps(without_password(table[key]), ensure_ascii=False)}"
+            f"{key} = {json.dumps(redact_uri(table[key]), ensure_ascii=False)}"
             for key in ("name", "uri", "uri_env")
             if isinstance(table.get(key), str)
         ]

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from auditreg.formats.escape import json_inert
+from auditreg.formats.escape import escape_json
 from auditreg.formats.interface import CheckView
 from auditreg.formats.sorting import shown_findings, totals
 from auditreg.formats.tables import plain
-from auditreg.models import Answer, CheckResult, RuleResult, Severity, Status, WaiverRef
+from auditreg.models import CheckResult, Finding, RuleResult, Severity, Status, WaiverRef
 
 SCHEMA: Final = "auditreg.check/1"
 
@@ -142,7 +142,7 @@ class CheckJson:
         """See `CheckFormat.render`."""
         document = msgspec.to_builtins(check_v1(result, everything=view.everything))
         text = json.dumps(document, indent=2, ensure_ascii=False)
-        return (json_inert(text) + "\n").encode()
+        return (escape_json(text) + "\n").encode()
 
 
 def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
@@ -179,7 +179,7 @@ def _rule(result: RuleResult) -> RuleV1:
     )
 
 
-def finding_v1(answer: Answer) -> FindingV1:
+def finding_v1(answer: Finding) -> FindingV1:
     """An answer in its frozen form."""
     rule, subject = answer.rule, answer.subject
     return FindingV1(

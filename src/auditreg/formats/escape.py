@@ -30,7 +30,7 @@ Indic scripts and emoji are written with them.
 """
 
 
-def inert(text: str, *, keep: str = "") -> str:
+def escape_control(text: str, *, keep: str = "") -> str:
     r"""The text on one line with every acting character shown as its escape (`\x1b`, `\u202e`).
 
     Args:
@@ -51,7 +51,7 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def json_inert(document: str) -> str:
+def escape_json(document: str) -> str:
     """A JSON document with acting characters escaped as JSON does; it decodes to the same."""
     if document.isascii() and "\x7f" not in document:
         return document
@@ -67,7 +67,7 @@ def json_inert(document: str) -> str:
 
 def spreadsheet(text: str) -> str:
     """Text as a spreadsheet cell: what would be run as a formula gets an apostrophe before it."""
-    safe = inert(text, keep="\n\t")
+    safe = escape_control(text, keep="\n\t")
     return f"'{safe}" if text.startswith(_FORMULA) else safe
 
 
@@ -77,5 +77,5 @@ def markdown(text: str) -> str:
     Entities are text to Markdown, never markup, in table cells too. A word joiner after `@` keeps
     a mention from notifying somebody and an address from becoming a link.
     """
-    quoted = _MARKDOWN.sub(lambda m: "".join(f"&#{ord(c)};" for c in m[0]), inert(text))
+    quoted = _MARKDOWN.sub(lambda m: "".join(f"&#{ord(c)};" for c in m[0]), escape_control(text))
     return quoted.replace("@", "@&#8288;")

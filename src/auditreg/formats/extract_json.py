@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from auditreg.errors import without_password
-from auditreg.formats.escape import json_inert
-from auditreg.ledger.result import Outcome, code_of
+from auditreg.errors import redact_uri
+from auditreg.formats.escape import escape_json
+from auditreg.ledger.result import ExtractionResult, code_of
 
 SCHEMA: Final = "auditreg.extract/1"
 
@@ -95,20 +95,20 @@ class ExtractV1(Struct, forbid_unknown_fields=True):
     extractions: list[ExtractionV1]
 
 
-def document(outcomes: Sequence[Outcome], ledger: str) -> dict[str, Any]:
+def document(outcomes: Sequence[ExtractionResult], ledger: str) -> dict[str, Any]:
     """An extraction in its frozen form, as plain values."""
     made = ExtractV1(SCHEMA, ledger, int(code_of(outcomes)), [_one(one) for one in outcomes])
     plain: dict[str, Any] = msgspec.to_builtins(made)
     return plain
 
 
-def render(outcomes: Sequence[Outcome], ledger: str) -> bytes:
+def render(outcomes: Sequence[ExtractionResult], ledger: str) -> bytes:
     """The document as text; acting characters are escaped."""
     text = json.dumps(document(outcomes, ledger), indent=2, ensure_ascii=False)
-    return (json_inert(text) + "\n").encode()
+    return (escape_json(text) + "\n").encode()
 
 
-def _one(outcome: Outcome) -> ExtractionV1:
+def _one(outcome: ExtractionResult) -> ExtractionV1:
     seconds = round(outcome.seconds, 3)
     done, info = outcome.done, outcome.info
     if done is None or info is None:
@@ -116,7 +116,7 @@ def _one(outcome: Outcome) -> ExtractionV1:
         return ExtractionV1(
             outcome.registry,
             "empty" if outcome.status == "empty" else "failed",
-            ErrorV1(*(without_password(part) for part in (error.what, error.state, error.hint)))
+            ErrorV1(*(redact_uri(part) for part in (error.what, error.state, error.hint)))
             if error
             else None,
             duration=seconds,
@@ -127,14 +127,14 @@ def _one(outcome: Outcome) -> ExtractionV1:
         outcome.registry,
         "recorded" if done.complete else "incomplete",
         source=info.kind,
-        location=without_password(info.location),
+        location=redact_uri(info.location),
         mlflow_version=info.mlflow_version,
         schema_version=info.schema_version,
         observed_at=f"{done.observed_at.isoformat()}Z",
         first=done.first,
         late=done.late,
         complete=done.complete,
-        doubts=[without_password(doubt) for doubt in account.doubts],
+        doubts=[redact_uri(doubt) for doubt in account.doubts],
         counts={table: CountV1(*pair) for table, pair in account.counts.items()},
         changes={
             kind: ChangesV1(

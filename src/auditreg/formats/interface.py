@@ -18,7 +18,7 @@ WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class OutputTarget:
     """What the bytes are shown on: how wide it is, and whether it knows colours."""
 
     width: int = WIDTH
@@ -36,7 +36,7 @@ class CheckView:
     fail_on: Severity | None = None
     everything: bool = False
     timezone: str = "UTC"
-    surface: Surface = Surface()
+    surface: OutputTarget = OutputTarget()
 
 
 class CheckFormat(Protocol):
@@ -58,6 +58,6 @@ class Table:
 class TableFormat(Protocol):
     """A way to show columns and rows."""
 
-    def render(self, table: Table, surface: Surface) -> bytes:
+    def render(self, table: Table, surface: OutputTarget) -> bytes:
         """The table as bytes, ending in a line feed."""
         ...

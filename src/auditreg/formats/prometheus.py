@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditreg.queries.status import RegistryStanding, Standing
+    from auditreg.queries.status import LedgerStatus, RegistryStatus
 
 Sample = tuple[dict[str, str], float]
 
 
-def exposition(found: Standing | None, *, ledger_bytes: int) -> bytes:
+def exposition(found: LedgerStatus | None, *, ledger_bytes: int) -> bytes:
     """The file's content; `found` is None where the ledger cannot be read."""
     lines: list[str] = []
     for name, meaning, samples in _metrics(found, ledger_bytes):
@@ -26,7 +26,9 @@ def exposition(found: Standing | None, *, ledger_bytes: int) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _metrics(found: Standing | None, ledger_bytes: int) -> Iterator[tuple[str, str, list[Sample]]]:
+def _metrics(
+    found: LedgerStatus | None, ledger_bytes: int
+) -> Iterator[tuple[str, str, list[Sample]]]:
     """Name, meaning and samples of each metric, in the order of the file."""
     yield (
         "auditreg_ledger_readable",
@@ -86,7 +88,7 @@ def _metrics(found: Standing | None, ledger_bytes: int) -> Iterator[tuple[str, s
     )
 
 
-def _of(one: RegistryStanding) -> dict[str, str]:
+def _of(one: RegistryStatus) -> dict[str, str]:
     return {"registry": one.registry}
 
 

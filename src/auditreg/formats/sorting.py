@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from auditreg.models import Answer, Status
+from auditreg.models import Finding, Status
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -22,7 +22,7 @@ _WORST = (
 )
 
 
-def worst_first(answer: Answer) -> tuple[int, int, str, str, int, str]:
+def worst_first(answer: Finding) -> tuple[int, int, str, str, int, str]:
     """Sort key: severity, status, rule, then the subject's names."""
     subject = answer.subject
     return (
@@ -35,7 +35,7 @@ def worst_first(answer: Answer) -> tuple[int, int, str, str, int, str]:
     )
 
 
-def shown_findings(result: CheckResult, *, everything: bool) -> list[Answer]:
+def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:
     """The open, waived and erroneous answers, or every answer; the worst first."""
     if everything:
         return list(result.every)  # comes in order, and is too large to be sorted again

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from rich.cells import cell_len
 
-from auditreg.formats.escape import inert, json_inert, markdown, spreadsheet
-from auditreg.formats.interface import Surface, Table
+from auditreg.formats.escape import escape_control, escape_json, markdown, spreadsheet
+from auditreg.formats.interface import OutputTarget, Table
 
 _WORD = 40
 """Longer words, such as digests and paths, may be broken."""
@@ -56,12 +56,12 @@ def plain(value: object) -> object:
 class ScreenFormat:
     """A table for the eye. Long cells are folded, never cut."""
 
-    def render(self, table: Table, surface: Surface) -> bytes:
+    def render(self, table: Table, surface: OutputTarget) -> bytes:
         """See `TableFormat.render`."""
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        from auditreg.formats.terminal.layout import paint
+        from auditreg.formats.terminal.layout import render
 
         if not table.rows:
             return b"(no rows)\n"
@@ -71,29 +71,33 @@ class ScreenFormat:
         for index, name in enumerate(table.columns):
             numeric = all(_is_number(row[index]) for row in table.rows)
             drawn.add_column(
-                Text(inert(name)), justify="right" if numeric else "left", overflow="fold"
+                Text(escape_control(name)), justify="right" if numeric else "left", overflow="fold"
             )
         for row in table.rows:
-            drawn.add_row(*(Text(inert(cell(value))) for value in row))
-        return paint([drawn], surface)
+            drawn.add_row(*(Text(escape_control(cell(value))) for value in row))
+        return render([drawn], surface)
 
     def _records(self, table: Table) -> bytes:
         """One block per row, filled columns only: where a table would break words apart."""
-        names = [inert(name) for name in table.columns]
+        names = [escape_control(name) for name in table.columns]
         blocks = []
         for row in table.rows:
             filled = [(n, cell(v)) for n, v in zip(names, row, strict=True) if v not in (None, "")]
             width = max((len(name) for name, _ in filled), default=0)
-            blocks.append("\n".join(f"{name:<{width}}  {inert(text)}" for name, text in filled))
+            blocks.append(
+                "\n".join(f"{name:<{width}}  {escape_control(text)}" for name, text in filled)
+            )
         return ("\n\n".join(blocks) + "\n").encode()
 
 
 def _needed(table: Table) -> int:
     """The columns a screen needs so that no header and no word of usual length is broken."""
-    widths = [cell_len(inert(name)) for name in table.columns]
+    widths = [cell_len(escape_control(name)) for name in table.columns]
     for row in table.rows:
         for index, value in enumerate(row):
-            longest = max((cell_len(word) for word in inert(cell(value)).split()), default=0)
+            longest = max(
+                (cell_len(word) for word in escape_control(cell(value)).split()), default=0
+            )
             widths[index] = max(widths[index], min(longest, _WORD))
     return sum(widths) + 2 * (len(widths) - 1)
 
@@ -107,16 +111,16 @@ def _is_number(value: object) -> bool:
 class JsonFormat:
     """A list with one object per row."""
 
-    def render(self, table: Table, surface: Surface) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         rows = [dict(zip(table.columns, map(plain, row), strict=True)) for row in table.rows]
-        return (json_inert(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n").encode()
+        return (escape_json(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
 class CsvFormat:
     """Comma-separated values in UTF-8 with a header; formulas are inert."""
 
-    def render(self, table: Table, surface: Surface) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -132,7 +136,7 @@ class CsvFormat:
 class MarkdownFormat:
     """A GitHub-flavoured table; everything in it is text."""
 
-    def render(self, table: Table, surface: Surface) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         lines = [
             self._line([markdown(name) for name in table.columns]),

@@ -51,7 +51,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class JournalIntake:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
     `found` counts rows that found another state than the one that was known.
@@ -68,7 +68,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class JournalArrival:
     """The reading that brings the rows: whose they are, its moment, its kind of source."""
 
     registry: str
@@ -113,15 +113,15 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def take(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
-    arrival: Arrival,
+    arrival: JournalArrival,
     key: Key,
     secret_patterns: tuple[str, ...] = (),
-) -> Taken:
+) -> JournalIntake:
     """Append the rows in `stage_journal`, each with what it found where that was not known."""
     _drop_known(con, sealed(con, arrival.registry, arrival.journal))
     rows = entries.number(con, "select count(*) from stage_journal")
     if not rows:
-        return Taken()
+        return JournalIntake()
     shared = {"registry": arrival.registry}
     _run(con, "journal.sql", shared)
     _make_notes(con)
@@ -151,7 +151,7 @@ def take(
         "select count(*) from journal_found f join journal_step s using (journal) "
         "where s.subject in (select subject from ledger.heads) or s.turn > 1",
     )
-    return Taken(rows, _ranges(con), moved > 0, masked, found, dict(unreadable))
+    return JournalIntake(rows, _ranges(con), moved > 0, masked, found, dict(unreadable))
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:
@@ -255,7 +255,9 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         con.execute(statement, {"registry": registry} if "$registry" in statement else None)
 
 
-def _append_states(con: duckdb.DuckDBPyConnection, appender: Appender, arrival: Arrival) -> None:
+def _append_states(
+    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
+) -> None:
     con.execute(
         "create or replace temp table batch as select seq, kind, image.item as item, "
         "image.place as place from journal_entry"
@@ -297,7 +299,9 @@ def _append_states(con: duckdb.DuckDBPyConnection, appender: Appender, arrival: 
     )
 
 
-def _append_notes(con: duckdb.DuckDBPyConnection, appender: Appender, arrival: Arrival) -> None:
+def _append_notes(
+    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
+) -> None:
     """The server's starts and stops, and rows that cannot be read, as they stood."""
     appender.append(
         f"""

@@ -17,7 +17,11 @@ from auditreg.errors import NothingToAudit, SourceError
 from auditreg.ledger import capture_journal, entries, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
-from auditreg.ledger.out_of_order import place_seen, place_shown, reaffirm
+from auditreg.ledger.out_of_order import (
+    reposition_by_journal,
+    reposition_by_state,
+    restate_next_reading,
+)
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
@@ -51,7 +55,7 @@ FEW = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
+class IngestSummary:
     """What an extraction did to the ledger.
 
     `changes` maps (kind, `put` or `gone`) to the number of entries, `new` a kind to how many of those
@@ -98,7 +102,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     secret_patterns: tuple[str, ...] = (),
     workspaces: Workspaces | None = None,
     progress: Progress | None = None,
-) -> Ingested:
+) -> IngestSummary:
     """Take one reading in, on a writable connection to (a copy of) the ledger.
 
     Args:
@@ -137,15 +141,17 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     base = entries.size(con)
     appender.append_events(policy_events(con, policies), recorded_at)
     arrival = (
-        capture_journal.Arrival(registry, reading.journal, reading.info.kind, observed, recorded_at)
+        capture_journal.JournalArrival(
+            registry, reading.journal, reading.info.kind, observed, recorded_at
+        )
         if reading.journal
         else None
     )
-    moved = late and place_shown(con, appender, reading, registry, observed, recorded_at)
+    moved = late and reposition_by_journal(con, appender, reading, registry, observed, recorded_at)
     taken = (
         capture_journal.take(con, appender, arrival, key, secret_patterns)
         if arrival
-        else capture_journal.Taken()
+        else capture_journal.JournalIntake()
     )
     completeness = _with_journal(completeness, taken)
     compared = {
@@ -158,7 +164,11 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         "base": base,
     }
     _compare(con, compared)
-    if late and not reading.journal and place_seen(con, appender, registry, observed, recorded_at):
+    if (
+        late
+        and not reading.journal
+        and reposition_by_state(con, appender, registry, observed, recorded_at)
+    ):
         moved = True
         _compare(con, compared)
     _refuse_doubles(con)
@@ -171,7 +181,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     )
     changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
     if late:
-        reaffirm(con, appender, registry, observed, recorded_at, base)
+        restate_next_reading(con, appender, registry, observed, recorded_at, base)
     tell("sealing", 0, None)
     tree = entries.load_tree(con)
     appended = tree.size - base
@@ -199,7 +209,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     drop_compared(con)
     state.refresh(con, base, late=late or moved or taken.moved, staged=True)
     drop_scratch(con, scratch)
-    return Ingested(
+    return IngestSummary(
         registry=registry,
         observed_at=observed,
         first=first,
@@ -245,7 +255,7 @@ def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None
     )
 
 
-def _with_journal(completeness: Completeness, taken: capture_journal.Taken) -> Completeness:
+def _with_journal(completeness: Completeness, taken: capture_journal.JournalIntake) -> Completeness:
     """The account of the reading, with the rows of the journal that could not be read."""
     doubts = [
         f"{number} row(s) of the server's journal could not be read ({problem}); they are kept as "

@@ -56,7 +56,7 @@ from line join (
 it saw what stood after more or fewer of them."""
 
 
-def place_shown(
+def reposition_by_journal(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
     reading: Reading,
@@ -73,7 +73,7 @@ def place_shown(
     return _place(con, appender, _SHOWN, name, registry, observed_at, recorded_at)
 
 
-def place_seen(
+def reposition_by_state(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
     registry: str,
@@ -130,7 +130,7 @@ def _place(
     return written > 0
 
 
-def reaffirm(
+def restate_next_reading(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
     registry: str,

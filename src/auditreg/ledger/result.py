@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from auditreg.errors import AuditregError, ExitCode, worst
 
 if TYPE_CHECKING:
-    from auditreg.ledger.ingest import Ingested
+    from auditreg.ledger.ingest import IngestSummary
     from auditreg.sources.interface import SourceInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExtractionResult:
     """One registry's part of an extraction.
 
     `done` is None where nothing was recorded, and `error` says why. `seconds` is how long reading
@@ -22,7 +22,7 @@ class Outcome:
     """
 
     registry: str
-    done: Ingested | None = None
+    done: IngestSummary | None = None
     info: SourceInfo | None = None
     error: AuditregError | None = None
     seconds: float = 0.0
@@ -45,6 +45,6 @@ class Outcome:
         return ExitCode.OK if self.done is not None and self.done.complete else ExitCode.ERROR
 
 
-def code_of(outcomes: Sequence[Outcome]) -> ExitCode:
+def code_of(outcomes: Sequence[ExtractionResult]) -> ExitCode:
     """What an extraction of several registries ends in: the worst of them."""
     return worst(*(outcome.code for outcome in outcomes))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.ledger.erase import Erased
-    from auditreg.ledger.ingest import Ingested
+    from auditreg.ledger.ingest import IngestSummary
     from auditreg.ledger.policies import Policy
     from auditreg.ledger.staging import Progress
     from auditreg.sources.interface import Reading
@@ -179,7 +179,7 @@ class Ledger:
         allow_empty: bool = False,
         secret_patterns: tuple[str, ...] = (),
         progress: Progress | None = None,
-    ) -> Ingested:
+    ) -> IngestSummary:
         """Take a reading in and seal it; see `auditreg.ledger.ingest.ingest`."""
         from auditreg.ledger.ingest import ingest
         from auditreg.ledger.secrets import load_key

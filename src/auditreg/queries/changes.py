@@ -48,7 +48,7 @@ _CLOCKS = ("last_updated_at", "last_updated")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ChangeFilter:
     """Which changes are asked for; each part is optional, and all of them have to hold."""
 
     since: datetime | None = None
@@ -90,7 +90,7 @@ class Wanted:
 
 
 def change_rows(
-    connection: duckdb.DuckDBPyConnection, wanted: Wanted
+    connection: duckdb.DuckDBPyConnection, wanted: ChangeFilter
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of the changes asked for, oldest first."""
     where, values = wanted.where()
@@ -110,7 +110,7 @@ def difference_rows(
     Where the record leaves several values possible at one of the moments, all of them are given,
     and `certainty` says at which.
     """
-    before, after = _State(connection, first), _State(connection, second)
+    before, after = InventorySnapshot(connection, first), InventorySnapshot(connection, second)
     columns = [name for name in before.columns if name not in (*_ABOUT, *_CLOCKS)]
     found: list[tuple[object, ...]] = []
     subjects = before.rows.keys() | after.rows.keys()
@@ -119,7 +119,7 @@ def difference_rows(
     return found
 
 
-class _State:
+class InventorySnapshot:
     """The inventory at a moment, and every value that is possible where it leaves one open."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, at: datetime) -> None:
@@ -176,13 +176,13 @@ class _State:
         return field in (row["uncertain_fields"] or "").split(", ")
 
 
-def _order(subject: str, before: _State, after: _State) -> tuple[object, ...]:
+def _order(subject: str, before: InventorySnapshot, after: InventorySnapshot) -> tuple[object, ...]:
     row = after.rows.get(subject) or before.rows[subject]
     return (row["registry"], row["workspace"] or "", row["model"], row["version"] or 0, subject)
 
 
 def _differences(
-    subject: str, before: _State, after: _State, fields: Sequence[str]
+    subject: str, before: InventorySnapshot, after: InventorySnapshot, fields: Sequence[str]
 ) -> list[tuple[object, ...]]:
     row = after.rows.get(subject) or before.rows[subject]
     about = (row["registry"], row["workspace"], row["model"], row["version"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.queries.model_refs import Named, literal
+from auditreg.queries.model_refs import ModelRef, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +48,7 @@ class Span:
 
 
 def history_rows(
-    connection: duckdb.DuckDBPyConnection, asked: Named, span: Span | None = None
+    connection: duckdb.DuckDBPyConnection, asked: ModelRef, span: Span | None = None
 ) -> list[Row]:
     """The events of what was named, with the gaps of the record around them.
 
@@ -80,12 +80,12 @@ def _place(row: Row) -> tuple[object, ...]:
     )
 
 
-def _numbers(asked: Named) -> frozenset[tuple[str, str]]:
+def _numbers(asked: ModelRef) -> frozenset[tuple[str, str]]:
     """Model and number of the versions asked for."""
     return frozenset((m, n) for m, _, n in (v.partition("/") for v in asked.versions or ()))
 
 
-def _belongs(row: Row, asked: Named, numbers: frozenset[tuple[str, str]]) -> bool:
+def _belongs(row: Row, asked: ModelRef, numbers: frozenset[tuple[str, str]]) -> bool:
     """Whether an event is about what was named; an alias is about both versions it points to."""
     if asked.versions is None:
         return True

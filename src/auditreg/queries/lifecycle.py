@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auditreg.queries.reader import Reader, Row
-from auditreg.report.timeline import Capture, Deployment, Lifecycle, LifeLane, Record, Spell
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval
+from auditreg.queries.timeline import (
+    Capture,
+    Deployment,
+    Lifecycle,
+    Record,
+    StatePeriod,
+    VersionTimeline,
+)
 
 _LANES = 16
 _NEWEST = 4
@@ -132,11 +139,11 @@ def record(readings: Sequence[datetime], capture: Capture | None, as_of: datetim
     )
 
 
-def _lane(version: Row, own: Sequence[Row], ran: Sequence[Deployment]) -> LifeLane:
+def _lane(version: Row, own: Sequence[Row], ran: Sequence[Deployment]) -> VersionTimeline:
     deleted = [row for row in own if _is_deletion(row)]
     spells = [_spell(row) for row in own if not _is_deletion(row)]
     spells += [
-        Spell(
+        StatePeriod(
             "ran",
             one.system,
             True,
@@ -146,7 +153,7 @@ def _lane(version: Row, own: Sequence[Row], ran: Sequence[Deployment]) -> LifeLa
         for one in ran
         if one.version == version["version"] and one.deployed_at is not None
     ]
-    return LifeLane(
+    return VersionTimeline(
         version=version["version"],
         created_at=version["version_created_at"],
         deleted=_interval(deleted[-1], "start") if deleted else None,
@@ -158,8 +165,8 @@ def _is_deletion(row: Row) -> bool:
     return bool(row["kind"] == "stage" and row["name"] == _DELETED)
 
 
-def _spell(row: Row) -> Spell:
-    return Spell(
+def _spell(row: Row) -> StatePeriod:
+    return StatePeriod(
         kind=row["kind"],
         name=row["name"],
         live=bool(row["live"]),
@@ -172,15 +179,15 @@ def _interval(row: Row, side: str) -> Interval:
     return Interval(row[f"{side}_not_before"], row[f"{side}_not_after"])
 
 
-def _earliest(spell: Spell) -> datetime | None:
+def _earliest(spell: StatePeriod) -> datetime | None:
     return spell.start.not_before or spell.start.not_after
 
 
-def _chosen(lanes: Sequence[LifeLane], since: datetime) -> list[LifeLane]:
+def _chosen(lanes: Sequence[VersionTimeline], since: datetime) -> list[VersionTimeline]:
     """The versions that were something in the period, and the newest; the latest of too many."""
     newest = {lane.version for lane in lanes[-_NEWEST:]}
 
-    def lasted(spell: Spell) -> bool:
+    def lasted(spell: StatePeriod) -> bool:
         ended = spell.end.not_after if spell.end else None
         return ended is None or ended > since
 

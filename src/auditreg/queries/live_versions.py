@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from auditreg.models import Certainty
-from auditreg.queries.model_refs import Named, literal
+from auditreg.queries.model_refs import ModelRef, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -101,7 +101,7 @@ class LiveAnswer:
 def live_answers(
     connection: duckdb.DuckDBPyConnection,
     at: datetime | None = None,
-    asked: Named | None = None,
+    asked: ModelRef | None = None,
 ) -> list[LiveAnswer]:
     """What was live at a moment, a model each; of every model where none is asked for.
 
@@ -167,7 +167,7 @@ def _at(relation: str, at: datetime | None) -> str:
 
 
 def _models(
-    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: Named | None
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: ModelRef | None
 ) -> list[dict[str, Any]]:
     """The models, under the name they had then, and the readings around the moment.
 
@@ -203,7 +203,7 @@ def _models(
 
 
 def _versions(
-    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: Named | None
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: ModelRef | None
 ) -> Mapping[str, list[LiveVersion]]:
     ended = (
         "ended_not_after is null"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.audit.selection import FORMS
 from auditreg.config.calendar import day_start
 from auditreg.errors import UsageError
 
@@ -17,11 +16,13 @@ if TYPE_CHECKING:
 
     from auditreg.config import Config
 
+FORMS = "MODEL, MODEL/VERSION, MODEL@ALIAS, models:/MODEL/VERSION, models:/MODEL@ALIAS"
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ModelRef:
     """Models that bear or bore a name, and the versions asked for; all versions where None."""
 
     name: str
@@ -36,7 +37,9 @@ class Named:
         return owner.partition("/")[0] in self.models
 
 
-def named(connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None = None) -> Named:
+def resolve(
+    connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None = None
+) -> ModelRef:
     """The subjects a text names, over the whole record; aliases and stages as of a moment.
 
     Several models may have borne one name; all of them are meant.
@@ -46,15 +49,15 @@ def named(connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None 
     """
     name = text.removeprefix("models:/").strip("/") if text.startswith("models:/") else text
     if models := _bearers(connection, name):
-        return Named(name, models)
+        return ModelRef(name, models)
     if text.startswith("models:/") and (found := _of_logged_model(connection, name)):
-        return Named(name, tuple({subject.partition("/")[0] for subject in found}), found)
+        return ModelRef(name, tuple({subject.partition("/")[0] for subject in found}), found)
     model, slash, version = name.rpartition("/")
     if slash and (models := _bearers(connection, model)):
-        return Named(model, models, _version(connection, models, model, version, at))
+        return ModelRef(model, models, _version(connection, models, model, version, at))
     model, sign, alias = name.rpartition("@")
     if sign and (models := _bearers(connection, model)):
-        return Named(model, models, _alias(connection, models, model, alias, at))
+        return ModelRef(model, models, _alias(connection, models, model, alias, at))
     raise _unknown(connection, model or name, text)
 
 
@@ -143,7 +146,7 @@ def _at(relation: str, at: datetime | None) -> str:
     return relation if at is None else f"{relation}_as_of({literal(at)})"
 
 
-def beginning(config: Config, given: str | date | datetime) -> datetime:
+def start_of(config: Config, given: str | date | datetime) -> datetime:
     """The UTC moment something is asked from: a date means the beginning of that day."""
     text = given.strip() if isinstance(given, str) else given
     if isinstance(text, str) and _DATE.fullmatch(text):

@@ -6,8 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.report.model import Query
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval, RecordedQuery
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,13 +24,13 @@ class Reader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         self._connection = connection
         self.as_of = as_of
-        self.queries: list[Query] = []
+        self.queries: list[RecordedQuery] = []
 
     def rows(self, name: str, purpose: str, sql: str) -> list[Row]:
         """The rows of a question; `{t}` in it is the report's moment."""
         text = " ".join(sql.format(t=literal(self.as_of)).split())
         found = self.plain(text)
-        self.queries.append(Query(name, purpose, text, len(found)))
+        self.queries.append(RecordedQuery(name, purpose, text, len(found)))
         return found
 
     def at(self, moment: datetime) -> Reader:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryStanding:
+class RegistryStatus:
     """One registry, by its last reading.
 
     Moments are UTC. The last reading is the one of the latest moment, so that a restored backup
@@ -37,14 +37,14 @@ class RegistryStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LedgerStatus:
     """A ledger as a whole: its registries, its entries, and the last thing that was sealed.
 
     `tree_size` and `root` stand over every entry, the last seal among them. `sealed_kind` is
     `extraction`, `check` or `report`. `open_findings` are those of no registry: about the ledger.
     """
 
-    registries: tuple[RegistryStanding, ...]
+    registries: tuple[RegistryStatus, ...]
     tree_size: int
     root: str
     sealed_at: datetime | None
@@ -79,7 +79,7 @@ order by seq desc limit 1
 _OPEN = "select registry, severity, count(*) from findings where open group by registry, severity"
 
 
-def standing(con: duckdb.DuckDBPyConnection) -> Standing:
+def ledger_status(con: duckdb.DuckDBPyConnection) -> LedgerStatus:
     """How the ledger on a connection stands. Costs a few counts, whatever the size."""
     from auditreg.ledger.entries import load_tree
 
@@ -91,9 +91,9 @@ def standing(con: duckdb.DuckDBPyConnection) -> Standing:
     names = [column[0] for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     seal = con.execute(_SEALS).fetchone()
-    return Standing(
+    return LedgerStatus(
         registries=tuple(
-            RegistryStanding(
+            RegistryStatus(
                 **{**row, "complete": bool(row["complete"]), "doubts": _doubts(row["doubts"])},
                 open_findings=_by_severity(opened.get(row["registry"], {})),
             )

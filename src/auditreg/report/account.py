@@ -28,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ExtractionAccount:
     """The last reading of one registry and how complete it was.
 
     `later` says that it was made after the moment the report shows: no complete reading came after

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
 from auditreg.frameworks.parse import Framework, printable
-from auditreg.models import Answer, CheckResult, Status
+from auditreg.models import CheckResult, Finding, Status
 from auditreg.queries import lifecycle
 from auditreg.queries.reader import Reader, Row, interval
+from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record
 from auditreg.report import capture, changes, dossiers, findings, imported, promotions, provenance
-from auditreg.report.account import Account
+from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import (
     Change,
     Dossier,
@@ -25,7 +26,6 @@ from auditreg.report.model import (
     Report,
 )
 from auditreg.report.summary import engines, notices, numbers
-from auditreg.report.timeline import Capture, Deployment, Lifecycle, Record
 from auditreg.report.version_sheet import Live
 from auditreg.report.wording import slugs
 
@@ -80,7 +80,7 @@ def build_report(
     reader = Reader(connection, check.as_of)
     check = _numbered(reader, check)
     source = provenance.read(reader, check, ledger or config.ledger_path.name)
-    found = Found(reader, check, config, period)
+    found = ReportData(reader, check, config, period)
     if not found.models:
         raise NothingToAudit(
             "There is no registered model at the moment the report speaks of.",
@@ -136,7 +136,7 @@ def build_report(
     )
 
 
-class Found:
+class ReportData:
     """The rows of one report, read once, and what is counted from them."""
 
     def __init__(
@@ -177,7 +177,7 @@ class Found:
         self.lives = lifecycle.read(reader)
         self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
-        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.answers: dict[str, list[Finding]] = defaultdict(list)
         for answer in check.answers:
             self.answers[findings.model_key(answer)].append(answer)
         self.inventory = {key: self._row(key, row) for key, row in self.models.items()}
@@ -220,7 +220,7 @@ class Found:
             for row in rows
         }
 
-    def dossiers(self, readings: Mapping[str, Account]) -> tuple[Dossier, ...]:
+    def dossiers(self, readings: Mapping[str, ExtractionAccount]) -> tuple[Dossier, ...]:
         """One dossier per model, in the order of the inventory, with its registry's reading."""
         promotions: dict[str, list[Promotion]] = defaultdict(list)
         for one in self.promotions:
@@ -292,7 +292,7 @@ def _numbered(reader: Reader, check: CheckResult) -> CheckResult:
         for row in reader.rows("findings", "Numbers and ages of the findings", _FINDINGS)
     }
 
-    def numbered(answer: Answer) -> Answer:
+    def numbered(answer: Finding) -> Finding:
         if answer.number is not None or answer.key not in known:
             return answer
         number, since = known[answer.key]
@@ -301,7 +301,7 @@ def _numbered(reader: Reader, check: CheckResult) -> CheckResult:
     return replace(check, answers=tuple(map(numbered, check.answers)))
 
 
-def _sifted(check: CheckResult) -> tuple[Counter[str], list[Answer]]:
+def _sifted(check: CheckResult) -> tuple[Counter[str], list[Finding]]:
     """Out of all answers: how many passed per model, and those about approvals before going live.
 
     There may be very many, so they are looked at once and let go.
@@ -328,7 +328,7 @@ def _identity(
     config: Config,
     period: Period,
     draft: bool,
-    found: Found,
+    found: ReportData,
     source: provenance.Provenance,
 ) -> Identity:
     cover = config.report

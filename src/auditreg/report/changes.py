@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from auditreg.models import Grade
 from auditreg.queries.reader import Reader, Row, interval
+from auditreg.queries.records import Interval
 from auditreg.report.model import Change, ChangeGroup, ChangeRow
-from auditreg.report.version_sheet import Interval
 
 _SHOWN = 12
 _PARTS = 5

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditreg.queries.reader import Reader, Row, decoded, texts
-from auditreg.report.account import Account, Part
+from auditreg.report.account import ExtractionAccount, Part
 from auditreg.report.wording import several
 
 PARTS = {
@@ -60,18 +60,18 @@ order by registry
 """
 
 
-def read(reader: Reader) -> tuple[Account, ...]:
+def read(reader: Reader) -> tuple[ExtractionAccount, ...]:
     """The account of each registry's last reading, by name of the registry."""
     rows = reader.rows("completeness", "How completely each registry was read", _LAST)
     return tuple(_account(row) for row in rows)
 
 
-def _account(row: Row) -> Account:
+def _account(row: Row) -> ExtractionAccount:
     of_server = row["source"] == "rest"
     counts = decoded(row["counts"], {})
     parts = _parts(counts if isinstance(counts, dict) else {})
     versions = next((part for part in parts if part.name == "versions"), None)
-    return Account(
+    return ExtractionAccount(
         seq=row["seq"],
         registry=row["registry"],
         source=row["source"],

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditreg.fields import Field
-from auditreg.models import Answer, Grade
+from auditreg.models import Finding, Grade
 from auditreg.queries.reader import Reader, Row, decoded
+from auditreg.queries.timeline import Deployment, Lifecycle, Statement
 from auditreg.report.changes import behind, folded, in_rows
 from auditreg.report.findings import SET_ASIDE, worst_first
 from auditreg.report.model import Change, Dossier, InventoryRow, Promotion
-from auditreg.report.timeline import Deployment, Lifecycle, Statement
 from auditreg.report.version_sheet import (
     Artifact,
     Column,
@@ -174,7 +174,7 @@ def dossier(
     row: InventoryRow,
     versions: Sequence[Row],
     material: Material,
-    answers: Sequence[Answer],
+    answers: Sequence[Finding],
     past: Past,
     *,
     description: str | None,

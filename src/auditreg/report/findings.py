@@ -8,7 +8,7 @@ from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.frameworks.parse import Clause, Framework
-from auditreg.models import Answer, CheckResult, Severity, Status
+from auditreg.models import CheckResult, Finding, Severity, Status
 from auditreg.report.model import (
     ClauseCoverage,
     FieldPresence,
@@ -24,17 +24,17 @@ SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
 """Answers that are neither open nor passed: shown as what they are, never dropped."""
 
 
-def model_key(answer: Answer) -> str:
+def model_key(answer: Finding) -> str:
     """The opaque key of the model an answer is about; `ledger` for the ledger's own rules."""
     return answer.subject.key.partition("/")[0]
 
 
-def oldest(answers: Iterable[Answer]) -> datetime | None:
+def oldest(answers: Iterable[Finding]) -> datetime | None:
     """Since when the oldest of the answers is open, as far as that is known."""
     return min((answer.since for answer in answers if answer.since), default=None)
 
 
-def worst_first(answer: Answer) -> tuple[int, bool, datetime, str, int, str]:
+def worst_first(answer: Finding) -> tuple[int, bool, datetime, str, int, str]:
     """Sorts answers: severity, contradictions before missing records, age, subject."""
     return (
         answer.rule.severity.rank,
@@ -46,7 +46,7 @@ def worst_first(answer: Answer) -> tuple[int, bool, datetime, str, int, str]:
     )
 
 
-def severities(answers: Sequence[Answer]) -> tuple[SeverityCount, ...]:
+def severities(answers: Sequence[Finding]) -> tuple[SeverityCount, ...]:
     """Open findings by severity, every severity named."""
     counts = Counter((answer.rule.severity, answer.status) for answer in answers)
     return tuple(
@@ -59,7 +59,7 @@ def severities(answers: Sequence[Answer]) -> tuple[SeverityCount, ...]:
 
 def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
     """Every rule that ran, those with the worst open findings first."""
-    found: dict[str, list[Answer]] = defaultdict(list)
+    found: dict[str, list[Finding]] = defaultdict(list)
     for answer in check.open:
         found[answer.rule.id].append(answer)
     rows = [
@@ -88,10 +88,10 @@ def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
 
 
 def by_model(
-    answers: Iterable[Answer], rows: Mapping[str, InventoryRow]
+    answers: Iterable[Finding], rows: Mapping[str, InventoryRow]
 ) -> tuple[ModelFindings, ...]:
     """Open findings by model, the model with the worst ones first."""
-    found: dict[str, list[Answer]] = defaultdict(list)
+    found: dict[str, list[Finding]] = defaultdict(list)
     for answer in answers:
         found[model_key(answer)].append(answer)
     made = []

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from auditreg.models import Answer, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
-from auditreg.report.account import Account
-from auditreg.report.timeline import Capture, Deployment, Lifecycle, Record, Statement
-from auditreg.report.version_sheet import Interval, Live, Sheet, VersionRow
+from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.queries.records import Interval, RecordedQuery
+from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record, Statement
+from auditreg.report.account import ExtractionAccount
+from auditreg.report.version_sheet import Live, Sheet, VersionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class RuleFindings:
     population: int
     examined: int
     counts: dict[Status, int]
-    findings: tuple[Answer, ...]
+    findings: tuple[Finding, ...]
     oldest: datetime | None
     error: str | None = None
 
@@ -298,16 +299,6 @@ class Extraction:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A question put to the ledger for this report, and how many rows answered it."""
-
-    name: str
-    purpose: str
-    sql: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
 class Integrity:
     """What the report can be checked against. Commands run in a shell beside the files."""
 
@@ -329,8 +320,8 @@ class Dossier:
     versions: tuple[VersionRow, ...]
     more_versions: int
     promotions: tuple[Promotion, ...]
-    findings: tuple[Answer, ...]
-    set_aside: tuple[Answer, ...]
+    findings: tuple[Finding, ...]
+    set_aside: tuple[Finding, ...]
     passed: int
     lifecycle: Lifecycle | None
     changes: tuple[ChangeRow, ...]
@@ -339,7 +330,7 @@ class Dossier:
     statements: tuple[Statement, ...]
     more_statements: int
     deployments: tuple[Deployment, ...]
-    reading: Account | None = None
+    reading: ExtractionAccount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,13 +352,13 @@ class Report:
     rules: tuple[RuleFindings, ...]
     frameworks: tuple[FrameworkCoverage, ...]
     by_model: tuple[ModelFindings, ...]
-    set_aside: tuple[Answer, ...]
+    set_aside: tuple[Finding, ...]
     waivers: tuple[JudgedWaiver, ...]
-    accounts: tuple[Account, ...]
+    accounts: tuple[ExtractionAccount, ...]
     cannot_show: tuple[str, ...]
     extractions: tuple[Extraction, ...]
     earlier_extractions: int
-    queries: tuple[Query, ...]
+    queries: tuple[RecordedQuery, ...]
     integrity: Integrity
     dossiers: tuple[Dossier, ...]
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from auditreg.models import Answer, Grade
+from auditreg.models import Finding, Grade
 from auditreg.queries.reader import Reader, Row, interval
+from auditreg.queries.records import Interval
 from auditreg.report.model import Lane, Promotion, Span
-from auditreg.report.version_sheet import Interval
 
 APPROVAL_RULE = "approval-precedes-live"
 """The rule whose answer for a promotion says whether an approval came before it."""
@@ -25,7 +25,7 @@ order by coalesce(live_not_after, live_not_before), model, version, subject
 
 
 def promotions(
-    reader: Reader, answers: Iterable[Answer], names: Mapping[str, str]
+    reader: Reader, answers: Iterable[Finding], names: Mapping[str, str]
 ) -> list[Promotion]:
     """Every time a version became live, with what the check says of its approval.
 
@@ -36,7 +36,7 @@ def promotions(
     return [_promotion(row, judged, names) for row in found]
 
 
-def _promotion(row: Row, judged: Mapping[str, Answer], names: Mapping[str, str]) -> Promotion:
+def _promotion(row: Row, judged: Mapping[str, Finding], names: Mapping[str, str]) -> Promotion:
     answer = judged.get(row["subject"])
     over = row["ended_not_before"] is not None or row["ended_not_after"] is not None
     return Promotion(

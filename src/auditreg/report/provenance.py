@@ -9,7 +9,7 @@ from typing import Any
 from auditreg.models import CheckResult
 from auditreg.queries.reader import Reader, Row, decoded, literal, texts
 from auditreg.report import completeness
-from auditreg.report.account import Account
+from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import Extraction, Integrity
 from auditreg.report.wording import several
 
@@ -48,7 +48,7 @@ class Provenance:
     no registry shows, and what is left out of the report.
     """
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[ExtractionAccount, ...]
     extractions: tuple[Extraction, ...]
     earlier: int
     first_observed: datetime | None

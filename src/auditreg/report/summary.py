@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Period
 from auditreg.models import CheckResult, Grade, Status
+from auditreg.queries.timeline import CaptureGap, Deployment
 from auditreg.report import changes, findings, promotions
-from auditreg.report.account import Account
+from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import Change, Number, Promotion
 from auditreg.report.provenance import Provenance
-from auditreg.report.timeline import CaptureGap, Deployment
 from auditreg.report.wording import clip, moment, several
 
 if TYPE_CHECKING:
-    from auditreg.report.build import Found
+    from auditreg.report.build import ReportData
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
 """Risk ratings that count as high in the summary, in lower case."""
@@ -57,7 +57,7 @@ def notices(check: CheckResult, period: Period, source: Provenance, tz: str) -> 
     return tuple(said)
 
 
-def _incomplete(one: Account, tz: str) -> str:
+def _incomplete(one: ExtractionAccount, tz: str) -> str:
     """That the last reading of a registry cannot be relied on, and why."""
     doubts = "; ".join(doubt.rstrip(".") for doubt in one.doubts[:_DOUBTS])
     more = f" and {len(one.doubts) - _DOUBTS:,} more" if len(one.doubts) > _DOUBTS else ""
@@ -88,7 +88,7 @@ def _version(one: Deployment) -> str:
     return "an unknown version" if one.version is None else f"version {one.version}"
 
 
-def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
+def numbers(found: ReportData, source: Provenance) -> tuple[Number, ...]:
     """The summary page. Every number names the section that shows what it counts."""
     start, end = found.period.start_utc, found.period.end_utc
     rows = list(found.inventory.values())
@@ -158,7 +158,7 @@ def numbers(found: Found, source: Provenance) -> tuple[Number, ...]:
     )
 
 
-def _history_numbers(found: Found) -> tuple[Number, ...]:
+def _history_numbers(found: ReportData) -> tuple[Number, ...]:
     """Who changed it: what the server recorded, what went past it, and what engines run."""
     shown = changes.folded(found.in_period)
     captured = sum(one.grade is Grade.CAPTURED for one in shown)
@@ -210,7 +210,7 @@ def _known_from(shown: Sequence[Change], captured: int) -> str:
     return f"{captured} recorded by the server, {len(shown) - captured} seen by readings"
 
 
-def _touches(gap: CaptureGap, found: Found) -> bool:
+def _touches(gap: CaptureGap, found: ReportData) -> bool:
     """Whether a gap lies, at least in part, inside the period."""
     end = gap.end or found.as_of
     return gap.start < found.period.end_utc and end > found.period.start_utc
@@ -234,7 +234,7 @@ def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:
     return ", ".join(parts) or "none is without"
 
 
-def _finding_numbers(found: Found, statuses: Counter[Status]) -> tuple[Number, ...]:
+def _finding_numbers(found: ReportData, statuses: Counter[Status]) -> tuple[Number, ...]:
     open_ones = found.check.open
     severe = findings.severities(open_ones)
     dated = [one.since for one in open_ones if one.since is not None]
@@ -279,7 +279,7 @@ def _older(since: datetime, as_of: datetime) -> bool:
     return as_of - since > _OLD
 
 
-def _uncertain(found: Found) -> int:
+def _uncertain(found: ReportData) -> int:
     return sum(
         row["version"] is not None
         and (bool(row["uncertain_fields"]) or row["certainty"] in ("uncertain", "unknown"))

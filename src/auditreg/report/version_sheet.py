@@ -6,19 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auditreg.models import Grade
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """When something happened: not before the one, not after the other."""
-
-    not_before: datetime | None
-    not_after: datetime | None
-
-    @property
-    def exact(self) -> bool:
-        """Whether it is one moment."""
-        return self.not_before is not None and self.not_before == self.not_after
+from auditreg.queries.records import Interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 from auditreg.config.calendar import local_day, zone
 from auditreg.models import Grade
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LONG = 1_500

@@ -122,7 +122,7 @@ def wrapped(sql: str) -> str:
     return f"select * from (\n{sql.rstrip().rstrip(';')}\n)"
 
 
-def lock(
+def lock_connection(
     connection: duckdb.DuckDBPyConnection, *, memory: str | None = None, threads: int | None = None
 ) -> None:
     """Shut a connection off from everything but its own database; it cannot be undone.

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from auditreg.rules.validate import lock
+from auditreg.rules.validate import lock_connection
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         for statement in job["statements"]:
             connection.execute(statement)
         # Half the address space, for DuckDB reserves more than it counts.
-        lock(connection, memory=f"{job['megabytes'] // 2}MB", threads=1)
+        lock_connection(connection, memory=f"{job['megabytes'] // 2}MB", threads=1)
         limit_memory(job["megabytes"])
         for rule in job["rules"]:
             limit_time(job["seconds"])

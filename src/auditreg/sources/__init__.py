@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditreg.errors import SourceError, without_password
+from auditreg.errors import SourceError, redact_uri
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from auditreg.sources.database.dialect import Dialect
+    from auditreg.sources.database.dialect import DatabaseConnection
     from auditreg.sources.permissions import AccessReader
 
 __all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
@@ -97,7 +97,7 @@ def open_source(
     raise _refusal(uri, scheme, registry)
 
 
-def open_database(uri: str) -> Dialect:
+def open_database(uri: str) -> DatabaseConnection:
     """The database at an address, in a snapshot, for a look at its tables; close it afterwards.
 
     Raises:
@@ -108,7 +108,7 @@ def open_database(uri: str) -> Dialect:
     source = open_source(uri, artifacts="none")
     if not isinstance(source, SqlSource):
         raise SourceError(
-            f"{without_password(uri)} is no database.",
+            f"{redact_uri(uri)} is no database.",
             state=_STATE,
             hint="Give the address of the database behind the tracking server.",
         )
@@ -144,13 +144,13 @@ def _sqlite_path(uri: str) -> str:
     path = rest[3:].split("?")[0] if rest.startswith("///") else ""
     if path in ("", ":memory:", "/"):
         raise SourceError(
-            f"{without_password(uri)} names no database file.", state=_STATE, hint=_ACCEPTED
+            f"{redact_uri(uri)} names no database file.", state=_STATE, hint=_ACCEPTED
         )
     return path
 
 
 def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
-    shown = without_password(uri)
+    shown = redact_uri(uri)
     database = scheme.partition("+")[0]
     if database in ("mssql", "oracle"):
         return SourceError(

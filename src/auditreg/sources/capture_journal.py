@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.sources.database.dialect import Dialect
+from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.queries import JOURNAL, SPECS
 from auditreg.sources.interface import INT, STAGING, TEXT
-from auditreg.sources.staging import Doubts
+from auditreg.sources.staging import IncompletenessLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,7 +107,7 @@ def ranges_of(ids: pa.Array) -> list[Range]:
 class Ascending:
     """Lets rows through whose id is above all before it, and counts the others."""
 
-    def __init__(self, doubts: Doubts) -> None:
+    def __init__(self, doubts: IncompletenessLog) -> None:
         self._last = _MIN
         self._first = True
         self._doubts = doubts
@@ -139,7 +139,7 @@ class StoredJournal:
     `id` is None where there is none, or where `problem` says why it cannot be read.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: DatabaseConnection) -> None:
         self._dialect = dialect
         self._sealed: list[Range] = []
         self.problem: str | None = None

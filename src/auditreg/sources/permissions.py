@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, Dialect, Spelling
+from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, SqlDialect
 from auditreg.sources.interface import INT, STAGING, TEXT, arrow_schema
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
-from auditreg.sources.staging import KEYS, Doubts, batches, clean_text
+from auditreg.sources.staging import KEYS, IncompletenessLog, batches, clean_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ class AccessReader:
 
     def __init__(
         self,
-        connect: Callable[[], Dialect] | None = None,
+        connect: Callable[[], DatabaseConnection] | None = None,
         *,
         file: str | None = None,
         default: str | None = None,
@@ -104,7 +104,7 @@ class AccessReader:
         self._file = file
         self._default = default
 
-    def stored(self, registry: Dialect) -> Rights:
+    def stored(self, registry: DatabaseConnection) -> Rights:
         """From the database named, else from the registry's own.
 
         A database of its own is read a moment after the registry's snapshot began.
@@ -130,7 +130,7 @@ class AccessReader:
             return self._separate(self._connect)
         return served_rights(server, self._default)
 
-    def _is(self, registry: Dialect) -> bool:
+    def _is(self, registry: DatabaseConnection) -> bool:
         """Whether the file named is the registry's: a second opening would end its snapshot."""
         if self._file is None or registry.kind != "sqlite":
             return False
@@ -139,7 +139,7 @@ class AccessReader:
         except OSError:
             return False
 
-    def _separate(self, connect: Callable[[], Dialect]) -> Rights:
+    def _separate(self, connect: Callable[[], DatabaseConnection]) -> Rights:
         dialect = connect()
         try:
             if not keeps_users(dialect):
@@ -149,7 +149,7 @@ class AccessReader:
             dialect.close()
 
 
-def keeps_users(dialect: Dialect) -> bool:
+def keeps_users(dialect: DatabaseConnection) -> bool:
     """Whether these are the tables of MLflow's basic-auth."""
     return (
         dialect.columns("users") >= {"id", "username", "is_admin"}
@@ -158,7 +158,7 @@ def keeps_users(dialect: Dialect) -> bool:
     )
 
 
-def _why_none(registry: Dialect) -> str:
+def _why_none(registry: DatabaseConnection) -> str:
     if not registry.tells_hidden:
         return MAYBE_GRANTED
     hidden = registry.denied("users", frozenset({"id", "username", "is_admin"}))
@@ -166,7 +166,7 @@ def _why_none(registry: Dialect) -> str:
     return NOT_GRANTED if hidden else NO_USERS
 
 
-def _no_users(dialect: Dialect) -> SourceError:
+def _no_users(dialect: DatabaseConnection) -> SourceError:
     return SourceError(
         f"{dialect.location} does not hold the users of MLflow's basic-auth.",
         state=UNCHANGED,
@@ -175,7 +175,7 @@ def _no_users(dialect: Dialect) -> SourceError:
     )
 
 
-def stored_rights(dialect: Dialect, default: str | None) -> Rights:
+def stored_rights(dialect: DatabaseConnection, default: str | None) -> Rights:
     """The users, roles and rights in a database of basic-auth.
 
     Raises:
@@ -189,7 +189,7 @@ def stored_rights(dialect: Dialect, default: str | None) -> Rights:
             state=UNCHANGED,
             hint="Allow auditreg's database user to read them.",
         )
-    doubts = Doubts()
+    doubts = IncompletenessLog()
     parts = _parts(dialect, roles=all(kept))
     tables: dict[str, list[pa.RecordBatch]] = {}
     counts: dict[str, tuple[int | None, int]] = {}
@@ -211,7 +211,7 @@ def stored_rights(dialect: Dialect, default: str | None) -> Rights:
     return Rights(tables, counts, (*doubts.sentences(), *said), _without_default(default))
 
 
-def selects(spelling: Spelling) -> list[str]:
+def selects(spelling: SqlDialect) -> list[str]:
     """The queries of `stored_rights`, as a database with these tables is asked them."""
     roles = all(spelling.columns(table) for table in _ROLE_TABLES)
     return [
@@ -221,7 +221,7 @@ def selects(spelling: Spelling) -> list[str]:
     ]
 
 
-def _parts(spelling: Spelling, *, roles: bool) -> dict[str, list[_Part]]:
+def _parts(spelling: SqlDialect, *, roles: bool) -> dict[str, list[_Part]]:
     """What each staging table is made of.
 
     `rights.py` finds the columns to be granted here: every table has an alias of one letter, and
@@ -241,7 +241,7 @@ class _Part:
     fixed: dict[str, str]
 
     def read(
-        self, dialect: Dialect, table: str, doubts: Doubts
+        self, dialect: DatabaseConnection, table: str, doubts: IncompletenessLog
     ) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Batches as staged, each with the number of rows it was made of."""
         import pyarrow as pa
@@ -286,7 +286,7 @@ def _roles() -> _Part:
     return _Part(f"roles r where not ({_OWN_ROLE})", columns, {"kind": "role"})
 
 
-def _direct(spelling: Spelling) -> Iterator[_Part]:
+def _direct(spelling: SqlDialect) -> Iterator[_Part]:
     """Rights given to users, in a database without roles."""
     for table, kind, column in _DIRECT:
         known = spelling.columns(table)
@@ -404,7 +404,7 @@ def _ask(server: Server) -> _Answers:
 
 def _of_answers(answers: _Answers, default: str | None, doubts: tuple[str, ...]) -> Rights:
     users, roles = answers
-    staging = Doubts()
+    staging = IncompletenessLog()
     principals = [
         {"kind": "user", "principal": user.get("username"), "admin": user.get("is_admin")}
         for user in users

@@ -1,7 +1,7 @@
 """Turning what a registry holds into exact staging values, the same way for every source.
 
 A value a staging column cannot hold is never bent into one that fits: it becomes NULL and is
-counted in `Doubts`, and a row without its identity is left out and counted there too.
+counted in `IncompletenessLog`, and a row without its identity is left out and counted there too.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ NEEDED: dict[str, tuple[str, ...]] = {"journal": ("operation",)}
 _MIN, _MAX = -(2**63), 2**63 - 1
 
 
-class Doubts:
+class IncompletenessLog:
     """Counts what could not be staged as it is, and says so in sentences."""
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ def integer(value: object) -> int | None:
 
 
 def batches(
-    table: str, rows: Iterable[dict[str, Any]], doubts: Doubts, size: int = 8192
+    table: str, rows: Iterable[dict[str, Any]], doubts: IncompletenessLog, size: int = 8192
 ) -> Iterator[pa.RecordBatch]:
     """Record batches of the table's schema from dictionaries; missing keys are NULL."""
     import pyarrow as pa
@@ -214,7 +214,7 @@ def batches(
         yield pa.RecordBatch.from_pydict(columns, schema=schema)
 
 
-def _row(table: str, row: dict[str, Any], doubts: Doubts) -> dict[str, Any] | None:
+def _row(table: str, row: dict[str, Any], doubts: IncompletenessLog) -> dict[str, Any] | None:
     keys = KEYS.get(table, ())
     staged: dict[str, Any] = {}
     for name, kind in STAGING[table].items():

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import LedgerError
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
-from auditreg.models import Answer, CheckResult, Status
+from auditreg.models import CheckResult, Finding, Status
 
 if TYPE_CHECKING:
     import duckdb
 
     from auditreg.config import Period
     from auditreg.ledger.store import Ledger
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
 
 Numbers = Mapping[str, tuple[int, datetime | None]]
@@ -26,7 +26,7 @@ Numbers = Mapping[str, tuple[int, datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckOptions:
     """What a check is asked for. `as_of` is UTC; None judges the latest state."""
 
     as_of: datetime | None = None
@@ -43,7 +43,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckOutcome:
     """A check's result, what sealing it did (None where nothing was), and why it was not."""
 
     result: CheckResult
@@ -51,29 +51,29 @@ class Judged:
     unsealed: str = ""
 
 
-def check(ledger: Ledger, governing: Governing, asked: Asked) -> Judged:
+def run_check(ledger: Ledger, governing: PolicySet, asked: CheckOptions) -> CheckOutcome:
     """Check a ledger file and seal the result.
 
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
-    with judging(ledger, governing, asked) as (connection, found):
+    with open_check(ledger, governing, asked) as (connection, found):
         # The file cannot be replaced everywhere while it is read, so all answers are taken first.
         result = replace(found, every=tuple(found.every) if asked.everything else ())
         subjects = _selected(connection) if asked.selection else None
     if not asked.sealable:
-        return Judged(result)
+        return CheckOutcome(result)
     try:
         sealed, numbers = _seal(ledger, governing, result, subjects)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
-        return Judged(result, unsealed=error.what)
-    return Judged(_numbered(result, numbers), sealed)
+        return CheckOutcome(result, unsealed=error.what)
+    return CheckOutcome(_numbered(result, numbers), sealed)
 
 
 @contextlib.contextmanager
-def judging(
-    ledger: Ledger, governing: Governing, asked: Asked
+def open_check(
+    ledger: Ledger, governing: PolicySet, asked: CheckOptions
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
     """The result of a check with the connection it was made on, for what asks further."""
     from auditreg.audit import Auditor
@@ -137,7 +137,7 @@ def _selected(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 def _seal(
     ledger: Ledger,
-    governing: Governing,
+    governing: PolicySet,
     result: CheckResult,
     subjects: tuple[str, ...] | None,
 ) -> tuple[Sealed, Numbers]:
@@ -197,7 +197,7 @@ class _Answers:
     which takes longer than the check.
     """
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Finding]) -> None:
         import duckdb
 
         self._connection = duckdb.connect()
@@ -211,7 +211,7 @@ class _Answers:
         return table.__arrow_c_stream__(requested_schema)
 
 
-def _row(answer: Answer) -> dict[str, Any]:
+def _row(answer: Finding) -> dict[str, Any]:
     rule, subject = answer.rule, answer.subject
     return {
         "key": answer.key,
@@ -239,7 +239,7 @@ def _json(values: Mapping[str, object]) -> str:
 def _numbered(result: CheckResult, known: Numbers) -> CheckResult:
     """The result with the numbers the findings were given, and since when they are open."""
 
-    def numbered(answer: Answer) -> Answer:
+    def numbered(answer: Finding) -> Finding:
         if answer.key not in known:
             return answer
         number, since = known[answer.key]

@@ -10,20 +10,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from auditreg.errors import AuditregError, UsageError
-from auditreg.ledger.result import Outcome
+from auditreg.ledger.result import ExtractionResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from auditreg.config import Config, SourceSettings
-    from auditreg.ledger.ingest import Ingested
+    from auditreg.ledger.ingest import IngestSummary
     from auditreg.ledger.store import Ledger
     from auditreg.sources import Reading
 
 log = logging.getLogger("auditreg.extract")
 
 
-class Watch(Protocol):
+class ExtractObserver(Protocol):
     """What is told while a registry is read."""
 
     def tell(self, phase: str, done: int, total: int | None) -> None:
@@ -40,7 +40,7 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExtractOptions:
     """What an extraction is asked for, beside what the settings of a source say.
 
     None leaves the settings. `observed_at` is UTC; with it model files are looked at only where
@@ -107,8 +107,12 @@ def targets(
 
 
 def extract(
-    source: SourceSettings, config: Config, ledger: Ledger, asked: Asked, watch: Watch
-) -> Outcome:
+    source: SourceSettings,
+    config: Config,
+    ledger: Ledger,
+    asked: ExtractOptions,
+    watch: ExtractObserver,
+) -> ExtractionResult:
     """Read one registry and take it into the ledger.
 
     Raises:
@@ -137,7 +141,7 @@ def extract(
     log.info("started", extra={"fields": {"registry": source.name}})
     watch.tell("connecting", 0, None)
     with opened.read(runs=asked.runs or source.runs, progress=watch.tell) as reading:
-        watched = Watched(reading, source.name, watch)
+        watched = ObservedReading(reading, source.name, watch)
         done = record(
             cast("Reading", watched),
             ledger,
@@ -148,7 +152,7 @@ def extract(
             watch=watch,
         )
         info = reading.info
-    outcome = Outcome(
+    outcome = ExtractionResult(
         source.name, done, info, None, time.monotonic() - started, watched.read, _notes(ledger)
     )
     log.info(
@@ -167,15 +171,19 @@ def extract(
     return outcome
 
 
-def _artifacts(source: SourceSettings, asked: Asked) -> str:
+def _artifacts(source: SourceSettings, asked: ExtractOptions) -> str:
     if asked.artifacts is None and asked.observed_at is not None:
         return "none"
     return asked.artifacts or source.artifacts
 
 
 def extract_each(
-    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: Asked, watch: Watch
-) -> Iterator[Outcome]:
+    chosen: Sequence[SourceSettings],
+    config: Config,
+    ledger: Ledger,
+    asked: ExtractOptions,
+    watch: ExtractObserver,
+) -> Iterator[ExtractionResult]:
     """Read the sources one after the other; what one of several fails with stops no other.
 
     Each is sealed by itself, so what was recorded stays recorded.
@@ -192,7 +200,7 @@ def extract_each(
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
                 "failed", extra={"fields": {"registry": source.name, "error": told.what}}
             )
-            yield Outcome(
+            yield ExtractionResult(
                 source.name,
                 error=told,
                 seconds=time.monotonic() - started,
@@ -224,9 +232,9 @@ def record(
     *,
     registry: str,
     source: SourceSettings | None = None,
-    asked: Asked | None = None,
-    watch: Watch | None = None,
-) -> Ingested:
+    asked: ExtractOptions | None = None,
+    watch: ExtractObserver | None = None,
+) -> IngestSummary:
     """Take one reading into the ledger, under the policy in force.
 
     Args:
@@ -241,11 +249,11 @@ def record(
     from auditreg.ledger.ingest import ingest
     from auditreg.ledger.secrets import load_key
     from auditreg.ledger.workspaces import Workspaces
-    from auditreg.workflows.policy import Governing
+    from auditreg.workflows.policy import PolicySet
 
-    wanted = asked or Asked()
+    wanted = asked or ExtractOptions()
     choice = source.workspaces if source else None
-    policies = Governing.load(config).policies()
+    policies = PolicySet.load(config).policies()
     key_file = config.secrets.key_file
     if watch:
         watch.tell("preparing the ledger", 0, None)
@@ -264,10 +272,10 @@ def record(
         )
 
 
-class Watched:
+class ObservedReading:
     """A reading whose rows are counted as they pass."""
 
-    def __init__(self, reading: Reading, registry: str, watch: Watch) -> None:
+    def __init__(self, reading: Reading, registry: str, watch: ExtractObserver) -> None:
         self._reading = reading
         self._registry = registry
         self._watch = watch

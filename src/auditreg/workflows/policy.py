@@ -59,7 +59,7 @@ def waivers_path(config: Config) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Governing:
+class PolicySet:
     """What results follow from."""
 
     config: Config
@@ -68,7 +68,7 @@ class Governing:
     waivers: str | None
 
     @classmethod
-    def load(cls, config: Config) -> Governing:
+    def load(cls, config: Config) -> PolicySet:
         """Read everything. Settings from a ledger bring the waivers sealed beside them.
 
         Raises:

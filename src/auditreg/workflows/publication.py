@@ -17,7 +17,7 @@ from auditreg.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from auditreg.config import Config
-    from auditreg.queries.status import Standing
+    from auditreg.queries.status import LedgerStatus
 
 SCHEMA: Literal["auditreg.publication/1"] = "auditreg.publication/1"
 MANIFEST, SUMS, LATEST = "manifest.json", "SHA256SUMS", "latest.txt"
@@ -57,7 +57,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls, state: Standing, name: str, sha256: str, size: int, moment: datetime, tool: str
+        cls, state: LedgerStatus, name: str, sha256: str, size: int, moment: datetime, tool: str
     ) -> Copy:
         """The copy of a ledger that stands as `state`."""
         return cls(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from auditreg.errors import AuditregError, ConfigError, VerificationError
-from auditreg.queries.status import Standing, standing
+from auditreg.queries.status import LedgerStatus, ledger_status
 from auditreg.workflows.publication import Copy, Keep, Manifest, manifest_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def publish_ledger(
     moment = (now or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
     rule = keep or Keep.of(config)
     with ledger.reader() as con:
-        state = standing(con)
+        state = ledger_status(con)
     with _told(place), _locked(place):
         _clear_drafts(place)
         manifest = manifest_of(place)
@@ -117,7 +117,7 @@ def publish_ledger(
         )
 
 
-def _same(state: Standing, copy: Copy) -> bool:
+def _same(state: LedgerStatus, copy: Copy) -> bool:
     return (state.tree_size, state.root) == (copy.tree_size, copy.root)
 
 
@@ -158,7 +158,7 @@ def _copy(
     return Copy.of(state, name, digest, size, moment, tool_version()), notes
 
 
-def _copied(ledger: Ledger, draft: Path) -> tuple[Standing, str]:
+def _copied(ledger: Ledger, draft: Path) -> tuple[LedgerStatus, str]:
     """Copy the ledger as one sealed state; how it stands, and the SHA-256 of its bytes.
 
     A writer replaces the file, it never changes it: what is open stays one sealed state. The file
@@ -168,7 +168,7 @@ def _copied(ledger: Ledger, draft: Path) -> tuple[Standing, str]:
         with ledger.path.open("rb") as source, ledger.reader() as con:
             if not os.path.samestat(os.fstat(source.fileno()), ledger.path.stat()):
                 continue
-            state = standing(con)
+            state = ledger_status(con)
             digest = _copy_bytes(source, draft)
         if _digest(draft) == digest:
             return state, digest
@@ -200,7 +200,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(draft: Path, state: Standing, progress: Progress | None) -> None:
+def _verify(draft: Path, state: LedgerStatus, progress: Progress | None) -> None:
     """Recompute the copy's hashes and roots: what does not verify is not handed to auditors.
 
     Raises:

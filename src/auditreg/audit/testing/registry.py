@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditreg.audit.snapshot import Moment, prepare, quoted, selection_statements
+from auditreg.audit.snapshot import Moment, prepare_snapshot, quoted, selection_statements
 from auditreg.audit.testing.history import (
     CREATED,
     Capture,
@@ -172,7 +172,7 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
-    prepare(connection, moment)
+    prepare_snapshot(connection, moment)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)

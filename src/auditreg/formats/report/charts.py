@@ -21,8 +21,8 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
+from auditreg.queries.timeline import Record
 from auditreg.report.model import Lane, SeverityCount, Span
-from auditreg.report.timeline import Record
 from auditreg.report.wording import several
 
 SEVERITY_COLOURS = {

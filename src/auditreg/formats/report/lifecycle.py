@@ -27,7 +27,7 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.report.timeline import Lifecycle, LifeLane, Spell
+from auditreg.queries.timeline import Lifecycle, StatePeriod, VersionTimeline
 from auditreg.report.wording import day, interval, moment
 
 _WIDTH, _LEFT, _TOP = 680.0, 76.0, 24.0
@@ -44,7 +44,7 @@ _KINDS = ("stage", "alias", "ran")
 class _Bar:
     """A spell in points: it may have begun from `begin` on, is certain from `sure` to `unsure`."""
 
-    spell: Spell
+    spell: StatePeriod
     begin: float
     sure: float
     unsure: float
@@ -110,7 +110,9 @@ def _period(scale: Scale, start: datetime, end: datetime, bottom: float) -> list
     ]
 
 
-def _packed(lane: LifeLane, life: Lifecycle, scale: Scale, tz: str) -> tuple[list[list[_Bar]], int]:
+def _packed(
+    lane: VersionTimeline, life: Lifecycle, scale: Scale, tz: str
+) -> tuple[list[list[_Bar]], int]:
     """The lane's bars in rows in which nothing overlaps, and how many found no row."""
     rows: list[list[_Bar]] = []
     more = 0
@@ -140,7 +142,7 @@ def _hides(bar: _Bar, cross: float | None) -> bool:
     return cross is not None and bar.extent[0] < cross + _HALF and bar.extent[1] > cross - _HALF
 
 
-def _cross_at(lane: LifeLane, life: Lifecycle, scale: Scale) -> float | None:
+def _cross_at(lane: VersionTimeline, life: Lifecycle, scale: Scale) -> float | None:
     """Where the cross of a deletion stands: behind its latest moment, where there is room."""
     if lane.deleted is None:
         return None
@@ -152,16 +154,16 @@ def _apart(bar: _Bar, other: _Bar) -> bool:
     return bar.extent[0] >= other.extent[1] - 0.1 or other.extent[0] >= bar.extent[1] - 0.1
 
 
-def _drawn(spell: Spell, life: Lifecycle) -> bool:
+def _drawn(spell: StatePeriod, life: Lifecycle) -> bool:
     ended = spell.end.not_after if spell.end else None
     return ended is None or ended > life.start
 
 
-def _left(spell: Spell, life: Lifecycle) -> datetime:
+def _left(spell: StatePeriod, life: Lifecycle) -> datetime:
     return spell.start.not_before or life.start
 
 
-def _bar(spell: Spell, life: Lifecycle, scale: Scale, tz: str) -> _Bar:
+def _bar(spell: StatePeriod, life: Lifecycle, scale: Scale, tz: str) -> _Bar:
     known = life.known_until or life.start
     if spell.kind == "ran":
         known = life.end
@@ -186,7 +188,7 @@ def _bar(spell: Spell, life: Lifecycle, scale: Scale, tz: str) -> _Bar:
     return _Bar(spell, begin, sure, unsure, finish, words, sure + 4, inside=True)
 
 
-def _labels(spell: Spell, life: Lifecycle, tz: str) -> list[str]:
+def _labels(spell: StatePeriod, life: Lifecycle, tz: str) -> list[str]:
     """Words for a bar, the most telling first: since when only where the day is known."""
     label = short(spell.label, _LABEL, _SIZE, bold=True)
     first, last = spell.start.not_before, spell.start.not_after
@@ -199,7 +201,7 @@ def _labels(spell: Spell, life: Lifecycle, tz: str) -> list[str]:
 
 
 def _lane(
-    lane: LifeLane, rows: Sequence[Sequence[_Bar]], more: int, y: float, scale: Scale,
+    lane: VersionTimeline, rows: Sequence[Sequence[_Bar]], more: int, y: float, scale: Scale,
     life: Lifecycle, name: str,
 ) -> list[str]:  # fmt: skip
     title = f"version {lane.version}"
@@ -216,7 +218,7 @@ def _lane(
 
 
 def _lifeline(
-    lane: LifeLane, bars: Sequence[_Bar], y: float, scale: Scale, life: Lifecycle
+    lane: VersionTimeline, bars: Sequence[_Bar], y: float, scale: Scale, life: Lifecycle
 ) -> list[str]:
     """A thin line from the registration to the deletion, which is a cross; bars interrupt it."""
     begin = lane.created_at or life.start
@@ -282,7 +284,9 @@ def _drawn_bar(bar: _Bar, y: float, name: str) -> list[str]:
     return body
 
 
-def _piece(spell: Spell, left: float, right: float, y: float, name: str, *, sure: bool) -> str:
+def _piece(
+    spell: StatePeriod, left: float, right: float, y: float, name: str, *, sure: bool
+) -> str:
     wide, colour = right - left, _DARK if spell.live else _MIDDLE
     if spell.kind == "ran":
         dash = "" if sure else ' stroke-dasharray="2 1.5"'
@@ -331,7 +335,9 @@ def _legend(life: Lifecycle, scale: Scale, y: float, name: str) -> tuple[list[st
 _Key = tuple[Callable[[float, float], list[str]], str]
 
 
-def _keys(life: Lifecycle, scale: Scale, spells: Sequence[Spell], name: str) -> Iterable[_Key]:
+def _keys(
+    life: Lifecycle, scale: Scale, spells: Sequence[StatePeriod], name: str
+) -> Iterable[_Key]:
     said = {
         ("stage", True): "stage, in use",
         ("stage", False): "stage",
@@ -361,7 +367,7 @@ def _keys(life: Lifecycle, scale: Scale, spells: Sequence[Spell], name: str) -> 
         yield (lambda x, y: [line(x + 9, y - 1, x + 9, y + 11, dash)]), "last reading"
 
 
-def _sample(spell: Spell, name: str, x: float, y: float, *, sure: bool) -> list[str]:
+def _sample(spell: StatePeriod, name: str, x: float, y: float, *, sure: bool) -> list[str]:
     return [_piece(spell, x, x + 18, y, name, sure=sure)]
 
 
@@ -378,7 +384,7 @@ def _told(life: Lifecycle, tz: str) -> str:
     return " ".join(parts)
 
 
-def _spell_told(spell: Spell, tz: str) -> str:
+def _spell_told(spell: StatePeriod, tz: str) -> str:
     ended = interval(spell.end, tz) if spell.end else "still"
     kind = {"stage": "stage", "alias": "alias", "ran": "stated to run in"}[spell.kind]
     return f"{kind} {spell.name}, began {interval(spell.start, tz)}, ended {ended}"

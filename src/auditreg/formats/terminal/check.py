@@ -16,16 +16,16 @@ from rich.text import Text
 
 from auditreg.config.calendar import local_day, zone
 from auditreg.errors import ExitCode
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.sorting import totals, worst_first
 from auditreg.formats.terminal.finding import everything, finding, plural
-from auditreg.formats.terminal.layout import STYLES, cut, height, paint
+from auditreg.formats.terminal.layout import STYLES, cut, height, render
 from auditreg.formats.terminal.onboarding import first_steps
 from auditreg.models import Repair, RuleInfo, Scope, Status
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
-    from auditreg.models import Answer, CheckResult
+    from auditreg.models import CheckResult, Finding
 
 LINES = 40
 """The first screen's length at most."""
@@ -65,12 +65,12 @@ class CheckText:
         top = [cut(line, width) for line in _heading(result, view)]
         bottom = _closing(opened, view)
         if view.everything:
-            return paint([*top, Text(), *everything(result, view), Text(), *bottom], view.surface)
+            return render([*top, Text(), *everything(result, view), Text(), *bottom], view.surface)
         room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
         middle = [*_errors(result, width), *_waivers(result, width)]
         room -= len(middle)
         middle += _details(opened, view, room) or _groups(result, opened, view, room)
-        return paint([*top, *middle, Text(), *bottom], view.surface)
+        return render([*top, *middle, Text(), *bottom], view.surface)
 
 
 def _heading(result: CheckResult, view: CheckView) -> list[Text]:
@@ -96,7 +96,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
         *_readings(result),
     ]
     if result.selection:
-        lines.append(Text(f"only {inert(', '.join(result.selection))}"))
+        lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]
 
 
@@ -107,7 +107,7 @@ def _readings(result: CheckResult) -> list[Text]:
         return []
     doubtful = [one for one in readings if not one["complete"]]
     if doubtful:
-        names = inert(", ".join(str(one["registry"]) for one in doubtful))
+        names = escape_control(", ".join(str(one["registry"]) for one in doubtful))
         words = f"INCOMPLETE: the last reading of {names}. Trust no result; auditreg status"
         return [Text(words, "bold red")]
     oldest = min(one["observed_at"] for one in readings)
@@ -159,7 +159,7 @@ def _errors(result: CheckResult, width: int) -> list[Text]:
         Text(f"{plural(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"),
     ]
     lines += [
-        Text.assemble("  ", (examined.rule.id, "bold"), f"  {inert(examined.error or '')}")
+        Text.assemble("  ", (examined.rule.id, "bold"), f"  {escape_control(examined.error or '')}")
         for examined in broken[:3]
     ]
     if len(broken) > 3:
@@ -176,11 +176,11 @@ def _waivers(result: CheckResult, width: int) -> list[Text]:
         Text(),
         Text(f"{plural(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
     ]
-    lines += [Text(f"  {inert(waiver.sentence)}") for waiver in bad[:2]]
+    lines += [Text(f"  {escape_control(waiver.sentence)}") for waiver in bad[:2]]
     return [cut(line, width) for line in lines]
 
 
-def _details(opened: Sequence[Answer], view: CheckView, room: int) -> list[Text]:
+def _details(opened: Sequence[Finding], view: CheckView, room: int) -> list[Text]:
     """Every open finding with what to do, where they are few enough for the screen."""
     if not 0 < len(opened) <= _DETAILED:
         return []
@@ -191,7 +191,7 @@ def _details(opened: Sequence[Answer], view: CheckView, room: int) -> list[Text]
 
 
 def _groups(
-    result: CheckResult, opened: Sequence[Answer], view: CheckView, room: int
+    result: CheckResult, opened: Sequence[Finding], view: CheckView, room: int
 ) -> list[Text]:
     """Open findings by what it takes to repair and by rule, then the worst one in full."""
     if not opened:
@@ -218,7 +218,7 @@ def _groups(
     return [*(cut(line, width) for line in lines), *steps, *worst]
 
 
-def _rules(result: CheckResult, opened: Sequence[Answer]) -> list[_Rule]:
+def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
     counts: dict[str, Counter[Status]] = defaultdict(Counter)
     for answer in opened:
         counts[answer.rule.id][answer.status] += 1
@@ -263,7 +263,7 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
     return lines
 
 
-def _closing(opened: Sequence[Answer], view: CheckView) -> list[Text]:
+def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
     """What the exit code means, and the next command."""
     limit = view.fail_on
     at = f" of severity {limit.value} or worse" if limit and limit.value != "low" else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from auditreg.errors import without_password
-from auditreg.formats.escape import inert
-from auditreg.formats.interface import Surface
-from auditreg.ledger.ingest import Ingested
-from auditreg.ledger.result import Outcome
+from auditreg.errors import redact_uri
+from auditreg.formats.escape import escape_control
+from auditreg.formats.interface import OutputTarget
+from auditreg.ledger.ingest import IngestSummary
+from auditreg.ledger.result import ExtractionResult
 
 NAMES = {
     "registered_model": ("model", "models"),
@@ -37,7 +37,11 @@ _CLOCK_MS = 2_000
 
 
 def text(
-    outcomes: Sequence[Outcome], surface: Surface, ledger: str, *, everything: bool = False
+    outcomes: Sequence[ExtractionResult],
+    surface: OutputTarget,
+    ledger: str,
+    *,
+    everything: bool = False,
 ) -> bytes:
     """One registry in full; of several a line each, unless `everything` is asked for."""
     lines: list[tuple[str, str]] = []
@@ -53,26 +57,26 @@ def text(
     return "".join(_line(label, said, wide, surface.width) for label, said in lines).encode()
 
 
-def quiet(outcomes: Sequence[Outcome]) -> bytes:
+def quiet(outcomes: Sequence[ExtractionResult]) -> bytes:
     """A line per registry, and nothing else."""
     lines = (f"{outcome.registry}: {one_line(outcome)}\n" for outcome in outcomes)
     return "".join(lines).encode()
 
 
-def one_line(outcome: Outcome) -> str:
+def one_line(outcome: ExtractionResult) -> str:
     """What came of one registry, on one line."""
     done = outcome.done
     if done is None:
-        what = without_password(outcome.error.what) if outcome.error else ""
-        return f"{outcome.status}: {inert(what)}"
-    doubts = "; ".join(inert(doubt) for doubt in done.completeness.doubts[:1])
+        what = redact_uri(outcome.error.what) if outcome.error else ""
+        return f"{outcome.status}: {escape_control(what)}"
+    doubts = "; ".join(escape_control(doubt) for doubt in done.completeness.doubts[:1])
     said = f"INCOMPLETE ({doubts}): " if not done.complete else ""
     news = "first extraction" if done.first else changed(done) if done.changes else "no change"
     most = ", ".join(_counted(done.counts.get(kind, 0), kind) for kind in _MOST)
     return f"{said}{news}; {most} read"
 
 
-def changed(done: Ingested) -> str:
+def changed(done: IngestSummary) -> str:
     """What is new, changed and gone: `2 versions new, 1 alias moved`."""
     if done.first:
         return "everything is new: this is the first extraction of this registry"
@@ -97,7 +101,7 @@ def _counted(number: int, kind: str) -> str:
     return f"{number:,} {one if number == 1 else several}"
 
 
-def _read(done: Ingested) -> str:
+def _read(done: IngestSummary) -> str:
     kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
     found = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
     if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
@@ -106,7 +110,7 @@ def _read(done: Ingested) -> str:
     return ", ".join(found.values()) or "nothing"
 
 
-def _whole(outcome: Outcome) -> Iterator[tuple[str, str]]:
+def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
     """What changed, what was read, what this cannot know."""
     done = outcome.done
     if done is None:
@@ -144,13 +148,13 @@ def _whole(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "note", note
 
 
-def _seconds(outcome: Outcome) -> str:
+def _seconds(outcome: ExtractionResult) -> str:
     rows = sum(outcome.rows.values())
     rate = f", {rows / outcome.seconds:,.0f} rows/s" if rows >= _MANY else ""
     return f"{outcome.seconds:,.1f} s{rate}"
 
 
-def _left_out(done: Ingested) -> list[str]:
+def _left_out(done: IngestSummary) -> list[str]:
     account = done.completeness
     left = [f"{count:,} {what}" for what, count in account.left_out.items() if count]
     if account.tombstones:
@@ -160,7 +164,7 @@ def _left_out(done: Ingested) -> list[str]:
     return left
 
 
-def _journal(done: Ingested) -> Iterator[tuple[str, str]]:
+def _journal(done: IngestSummary) -> Iterator[tuple[str, str]]:
     """What the server's own journal added, and what it should have told of and did not."""
     if done.journal:
         yield "captured", f"{done.captured:,} rows of the server's own journal are new"
@@ -183,7 +187,7 @@ def _journal(done: Ingested) -> Iterator[tuple[str, str]]:
         )
 
 
-def _closing(outcomes: Sequence[Outcome], ledger: str) -> Iterator[tuple[str, str]]:
+def _closing(outcomes: Sequence[ExtractionResult], ledger: str) -> Iterator[tuple[str, str]]:
     """The ledger as it is now, and the next step."""
     recorded = [outcome.done for outcome in outcomes if outcome.done is not None]
     if not recorded:
@@ -201,10 +205,10 @@ def _closing(outcomes: Sequence[Outcome], ledger: str) -> Iterator[tuple[str, st
 
 def _line(label: str, said: str, wide: int, width: int) -> str:
     indent = " " * (wide + 1)
-    first = f"{inert(label)[:wide]:<{wide}} "
+    first = f"{escape_control(label)[:wide]:<{wide}} "
     return (
         textwrap.fill(
-            inert(said),
+            escape_control(said),
             max(width, wide + 20),
             initial_indent=first,
             subsequent_indent=indent,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.sorting import worst_first
 from auditreg.formats.tables import cell
 from auditreg.formats.terminal.layout import STYLES, cut, wrapped
@@ -15,7 +15,7 @@ from auditreg.models import Status
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
-    from auditreg.models import Answer, CheckResult, RuleResult
+    from auditreg.models import CheckResult, Finding, RuleResult
 
 _REPAIR_WORDS = {
     "tag": "a tag or a description can be set today",
@@ -30,7 +30,7 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def finding(answer: Answer, view: CheckView, *, brief: bool = False) -> list[Text]:
+def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
     """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
     width = view.surface.width
     severity = answer.rule.severity.value
@@ -40,14 +40,16 @@ def finding(answer: Answer, view: CheckView, *, brief: bool = False) -> list[Tex
         (severity, STYLES[severity]),
         f"  {number}",
         (answer.rule.id, "bold"),
-        f"  {inert(answer.subject.label)}",
+        f"  {escape_control(answer.subject.label)}",
     )
-    lines = [cut(head, width), *wrapped("found", inert(_sentence(answer.reason)), width)]
+    lines = [cut(head, width), *wrapped("found", escape_control(_sentence(answer.reason)), width)]
     if not brief:
-        lines += wrapped("looked for", inert(" ".join(answer.rule.looks_for.split())), width)
+        lines += wrapped(
+            "looked for", escape_control(" ".join(answer.rule.looks_for.split())), width
+        )
     if answer.fix:
         # Left in one piece, so that it can be copied.
-        lines.append(Text(f"  {'do':<12} {inert(answer.fix)}"))
+        lines.append(Text(f"  {'do':<12} {escape_control(answer.fix)}"))
     elif brief:
         lines += wrapped("repair", _REPAIR_WORDS[answer.rule.repair.value], width)
     else:
@@ -61,7 +63,7 @@ def _sentence(text: str) -> str:
 
 def everything(result: CheckResult, view: CheckView) -> list[Text]:
     """Every rule with every subject, nothing cut."""
-    answers: dict[str, list[Answer]] = defaultdict(list)
+    answers: dict[str, list[Finding]] = defaultdict(list)
     for answer in result.every:
         answers[answer.rule.id].append(answer)
     rules = sorted(result.rules, key=lambda r: (r.rule.severity.rank, r.rule.id))
@@ -84,32 +86,34 @@ def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
         *wrapped("repair", _REPAIR_WORDS[rule.repair.value], width),
     ]
     if examined.error:
-        lines += wrapped("error", inert(examined.error), width, style="bold red")
+        lines += wrapped("error", escape_control(examined.error), width, style="bold red")
     return lines
 
 
-def _answers(answers: list[Answer], view: CheckView) -> list[Text]:
+def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
     width = view.surface.width
     lines: list[Text] = []
     for answer in sorted(answers, key=worst_first):
         number = f"{answer.id}  " if answer.id else ""
         since = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
-        lines.append(Text(f"  {number}{inert(answer.subject.label)}: {answer.status.words}{since}"))
-        lines += wrapped("", inert(_sentence(answer.reason)), width, indent=4)
+        lines.append(
+            Text(f"  {number}{escape_control(answer.subject.label)}: {answer.status.words}{since}")
+        )
+        lines += wrapped("", escape_control(_sentence(answer.reason)), width, indent=4)
         if not answer.status.is_open and answer.status is not Status.WAIVED:
             continue
         evidence = {name: cell(value) for name, value in answer.evidence.items()}
         shown = "; ".join(f"{name} = {text}" for name, text in evidence.items() if text)
         if shown:
-            lines += wrapped(answer.grade.words[:12], inert(shown), width, indent=4)
+            lines += wrapped(answer.grade.words[:12], escape_control(shown), width, indent=4)
         if answer.waiver:
-            lines += wrapped("accepted", inert(_waived(answer)), width, indent=4)
+            lines += wrapped("accepted", escape_control(_waived(answer)), width, indent=4)
         if answer.fix:
-            lines.append(Text(f"    {'do':<12} {inert(answer.fix)}"))
+            lines.append(Text(f"    {'do':<12} {escape_control(answer.fix)}"))
     return lines
 
 
-def _waived(answer: Answer) -> str:
+def _waived(answer: Finding) -> str:
     waiver = answer.waiver
     if waiver is None:
         return ""

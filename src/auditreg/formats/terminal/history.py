@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.models import Certainty
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from auditreg.formats.interface import Surface
+    from auditreg.formats.interface import OutputTarget
     from auditreg.queries.history import Row
     from auditreg.queries.live_versions import LiveAnswer, LiveVersion
-    from auditreg.queries.model_refs import Named
+    from auditreg.queries.model_refs import ModelRef
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 _LABEL = 34
@@ -46,7 +46,7 @@ def fitted(text: str, width: int) -> str:
     """A text made inert and cut to so many columns, `…` where it was longer."""
     from rich.cells import cell_len, set_cell_size
 
-    safe = inert(text)
+    safe = escape_control(text)
     if cell_len(safe) <= width:
         return safe
     return set_cell_size(safe, max(width - 1, 0)).rstrip() + "…"
@@ -59,7 +59,7 @@ def arrow(before: object, after: object, width: int) -> str:
     room = max(width - 4, 8)
     from rich.cells import cell_len
 
-    sizes = cell_len(inert(old)), cell_len(inert(new))
+    sizes = cell_len(escape_control(old)), cell_len(escape_control(new))
     first = min(sizes[0], max(room // 2, room - sizes[1]))
     return f"{fitted(old, first)} -> {fitted(new, room - first)}"
 
@@ -67,15 +67,15 @@ def arrow(before: object, after: object, width: int) -> str:
 # -- what was live ---------------------------------------------------------------------------------
 
 
-def sentences(answers: Sequence[LiveAnswer], asked: Named, surface: Surface) -> bytes:
+def sentences(answers: Sequence[LiveAnswer], asked: ModelRef, surface: OutputTarget) -> bytes:
     """One line per model, and one per version where several are possible; wrapped on a terminal."""
     from rich.text import Text
 
-    from auditreg.formats.terminal.layout import paint
+    from auditreg.formats.terminal.layout import render
 
     alone = len(answers) == 1
     lines = [line for one in answers for line in _lines(one, asked, alone=alone)]
-    return paint([Text(_wrapped(line, surface.width)) for line in lines], surface)
+    return render([Text(_wrapped(line, surface.width)) for line in lines], surface)
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -87,10 +87,12 @@ def _wrapped(text: str, width: int) -> str:
     )
 
 
-def _lines(answer: LiveAnswer, asked: Named, *, alone: bool) -> Iterator[str]:
-    name = inert(answer.model)
+def _lines(answer: LiveAnswer, asked: ModelRef, *, alone: bool) -> Iterator[str]:
+    name = escape_control(answer.model)
     if not alone:
-        name += f" ({inert(answer.registry)}, workspace {inert(answer.workspace)})"
+        name += (
+            f" ({escape_control(answer.registry)}, workspace {escape_control(answer.workspace)})"
+        )
     if len(answer.versions) == 1:
         [one] = answer.versions
         yield f"{name}: {_claim(answer, asked)}, {_details(one)}; {_how_sure(answer, one)}."
@@ -101,7 +103,7 @@ def _lines(answer: LiveAnswer, asked: Named, *, alone: bool) -> Iterator[str]:
         yield f"  version {one.version}: {_details(one)}."
 
 
-def _claim(answer: LiveAnswer, asked: Named) -> str:
+def _claim(answer: LiveAnswer, asked: ModelRef) -> str:
     """What was live, in half a sentence."""
     was = "is" if answer.at is None else "was"
     when = _when(answer)
@@ -133,7 +135,7 @@ def _when(answer: LiveAnswer) -> str:
 
 
 def _details(one: LiveVersion) -> str:
-    parts = [f"via {inert(one.via)}", f"since {_bound(one.not_before, one.not_after)}"]
+    parts = [f"via {escape_control(one.via)}", f"since {_bound(one.not_before, one.not_after)}"]
     if one.ended_not_after is not None:
         parts.append(f"until {_bound(one.ended_not_before, one.ended_not_after)}")
     if one.actor is None:
@@ -141,8 +143,8 @@ def _details(one: LiveVersion) -> str:
         why = "the server knew no user" if captured else "nothing captured it"
         parts.append(f"put there by: not recorded, {why}")
     else:
-        how = f" ({inert(one.actor_from)})" if one.actor_from else ""
-        parts.append(f"put there by {inert(one.actor)}{how}")
+        how = f" ({escape_control(one.actor_from)})" if one.actor_from else ""
+        parts.append(f"put there by {escape_control(one.actor)}{how}")
     return "; ".join([*parts, _approval(one)])
 
 
@@ -155,9 +157,9 @@ def _approval(one: LiveVersion) -> str:
     approval = one.approval
     if not approval.approvers:
         return "approved by: no record"
-    said = f"approved by {' or '.join(map(inert, approval.approvers))}"
+    said = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
     if approval.dates:
-        said += f" on {' or '.join(map(inert, approval.dates))}"
+        said += f" on {' or '.join(map(escape_control, approval.dates))}"
     return said if approval.sure else f"{said} (not sure for that moment)"
 
 
@@ -182,11 +184,11 @@ _KNOWN = {
 }
 
 
-def timeline(rows: Sequence[Row], asked: Named, surface: Surface) -> bytes:
+def timeline(rows: Sequence[Row], asked: ModelRef, surface: OutputTarget) -> bytes:
     """Events with what changed in them indented below, cut to the width."""
     from rich.text import Text
 
-    from auditreg.formats.terminal.layout import cut, paint
+    from auditreg.formats.terminal.layout import cut, render
     from auditreg.queries.history import folded
 
     if not rows:
@@ -196,7 +198,7 @@ def timeline(rows: Sequence[Row], asked: Named, surface: Surface) -> bytes:
         style = "bold" if surface.colour else ""
         lines += [Text(line, style) for line in _heading(head, surface.width)]
         lines += [cut(Text(line), surface.width) for line in _items(items, surface.width)]
-    return paint(lines, surface)
+    return render(lines, surface)
 
 
 def _grouped(
@@ -240,13 +242,13 @@ def _gap(row: Row) -> str:
     if row["item"] == "clock went back":
         return f"the server's clock went back from {end} to {start}"
     detail = f": {fitted(row['note'], 200)}" if row["note"] else ""
-    return f"without capture from {start} to {end} ({inert(row['item'] or '')}{detail})"
+    return f"without capture from {start} to {end} ({escape_control(row['item'] or '')}{detail})"
 
 
 def _who(row: Row) -> str:
     if row["actor"] is None:
         return "who: not recorded" if row["event"] in ("change", "first seen") else ""
-    how = f" ({inert(row['actor_from'])})" if row["actor_from"] else ""
+    how = f" ({escape_control(row['actor_from'])})" if row["actor_from"] else ""
     return f"{fitted(row['actor'], 60)}{how}"
 
 
@@ -258,7 +260,7 @@ def _how(row: Row) -> str:
         return f"stated in {fitted(row['source'] or '', 100)}"
     if row["known"] == "observed" and row["not_before"] == row["not_after"]:
         return "seen by a reading; MLflow's own time"
-    return _KNOWN.get(row["known"], inert(str(row["known"])))
+    return _KNOWN.get(row["known"], escape_control(str(row["known"])))
 
 
 def _items(rows: Sequence[tuple[Row, int]], width: int) -> Iterator[str]:

@@ -12,13 +12,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from auditreg.formats.interface import Surface
+    from auditreg.formats.interface import OutputTarget
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 """How severities are coloured."""
 
 
-def paint(parts: Iterable[RenderableType], surface: Surface) -> bytes:
+def render(parts: Iterable[RenderableType], surface: OutputTarget) -> bytes:
     """Parts as bytes, one below the other, without blanks at line ends."""
     out = io.StringIO()
     console = Console(

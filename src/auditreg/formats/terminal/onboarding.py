@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from auditreg.fields import FIELDS
-from auditreg.formats.escape import inert
+from auditreg.formats.escape import escape_control
 from auditreg.formats.terminal.finding import plural
 from auditreg.formats.terminal.layout import cut
 from auditreg.models import Repair, Status
@@ -43,8 +43,8 @@ def first_steps(result: CheckResult, width: int) -> list[Text]:
     nearest = _nearest(result)
     if nearest:
         tag, field = nearest[0]
-        listed = ", ".join(f'"{inert(tag)}" ({field})' for tag, field in nearest[:3])
-        wanted = ", ".join(f'"{inert(name)}"' for name in (tag, *_TAGS[field][:2]))
+        listed = ", ".join(f'"{escape_control(tag)}" ({field})' for tag, field in nearest[:3])
+        wanted = ", ".join(f'"{escape_control(name)}"' for name in (tag, *_TAGS[field][:2]))
         lines.append(Text(f"  nearest tags   {listed}"))
         lines.append(Text(f"  to use them    auditreg.toml: [fields] {field} = [{wanted}]"))
     lines += [

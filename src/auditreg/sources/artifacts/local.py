@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
 from auditreg.sources.artifacts import saved_format
+from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
 from auditreg.sources.artifacts.safe_yaml import Unreadable, to_json
 
 MAX_FILES = 10_000

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from auditreg.errors import without_password
+from auditreg.errors import redact_uri
 from auditreg.sources.artifacts.local import Folder, NotReached, NotThere, sha256
 from auditreg.sources.artifacts.remote import (
     RemoteFolder,
@@ -32,7 +32,7 @@ from auditreg.sources.artifacts.remote import (
 from auditreg.sources.artifacts.safe_yaml import Unreadable
 from auditreg.sources.database.queries import DELETED
 from auditreg.sources.interface import BYTES_MARK
-from auditreg.sources.staging import Doubts, batches
+from auditreg.sources.staging import IncompletenessLog, batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -188,7 +188,7 @@ class ArtifactReader:
                 # A task per version would cost more than looking at one that is not there.
                 groups = [chunk[start : start + _GROUP] for start in range(0, len(chunk), _GROUP)]
                 rows = (row for group in pool.map(self._rows, groups) for row in group)
-                yield from batches("model_artifacts", rows, Doubts(), _CHUNK)
+                yield from batches("model_artifacts", rows, IncompletenessLog(), _CHUNK)
                 done += len(chunk)
                 tell("model_artifacts", done, total)
         self._known = {}  # it holds for one reading
@@ -277,4 +277,4 @@ def _shown(location: str) -> str:
     """A location as it is kept: without a password, and without what follows a `?` in an address."""
     address, mark, _ = location.partition("?")
     hidden = mark and "://" in address and not address.startswith("file:")
-    return without_password(f"{address}?***" if hidden else location)
+    return redact_uri(f"{address}?***" if hidden else location)

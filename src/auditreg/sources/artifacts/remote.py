@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from auditreg.errors import without_password
+from auditreg.errors import redact_uri
 from auditreg.sources.artifacts.local import (
     MAX_FILES,
     MAX_FOLDERS,
@@ -368,7 +368,7 @@ def _answered(error: Exception) -> bool:
 
 def in_one_line(error: BaseException) -> str:
     """An error's name and text, without passwords and what differs each time, in one short line."""
-    said = without_password(" ".join(str(error).split()))
+    said = redact_uri(" ".join(str(error).split()))
     said = re.sub(r"\b0x[0-9a-fA-F]+", "0x…", said)[:300]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 

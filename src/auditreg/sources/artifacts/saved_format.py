@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from auditreg.errors import without_password
+from auditreg.errors import redact_uri
 from auditreg.sources.artifacts.safe_yaml import Unreadable, load_yaml, text, to_json
 
 _SAID = ("serialization_format", "model_format", "save_format", "format")
@@ -61,7 +61,7 @@ def _format(flavor: str, settings: Mapping[Any, Any]) -> str | None:
 def requirement_lines(raw: bytes) -> list[str]:
     """The lines of a requirements.txt, joined where they go on, without comments and passwords."""
     content = raw.decode("utf-8", "replace").replace("\\\r\n", " ").replace("\\\n", " ")
-    stripped = (without_password(line.split(" #")[0].strip()) for line in content.splitlines())
+    stripped = (redact_uri(line.split(" #")[0].strip()) for line in content.splitlines())
     return [" ".join(line.split()) for line in stripped if line and not line.startswith("#")]
 
 

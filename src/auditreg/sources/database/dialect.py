@@ -22,7 +22,7 @@ UNRECORDED = "The registry was not changed, and nothing was recorded."
 
 
 @dataclass(frozen=True)
-class Kept:
+class IdSet:
     """A set of ids that is asked about often.
 
     `members` is what stands inside `in (…)`; `select` is SQL that selects the ids as `id`.
@@ -32,7 +32,7 @@ class Kept:
     select: str
 
 
-class Spelling(abc.ABC):
+class SqlDialect(abc.ABC):
     """A database's way of writing SQL, and the tables and columns that are written about.
 
     `typed` is True where a column holds values of its declared type and nothing else, so that
@@ -50,7 +50,7 @@ class Spelling(abc.ABC):
         return frozenset()
 
     @abc.abstractmethod
-    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> Kept:
+    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> IdSet:
         """Hold the one column `id` of a query, under a name, to ask about it often.
 
         `among` is a table and its column outside of which an id is of no use. That may be made
@@ -90,7 +90,7 @@ class Spelling(abc.ABC):
         return select
 
 
-class Dialect(Spelling):
+class DatabaseConnection(SqlDialect):
     """One open, read-only snapshot of a database.
 
     `location` is where the database is, without user and password. `tells_hidden` is False where

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from auditreg.errors import SourceError, without_password
+from auditreg.errors import SourceError, redact_uri
 from auditreg.sources.database.dialect import UNCHANGED, UNRECORDED
 from auditreg.sources.database.url import Address
 
@@ -143,7 +143,7 @@ def _code(text: str) -> str | None:
 
 
 def _told(address: Address, text: str) -> str:
-    hidden = without_password(address.without_secrets(text))
+    hidden = redact_uri(address.without_secrets(text))
     return re.sub(r"\s+", " ", hidden).strip()
 
 

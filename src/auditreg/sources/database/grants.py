@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from auditreg.errors import SourceError
 from auditreg.sources import permissions
 from auditreg.sources.database import mysql, postgresql
-from auditreg.sources.database.dialect import UNCHANGED, Dialect, Spelling
+from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, SqlDialect
 from auditreg.sources.database.offline import written
 from auditreg.sources.database.queries import JOURNAL, SPECS, Queries
 from auditreg.sources.database.schema_versions import may_have
@@ -23,7 +23,7 @@ SCHEMA_VERSION = "select a.version_num as t from alembic_version a"
 """The query for the version of a store's schema."""
 
 
-def used_columns(spelling: Spelling) -> dict[str, frozenset[str]]:
+def used_columns(spelling: SqlDialect) -> dict[str, frozenset[str]]:
     """The columns that an extraction reads, by table: found in its own queries."""
     queries = Queries(spelling, "linked")
     texts = [queries.missing_runs(), queries.tombstones(), queries.gaps()]
@@ -35,7 +35,7 @@ def used_columns(spelling: Spelling) -> dict[str, frozenset[str]]:
     return _columns_in(texts)
 
 
-def users_columns(spelling: Spelling) -> dict[str, frozenset[str]]:
+def users_columns(spelling: SqlDialect) -> dict[str, frozenset[str]]:
     """The columns read of users and rights, by table; none of them is the password's hash."""
     return _columns_in(permissions.selects(spelling))
 
@@ -72,7 +72,7 @@ class Withheld:
         )
 
 
-def withheld(dialect: Dialect, head: str | None) -> list[Withheld]:
+def withheld(dialect: DatabaseConnection, head: str | None) -> list[Withheld]:
     """The tables of which something may not be read, but for the journal.
 
     Args:
@@ -115,7 +115,7 @@ def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:
     return frozenset(kinds)
 
 
-def present_columns(dialect: Dialect) -> dict[str, frozenset[str]]:
+def present_columns(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:
     """The columns of `all_columns` that a database has, whether this user may read them or not."""
     found = {
         table: (dialect.columns(table) & wanted) | dialect.denied(table, wanted)
@@ -124,7 +124,7 @@ def present_columns(dialect: Dialect) -> dict[str, frozenset[str]]:
     return {table: columns for table, columns in found.items() if columns}
 
 
-def present_users(dialect: Dialect) -> dict[str, frozenset[str]]:
+def present_users(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:
     """The columns of users and rights that a database holds; none where it keeps no users."""
     return users_columns(dialect) if permissions.keeps_users(dialect) else {}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, Dialect, Kept, Spelling
+from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, IdSet, SqlDialect
 from auditreg.sources.database.errors import (
     COLUMN_DENIED,
     NO_COLUMN,
@@ -34,25 +34,25 @@ _UTF8_MOST = 4
 _BATCH_BYTES = 16 * 2**20
 
 
-class MySQLSpelling(Spelling):
+class MySQLSpelling(SqlDialect):
     """SQL as MySQL and MariaDB have it, with names in double quotes (`SQL_MODE`)."""
 
     typed = True
 
     def value(self, expression: str, kind: str) -> str:
-        """See `Spelling.value`."""
+        """See `SqlDialect.value`."""
         return self.plain(expression, kind)
 
     def plain(self, expression: str, kind: str) -> str:
-        """See `Spelling.plain`."""
+        """See `SqlDialect.plain`."""
         return _as_bytes(expression) if kind == TEXT else expression
 
     def before_slash(self, expression: str) -> str:
-        """See `Spelling.before_slash`."""
+        """See `SqlDialect.before_slash`."""
         return f"substring_index({expression}, '/', 1)"
 
     def is_run_id(self, expression: str) -> str:
-        """See `Spelling.is_run_id`. Patterns fold case here, so that is looked at apart."""
+        """See `SqlDialect.is_run_id`. Patterns fold case here, so that is looked at apart."""
         exact = self.exact(expression)
         return (
             f"(char_length({expression}) = 32 and {expression} regexp '^[0-9a-f]{{32}}$' "
@@ -60,16 +60,16 @@ class MySQLSpelling(Spelling):
         )
 
     def exact(self, expression: str) -> str:
-        """See `Spelling.exact`. Most collations here fold case and ignore blanks at the end."""
+        """See `SqlDialect.exact`. Most collations here fold case and ignore blanks at the end."""
         return _as_bytes(expression)
 
     def ids_among(self, select: str, table: str, column: str) -> str:
-        """See `Spelling.ids_among`."""
+        """See `SqlDialect.ids_among`."""
         exact = self.exact(f"x.{column}")
         return f"select x.{column} as id from {table} x join ({select}) found on {exact} = found.id"
 
 
-class MySQL(MySQLSpelling, Dialect):
+class MySQL(MySQLSpelling, DatabaseConnection):
     """A MySQL or MariaDB database, in one READ ONLY transaction with a consistent snapshot.
 
     Nothing is created, temporary tables neither: SELECT alone will do. Rows are streamed through
@@ -138,22 +138,22 @@ class MySQL(MySQLSpelling, Dialect):
         self.kind = "mariadb" if "mariadb" in version.lower() else "mysql"
 
     def columns(self, table: str) -> frozenset[str]:
-        """See `Dialect.columns`. Columns without a right to them are not even shown."""
+        """See `DatabaseConnection.columns`. Columns without a right to them are not even shown."""
         return frozenset(self._described(table))
 
     def never_null(self, table: str) -> frozenset[str]:
-        """See `Dialect.never_null`."""
+        """See `DatabaseConnection.never_null`."""
         return frozenset(name for name, filled in self._described(table).items() if filled)
 
     def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
-        """See `Dialect.denied`. What is hidden has to be asked for to be refused."""
+        """See `DatabaseConnection.denied`. What is hidden has to be asked for to be refused."""
         seen = self.columns(table)
         if not seen:
             return wanted if self._refused("1", table) else frozenset()
         return frozenset(name for name in wanted - seen if self._refused(f"b.{name}", table))
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
-        """See `Dialect.grant`."""
+        """See `DatabaseConnection.grant`."""
         return grant(table, columns, self._role)
 
     def _refused(self, what: str, table: str) -> bool:
@@ -174,7 +174,7 @@ class MySQL(MySQLSpelling, Dialect):
         return False
 
     def limits(self) -> tuple[str, ...]:
-        """See `Dialect.limits`. Only InnoDB keeps a snapshot."""
+        """See `DatabaseConnection.limits`. Only InnoDB keeps a snapshot."""
         others = self.texts(
             "select concat(table_name, ' (', engine, ')') as t from information_schema.tables "
             "where table_schema = database() and engine is not null and engine <> 'InnoDB' "
@@ -190,8 +190,8 @@ class MySQL(MySQLSpelling, Dialect):
         name: str,  # noqa: ARG002 (nothing is made to be named)
         select: str,
         among: tuple[str, str] | None = None,
-    ) -> Kept:
-        """See `Dialect.keep`. The ids are held here, and written into the queries.
+    ) -> IdSet:
+        """See `DatabaseConnection.keep`. The ids are held here, and written into the queries.
 
         A subquery in their place is run again for each row by some releases.
         """
@@ -213,7 +213,7 @@ class MySQL(MySQLSpelling, Dialect):
                 state=UNCHANGED,
                 hint="Raise max_allowed_packet of the server.",
             )
-        return Kept(members, select)
+        return IdSet(members, select)
 
     def _ids(self, select: str) -> set[str]:
         found: set[str] = set()
@@ -225,7 +225,7 @@ class MySQL(MySQLSpelling, Dialect):
         return found
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
-        """See `Dialect.stream`. A batch also ends once it holds many bytes."""
+        """See `DatabaseConnection.stream`. A batch also ends once it holds many bytes."""
         kinds = list(types.items())
         held: list[Any] = []
         weight = 0
@@ -240,11 +240,11 @@ class MySQL(MySQLSpelling, Dialect):
                 yield _batch(held, kinds)
 
     def now(self) -> int | None:
-        """See `Dialect.now`."""
+        """See `DatabaseConnection.now`."""
         return self.numbers("select floor(unix_timestamp(sysdate(3)) * 1000) as n0")[0]
 
     def close(self) -> None:
-        """See `Dialect.close`."""
+        """See `DatabaseConnection.close`."""
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, Kept, Spelling
+from auditreg.sources.database.dialect import UNCHANGED, IdSet, SqlDialect
 from auditreg.sources.database.mysql import MySQLSpelling
 from auditreg.sources.database.postgresql import PostgreSQLSpelling
 from auditreg.sources.database.sqlite import SQLiteSpelling
@@ -24,7 +24,7 @@ class _Everything(frozenset[str]):
         return 1
 
 
-class Written(Spelling):
+class OfflineDialect(SqlDialect):
     """A spelling without a database behind it.
 
     Args:
@@ -40,31 +40,31 @@ class Written(Spelling):
         self.sets: dict[str, str] = {}
 
     def columns(self, table: str) -> frozenset[str]:
-        """See `Spelling.columns`."""
+        """See `SqlDialect.columns`."""
         if self._columns is None:
             return _Everything()
         return self._columns.get(table, frozenset())
 
-    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> Kept:
-        """See `Spelling.keep`."""
+    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> IdSet:
+        """See `SqlDialect.keep`."""
         if among:
             select = self.ids_among(select, *among)
         if not self._named:
-            return Kept(select, select)
+            return IdSet(select, select)
         self.sets[name] = select
         by_name = f"select id from {name}"
-        return Kept(by_name, by_name)
+        return IdSet(by_name, by_name)
 
 
-class _PostgreSQL(Written, PostgreSQLSpelling):
+class _PostgreSQL(OfflineDialect, PostgreSQLSpelling):
     """PostgreSQL's."""
 
 
-class _MySQL(Written, MySQLSpelling):
+class _MySQL(OfflineDialect, MySQLSpelling):
     """MySQL's and MariaDB's."""
 
 
-class _SQLite(Written, SQLiteSpelling):
+class _SQLite(OfflineDialect, SQLiteSpelling):
     """SQLite's."""
 
 
@@ -73,13 +73,13 @@ def written(
     columns: Mapping[str, frozenset[str]] | None = None,
     *,
     named: bool = False,
-) -> Written:
-    """SQL as a database of `NAMES`, or `mariadb`, has it; arguments as of `Written`.
+) -> OfflineDialect:
+    """SQL as a database of `NAMES`, or `mariadb`, has it; arguments as of `OfflineDialect`.
 
     Raises:
         SourceError: nothing is known of such a database.
     """
-    made: dict[str, Callable[..., Written]] = {
+    made: dict[str, Callable[..., OfflineDialect]] = {
         "postgresql": _PostgreSQL,
         "mysql": _MySQL,
         "mariadb": _MySQL,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, Dialect, Kept, Spelling
+from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, IdSet, SqlDialect
 from auditreg.sources.database.errors import postgresql as explained
 from auditreg.sources.database.url import Address
 from auditreg.sources.interface import INT, REAL, TEXT
@@ -31,29 +31,29 @@ _COLUMNS = """
 """
 
 
-class PostgreSQLSpelling(Spelling):
+class PostgreSQLSpelling(SqlDialect):
     """SQL as PostgreSQL has it."""
 
     typed = True
 
     def value(self, expression: str, kind: str) -> str:
-        """See `Spelling.value`."""
+        """See `SqlDialect.value`."""
         return self.plain(expression, kind)
 
     def plain(self, expression: str, kind: str) -> str:
-        """See `Spelling.plain`."""
+        """See `SqlDialect.plain`."""
         return f"({expression})::{_TYPES[kind]}"
 
     def before_slash(self, expression: str) -> str:
-        """See `Spelling.before_slash`."""
+        """See `SqlDialect.before_slash`."""
         return f"split_part({expression}, '/', 1)"
 
     def is_run_id(self, expression: str) -> str:
-        """See `Spelling.is_run_id`."""
+        """See `SqlDialect.is_run_id`."""
         return f"(length({expression}) = 32 and {expression} !~ '[^0-9a-f]')"
 
 
-class PostgreSQL(PostgreSQLSpelling, Dialect):
+class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
     """A PostgreSQL database, in one transaction that is READ ONLY and REPEATABLE READ.
 
     Nothing is created, temporary tables neither, so that a role with SELECT alone, or a hot
@@ -103,24 +103,24 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
         (self._role,) = self.texts("select current_user::text as t")
 
     def columns(self, table: str) -> frozenset[str]:
-        """See `Dialect.columns`."""
+        """See `DatabaseConnection.columns`."""
         return frozenset(name for name, readable, _ in self._described(table) if readable)
 
     def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
-        """See `Dialect.denied`."""
+        """See `DatabaseConnection.denied`."""
         hidden = {name for name, readable, _ in self._described(table) if not readable}
         return wanted & hidden
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
-        """See `Dialect.grant`."""
+        """See `DatabaseConnection.grant`."""
         return grant(table, columns, self._role)
 
     def never_null(self, table: str) -> frozenset[str]:
-        """See `Dialect.never_null`."""
+        """See `DatabaseConnection.never_null`."""
         return frozenset(name for name, _, filled in self._described(table) if filled)
 
     def whereabouts(self, table: str) -> str:
-        """See `Dialect.whereabouts`."""
+        """See `DatabaseConnection.whereabouts`."""
         found = self.texts(
             "select n.nspname::text as t from pg_catalog.pg_class c "
             "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
@@ -144,7 +144,7 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
         )
 
     def schema(self) -> str | None:
-        """See `Dialect.schema`."""
+        """See `DatabaseConnection.schema`."""
         found = self.texts(
             "select n.nspname::text as t from pg_catalog.pg_class c join pg_catalog.pg_namespace n "
             "on n.oid = c.relnamespace where c.oid = to_regclass('registered_models')"
@@ -156,11 +156,11 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
         name: str,  # noqa: ARG002 (nothing is made to be named)
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
-    ) -> Kept:
-        """See `Dialect.keep`. The ids are held here, and written into the queries."""
+    ) -> IdSet:
+        """See `DatabaseConnection.keep`. The ids are held here, and written into the queries."""
         import pyarrow as pa
 
-        whole = Kept(select, select)
+        whole = IdSet(select, select)
         found: list[Any] = []
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
             cursor.execute(select)
@@ -176,10 +176,10 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
         except UnicodeDecodeError:
             return whole
         kept = f"select unnest({_array(ids)}::{array}) as id"
-        return Kept(kept, kept)
+        return IdSet(kept, kept)
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
-        """See `Dialect.stream`. The driver cuts batches by their bytes."""
+        """See `DatabaseConnection.stream`. The driver cuts batches by their bytes."""
         import pyarrow as pa
 
         kinds = {TEXT: pa.string(), INT: pa.int64(), REAL: pa.float64()}
@@ -196,13 +196,13 @@ class PostgreSQL(PostgreSQLSpelling, Dialect):
                     yield whole.slice(start, size)
 
     def now(self) -> int | None:
-        """See `Dialect.now`."""
+        """See `DatabaseConnection.now`."""
         return self.numbers("select (extract(epoch from clock_timestamp()) * 1000)::bigint as n0")[
             0
         ]
 
     def close(self) -> None:
-        """See `Dialect.close`."""
+        """See `DatabaseConnection.close`."""
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.close()

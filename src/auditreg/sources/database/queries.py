@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auditreg.sources.database.dialect import Kept, Spelling
+from auditreg.sources.database.dialect import IdSet, SqlDialect
 from auditreg.sources.interface import INT, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
 
@@ -145,11 +145,13 @@ class Queries:
         without: tables of the database that are taken as not being there.
     """
 
-    def __init__(self, dialect: Spelling, runs: str, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, dialect: SqlDialect, runs: str, without: frozenset[str] = frozenset()
+    ) -> None:
         self._dialect = dialect
         self._all_runs = runs == "all"
         self._without = without
-        self._links: dict[str, Kept] = {}
+        self._links: dict[str, IdSet] = {}
 
     def has(self, base: str) -> bool:
         """Whether the database has a table, by its own name."""
@@ -237,7 +239,7 @@ class Queries:
         """The query for how many rows `rows` will find."""
         return f"select count(*) as n0 from {self._from(table)}"
 
-    def link(self, name: str) -> Kept:
+    def link(self, name: str) -> IdSet:
         """The ids of a link set: `runs`, `models` or `experiments`."""
         if name not in self._links:
             select, among = _LINKS[name]

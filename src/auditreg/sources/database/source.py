@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import SourceError
 from auditreg.sources.capture_journal import Ascending, StoredJournal
 from auditreg.sources.database import queries
-from auditreg.sources.database.dialect import Dialect
+from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.database.mysql import MySQL
 from auditreg.sources.database.postgresql import PostgreSQL
@@ -45,7 +45,7 @@ from auditreg.sources.staging import (
     KEYS,
     NEEDED,
     ZERO_IS_NULL,
-    Doubts,
+    IncompletenessLog,
     clean_metric,
     clean_text,
 )
@@ -79,7 +79,7 @@ class SqlSource(Source):
 
     def __init__(
         self,
-        connect: Callable[[], Dialect],
+        connect: Callable[[], DatabaseConnection],
         *,
         artifacts: ArtifactReader | None = None,
         access: AccessReader | None = None,
@@ -114,7 +114,7 @@ class SqlSource(Source):
         dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
         return cls(lambda: dialect(uri), artifacts=artifacts, access=access)
 
-    def open(self) -> Dialect:
+    def open(self) -> DatabaseConnection:
         """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
         return self._connect()
 
@@ -137,7 +137,7 @@ class SqlReading(Reading):
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: DatabaseConnection,
         runs: str,
         artifacts: ArtifactReader | None,
         access: AccessReader,
@@ -167,7 +167,7 @@ class SqlReading(Reading):
         self._kinds = readable_kinds(self._queries, hidden)
         self._run_ids: pa.Array | None = None
         self._many: bool | None = None
-        self._doubts = Doubts()
+        self._doubts = IncompletenessLog()
         self._rights = access.stored(dialect)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, UNRECORDED, Dialect, Kept, Spelling
+from auditreg.sources.database.dialect import (
+    UNCHANGED,
+    UNRECORDED,
+    DatabaseConnection,
+    IdSet,
+    SqlDialect,
+)
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
@@ -20,11 +26,11 @@ PATIENCE_MS = 20_000
 """How long a writer that is committing is waited for."""
 
 
-class SQLiteSpelling(Spelling):
+class SQLiteSpelling(SqlDialect):
     """SQL as SQLite has it. A column holds whatever was put there."""
 
     def value(self, expression: str, kind: str) -> str:
-        """See `Spelling.value`."""
+        """See `SqlDialect.value`."""
         if kind == TEXT:
             return f"cast({expression} as text)"
         accepted = "'integer'" if kind == INT else "'real', 'integer'"
@@ -32,27 +38,27 @@ class SQLiteSpelling(Spelling):
         return f"case when typeof({expression}) in ({accepted}) then {value} end"
 
     def misfit(self, expression: str, kind: str) -> str:
-        """See `Spelling.misfit`."""
+        """See `SqlDialect.misfit`."""
         if kind == TEXT:
             return ""
         accepted = "'integer', 'null'" if kind == INT else "'real', 'integer', 'null'"
         return f"typeof({expression}) not in ({accepted})"
 
     def is_plain(self, expression: str, kind: str) -> str:
-        """See `Spelling.is_plain`."""
+        """See `SqlDialect.is_plain`."""
         stored = {TEXT: "text", INT: "integer", REAL: "real"}[kind]
         return f"typeof({expression}) in ('{stored}', 'null')"
 
     def before_slash(self, expression: str) -> str:
-        """See `Spelling.before_slash`."""
+        """See `SqlDialect.before_slash`."""
         return f"substr({expression}, 1, instr({expression} || '/', '/') - 1)"
 
     def is_run_id(self, expression: str) -> str:
-        """See `Spelling.is_run_id`."""
+        """See `SqlDialect.is_run_id`."""
         return f"(length({expression}) = 32 and {expression} not glob '*[^0-9a-f]*')"
 
 
-class SQLite(SQLiteSpelling, Dialect):
+class SQLite(SQLiteSpelling, DatabaseConnection):
     """A SQLite file, opened `mode=ro`: it is never created and never written.
 
     What is remembered between queries (`keep`) is in SQLite's temporary database, in memory.
@@ -99,7 +105,7 @@ class SQLite(SQLiteSpelling, Dialect):
         self._columns: dict[str, frozenset[str]] = {}
 
     def columns(self, table: str) -> frozenset[str]:
-        """See `Dialect.columns`."""
+        """See `DatabaseConnection.columns`."""
         if table not in self._tables:
             return frozenset()
         if table not in self._columns:
@@ -113,16 +119,16 @@ class SQLite(SQLiteSpelling, Dialect):
         name: str,
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
-    ) -> Kept:
-        """See `Dialect.keep`."""
+    ) -> IdSet:
+        """See `DatabaseConnection.keep`."""
         with self._errors():
             self._execute(f"create temp table {name} (id text primary key) without rowid")
             self._execute(f"insert or ignore into temp.{name} {select}")
         kept = f"select id from temp.{name}"
-        return Kept(kept, kept)
+        return IdSet(kept, kept)
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
-        """See `Dialect.stream`."""
+        """See `DatabaseConnection.stream`."""
         # ADBC takes a column's type from the first batch, where all may be NULL: a first row of
         # known types goes ahead and is dropped again. An order holds only inside parentheses.
         zero = {TEXT: "''", INT: "0", REAL: "0.0"}
@@ -137,7 +143,7 @@ class SQLite(SQLiteSpelling, Dialect):
                     yield batch
 
     def close(self) -> None:
-        """See `Dialect.close`."""
+        """See `DatabaseConnection.close`."""
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.close()

@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from auditreg.errors import SourceError, without_password
+from auditreg.errors import SourceError, redact_uri
 from auditreg.sources.server.strict_json import Malformed, decode
 
 API = "/api/2.0/mlflow"
@@ -92,7 +92,7 @@ class Server:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.uri = uri.rstrip("/")
-        self.location = without_password(self.uri)
+        self.location = redact_uri(self.uri)
         self._timeout = _setting("MLFLOW_HTTP_REQUEST_TIMEOUT", timeout)
         self._retries = int(_setting("MLFLOW_HTTP_REQUEST_MAX_RETRIES", retries))
         self._factor = _setting("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", 1)
@@ -344,7 +344,7 @@ class Server:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             answer = decode(raw)
             code, message = str(answer["error_code"]), str(answer.get("message", ""))
-        brief = without_password(" ".join(message.split()))[:200]
+        brief = redact_uri(" ".join(message.split()))[:200]
         answered = f"{self.location} answered {path} with HTTP {status}"
         what = f"{answered}: {brief}." if code else f"{answered}."
         if code == "RESOURCE_DOES_NOT_EXIST":
@@ -395,7 +395,7 @@ class Server:
         )
 
     def _unreachable(self, reason: str) -> SourceError:
-        brief = without_password(" ".join(reason.split()))
+        brief = redact_uri(" ".join(reason.split()))
         lowered = brief.lower()
         if "certificate" in lowered or "ssl" in lowered:
             why = "its TLS certificate is not accepted"

@@ -54,7 +54,7 @@ VersionKey = tuple[str | None, str, int]
 
 
 @dataclass
-class Pass:
+class RegistryScan:
     """What one pass found: models by (workspace, name), versions by (workspace, name, number).
 
     `odd` are versions without a name or a proper number. `repeated` counts the rows that one listing gave
@@ -126,7 +126,7 @@ class Registry:
     could be read.
     """
 
-    last: Pass
+    last: RegistryScan
     digest: int
     told: dict[str, int]
     workspaces: tuple[str | None, ...]
@@ -135,11 +135,11 @@ class Registry:
     gaps: int = 0
 
     def rows(self, table: str) -> Iterator[Row]:
-        """See `Pass.rows`."""
+        """See `RegistryScan.rows`."""
         return self.last.rows(table)
 
 
-class Passes:
+class RegistryScanner:
     """Reads a server's registry.
 
     Args:
@@ -181,7 +181,7 @@ class Passes:
         while number < most:
             self._tell("registry", number)
             before, told, was_clean = digest, counts, clean
-            found = Pass()  # the rows of one pass at a time are in memory
+            found = RegistryScan()  # the rows of one pass at a time are in memory
             found = self._once()
             digest, counts = found.account()
             clean, same, still = not found.repeated, before == digest, stands_still()
@@ -217,7 +217,7 @@ class Passes:
         if self._progress is not None:
             self._progress(phase, done, None)
 
-    def _once(self) -> Pass:
+    def _once(self) -> RegistryScan:
         """Everything: without a filter, then prompts, which newer servers leave out of that."""
         listings = [
             (workspace, items, filtered)
@@ -225,7 +225,7 @@ class Passes:
             for items in ("registered_models", "model_versions")
             for filtered in ("", _PROMPTS)
         ]
-        found = Pass()
+        found = RegistryScan()
         listed = self._pool.map(lambda one: self._list(*one), listings)
         for (workspace, items, _), rows in zip(listings, listed, strict=True):
             if isinstance(rows, NotAllowed):
@@ -264,7 +264,7 @@ class Passes:
                 raise
         return rows
 
-    def _add_unlisted_models(self, found: Pass) -> None:
+    def _add_unlisted_models(self, found: RegistryScan) -> None:
         unlisted = sorted(
             {key[:2] for key in found.versions} - found.models.keys(), key=lambda key: key[1]
         )
@@ -279,7 +279,7 @@ class Passes:
                 f"shows ({some(confirmed)}); there may be others without versions"
             )
 
-    def _add_unlisted_versions(self, found: Pass) -> None:
+    def _add_unlisted_versions(self, found: RegistryScan) -> None:
         """A model's own row names its latest versions: they must be among those searched."""
         unlisted = [
             (*key, number)
@@ -294,7 +294,7 @@ class Passes:
                 f"({some(there)}); there may be others"
             )
 
-    def _ask_gaps(self, found: Pass) -> int:
+    def _ask_gaps(self, found: RegistryScan) -> int:
         """How many version numbers below a model's highest have no version."""
         numbers: dict[ModelKey, set[int]] = defaultdict(set)
         for workspace, name, number in found.versions:
@@ -321,7 +321,7 @@ class Passes:
             )
         return gaps - len(there)
 
-    def _add(self, found: Pass, keys: list[VersionKey]) -> list[str]:
+    def _add(self, found: RegistryScan, keys: list[VersionKey]) -> list[str]:
         """Ask for versions by number and add those that are there; their names."""
         there, hidden = [], []
         for key, answer in zip(keys, self._pool.map(self._version, keys), strict=True):
@@ -358,7 +358,7 @@ class Passes:
         return found
 
 
-def _add_models(found: Pass, workspace: str | None, rows: list[Row]) -> None:
+def _add_models(found: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
     named = [row for row in rows if isinstance(row.get("name"), str)]
     listed = {(workspace, row["name"]): row for row in named}
     found.repeated += len(named) - len(listed)
@@ -367,7 +367,7 @@ def _add_models(found: Pass, workspace: str | None, rows: list[Row]) -> None:
         found.doubts.append(f"{len(rows) - len(named)} models in the server's list have no name")
 
 
-def _add_versions(found: Pass, workspace: str | None, rows: list[Row]) -> None:
+def _add_versions(found: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
     listed: dict[VersionKey, Row] = {}
     odd = []
     for row in rows:

@@ -26,7 +26,7 @@ from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.server.registry import Registry, some
 from auditreg.sources.server.spool import Spool
 from auditreg.sources.server.strict_json import dict_in, dicts_in
-from auditreg.sources.staging import Doubts
+from auditreg.sources.staging import IncompletenessLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ Ids = dict[str | None, dict[str, None]]
 """By workspace, each id once, in the order it was met."""
 
 
-class Links:
+class VersionLinks:
     """What the versions name: runs and logged models, and `own`, the runs they say are theirs."""
 
     def __init__(self, registry: Registry) -> None:
@@ -80,7 +80,7 @@ class Links:
                 self.logged_models[workspace][model_id] = None
 
 
-class Tracked:
+class RunReader:
     """The runs, logged models and experiments of one reading.
 
     Args:
@@ -100,7 +100,7 @@ class Tracked:
         all_runs: bool,
         pool: Executor,
         threads: int,
-        doubts: Doubts,
+        doubts: IncompletenessLog,
         tell: Callable[[str, int, int | None], None],
     ) -> None:
         self._server = server
@@ -141,7 +141,7 @@ class Tracked:
         if self.loaded:
             return
         self.loaded = True
-        links = Links(self._registry)
+        links = VersionLinks(self._registry)
         if self._all_runs:
             for workspace in self._registry.workspaces:
                 self._every_run(workspace)
@@ -236,7 +236,7 @@ class Tracked:
                     self._used[workspace, str(experiment)] = None
         self._spool.put(run_rows(kept))
 
-    def _logged_models(self, links: Links, workspace: str | None) -> dict[str, None]:
+    def _logged_models(self, links: VersionLinks, workspace: str | None) -> dict[str, None]:
         """Read the logged models of versions; the runs they come from."""
         ids = links.logged_models.get(workspace, {})
         sources: dict[str, None] = {}
@@ -260,7 +260,7 @@ class Tracked:
             self._doubts.append(_NOT_LOOKED.format("logged models"))
         return sources
 
-    def _tagged(self, links: Links, workspace: str | None) -> Iterator[Row]:
+    def _tagged(self, links: VersionLinks, workspace: str | None) -> Iterator[Row]:
         """Logged models that name a version as registered from them.
 
         A version's own `source` may be a path and say nothing of it.
@@ -275,7 +275,7 @@ class Tracked:
                     raise
                 yield from self._naming(body, links, workspace)
 
-    def _naming(self, body: Row, links: Links, workspace: str | None) -> Iterator[Row]:
+    def _naming(self, body: Row, links: VersionLinks, workspace: str | None) -> Iterator[Row]:
         for page in self._server.pages(
             LOGGED_MODEL.search, body, "models", workspace, post=True, ahead=self._pool
         ):

@@ -32,9 +32,9 @@ from auditreg.sources.permissions import RIGHTS, AccessReader, Rights
 from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
-from auditreg.sources.server.registry import TABLES, Passes, Registry, some
-from auditreg.sources.server.runs import Tracked
-from auditreg.sources.staging import Doubts, batches
+from auditreg.sources.server.registry import TABLES, Registry, RegistryScanner, some
+from auditreg.sources.server.runs import RunReader
+from auditreg.sources.staging import IncompletenessLog, batches
 from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class RestSource(Source):
         journal = ServedJournal(self._server, self._now)
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
-            passes = Passes(self._server, workspaces, pool, progress)
+            passes = RegistryScanner(self._server, workspaces, pool, progress)
             registry = passes.read(self._passes, journal.stands_still)
             registry.doubts += tuple(
                 f"workspace {name}: the server does not show it to this user" for name in unseen
@@ -160,7 +160,7 @@ class RestReading(Reading):
     def __init__(  # noqa: PLR0913 - what the source was told, and what it has read so far
         self,
         server: Server,
-        passes: Passes,
+        passes: RegistryScanner,
         registry: Registry,
         served: ServedJournal,
         *,
@@ -187,8 +187,8 @@ class RestReading(Reading):
         self.started_at = served.asked_at
         self.ended_at = now()
         self._stood = time.monotonic()
-        self._staging = Doubts()
-        self._tracked = Tracked(
+        self._staging = IncompletenessLog()
+        self._tracked = RunReader(
             server, registry, all_runs, pool, threads, self._staging, self._tell
         )
         self._later: list[str] | None = None
@@ -375,7 +375,7 @@ class RestReading(Reading):
             return {**row, "storage_location": uri}
 
         rows = ahead(self._pool, stored, self._registry.rows("model_versions"), 4 * self._threads)
-        return batches("model_versions", rows, Doubts())
+        return batches("model_versions", rows, IncompletenessLog())
 
 
 def _refused(known: Visibility) -> Iterable[str]:

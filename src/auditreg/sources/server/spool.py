@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from auditreg.sources.interface import arrow_schema
-from auditreg.sources.staging import Doubts, batches
+from auditreg.sources.staging import IncompletenessLog, batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ class Spool:
         doubts: counts what could not be staged.
     """
 
-    def __init__(self, doubts: Doubts) -> None:
+    def __init__(self, doubts: IncompletenessLog) -> None:
         self._doubts = doubts
         self._files: dict[str, IO[bytes]] = {}
         self._writers: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from auditreg.errors import UsageError, without_password
+from auditreg.errors import UsageError, redact_uri
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ def shown_on_screen() -> bool:
     return bool(_on_screen and _on_screen[-1])
 
 
-def hide(uri: str | None) -> None:
+def redact(uri: str | None) -> None:
     """Keep the password of an address out of everything that is logged from now on."""
     if not uri:
         return
@@ -60,9 +60,9 @@ def hide(uri: str | None) -> None:
             _secrets.update({password, unquote(password)})
 
 
-def masked(text: str) -> str:
+def redacted(text: str) -> str:
     """The text without passwords: those of URIs, and those that are known."""
-    hidden = without_password(text)
+    hidden = redact_uri(text)
     known = _secrets | {os.environ.get(name, "") for name in _VARIABLES}
     for secret in sorted(known, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
@@ -173,9 +173,9 @@ def _masking(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging
             text = record.getMessage()
         except Exception:  # noqa: BLE001 - a record that cannot be formatted is still a record
             text = str(record.msg)
-        record.msg, record.args = masked(text), None
+        record.msg, record.args = redacted(text), None
         if record.exc_info:
-            record.exc_text = masked(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = redacted(logging.Formatter().formatException(record.exc_info))
         return record
 
     return make
@@ -203,18 +203,20 @@ class Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
-        from auditreg.formats.escape import inert
+        from auditreg.formats.escape import escape_control
 
         said = " ".join(f"{name}={value}" for name, value in _fields(record).items())
         name = record.name.removeprefix("auditreg.")
         at = f"{datetime.fromtimestamp(record.created):%H:%M:%S}"  # noqa: DTZ006 - the reader's own
         level = record.levelname.lower()
         text = f"{at} {level:<7} {name}: {record.getMessage()} {said}".rstrip()
-        return "\n".join(filter(None, (inert(text), inert(record.exc_text or "", keep="\n"))))
+        return "\n".join(
+            filter(None, (escape_control(text), escape_control(record.exc_text or "", keep="\n")))
+        )
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields = getattr(record, "fields", None) or {}
     return {
-        name: masked(value) if isinstance(value, str) else value for name, value in fields.items()
+        name: redacted(value) if isinstance(value, str) else value for name, value in fields.items()
     }

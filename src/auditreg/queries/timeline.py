@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from auditreg.report.version_sheet import Interval
+from auditreg.queries.records import Interval
 
 _RESTART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class StatePeriod:
     """One time a version was in a stage or had an alias; `live` where that means in use.
 
     `ran` is what an engine is said to have run. `end` is None while it lasts.
@@ -43,13 +43,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class LifeLane:
+class VersionTimeline:
     """One version's life: when it was registered, what it was, and when it was deleted."""
 
     version: int
     created_at: datetime | None
     deleted: Interval | None
-    spells: tuple[Spell, ...]
+    spells: tuple[StatePeriod, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Lifecycle:
     after the report's moment vouches for all of it; the readings of its `record` are those before.
     """
 
-    lanes: tuple[LifeLane, ...]
+    lanes: tuple[VersionTimeline, ...]
     left_out: int
     start: datetime
     end: datetime
