@@ -12,15 +12,26 @@ Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BYTES_MARK = "\x00$bytes:"
 """Prefix of staged text that was not valid Unicode; base64 of the bytes follows."""
+
+DELETED = "Deleted_Internal"
+"""The stage MLflow gives a version's tombstone."""
+
+JOURNAL = "journal"
+"""The staging table of what `auditreg-capture` wrote."""
+
+NO_RUN_POINTED = "runs no version points to"
+RUN_GONE = "runs that versions point to and that no longer exist"
+NO_ARTIFACTS = {"artifacts": "none"}
 
 TEXT, INT, REAL, BOOL = "string", "int64", "float64", "bool"
 
@@ -370,6 +381,49 @@ class Source(abc.ABC):
         Raises:
             SourceError: the registry cannot be reached, is not MLflow's, or contradicts itself.
         """
+
+
+class ArtifactFiles(Protocol):
+    """What a source needs of the reader of model files, which it does not otherwise know."""
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was asked for, as `Completeness.asked` says it."""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What the last reading did not look at, and how many versions that concerns."""
+
+    @property
+    def cannot_show(self) -> tuple[str, ...]:
+        """What a reading that was asked so cannot show."""
+
+    def know(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+
+    def versions_to_read(
+        self,
+        versions: Iterable[pa.RecordBatch],
+        aliases: Iterable[pa.RecordBatch],
+        places: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        """The versions that are not deleted, with the place of their files.
+
+        Args:
+            versions: the staging table `model_versions`.
+            aliases: the staging table `aliases`.
+            places: artifact location by logged model id and by run id.
+        """
+
+    def read(
+        self, versions: Iterable[Any], progress: Progress, total: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of `model_artifacts`, one per version of `versions_to_read`."""
+
+
+def clock() -> int:
+    """This machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def arrow_schema(table: str) -> pa.Schema:

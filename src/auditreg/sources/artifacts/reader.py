@@ -30,8 +30,7 @@ from auditreg.sources.artifacts.remote import (
     store_of,
 )
 from auditreg.sources.artifacts.safe_yaml import Unreadable
-from auditreg.sources.database.queries import DELETED
-from auditreg.sources.interface import BYTES_MARK
+from auditreg.sources.interface import BYTES_MARK, DELETED
 from auditreg.sources.staging import IncompletenessLog, batches
 
 if TYPE_CHECKING:
@@ -135,6 +134,8 @@ class ArtifactReader:
         self._tracking_uri = tracking_uri
         self._known: dict[tuple[str, str, int], str] = {}
         self._begin()
+
+    versions_to_read = staticmethod(wanted)
 
     def _begin(self) -> None:
         self._stores = Stores(self._tracking_uri)
