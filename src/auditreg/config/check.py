@@ -182,6 +182,7 @@ def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
 def _check_address(source: SourceSettings, at: str) -> None:
     for key, uri, variable in (
         ("uri", source.uri, source.uri_env),
+        ("tracking_uri", source.tracking_uri, source.tracking_uri_env),
         ("auth_uri", source.auth_uri, source.auth_uri_env),
     ):
         if uri is not None and variable is not None:

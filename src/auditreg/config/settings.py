@@ -132,6 +132,17 @@ class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
         str | None,
         Meta(description="Name of the environment variable that holds the URI and its password."),
     ] = None
+    tracking_uri: Annotated[
+        str | None,
+        Meta(
+            description="MLflow's tracking database, where runs are read, if the registry has a "
+            "database of its own."
+        ),
+    ] = None
+    tracking_uri_env: Annotated[
+        str | None,
+        Meta(description="Name of the environment variable that holds the URI of that database."),
+    ] = None
     auth_uri: Annotated[
         str | None,
         Meta(description="MLflow's user database (basic-auth), where users and rights are read."),

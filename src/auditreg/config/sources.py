@@ -21,8 +21,8 @@ def conventions(sources: Sequence[SourceSettings]) -> Iterator[tuple[str, Conven
     """
     for source in sources:
         yield source.name, source
-        for workspace, own in source.workspace.items():
-            yield f"{source.name}/{workspace}", own
+        for workspace, conventions_here in source.workspace.items():
+            yield f"{source.name}/{workspace}", conventions_here
 
 
 def address(source: SourceSettings) -> str | None:
@@ -37,6 +37,11 @@ def address(source: SourceSettings) -> str | None:
 def auth_address(source: SourceSettings) -> str | None:
     """The URI of its user database, as `address`."""
     return _value(source.name, "auth_uri", source.auth_uri, source.auth_uri_env)
+
+
+def tracking_address(source: SourceSettings) -> str | None:
+    """The URI of its tracking database, as `address`."""
+    return _value(source.name, "tracking_uri", source.tracking_uri, source.tracking_uri_env)
 
 
 def _value(registry: str, key: str, given: str | None, variable: str | None) -> str | None:
@@ -65,7 +70,11 @@ def exposed(sources: Sequence[SourceSettings]) -> tuple[str, ...]:
         f"{key} of the source {source.name} holds a password: put the URI into an environment "
         f"variable and name it in {key}_env"
         for source in sources
-        for key, uri in (("uri", source.uri), ("auth_uri", source.auth_uri))
+        for key, uri in (
+            ("uri", source.uri),
+            ("tracking_uri", source.tracking_uri),
+            ("auth_uri", source.auth_uri),
+        )
         if uri and redact_uri(uri) != uri
     )
 
@@ -97,13 +106,19 @@ def registry(sources: Sequence[SourceSettings], wanted: str | None, uri: str | N
         return wanted
     if len(sources) <= 1:
         return sources[0].name if sources else SourceSettings().name
-    at = [one.name for one in sources if uri and uri in (one.uri, _environment(one.uri_env))]
+    at = [
+        source.name
+        for source in sources
+        if uri and uri in (source.uri, _environment(source.uri_env))
+    ]
     if len(at) == 1:
         return at[0]
     raise UsageError(
         f"{len(sources)} registries are configured, and nothing says which one is meant.",
         state="Nothing was read.",
-        hint="Name it: --registry " + " or --registry ".join(one.name for one in sources) + ".",
+        hint="Name it: --registry "
+        + " or --registry ".join(source.name for source in sources)
+        + ".",
     )
 
 

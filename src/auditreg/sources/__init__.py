@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auditreg.config.settings import SourceSettings
-from auditreg.config.sources import address, auth_address
+from auditreg.config.sources import address, auth_address, tracking_address
 from auditreg.errors import SourceError, redact_uri
 from auditreg.sources.addresses import (
     NOTHING_DONE,
@@ -49,7 +49,7 @@ def open_source(
     """
     if isinstance(settings, str):
         settings = SourceSettings(uri=settings)
-    uri = address(settings) or ""
+    uri, tracking = address(settings) or "", tracking_address(settings)
     access = _access(settings)
     artifacts = artifacts or settings.artifacts
     files = _artifact_reader(
@@ -61,6 +61,12 @@ def open_source(
     if scheme_of(uri) in ("http", "https"):
         from auditreg.sources.server.source import RestSource
 
+        if tracking:
+            raise SourceError(
+                f"{redact_uri(uri)} is a server, which shows runs itself.",
+                state=NOTHING_DONE,
+                hint="Leave tracking_uri out: it is for a registry that is read from its database.",
+            )
         only = settings.workspaces.only or None
         return RestSource(uri, artifacts=files, access=access, threads=threads, workspaces=only)
     from auditreg.sources.database.source import SqlSource
@@ -69,6 +75,8 @@ def open_source(
         _connector(uri, settings.name),
         artifacts=files,
         access=access,
+        tracking=_connector(tracking, settings.name) if tracking else None,
+        tracking_file=sqlite_file(tracking) if tracking else None,
     )
 
 

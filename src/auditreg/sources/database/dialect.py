@@ -50,11 +50,18 @@ class SqlDialect(abc.ABC):
         return frozenset()
 
     @abc.abstractmethod
-    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> IdSet:
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,
+        also: Sequence[str] = (),
+    ) -> IdSet:
         """Hold the one column `id` of a query, under a name, to ask about it often.
 
         `among` is a table and its column outside of which an id is of no use. That may be made
         use of: where a comparison folds case, ids as they are written there are the exact ones.
+        `also` are further ids, which another database gave.
         """
 
     @abc.abstractmethod
@@ -117,6 +124,10 @@ class DatabaseConnection(SqlDialect):
     def whereabouts(self, table: str) -> str:  # noqa: ARG002 (a file holds one schema)
         """Where else a table that was not found may be, as advice; empty where nobody knows."""
         return ""
+
+    def is_file(self, path: str | None) -> bool:  # noqa: ARG002 (a server is no file)
+        """Whether this is the database in a file: it must not be opened twice in one process."""
+        return False
 
     def schema(self) -> str | None:
         """The schema MLflow's tables were found in; None where a database has but one."""

@@ -71,33 +71,38 @@ class Withheld:
         )
 
 
-def withheld(dialect: DatabaseConnection, head: str | None) -> list[Withheld]:
+def withheld(
+    dialect: DatabaseConnection, head: str | None, tables: frozenset[str]
+) -> list[Withheld]:
     """The tables of which something may not be read, but for the journal.
 
     Args:
         dialect: the open database.
         head: the version of its schema, where it could be read.
+        tables: those that are to be read from it.
 
     Raises:
         SourceError: a table is among them without which there is nothing to read.
     """
-    found = []
-    for table, wanted in sorted(all_columns().items()):
-        if table == SPECS[JOURNAL].base or not (dialect.columns(table) or may_have(table, head)):
+    hidden = []
+    for table, needed in sorted(all_columns().items()):
+        if table == SPECS[JOURNAL].base or table not in tables | {"alembic_version"}:
             continue
-        denied = dialect.denied(table, wanted)
+        if not (dialect.columns(table) or may_have(table, head)):
+            continue
+        denied = dialect.denied(table, needed)
         if denied:
             grant = dialect.grant(table, sorted(denied))
-            found.append(Withheld(table, tuple(sorted(denied)), grant))
-    for one in found:
-        if one.table in ESSENTIAL:
+            hidden.append(Withheld(table, tuple(sorted(denied)), grant))
+    for withheld_table in hidden:
+        if withheld_table.table in ESSENTIAL:
             raise SourceError(
-                f"{dialect.location} does not let this user read {', '.join(one.columns)} of the "
-                f"table {one.table}.",
+                f"{dialect.location} does not let this user read {', '.join(withheld_table.columns)} of the "
+                f"table {withheld_table.table}.",
                 state=UNCHANGED,
-                hint=f"{one.grant} All that is needed: auditreg doctor --grants --from URI.",
+                hint=f"{withheld_table.grant} All that is needed: auditreg doctor --grants --from URI.",
             )
-    return found
+    return hidden
 
 
 def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:

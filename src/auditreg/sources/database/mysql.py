@@ -190,12 +190,13 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         name: str,  # noqa: ARG002 (nothing is made to be named)
         select: str,
         among: tuple[str, str] | None = None,
+        also: Sequence[str] = (),
     ) -> IdSet:
         """See `DatabaseConnection.keep`. The ids are held here, and written into the queries.
 
         A subquery in their place is run again for each row by some releases.
         """
-        ids = self._ids(select)
+        ids = self._ids(select) | set(also)
         if among is not None:
             table, column = among
             ids = {

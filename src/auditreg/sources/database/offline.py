@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from auditreg.errors import SourceError
 from auditreg.sources.database.dialect import UNCHANGED, IdSet, SqlDialect
@@ -45,7 +45,13 @@ class OfflineDialect(SqlDialect):
             return _Everything()
         return self._columns.get(table, frozenset())
 
-    def keep(self, name: str, select: str, among: tuple[str, str] | None = None) -> IdSet:
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,
+        also: Sequence[str] = (),  # noqa: ARG002 (no other database was read)
+    ) -> IdSet:
         """See `SqlDialect.keep`."""
         if among:
             select = self.ids_among(select, *among)

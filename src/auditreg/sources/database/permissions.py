@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
@@ -55,7 +54,7 @@ def rights_of_store(registry: DatabaseConnection, access: AccessReader) -> Right
     Raises:
         SourceError: the database named cannot be read or holds no users.
     """
-    if access.separate is not None and not _is_registry(access.file, registry):
+    if access.separate is not None and not registry.is_file(access.file):
         return access.separate()
     if keeps_users(registry):
         return stored_rights(registry, access.default)
@@ -77,16 +76,6 @@ def separate_rights(connect: Callable[[], DatabaseConnection], default: str | No
         return stored_rights(database, default)
     finally:
         database.close()
-
-
-def _is_registry(file: str | None, registry: DatabaseConnection) -> bool:
-    """Whether a file is the registry's: a second opening would end its snapshot."""
-    if file is None or registry.kind != "sqlite":
-        return False
-    try:
-        return Path(file).samefile(registry.location.removeprefix("sqlite:///"))
-    except OSError:
-        return False
 
 
 def keeps_users(dialect: DatabaseConnection) -> bool:

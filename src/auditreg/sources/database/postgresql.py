@@ -156,10 +156,13 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         name: str,  # noqa: ARG002 (nothing is made to be named)
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+        also: Sequence[str] = (),
     ) -> IdSet:
         """See `DatabaseConnection.keep`. The ids are held here, and written into the queries."""
         import pyarrow as pa
 
+        if also:
+            select = f"{select} union select unnest({_array(_without_nul(also))}::text[])"
         whole = IdSet(select, select)
         found: list[Any] = []
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
@@ -281,6 +284,11 @@ def _as(column: pa.Array, wanted: pa.DataType) -> pa.Array:
     # What the driver has no Arrow type for (numeric) comes as text in an extension type.
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column
     return plain.cast(wanted)
+
+
+def _without_nul(texts: Sequence[str]) -> list[str]:
+    """The texts that PostgreSQL can hold: no row is meant by another."""
+    return [text for text in texts if "\0" not in text]
 
 
 def _literal(text: str) -> str:

@@ -6,7 +6,7 @@ as it goes, and what it cannot show is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditreg.sources.database.dialect import IdSet, SqlDialect
@@ -134,14 +134,21 @@ class Queries:
         dialect: the open database, or how SQL is written for one.
         runs: `linked` for the runs versions point to, `all` for every run.
         without: tables of the database that are taken as not being there.
+        linked_ids: by link set, the ids that versions in another database point to; None where
+            versions are in this one.
     """
 
     def __init__(
-        self, dialect: SqlDialect, runs: str, without: frozenset[str] = frozenset()
+        self,
+        dialect: SqlDialect,
+        runs: str,
+        without: frozenset[str] = frozenset(),
+        linked_ids: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._dialect = dialect
         self._all_runs = runs == "all"
         self._without = without
+        self._linked_ids = linked_ids
         self._links: dict[str, IdSet] = {}
 
     def has(self, base: str) -> bool:
@@ -234,7 +241,8 @@ class Queries:
         """The ids of a link set: `runs`, `models` or `experiments`."""
         if name not in self._links:
             select, among = _LINKS[name]
-            self._links[name] = self._dialect.keep(f"auditreg_{name}", select(self), among)
+            also = (self._linked_ids or {}).get(name, ())
+            self._links[name] = self._dialect.keep(f"auditreg_{name}", select(self), among, also)
         return self._links[name]
 
     def within(self, column: str, name: str) -> str:
@@ -244,10 +252,49 @@ class Queries:
     def missing_runs(self) -> str:
         """The query for how many runs that versions name as theirs are no longer there."""
         return (
-            "select count(*) as n0 from (select distinct v.run_id from model_versions v where "
-            f"v.run_id <> '' and {self._live('v')} "
-            "and not exists (select 1 from runs r where r.run_uuid = v.run_id)) gone"
+            f"select count(*) as n0 from ({self.named_runs()}) named "
+            "where not exists (select 1 from runs r where r.run_uuid = named.t)"
         )
+
+    def named_runs(self) -> str:
+        """The query for the runs that versions name as theirs, as text `t`."""
+        return (
+            "select distinct v.run_id as t from model_versions v "
+            f"where v.run_id <> '' and {self._live('v')}"
+        )
+
+    def linked_by_versions(self, name: str) -> str:
+        """The query for the ids, as text `t`, of a link set that versions themselves point to."""
+        parts = self._runs_of_versions() if name == "runs" else [self._models_of_versions()]
+        return f"select linked.id as t from ({' union '.join(parts)}) linked"
+
+    def named_and_present(self) -> str:
+        """The query for two numbers, each 0 or 1: whether versions name runs or logged models, and
+        whether one of those that they name is there.
+        """
+        model = f"{self._begins('v.source', 'models:/m-')}"
+        run = f"{self._begins('v.source', 'runs:/')}"
+        rest = self._dialect.before_slash("substr(v.source, 7)")
+        present = []
+        if self._columns("runs"):
+            present += [f"v.run_id <> '' and {self._exists('runs', 'run_uuid', 'v.run_id')}"]
+            present += [f"{run} and {self._exists('runs', 'run_uuid', rest)}"]
+        if self._columns("logged_models"):
+            held = self._exists("logged_models", "model_id", "substr(v.source, 9)")
+            present += [f"{model} and {held}"]
+        conditions = [f"v.run_id <> '' or {run} or {model}", *present]
+        tests = [
+            f"exists (select 1 from model_versions v where {self._live('v')} and ({condition}))"
+            for condition in conditions
+        ]
+        any_present = " or ".join(tests[1:]) or "1 = 0"
+        return (
+            f"select case when {tests[0]} then 1 else 0 end as n0, "
+            f"case when {any_present} then 1 else 0 end as n1"
+        )
+
+    def _exists(self, table: str, column: str, value: str) -> str:
+        return f"exists (select 1 from {table} x where x.{column} = {value})"
 
     def unlinked_runs(self) -> str:
         """The query for how many runs `rows` leaves out."""
@@ -315,23 +362,35 @@ class Queries:
 
     def _models(self) -> str:
         """Logged models that versions come from: source `models:/m-…`, or by their own tag."""
+        parts = [] if self._linked_ids is not None else [self._models_of_versions()]
+        if self._columns("logged_model_tags"):
+            # Whether a version of that name is there is not asked here: JSON is another language
+            # in every database. The ledger's view version_logged_models matches them exactly.
+            parts.append(
+                f"select {self._dialect.exact('g.model_id')} as id from logged_model_tags g "
+                f"where g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
+            )
+        return " union ".join(parts) or _NONE
+
+    def _models_of_versions(self) -> str:
         model_id = "substr(v.source, 9)"
-        found = (
+        return (
             f"select {self._dialect.exact(model_id)} as id from model_versions v "
             f"where {self._begins('v.source', 'models:/m-')} "
             f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
         )
-        if self._columns("logged_model_tags"):
-            # Whether a version of that name is there is not asked here: JSON is another language
-            # in every database. The ledger's view version_logged_models matches them exactly.
-            found += (
-                f" union select {self._dialect.exact('g.model_id')} from logged_model_tags g "
-                f"where g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
-            )
-        return found
 
     def _runs(self) -> str:
         """Runs that versions point to, by any of the ways MLflow has for it."""
+        parts = [] if self._linked_ids is not None else self._runs_of_versions()
+        if self._columns("logged_models"):
+            parts.append(
+                f"select {self._dialect.exact('l.source_run_id')} as id from logged_models l "
+                f"where l.source_run_id <> '' and {self.within('l.model_id', 'models')}"
+            )
+        return " union ".join(parts) or _NONE
+
+    def _runs_of_versions(self) -> list[str]:
         dialect = self._dialect
         rest = dialect.before_slash("substr(v.source, 7)")
         parts = [
@@ -340,30 +399,28 @@ class Queries:
                 f"where v.run_id <> '' and {self._live('v')}"
             ),
             (
-                f"select {dialect.exact(rest)} from model_versions v "
+                f"select {dialect.exact(rest)} as id from model_versions v "
                 f"where {self._begins('v.source', 'runs:/')} and {self._live('v')}"
             ),
         ]
-        if self._columns("logged_models"):
-            parts.append(
-                f"select {dialect.exact('l.source_run_id')} from logged_models l "
-                f"where l.source_run_id <> '' and {self.within('l.model_id', 'models')}"
-            )
         if self._columns("model_version_tags"):
             same = "v.name = t.name and v.version = t.version"
             if "workspace" in self._columns("model_version_tags"):
                 same += " and v.workspace = t.workspace"
             parts.append(
-                f"select {dialect.exact('t.value')} from model_version_tags t where "
+                f"select {dialect.exact('t.value')} as id from model_version_tags t where "
                 f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
                 f"where {same} and {self._live('v')})"
             )
-        return " union ".join(parts)
+        return parts
 
     def _experiments(self) -> str:
         chosen = "" if self._all_runs else f" where {self.within('r.run_uuid', 'runs')}"
         return f"select distinct r.experiment_id as id from runs r{chosen}"
 
+
+_NONE = "select r.run_uuid as id from runs r where 1 = 0"
+"""A query without rows: no table says which ids these are."""
 
 _LINKS: dict[str, tuple[Callable[[Queries], str], tuple[str, str] | None]] = {
     "runs": (Queries._runs, ("runs", "run_uuid")),

@@ -6,6 +6,8 @@ auditreg knows, and whether a table that a server will not show can be there at 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 HEADS = (
     "451aebb31d03", "90e64c465722", "181f10493468", "df50e92ffc5e", "7ac759974ad8",
     "89d4b8295536", "2b4d017a5e9b", "cfd24bdc0731", "0a8213491aaa", "728d730b5ebd",
@@ -45,6 +47,7 @@ def may_have(table: str, head: str | None) -> bool:
     return HEADS.index(head) >= HEADS.index(since)
 
 
-def newer(head: str | None) -> bool:
-    """Whether a schema version is none of those known: of a newer MLflow, or of a changed one."""
-    return head is not None and head not in HEADS
+def unknown(head: str | None) -> Iterator[str]:
+    """What cannot be shown where a store's schema is of no version that is known."""
+    if head is not None and head not in HEADS:
+        yield f"what an MLflow newer than auditreg knows has added (schema version {head})"

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import SourceError
 from auditreg.sources.database import queries
 from auditreg.sources.database.dialect import DatabaseConnection
-from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.database.journal import Ascending, StoredJournal
 from auditreg.sources.database.permissions import rights_of_store
-from auditreg.sources.database.queries import ALL_RUNS, SPECS, Queries, real_columns
-from auditreg.sources.database.schema_versions import newer
+from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
 from auditreg.sources.database.sqlite import SQLite
+from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store
 from auditreg.sources.interface import (
     INT,
     JOURNAL,
@@ -60,6 +58,8 @@ class SqlSource(Source):
         connect: opens a fresh snapshot; raises SourceError where it cannot.
         artifacts: reads the model files of versions; None leaves them out.
         access: reads users and rights; None looks for them in this database alone.
+        tracking: opens the tracking database, where the registry has one of its own.
+        tracking_file: its path, where it is an SQLite file.
         now: the clock, in milliseconds since the epoch.
     """
 
@@ -69,11 +69,15 @@ class SqlSource(Source):
         *,
         artifacts: ArtifactFiles | None = None,
         access: AccessReader | None = None,
+        tracking: Callable[[], DatabaseConnection] | None = None,
+        tracking_file: str | None = None,
         now: Callable[[], int] = clock,
     ) -> None:
         self._connect = connect
         self._artifacts = artifacts
         self._access = access or AccessReader()
+        self._tracking = tracking
+        self._tracking_file = tracking_file
         self._now = now
 
     @classmethod
@@ -96,10 +100,27 @@ class SqlSource(Source):
         """
         dialect = self._connect()
         try:
-            return SqlReading(dialect, runs, self._artifacts, self._access, self._now, progress)
+            return SqlReading(
+                dialect,
+                runs,
+                self._artifacts,
+                self._access,
+                self._now,
+                progress,
+                self._tracking_of(dialect),
+            )
         except BaseException:
             dialect.close()
             raise
+
+    def _tracking_of(self, registry: DatabaseConnection) -> Callable[[], DatabaseConnection] | None:
+        """What opens the tracking database.
+
+        The registry's own file is not opened twice: its open snapshot would end.
+        """
+        if self._tracking is None or not registry.is_file(self._tracking_file):
+            return self._tracking
+        return lambda: registry
 
 
 class SqlReading(Reading):
@@ -113,6 +134,7 @@ class SqlReading(Reading):
         access: AccessReader,
         now: Callable[[], int],
         progress: Progress | None,
+        connect_tracking: Callable[[], DatabaseConnection] | None,
     ) -> None:
         # The snapshot began with the first read, just now: what commits later is not in it.
         self.started_at = self.ended_at = now()
@@ -121,45 +143,65 @@ class SqlReading(Reading):
         self._artifacts = artifacts
         self._progress = progress
         self._runs = runs
-        head = self._schema_version()
-        self._withheld = withheld(dialect, head)
-        for table in ESSENTIAL:
-            if not dialect.columns(table):
-                raise SourceError(
-                    f"{dialect.location} is a database without MLflow's table {table}.",
-                    state="Nothing was read or changed.",
-                    hint=dialect.whereabouts(table)
-                    or "Give the database of MLflow's backend store (`mlflow server "
-                    "--backend-store-uri`), not another application's.",
-                )
-        hidden = frozenset(one.table for one in self._withheld)
-        self._queries = Queries(dialect, runs, hidden)
-        self._kinds = readable_kinds(self._queries, hidden)
+        self._registry = self._tracking = Store(
+            dialect, runs, tuple(SPECS) if connect_tracking is None else REGISTRY_TABLES
+        )
         self._run_ids: pa.Array | None = None
         self._many: bool | None = None
         self._doubts = IncompletenessLog()
+        # Before the tracking database is opened: users may be in the same file.
         self._rights = rights_of_store(dialect, access)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
+        if connect_tracking is not None:
+            self._tracking = self._open_tracking(connect_tracking)
+            self.ended_at = now()
         self.info = SourceInfo(
             kind=dialect.kind,
             location=dialect.location,
             mlflow_version=None,
-            schema_version=head,
+            schema_version=self._registry.schema_version,
             shows_deleted=True,
-            cannot_show=tuple(self._cannot_show(head)),
+            cannot_show=tuple(self._cannot_show()),
             clock_offset_ms=None if database_time is None else database_time - self.started_at,
         )
 
+    def _open_tracking(self, connect: Callable[[], DatabaseConnection]) -> Store:
+        """The tracking database, whose snapshot begins after the registry's: what a version names
+        was there before the version.
+        """
+        queries = self._registry.queries
+        linked_ids = {
+            name: self._dialect.texts(queries.linked_by_versions(name))
+            for name in ("runs", "models")
+        }
+        database = connect()
+        try:
+            return Store(database, self._runs, TRACKED_TABLES, linked_ids)
+        except BaseException:
+            database.close()
+            raise
+
+    @property
+    def _stores(self) -> tuple[Store, ...]:
+        """The databases that are read, the registry's first."""
+        same = self._tracking is self._registry
+        return (self._registry,) if same else (self._registry, self._tracking)
+
+    def _store(self, table: str) -> Store:
+        """The database a staging table is read from."""
+        return self._tracking if table in TRACKED_TABLES else self._registry
+
     def kinds(self) -> tuple[str, ...]:
         """The kinds whose tables this store has; model artifacts where they were asked for."""
-        there = {
-            kind: kind in self._kinds or (tables[0] in RIGHTS and self._rights.shown)
+        kinds = frozenset().union(*(store.kinds for store in self._stores))
+        shown = {
+            kind: kind in kinds or (tables[0] in RIGHTS and self._rights.shown)
             for kind, tables in READS.items()
         }
-        there["model_artifact"] = self._artifacts is not None
-        return tuple(kind for kind, shown in there.items() if shown)
+        shown["model_artifact"] = self._artifacts is not None
+        return tuple(kind for kind, is_shown in shown.items() if is_shown)
 
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
         """See `Reading.table`. A table this store lacks has no rows."""
@@ -185,15 +227,16 @@ class SqlReading(Reading):
 
     def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
         """Rows of one table, those for which `only` holds; counts them."""
-        whole = self._queries.may_be_whole(name) and self._many_linked()
-        survey = self._queries.survey(name, only, whole=whole)
-        expected, doubtful, longest = self._dialect.numbers(survey, 3)
-        query = self._queries.rows(name, plain=not doubtful, only=only, whole=whole)
+        database, queries = self._store(name).database, self._store(name).queries
+        whole = queries.may_be_whole(name) and self._many_linked()
+        survey = queries.survey(name, only, whole=whole)
+        expected, doubtful, longest = database.numbers(survey, 3)
+        query = queries.rows(name, plain=not doubtful, only=only, whole=whole)
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
         linked = self._linked_runs() if whole else None
         counted, read = self._counts[name]
         expected += counted or 0
-        for raw in self._dialect.stream(query.select, query.types, size):
+        for raw in database.stream(query.select, query.types, size):
             if linked is not None:
                 chosen = _of_runs(raw, linked)
                 expected -= raw.num_rows - chosen.num_rows
@@ -201,7 +244,7 @@ class SqlReading(Reading):
             batch, left_out = self._staged(name, raw)
             read += batch.num_rows + left_out
             self._counts[name] = (expected, read)
-            self._tell(name, read, expected)
+            self._report(name, read, expected)
             if batch.num_rows:
                 yield batch
         self._counts[name] = (expected, read)
@@ -223,9 +266,8 @@ class SqlReading(Reading):
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
         if self._has("runs"):
-            (unlinked,) = self._dialect.numbers(self._queries.unlinked_runs())
-            (gone,) = self._dialect.numbers(self._queries.missing_runs())
-            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: gone}
+            (unlinked,) = self._tracking.database.numbers(self._tracking.queries.unlinked_runs())
+            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: self._runs_gone()}
         if self._artifacts is not None:
             left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
@@ -240,27 +282,43 @@ class SqlReading(Reading):
             doubts=(
                 *doubts,
                 *self._doubts.sentences(),
-                *map(str, self._withheld),
-                *self._dialect.limits(),
+                *(str(table) for store in self._stores for table in store.withheld),
+                *(limit for store in self._stores for limit in store.database.limits()),
                 *self._rights.doubts,
                 *problem,
             ),
             asked={
                 "runs": self._runs,
+                **self._tracking_location(),
                 **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
             },
-            gaps=self._dialect.numbers(self._queries.gaps())[0],
-            tombstones=self._dialect.numbers(self._queries.tombstones())[0],
+            gaps=self._dialect.numbers(self._registry.queries.gaps())[0],
+            tombstones=self._dialect.numbers(self._registry.queries.tombstones())[0],
         )
 
     def close(self) -> None:
         """End the snapshot; the file is free for others again."""
-        self._dialect.close()
+        for store in self._stores:
+            store.database.close()
+
+    def _tracking_location(self) -> dict[str, str]:
+        """Where runs were read, if not where the registry was."""
+        if self._tracking is self._registry:
+            return {}
+        return {"tracking": self._tracking.database.location}
+
+    def _runs_gone(self) -> int:
+        """How many runs that versions name as theirs no longer exist."""
+        queries = self._registry.queries
+        if self._tracking is self._registry:
+            return self._dialect.numbers(queries.missing_runs())[0]
+        named = set(self._dialect.texts(queries.named_runs()))
+        return len(named) - self._tracking.count_runs(named)
 
     def _many_linked(self) -> bool:
         """Whether so many runs are linked that reading all is cheaper than looking them up."""
         if self._many is None:
-            (total,) = self._dialect.numbers(ALL_RUNS)
+            (total,) = self._tracking.database.numbers(ALL_RUNS)
             self._many = len(self._linked_runs()) * queries.WHOLE_SHARE > total
         return self._many
 
@@ -269,8 +327,8 @@ class SqlReading(Reading):
         import pyarrow as pa
 
         if self._run_ids is None:
-            select = f"select id as t from ({self._queries.link('runs').select}) l"
-            self._run_ids = pa.array(self._dialect.texts(select), pa.string())
+            select = f"select id as t from ({self._tracking.queries.link('runs').select}) l"
+            self._run_ids = pa.array(self._tracking.database.texts(select), pa.string())
         return self._run_ids
 
     def _has(self, table: str) -> bool:
@@ -278,31 +336,15 @@ class SqlReading(Reading):
             return self.journal is not None
         if table in RIGHTS:
             return self._rights.shown
-        kind = next(kind for kind, tables in READS.items() if table in tables)
-        return kind in self._kinds and self._queries.shown(table)
+        return self._store(table).shows(table)
 
-    def _tell(self, phase: str, done: int, total: int | None) -> None:
+    def _report(self, phase: str, done: int, total: int | None) -> None:
         if self._progress is not None:
             self._progress(phase, done, total)
 
-    def _schema_version(self) -> str | None:
-        if "version_num" not in self._dialect.columns("alembic_version"):
-            return None
-        versions = self._dialect.texts(SCHEMA_VERSION)
-        return ", ".join(sorted(versions)) or None
-
-    def _cannot_show(self, head: str | None) -> Iterator[str]:
-        if newer(head):
-            yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
-        hidden = [one.table for one in self._withheld]
-        for table, spec in SPECS.items():
-            if table == JOURNAL or self._has(table):
-                continue
-            what = table.replace("_", " ")
-            if self._queries.shown(table) or spec.base in hidden:
-                yield f"{what}: this user may not read all of it and what belongs to it"
-            else:
-                yield f"{what}: this store has no table {spec.base}"
+    def _cannot_show(self) -> Iterator[str]:
+        for store in self._stores:
+            yield from store.cannot_show()
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
         yield self._journal.cannot_show()
@@ -360,9 +402,9 @@ class SqlReading(Reading):
                 self.table("model_versions"), self.table("aliases"), places
             )
         )
-        (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
-        total = shown - self._dialect.numbers(self._queries.tombstones())[0]
-        for batch in self._artifacts.read(versions, self._tell, total):
+        (version_rows,) = self._dialect.numbers("select count(*) as n0 from model_versions")
+        total = version_rows - self._dialect.numbers(self._registry.queries.tombstones())[0]
+        for batch in self._artifacts.read(versions, self._report, total):
             read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
             self._counts["model_artifacts"] = (total, read)
             yield batch

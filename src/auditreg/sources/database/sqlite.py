@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -104,6 +105,13 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             raise
         self._columns: dict[str, frozenset[str]] = {}
 
+    def is_file(self, path: str | None) -> bool:
+        """See `DatabaseConnection.is_file`."""
+        try:
+            return path is not None and Path(path).samefile(self._path)
+        except OSError:
+            return False
+
     def columns(self, table: str) -> frozenset[str]:
         """See `DatabaseConnection.columns`."""
         if table not in self._tables:
@@ -119,11 +127,18 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         name: str,
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
+        also: Sequence[str] = (),
     ) -> IdSet:
         """See `DatabaseConnection.keep`."""
         with self._errors():
             self._execute(f"create temp table {name} (id text primary key) without rowid")
             self._execute(f"insert or ignore into temp.{name} {select}")
+            if also:
+                with contextlib.closing(self._cursor(64)) as cursor:
+                    cursor.execute(
+                        f"insert or ignore into temp.{name} select value from json_each(?)",
+                        (json.dumps(list(also)),),
+                    )
         kept = f"select id from temp.{name}"
         return IdSet(kept, kept)
 
