@@ -303,7 +303,7 @@ def test_only_live_versions_if_asked(tmp_path):
         reader.row(Version("default", "m", 1, folder, live=live))["state"] for live in (True, False)
     ]
     assert states == ["read", "not_looked_at"]
-    assert reader.left_out == {NOT_LIVE: 1}
+    assert (reader.left_out, reader.counts) == ({NOT_LIVE: 1}, (1, 1))
     assert reader.cannot_show == (NOT_LIVE_UNSEEN,)
     assert not ArtifactReader(versions="all").cannot_show
 

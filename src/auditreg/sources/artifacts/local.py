@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from auditreg.sources.artifacts import saved_format
+from auditreg.sources.artifacts.errors import NotReached, NotThere, Unreadable
 from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
-from auditreg.sources.artifacts.safe_yaml import Unreadable, to_json
+from auditreg.sources.artifacts.safe_yaml import to_json
 
 MAX_FILES = 10_000
 """Files of one version that are listed at most."""
@@ -32,8 +33,8 @@ _PIECE = 1024 * 1024
 
 
 @dataclass(slots=True)
-class Listing:
-    """The files of a folder by path, and what is not among them.
+class FileListing:
+    """The files of a folder, and what is not among them.
 
     `whole` is whether every file is listed: nothing was left out.
     """
@@ -47,20 +48,14 @@ class Listing:
         return not self.notes
 
 
-class NotThere(Exception):
-    """There is nothing to read at the location; the text says what is missing."""
-
-
-class NotReached(Exception):
-    """Nobody can tell from here what is at the location; the text says why."""
-
-
-Hashed = Callable[[Path], str]
+FileHasher = Callable[[Path], str]
 """Takes the SHA-256 of a file, hexadecimal."""
 
 
-def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) -> dict[str, Any]:
-    """The columns of a model folder whose MLmodel was had.
+def folder_columns(
+    raw: bytes, listing: FileListing, small: Callable[[str], bytes | None]
+) -> dict[str, Any]:
+    """The staging columns of a model folder.
 
     Args:
         raw: the MLmodel.
@@ -95,7 +90,7 @@ def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) ->
     }
 
 
-def _sums(listing: Listing) -> dict[str, Any]:
+def _sums(listing: FileListing) -> dict[str, Any]:
     """The list itself, the size of it all, and a digest over it where every file was hashed."""
     files = sorted(listing.files, key=lambda file: str(file["path"]))
     sizes, listed = [file["size"] for file in files], to_json(files)
@@ -107,10 +102,10 @@ def _sums(listing: Listing) -> dict[str, Any]:
     }
 
 
-def mark(location: str, *seen: object) -> str:
-    """A change marker: equal for the same location in the same state, as far as was looked."""
+def change_marker(location: str, *state: object) -> str:
+    """Equal for the same location in the same state, as far as was looked."""
     return hashlib.sha256(
-        "\x1f".join((location, *map(str, seen))).encode("utf-8", "replace")
+        "\x1f".join((location, *map(str, state))).encode("utf-8", "replace")
     ).hexdigest()[:32]
 
 
@@ -145,17 +140,19 @@ class Folder:
         """The state of MLmodel and of the folder's own entries; None without an MLmodel."""
         with contextlib.suppress(OSError):
             model = (self._root / "MLmodel").lstat()
-            return mark(location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size)
+            return change_marker(
+                location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size
+            )
         return None
 
-    def look(self, hashed: Hashed | None) -> dict[str, Any]:
-        """The folder's columns; with `hashed`, the SHA-256 of every file too."""
+    def read(self, hasher: FileHasher | None) -> dict[str, Any]:
+        """The folder's columns; with `hasher`, the SHA-256 of every file too."""
         if not os.access(self._root, os.R_OK | os.X_OK):
             raise NotReached("the folder may not be read")
         raw = small_file(self._root, "MLmodel", MAX_BYTES)
         if raw is None:
             raise NotThere("the folder holds no MLmodel")
-        return found(raw, _files(self._root, hashed), self._small)
+        return folder_columns(raw, _files(self._root, hasher), self._small)
 
     def _small(self, name: str) -> bytes | None:
         with contextlib.suppress(Unreadable, OSError):
@@ -187,8 +184,8 @@ def small_file(root: Path, name: str, limit: int) -> bytes | None:
     return raw
 
 
-def sha256(path: Path, tell: Callable[[int], None]) -> str:
-    """The SHA-256 of a regular file, hexadecimal; tells how many bytes were read.
+def sha256(path: Path, count: Callable[[int], None]) -> str:
+    """The SHA-256 of a regular file, hexadecimal; `count` gets the number of bytes read.
 
     Raises:
         OSError: it cannot be read, or is a link or a device by now.
@@ -200,13 +197,13 @@ def sha256(path: Path, tell: Callable[[int], None]) -> str:
             raise OSError("not a regular file")
         while piece := file.read(_PIECE):
             digest.update(piece)
-            tell(len(piece))
+            count(len(piece))
     return digest.hexdigest()
 
 
-def _files(root: Path, hashed: Hashed | None) -> Listing:
+def _files(root: Path, hasher: FileHasher | None) -> FileListing:
     """The folder's regular files, and how many links and devices are not among them."""
-    listing, links, unread = Listing(), 0, 0
+    listing, links, unread = FileListing(), 0, 0
     for number, (folder, folders, names) in enumerate(os.walk(root)):
         folders.sort()
         links += sum(Path(folder, name).is_symlink() for name in folders)
@@ -224,9 +221,9 @@ def _files(root: Path, hashed: Hashed | None) -> Listing:
                 return listing
             relative = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
             file: dict[str, Any] = {"path": relative, "size": status.st_size}
-            if hashed is not None:
+            if hasher is not None:
                 try:
-                    file["sha256"] = hashed(path)
+                    file["sha256"] = hasher(path)
                 except OSError:
                     unread += 1
             listing.files.append(file)

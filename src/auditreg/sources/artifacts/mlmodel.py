@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from auditreg.sources.artifacts.safe_yaml import Unreadable, load_yaml, text, to_json
+from auditreg.sources.artifacts.errors import Unreadable
+from auditreg.sources.artifacts.safe_yaml import load_yaml, text, to_json
 from auditreg.sources.artifacts.saved_format import serialization
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditreg.errors import redact_uri
-from auditreg.sources.artifacts.safe_yaml import Unreadable, load_yaml, text, to_json
+from auditreg.sources.artifacts.errors import Unreadable
+from auditreg.sources.artifacts.safe_yaml import load_yaml, text, to_json
 
 _SAID = ("serialization_format", "model_format", "save_format", "format")
 """Settings in which a flavour says its format, the most exact first."""

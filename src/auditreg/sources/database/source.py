@@ -262,7 +262,7 @@ class SqlReading(Reading):
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
-            if expected != read and table not in RIGHTS
+            if expected != read and table not in (*RIGHTS, "model_artifacts")
         ]
         return Completeness(
             counts=dict(self._counts),
@@ -274,10 +274,11 @@ class SqlReading(Reading):
                 *self._dialect.limits(),
                 *self._rights.doubts,
                 *problem,
+                *(self._artifacts.doubts if self._artifacts else ()),
             ),
             asked={
                 "runs": self._runs,
-                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+                **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
             gaps=self._dialect.numbers(self._queries.gaps())[0],
             tombstones=self._dialect.numbers(self._queries.tombstones())[0],
@@ -383,17 +384,17 @@ class SqlReading(Reading):
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
-        from auditreg.sources.artifacts.reader import wanted
+        from auditreg.sources.artifacts.reader import versions_to_read
 
-        places = self._places()
         # All of them before anything else is asked: a connection answers one query at a time.
-        versions = list(wanted(self.table("model_versions"), self.table("aliases"), places))
-        (shown,) = self._dialect.numbers("select count(*) as n0 from model_versions")
-        total = shown - self._dialect.numbers(self._queries.tombstones())[0]
-        for batch in self._artifacts.read(versions, self._tell, total):
-            read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
-            self._counts["model_artifacts"] = (total, read)
-            yield batch
+        versions = versions_to_read(
+            self.table("model_versions"),
+            self.table("aliases"),
+            self.table("registered_model_tags"),
+            self._places(),
+        )
+        yield from self._artifacts.read(versions, self._tell)
+        self._counts["model_artifacts"] = self._artifacts.counts
 
     def _places(self) -> dict[str, Any]:
         """Where the artifacts of runs and logged models are, by their ids."""

@@ -304,11 +304,12 @@ class RestReading(Reading):
                 *self._granted.doubts,
                 *self._staging.sentences(),
                 *self._later,
+                *(self._artifacts.doubts if self._artifacts else ()),
             ),
             passes=self._registry.passes,
             asked={
                 "runs": "all" if self._all_runs else "linked",
-                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+                **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
             gaps=self._registry.gaps,
         )
@@ -337,20 +338,21 @@ class RestReading(Reading):
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
-        from auditreg.sources.artifacts.reader import wanted
+        from auditreg.sources.artifacts.reader import versions_to_read
 
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
         sources = (str(row.get("source")) for row in self._registry.rows("model_versions"))
         if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
-        versions = wanted(self._stored_versions(), self.table("aliases"), places)
-        total = sum(1 for _ in self._registry.last.numbered())
-        read = 0
-        for batch in self._artifacts.read(versions, self._tell, total):
-            read += batch.num_rows
-            yield batch
-        self._counts["model_artifacts"] = (total, read)
+        versions = versions_to_read(
+            self._stored_versions(),
+            self.table("aliases"),
+            self.table("registered_model_tags"),
+            places,
+        )
+        yield from self._artifacts.read(versions, self._tell)
+        self._counts["model_artifacts"] = self._artifacts.counts
         self.ended_at = self._now()
 
     def _places(self, table: str, key: str, value: str) -> dict[str, Any]:
