@@ -8,6 +8,7 @@ import pytest
 
 from tests.capture.tables import LIFECYCLE, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer, Refused
+from tests.sources.lying import quick
 
 PATH = "/api/2.0/auditreg/journal"
 
@@ -49,6 +50,34 @@ def test_an_administrator_reads_all_of_it_and_nobody_else_anything(
         with pytest.raises(Refused) as caught:
             closed.call("GET", f"{PATH}?{wrong}", user=ADMIN)
         assert caught.value.status == 400
+
+
+@pytest.mark.integration
+def test_behind_a_prefix_it_is_there_with_and_without_the_prefix(
+    basic_auth: None, server: Callable[..., MlflowServer]
+):
+    """Up to 3.10 MLflow's API has no prefix, and a proxy in front of it takes one off or adds one."""
+    prefix = "/team/mlflow"
+    behind = server(
+        app="basic-auth",
+        options=["--static-prefix", prefix],
+        health=f"{prefix}/health",
+    )
+    api = f"{prefix}/api/2.0/mlflow"
+    behind.call("POST", f"{api}/registered-models/create", {"name": "a"}, user=ADMIN)
+    ids = [row["id"] for row in journal(behind.backend)]
+    for path in (PATH, f"{prefix}{PATH}"):
+        page = behind.call("GET", path, user=ADMIN)
+        assert [row["id"] for row in page["rows"]] == ids
+        for user in (None, ("admin", "wrong")):
+            with pytest.raises(Refused) as caught:
+                behind.call("GET", path, user=user)
+            assert caught.value.status in (401, 403)
+    # Read as a person gives the address: with the prefix, which is where the API of this release is.
+    with quick(
+        f"{behind.uri}{prefix}".replace("//", f"//{ADMIN[0]}:{ADMIN[1]}@")
+    ).read() as reading:
+        assert reading.journal == page["journal"]
 
 
 @pytest.mark.slow

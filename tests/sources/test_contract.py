@@ -148,7 +148,10 @@ def test_the_journal_is_the_same_through_all(registries):
             reading.skip_journal([(2, 5), (9, 9)])
             seen.append((reading.journal, ranges, rows(reading, "journal")))
             assert reading.completeness().complete
-            assert reading.info.cannot_show[-1].startswith("changes from before capture first")
+            assert any(
+                line.startswith("changes from before capture first")
+                for line in reading.info.cannot_show
+            )
             if not address.startswith("sqlite"):
                 assert abs(reading.info.clock_offset_ms) < 5_000
     identity, ranges, found = seen[0]

@@ -75,9 +75,10 @@ def _add_rule(sender: Any, **_: Any) -> None:
             try:
                 from mlflow.server.handlers import _add_static_prefix
 
-                app.add_url_rule(
-                    _add_static_prefix(PATH), "auditreg_journal", serve, methods=["GET"]
-                )
+                # Up to 3.10 MLflow's API stands without the prefix, later behind it, and a proxy may
+                # take the prefix off: wherever the API is found, the journal is.
+                for path in sorted({PATH, _add_static_prefix(PATH)}):
+                    app.add_url_rule(path, f"auditreg_journal {path}", serve, methods=["GET"])
             except Exception as error:  # noqa: BLE001 (a server without this address still serves all others)
                 _logger.warning("auditreg-capture cannot offer %s on this server: %s", PATH, error)
     appcontext_pushed.disconnect(_add_rule)

@@ -15,6 +15,7 @@ from auditreg.errors import SourceError
 from auditreg.sources.capture_journal import WITHOUT, Range, holes, joined, limits, valid_id
 from auditreg.sources.database.queries import JOURNAL
 from auditreg.sources.interface import STAGING, TEXT
+from auditreg.sources.server.client import JOURNAL as PATH
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import integer
 
@@ -76,7 +77,8 @@ class ServedJournal:
             self.cannot_show += (NO_ADMINISTRATOR,)
             return
         except (NotThere, Refused):
-            self.cannot_show += (NONE_THERE,)
+            # Not looked for elsewhere on this host: another registry's journal would be taken for this one's.
+            self.cannot_show += (f"{NONE_THERE} at {server.location}{PATH}",)
             return
         except (SourceError, _Malformed) as error:
             self._doubt(error)

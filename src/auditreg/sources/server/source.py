@@ -202,13 +202,13 @@ class RestReading(Reading):
             schema_version=None,
             shows_deleted=False,
             cannot_show=(
+                *served.cannot_show,  # first: nobody else says that the journal was not found
                 *CANNOT_SHOW,
                 *self._visible.cannot_show(),
                 *(artifacts.cannot_show if artifacts else ()),
                 *granted.cannot_show,
                 *_too_old(version),
                 *(() if served.exact else (CHANGED_BACK,)),
-                *served.cannot_show,
             ),
             hidden_columns=HIDDEN_COLUMNS,
             clock_offset_ms=served.clock_offset_ms,
