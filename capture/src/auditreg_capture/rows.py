@@ -87,6 +87,12 @@ def registry_tables() -> Dict[str, RegistryTable]:
     return {name: RegistryTable(table) for name, table in found.items()}
 
 
+def parent_of(registry: RegistryTable) -> Optional[RegistryTable]:
+    """The table whose row a row of this one belongs to most closely; None for models."""
+    parents = [name for name, children in CHILDREN.items() if registry.name in children]
+    return registry_tables()[parents[-1]] if parents else None
+
+
 def _problems(found: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator[str]:
     for name in TABLES:
         if name not in found:
