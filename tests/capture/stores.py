@@ -13,7 +13,7 @@ from typing import Any
 
 import auditreg_capture
 import pytest
-from auditreg_capture import process
+from auditreg_capture import runtime
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of MLflow's use of SQLAlchemy
@@ -112,7 +112,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
     yield
     auditreg_capture.uninstall()
-    process.current.mode = "strict"
+    runtime.current.mode = "strict"
 
 
 @pytest.fixture

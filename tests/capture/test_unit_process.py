@@ -22,6 +22,7 @@ from auditreg_capture import (
     process,
     proxy,
     rows,
+    runtime,
     settings,
     tables,
 )
@@ -62,7 +63,7 @@ def test_a_store_starts_a_journal_once(new_store: Callable[..., Registry]):
     start = two.journal("start")[0]
     assert start["after_row"]["pid"] == os.getpid()
     assert start["after_row"]["mode"] == "strict"
-    assert start["process"] == process.identity()
+    assert start["process"] == runtime.identity()
     assert one.journal() == []
 
 
@@ -92,7 +93,7 @@ def test_an_end_is_noted(registry: Registry):
 
 
 def test_after_a_fork_the_child_is_another_process(registry: Registry, monkeypatch):
-    first = process.identity()
+    first = runtime.identity()
     monkeypatch.setattr(process.os, "getpid", lambda: 1)
     registry.store.create_registered_model("m")
     starts = registry.journal("start")

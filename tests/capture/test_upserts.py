@@ -9,7 +9,7 @@ from typing import Any
 import auditreg_capture
 import pytest
 import sqlalchemy as sa
-from auditreg_capture import process
+from auditreg_capture import runtime
 from sqlalchemy.dialects import postgresql
 
 from tests.capture.replay import replay
@@ -37,7 +37,7 @@ def store(
     made.create_model_version("m", "s3://m")
     yield uri, made
     auditreg_capture.uninstall()
-    process.current.mode = "strict"
+    runtime.current.mode = "strict"
     made.engine.dispose()
 
 

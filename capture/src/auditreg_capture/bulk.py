@@ -114,13 +114,13 @@ def _matching(
         else table.table.c[column]
         for column in table.key
     ]
-    found = sa.select(
+    query = sa.select(
         *(c.label(f"old_{n}") for n, c in enumerate(old)),
         *(c.label(f"new_{n}") for n, c in enumerate(new)),
     ).select_from(table.table)
     if statement.whereclause is not None:
-        found = found.where(statement.whereclause)
-    rows = connection.execute(locked(found, table.table, True), parameters).fetchall()
+        query = query.where(statement.whereclause)
+    rows = connection.execute(locked(query, table.table, True), parameters).fetchall()
     width = len(table.key)
     return sorted({(tuple(row[:width]), tuple(row[width:])) for row in rows}, key=repr)
 
