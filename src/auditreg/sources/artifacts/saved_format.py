@@ -14,7 +14,7 @@ from auditreg.errors import redact_uri
 from auditreg.sources.artifacts.errors import Unreadable
 from auditreg.sources.artifacts.safe_yaml import load_yaml, text, to_json
 
-_SAID = ("serialization_format", "model_format", "save_format", "format")
+_SETTINGS = ("serialization_format", "model_format", "save_format", "format")
 """Settings in which a flavour says its format, the most exact first."""
 
 _DATA = ("pickled_model", "model_data", "model_binary", "data", "model_path")
@@ -32,18 +32,18 @@ def serialization(flavors: Mapping[Any, Any]) -> str | None:
     `{"sklearn": "skops"}` and `{"sklearn": "cloudpickle"}` are told apart, so that one can ask which
     models run code of their own when they are loaded.
     """
-    found = {
-        str(name): said
+    formats = {
+        str(name): saved_as
         for name, settings in flavors.items()
-        if isinstance(settings, dict) and (said := _format(str(name), settings)) is not None
+        if isinstance(settings, dict) and (saved_as := _format(str(name), settings)) is not None
     }
-    return to_json(found) if found else None
+    return to_json(formats) if formats else None
 
 
 def _format(flavor: str, settings: Mapping[Any, Any]) -> str | None:
-    for key in _SAID:
-        if isinstance(said := settings.get(key), str) and 0 < len(said) <= 40:
-            return text(said)
+    for key in _SETTINGS:
+        if isinstance(value := settings.get(key), str) and 0 < len(value) <= 40:
+            return text(value)
     if flavor in _ONE_FORMAT:
         return flavor
     if flavor == "python_function":
@@ -68,12 +68,12 @@ def requirement_lines(raw: bytes) -> list[str]:
 
 def requirements(lines: Sequence[str]) -> dict[str, Any]:
     """The columns that requirement lines fill: the lines, those exactly pinned, how many are not."""
-    wanted = [line for line in lines if not _OPTION.match(line)]
-    pins = [line for line in wanted if _pinned(line)]
+    required = [line for line in lines if not _OPTION.match(line)]
+    pins = [line for line in required if _pinned(line)]
     return {
         "requirements": to_json(lines),
         "pins": to_json(pins),
-        "unpinned": len(wanted) - len(pins),
+        "unpinned": len(required) - len(pins),
     }
 
 
@@ -87,8 +87,9 @@ def _pinned(line: str) -> bool:
     except InvalidRequirement:
         return False
     return any(
-        one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
-        for one in parsed.specifier
+        specifier.operator == "==="
+        or (specifier.operator == "==" and not specifier.version.endswith(".*"))
+        for specifier in parsed.specifier
     )
 
 

@@ -204,7 +204,7 @@ class Server:
     ) -> tuple[list[dict[str, Any]], str]:
         """What an answer lists, and the token of the next page."""
         listed = answer.get(items) or []
-        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
             raise self._not_mlflow(f"{path} answers without a list of {items}")
         return listed, str(answer.get("next_page_token") or "")
 
@@ -245,30 +245,30 @@ class Server:
         for attempt in range(self._retries + 1):
             self._hold()
             failed: _Passing | None = None
-            status, asked, raw = 0, None, b""
+            status, retry_after, raw = 0, None, b""
             try:
-                status, asked, raw = self._once(method, path, content, workspace)
+                status, retry_after, raw = self._once(method, path, content, workspace)
             except _Passing as error:
                 failed = error
-            wait = self._backoff(attempt) if asked is None else asked
+            wait = self._backoff(attempt) if retry_after is None else retry_after
             waited += wait
             patient = attempt < self._retries and wait <= _LONGEST_WAIT and waited <= PATIENCE
             if (failed or status in _MOMENTARY) and patient:
                 with self._lock:
                     # What one request is told holds for those of the other threads, too.
-                    self._not_before = max(self._not_before, time.monotonic() + (asked or 0))
+                    self._not_before = max(self._not_before, time.monotonic() + (retry_after or 0))
                 self._sleep(wait)
             elif failed:
                 raise self._unreachable(str(failed)) from failed
             elif status == 429:
-                raise self._too_many(path, asked)
+                raise self._too_many(path, retry_after)
             else:
                 self._judge(status, path, raw)
                 return raw
         raise AssertionError("the last attempt ends in an answer or an error")
 
-    def _too_many(self, path: str, asked: float | None) -> SourceError:
-        when = f" for {asked:.0f} s" if asked else ""
+    def _too_many(self, path: str, seconds: float | None) -> SourceError:
+        when = f" for {seconds:.0f} s" if seconds else ""
         return SourceError(
             f"{self.location} answered {path} with HTTP 429: it wants no more requests{when}.",
             state=STATE,
@@ -321,8 +321,8 @@ class Server:
             if isinstance(error, ValueError) or "certificate" in brief.lower():
                 raise self._unreachable(brief) from error
             raise _Passing(brief) from error
-        asked = response.headers.get("Retry-After") if self._obeys in ("true", "1") else None
-        return response.status_code, _seconds(asked), raw
+        retry_after = response.headers.get("Retry-After") if self._obeys in ("true", "1") else None
+        return response.status_code, _seconds(retry_after), raw
 
     def _body(self, response: Any) -> bytes:
         parts, size = [], 0
