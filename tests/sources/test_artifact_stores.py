@@ -410,9 +410,28 @@ def test_each_reason_is_one_line_with_its_number_and_a_place(monkeypatch):
     assert reader.counts == (13, 0)
 
 
+def test_stores_that_are_down_are_not_mistaken_for_each_other(monkeypatch):
+    def down(self, location):
+        raise ConnectionError(f"no answer from {location[:8]}")
+
+    monkeypatch.setattr(remote.Stores, "repository", down)
+    reader = ArtifactReader(threads=1, tracking_uri="http://track:5000")
+    places = [*(f"mlflow-artifacts:/1/{n}" for n in range(9)), "s3://b/x", "/nowhere/x"]
+    all_rows(reader, *(version(place, n) for n, place in enumerate(places)))
+    assert reader.left_out == {
+        "model files not read, for instance mlflow-artifacts:/1/0: it failed for several versions in "
+        "a row; ConnectionError: no answer from mlflow-a": 9,
+        "model files in s3://b not read: ConnectionError: no answer from s3://b/x": 1,
+        "model files not read, for instance /nowhere/x: there is no such folder on this machine": 1,
+    }
+
+
 def test_the_reasons_of_a_hostile_registry_are_bounded():
     reader = ArtifactReader(threads=1)
     all_rows(reader, *(version(f"scheme{n}://x/y", n) for n in range(300)))
     assert len(reader.left_out) == 21
     assert sum(reader.left_out.values()) == 300
     assert max(map(len, reader.left_out)) < 1_000
+    reader = ArtifactReader(threads=1)
+    all_rows(reader, version("/no\x1b[31m\nwhere"), version("\x00$bytes:/w==", 2))
+    assert {reason for reason in reader.left_out if not reason.isprintable()} == set()

@@ -10,18 +10,18 @@ import time
 
 import pytest
 
-from auditreg.sources.artifacts.mlmodel import MAX_BYTES
+from auditreg.sources.artifacts.mlmodel import (
+    MAX_BYTES,
+    requirement_lines,
+    requirements,
+    serialization,
+)
 from auditreg.sources.artifacts.reader import (
     NOT_LIVE,
     NOT_LIVE_UNSEEN,
     ArtifactReader,
     Version,
     resolve,
-)
-from auditreg.sources.artifacts.saved_format import (
-    requirement_lines,
-    requirements,
-    serialization,
 )
 from tests.sources.model_files import MLMODEL, model_folder
 
@@ -199,6 +199,10 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     (folder / "MLmodel").unlink()
     os.mkfifo(folder / "MLmodel")
     assert "not a regular file" in look(str(folder))["problem"]
+    (folder / "MLmodel").unlink()
+    (folder / "MLmodel").mkdir()
+    assert "not a regular file" in look(str(folder))["problem"]
+    assert look(str(folder))["state"] == "unreadable"
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditreg.sources.artifacts import saved_format
+from auditreg.sources.artifacts import mlmodel
 from auditreg.sources.artifacts.errors import NotReached, NotThere, Unreadable
-from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
 from auditreg.sources.artifacts.safe_yaml import to_json
 
 MAX_FILES = 10_000
@@ -65,18 +64,18 @@ def folder_columns(
     Raises:
         Unreadable: MLmodel cannot be understood.
     """
-    columns = read_mlmodel(raw)
+    columns = mlmodel.read_mlmodel(raw)
     lines, python = None, columns["python_version"]
     if (content := small("requirements.txt")) is not None:
-        lines = saved_format.requirement_lines(content)
+        lines = mlmodel.requirement_lines(content)
     if python is None and (content := small("python_env.yaml")) is not None:
-        python = saved_format.python_env(content)
+        python = mlmodel.python_env(content)
     if (lines is None or python is None) and (content := small("conda.yaml")) is not None:
-        named, pip = saved_format.conda(content)
+        named, pip = mlmodel.conda(content)
         python, lines = python or named, pip if lines is None else lines
     columns["python_version"] = python
     if lines is not None:
-        columns |= saved_format.requirements(lines)
+        columns |= mlmodel.requirements(lines)
     notes, example = list(listing.notes), columns["input_example"]
     # Named in MLmodel is not there: only a file that exists is an input example.
     if example is not None and example not in {file["path"] for file in listing.files}:
@@ -149,14 +148,14 @@ class Folder:
         """The folder's columns; with `hasher`, the SHA-256 of every file too."""
         if not os.access(self._root, os.R_OK | os.X_OK):
             raise NotReached("the folder may not be read")
-        raw = small_file(self._root, "MLmodel", MAX_BYTES)
+        raw = small_file(self._root, "MLmodel", mlmodel.MAX_BYTES)
         if raw is None:
             raise NotThere("the folder holds no MLmodel")
         return folder_columns(raw, _files(self._root, hasher), self._small)
 
     def _small(self, name: str) -> bytes | None:
         with contextlib.suppress(Unreadable, OSError):
-            return small_file(self._root, name, MAX_SMALL_BYTES)
+            return small_file(self._root, name, mlmodel.MAX_SMALL_BYTES)
         return None
 
 
@@ -168,16 +167,14 @@ def small_file(root: Path, name: str, limit: int) -> bytes | None:
     """
     path = root / name
     try:
-        # Neither follow a link out of the folder nor hang on a pipe.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         if path.is_symlink():
             raise Unreadable(f"{name} is a symbolic link, which is not followed")
-        handle = os.open(path, flags)
+        handle = _opened(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if handle is None:
+        raise Unreadable(f"{name} is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Unreadable(f"{name} is not a regular file")
         raw = file.read(limit + 1)
     if len(raw) > limit:
         raise Unreadable(f"{name} is larger than {limit // 1024} KiB")
@@ -190,15 +187,29 @@ def sha256(path: Path, count: Callable[[int], None]) -> str:
     Raises:
         OSError: it cannot be read, or is a link or a device by now.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = _opened(path)
+    if handle is None:
+        raise OSError("not a regular file")
     digest = hashlib.sha256()
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("not a regular file")
+    with os.fdopen(handle, "rb") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
             count(len(piece))
     return digest.hexdigest()
+
+
+def _opened(path: Path) -> int | None:
+    """A regular file, opened without following a link or hanging on a pipe; None for anything else.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)  # a folder cannot even be made a file object
+    return None
 
 
 def _files(root: Path, hasher: FileHasher | None) -> FileListing:

@@ -210,10 +210,11 @@ class ArtifactReader:
         return left_out | {reason: number for reason, number in counted.items() if number}
 
     def _line(self, unread: _Unread) -> str:
-        if not unread.store:
-            return f"model files not read, for instance {unread.place}: {unread.reason}"
         given_up = self._stores.given_up.get(unread.store) if unread.outage else None
-        return f"model files in {unread.store} not read: {given_up or unread.reason}"
+        reason = given_up or unread.reason
+        if unread.store.endswith("://") or not unread.store:
+            return f"model files not read, for instance {unread.place}: {reason}"
+        return f"model files in {unread.store} not read: {reason}"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -328,10 +329,13 @@ class ArtifactReader:
             self._bytes += number
 
     def _count_unread(self, row: Mapping[str, Any], error: NotReached) -> None:
-        """Count a version under the reason why its files were not read, which is told once."""
+        """Count a version under the reason why its files were not read."""
         place = str(row["location"] or f"{row['model']}/{row['version']}")[:_EXAMPLE]
-        store = _store(row["location"])
+        place = "".join(sign if sign.isprintable() else "\ufffd" for sign in place)
         outage = isinstance(error, Outage)
+        store = _store(row["location"])
+        if not outage and store.endswith("://"):
+            store = ""  # a reason that holds for every path, whatever it begins with
         with self._lock:
             unread = self._unread.setdefault(
                 (store, "" if outage else str(error)), _Unread(str(error), place, store, outage)
@@ -340,15 +344,16 @@ class ArtifactReader:
 
     def _count_error(self, row: Mapping[str, Any], reason: str) -> None:
         with self._lock:
-            self._errors.setdefault(reason, _Unread(reason, f"{row['model']}/{row['version']}"))
-            self._errors[reason].versions += 1
+            error = self._errors.setdefault(
+                reason.partition(":")[0], _Unread(reason, f"{row['model']}/{row['version']}")
+            )
+            error.versions += 1
 
 
 def _store(location: str | None) -> str:
-    """The store at a host or in a bucket; empty for a path, or where the address names none."""
+    """The store of a location; it ends in `//` where that names no host or bucket."""
     try:
-        parts = urlsplit(location or "")
-        return store_name(location or "") if parts.hostname and parts.scheme != "file" else ""
+        return store_name(location or "")
     except ValueError:
         return ""
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from auditreg.errors import SourceError, redact_uri
+from auditreg.sources.server import failures
 from auditreg.sources.server.strict_json import Malformed, decode
 
 API = "/api/2.0/mlflow"
@@ -315,7 +315,7 @@ class Server:
                 raw = self._body(response)
         except (MlflowException, OSError, ValueError) as error:  # requests' own are OSErrors
             brief = str(error)
-            if _timed_out(error):
+            if failures.timed_out(error):
                 slow = self._unreachable(brief)
                 raise TooSlow(slow.what, state=slow.state, hint=slow.hint) from error
             if isinstance(error, ValueError) or "certificate" in brief.lower():
@@ -396,33 +396,13 @@ class Server:
 
     def _unreachable(self, reason: str) -> SourceError:
         brief = redact_uri(" ".join(reason.split()))
-        lowered = brief.lower()
-        if "certificate" in lowered or "ssl" in lowered:
-            why = "its TLS certificate is not accepted"
-            hint = "Set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of your CA."
-        elif "refused" in lowered:
-            why, hint = "the connection was refused", "Start the server, or check the port."
-        elif "name or service" in lowered or "resolve" in lowered or "nodename" in lowered:
-            why, hint = "its name is not known", "Check the host's name."
-        elif "timed out" in lowered or "timeout" in lowered:
-            why = f"no answer within {self._timeout:g} s"
-            hint = "Try again, or set MLFLOW_HTTP_REQUEST_TIMEOUT to more seconds."
-        elif "incomplete" in lowered or "broken" in lowered or "aborted" in lowered:
-            why, hint = "the connection was cut in the middle of an answer", "Check the network."
-        else:
-            why, hint = brief[:300], "Check the address and the network."
-        host = urlsplit(self.uri).hostname or ""
-        proxy = " A proxy is configured." if _proxied(host) else ""
+        why, hint = failures.explain(brief, self._timeout)
+        proxy = failures.proxy_note(self.uri)
         return SourceError(
             f"The tracking server {self.location} could not be read: {why}.{proxy}",
             state=STATE,
             hint=hint,
         )
-
-
-def _timed_out(error: BaseException) -> bool:
-    lowered = str(error).lower()
-    return "timed out" in lowered or "timeout" in lowered
 
 
 def _seconds(retry_after: str | None) -> float | None:
@@ -447,9 +427,3 @@ def _setting(name: str, default: float) -> float:
             state="Nothing was read or changed.",
             hint=f"Correct or unset {name}.",
         ) from None
-
-
-def _proxied(host: str) -> bool:
-    from urllib.request import getproxies, proxy_bypass
-
-    return bool(getproxies()) and not proxy_bypass(host)
