@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from auditreg.config import SourceSettings
 from auditreg.errors import SourceError
 from auditreg.ledger.store import Ledger
 from auditreg.sources import Reading, open_source
-from auditreg.sources import permissions as access_module
+from auditreg.sources.database.permissions import NO_USERS
 from auditreg.sources.interface import READS
-from auditreg.sources.permissions import NO_ADMINISTRATOR, NO_DEFAULT, NO_USERS, NO_USERS_SERVED
+from auditreg.sources.permissions import NO_DEFAULT
+from auditreg.sources.server import permissions as access_module
+from auditreg.sources.server.permissions import NO_ADMINISTRATOR, NO_USERS_SERVED
 from tests.ledger.conftest import ask
 from tests.ledger.conftest import take as take_in
 from tests.servers.mlflow_server import ADMIN, MlflowServer
@@ -42,10 +45,14 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def read(firm: MlflowServer, *, default: str | None = "READ", rest: bool = False) -> Reading:
     if rest:
-        return open_source(firm.uri, artifacts="none", auth_default=default).read()
+        return open_source(
+            SourceSettings(uri=firm.uri, auth_default=default), artifacts="none"
+        ).read()
     uri = f"sqlite:///{firm.folder / 'mlflow.db'}"
     users = f"sqlite:///{firm.folder / 'users.db'}"
-    return open_source(uri, artifacts="none", auth_uri=users, auth_default=default).read()
+    return open_source(
+        SourceSettings(uri=uri, auth_uri=users, auth_default=default), artifacts="none"
+    ).read()
 
 
 def as_administrator(monkeypatch: pytest.MonkeyPatch, user: tuple[str, str] = ADMIN) -> None:
@@ -219,7 +226,9 @@ def test_users_in_the_registrys_own_database_are_found(firm, tmp_path):
                 target.execute(f"create table {name} as select * from users_db.{name}")
         target.commit()
     for uri in (None, f"sqlite:///{both}"):
-        source = open_source(f"sqlite:///{both}", artifacts="none", auth_uri=uri)
+        source = open_source(
+            SourceSettings(uri=f"sqlite:///{both}", auth_uri=uri), artifacts="none"
+        )
         with source.read() as reading, read(firm, default=None) as apart:
             assert set(READS) - set(reading.kinds()) == {"model_artifact"}
             for table in ("principals", "permissions"):
@@ -235,17 +244,17 @@ def test_a_server_without_users_says_so(server):
 
 def test_a_database_of_something_else_is_refused(store, firm, tmp_path):
     with pytest.raises(SourceError, match="does not hold the users"):
-        open_source(str(store), auth_uri=str(store)).read()
+        open_source(SourceSettings(uri=str(store), auth_uri=str(store))).read()
     other = tmp_path / "oidc.db"
     shutil.copyfile(firm.folder / "users.db", other)
     run_sql(other, "create table user_groups (user_id int, group_id int)")
     with pytest.raises(SourceError, match="does not hold the users"):
-        open_source(str(store), auth_uri=str(other)).read()
+        open_source(SourceSettings(uri=str(store), auth_uri=str(other))).read()
     half = tmp_path / "half.db"
     shutil.copyfile(firm.folder / "users.db", half)
     run_sql(half, "drop table role_permissions")
     with pytest.raises(SourceError, match="not all of their tables"):
-        open_source(str(store), auth_uri=str(half)).read()
+        open_source(SourceSettings(uri=str(store), auth_uri=str(half))).read()
 
 
 def test_what_is_no_name_is_left_out_and_said(firm, tmp_path):
@@ -258,7 +267,9 @@ def test_what_is_no_name_is_left_out_and_said(firm, tmp_path):
         "where username = 'editor'",
     )
     uri = f"sqlite:///{firm.folder / 'mlflow.db'}"
-    with open_source(uri, artifacts="none", auth_uri=str(odd)).read() as reading:
+    with open_source(
+        SourceSettings(uri=uri, auth_uri=str(odd)), artifacts="none"
+    ).read() as reading:
         found = rows(reading, "principals")
         assert {"\x00$bytes:/wA="} == {r["principal"] for r in found} & {
             "\x00$bytes:/wA=",
@@ -271,7 +282,7 @@ def test_what_is_no_name_is_left_out_and_said(firm, tmp_path):
 
 def test_an_impossible_default_is_refused():
     with pytest.raises(SourceError, match="no permission MLflow knows"):
-        open_source("http://localhost", auth_default="ADMIN")
+        open_source(SourceSettings(uri="http://localhost", auth_default="ADMIN"))
 
 
 def test_rights_that_change_while_they_are_read_are_in_doubt(firm, monkeypatch):

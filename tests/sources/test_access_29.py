@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from auditreg.config import SourceSettings
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask, take
@@ -29,10 +30,10 @@ def kept(tmp_path: Path) -> Path:
 def judged(folder: Path, told: list[Any]) -> None:
     """The ledger says of every user and model what the server did."""
     source = open_source(
-        str(folder / "mlflow.db"),
+        SourceSettings(
+            uri=str(folder / "mlflow.db"), auth_uri=str(folder / "users.db"), auth_default="READ"
+        ),
         artifacts="none",
-        auth_uri=str(folder / "users.db"),
-        auth_default="READ",
     )
     ledger = Ledger(folder / "audit.duckdb")
     with source.read() as reading:
@@ -53,7 +54,10 @@ def test_effective_rights_are_what_the_server_decided(kept):
 
 
 def test_every_right_is_read_and_no_hash(kept):
-    source = open_source(str(kept / "mlflow.db"), artifacts="none", auth_uri=str(kept / "users.db"))
+    source = open_source(
+        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
+        artifacts="none",
+    )
     with source.read() as reading:
         found = rows(reading, "permissions")
         assert "blanked" not in repr(rows(reading, "principals") + found)
@@ -82,7 +86,10 @@ def test_older_rights_are_not_looked_at_beside_roles(kept):
         "insert into roles values (1, 'stewards', 'default', null)",
         "insert into role_permissions values (1, 'registered_model', '*', 'EDIT')",
     )
-    source = open_source(str(kept / "mlflow.db"), artifacts="none", auth_uri=str(kept / "users.db"))
+    source = open_source(
+        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
+        artifacts="none",
+    )
     with source.read() as reading:
         found = rows(reading, "permissions")
     assert [(row["principal"], row["via"]) for row in found] == [

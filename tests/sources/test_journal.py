@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditreg.sources.capture_journal import StoredJournal, holes, joined, ranges_of
+from auditreg.sources.capture_journal import holes, joined, ranges_of
+from auditreg.sources.database.journal import StoredJournal
 from auditreg.sources.database.queries import Queries
 from auditreg.sources.database.source import SqlSource
 from auditreg.sources.database.sqlite import SQLite

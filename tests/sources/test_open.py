@@ -25,9 +25,12 @@ def test_addresses_of_files_and_servers(store, monkeypatch):
     ("uri", "says"),
     [
         ("mssql+pyodbc://bob:s3cret@db/mlflow", "are not read directly"),
-        ("file:///tmp/mlruns", "is a folder"),
-        (".", "is a folder"),
+        ("file:///not/there", "There is no folder /not/there"),
+        (".", "is a folder, and MLflow's database is a file"),
         ("databricks://prod", "Databricks"),
+        ("databricks", "Databricks"),
+        ("databricks-uc", "Databricks"),
+        ("databricks-uc://prod", "Databricks"),
         ("ftp://bob:s3cret@host/x", "scheme ftp"),
         ("nowhere.db", "There is no file"),
         ("", "No address"),
@@ -46,6 +49,19 @@ def test_other_addresses_are_refused_with_what_to_do(uri, says, tmp_path, monkey
     assert "s3cret" not in f"{error} {error.state} {error.hint}"
     assert error.exit_code == ExitCode.ERROR
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["", "file:"])
+def test_a_file_store_is_called_one_with_the_command_that_copies_it(scheme, tmp_path):
+    store = tmp_path / "ml runs"
+    for folder in ("0", "417", "models/motor"):
+        (store / folder).mkdir(parents=True)
+        (store / folder / "meta.yaml").write_text("")
+    with pytest.raises(SourceError, match="file store") as caught:
+        open_source(f"{scheme}{store}")
+    assert "(2 experiments, 1 registered model)" in caught.value.what
+    command = f"mlflow migrate-filestore --source '{store}' --target sqlite:///mlflow.db"
+    assert command in (caught.value.hint or "")
 
 
 def test_an_unknown_choice_of_artifacts_is_refused():

@@ -14,7 +14,8 @@ from auditreg.errors import SourceError
 from auditreg.sources import open_database, open_source
 from auditreg.sources.database.grants import all_columns, grants, present_columns
 from auditreg.sources.database.offline import NAMES
-from auditreg.sources.permissions import NOT_GRANTED, RIGHTS
+from auditreg.sources.database.permissions import NOT_GRANTED
+from auditreg.sources.permissions import RIGHTS
 from tests.servers.postgres import _FOLDERS as FOLDERS
 from tests.servers.process import free_port, program
 from tests.sources.databases import copied, new_store

@@ -42,7 +42,7 @@ def demo(folder: Path) -> None:
         def reading(files: DemoFiles, at: datetime) -> None:
             config = load_config(files.config)
             name = config.registry()
-            with open_source(files.store_uri, registry=name).read() as opened:
+            with open_source(files.store_uri).read() as opened:
                 record(
                     opened,
                     book,

@@ -1,100 +1,75 @@
-"""Where registry state comes from: `open_source` picks the reader for an address."""
+"""Where registry state comes from: `open_source` picks the reader for the settings of a source."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from auditreg.config.settings import SourceSettings
+from auditreg.config.sources import address, auth_address
 from auditreg.errors import SourceError, redact_uri
+from auditreg.sources.addresses import (
+    NOTHING_DONE,
+    is_server_database,
+    refusal,
+    scheme_of,
+    sqlite_file,
+)
 from auditreg.sources.interface import Completeness, Reading, Source, SourceInfo
 
 if TYPE_CHECKING:
+    from auditreg.sources.artifacts.reader import ArtifactReader
     from auditreg.sources.database.dialect import DatabaseConnection
     from auditreg.sources.permissions import AccessReader
 
 __all__ = ["Completeness", "Reading", "Source", "SourceInfo", "open_database", "open_source"]
 
-_STATE = "Nothing was read or changed."
-_ACCEPTED = (
-    "Give sqlite:///relative.db, sqlite:////absolute/path.db, the path of an MLflow database "
-    "file, postgresql://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, or the http(s) address of "
-    "a tracking server."
-)
-_SERVERS = ("postgresql", "postgres", "mysql", "mariadb")
-"""Databases that are read directly, besides SQLite."""
-
 
 def open_source(
-    uri: str,
+    settings: SourceSettings | str,
     *,
-    registry: str = "default",
-    artifacts: str = "all",
-    manifest: bool = False,
+    artifacts: str | None = None,
+    manifest: bool | None = None,
     threads: int = 8,
-    auth_uri: str | None = None,
-    auth_default: str | None = None,
-    workspaces: Sequence[str] | None = None,
 ) -> Source:
-    """The source behind an address. Nothing is opened yet: that is `Source.read`.
+    """The source that settings describe. Nothing is opened yet: that is `Source.read`.
 
     Args:
-        uri: `sqlite:///path` (three slashes relative, four absolute), a path to an existing
-            database file, `postgresql://…`, `mysql://…` or `mariadb://…` as MLflow takes them, or
-            `http(s)://…` of a tracking server.
-        registry: the configured name of the registry, for messages only: a source never derives
-            a name from its address.
-        artifacts: whose model files are read: `all` versions that are not deleted, `live` (an
-            alias, or a stage other than None and Archived), or `none`.
-        manifest: also take the SHA-256 of every model file, which reads (and downloads) all of them.
+        settings: a `[[source]]` of `auditreg.toml`, or its address alone: `sqlite:///path` (three
+            slashes relative, four absolute), a path to an existing database file, `postgresql://…`,
+            `mysql://…` or `mariadb://…` as MLflow takes them, or `http(s)://…` of a tracking server.
+        artifacts: whose model files are read, instead of what the settings say: `all` versions that
+            are not deleted, `live` (an alias, or a stage other than None and Archived), or `none`.
+        manifest: whether to take the SHA-256 of every model file, which reads (and downloads) all
+            of them, instead of what the settings say.
         threads: how many requests or files are under way at once.
-        auth_uri: the database of MLflow's basic-auth (`database_uri` of its basic_auth.ini). Without
-            it users and rights are read where the registry's database or server shows them.
-        auth_default: `default_permission` of that file, which no database holds.
-        workspaces: those a server is asked for, None for all: that it does not show one of them to
-            this user is a doubt. A database is read whole.
 
     Raises:
         SourceError: the address is of no kind this release reads.
     """
-    from auditreg.sources.artifacts.reader import ArtifactReader
-
-    if artifacts not in ("all", "live", "none"):
-        raise SourceError(
-            f"Artifacts of {artifacts!r} versions cannot be read.",
-            state=_STATE,
-            hint="Choose all, live or none.",
-        )
-    scheme = _scheme(uri)
-    access = _access(auth_uri, auth_default)
-
-    def reader(tracking_uri: str | None = None) -> ArtifactReader | None:
-        if artifacts == "none":
-            return None
-        return ArtifactReader(
-            versions=artifacts, manifest=manifest, threads=threads, tracking_uri=tracking_uri
-        )
-
-    if scheme in ("http", "https"):
+    if isinstance(settings, str):
+        settings = SourceSettings(uri=settings)
+    uri = address(settings) or ""
+    access = _access(settings)
+    artifacts = artifacts or settings.artifacts
+    files = _artifact_reader(
+        artifacts,
+        manifest=settings.manifest if manifest is None else manifest,
+        threads=threads,
+        server=uri if scheme_of(uri) in ("http", "https") else None,
+    )
+    if scheme_of(uri) in ("http", "https"):
         from auditreg.sources.server.source import RestSource
 
-        return RestSource(
-            uri, artifacts=reader(uri), access=access, threads=threads, workspaces=workspaces
-        )
-    if scheme.split("+")[0] == "sqlite":
-        from auditreg.sources.database.source import SqlSource
+        only = settings.workspaces.only or None
+        return RestSource(uri, artifacts=files, access=access, threads=threads, workspaces=only)
+    from auditreg.sources.database.source import SqlSource
 
-        return SqlSource.sqlite(_sqlite_path(uri), artifacts=reader(), access=access)
-    if scheme.split("+")[0] in _SERVERS:
-        from auditreg.sources.database.source import SqlSource
-
-        return SqlSource.server(uri, artifacts=reader(), access=access)
-    if not scheme and Path(uri).is_file():
-        from auditreg.sources.database.source import SqlSource
-
-        return SqlSource.sqlite(uri, artifacts=reader(), access=access)
-    raise _refusal(uri, scheme, registry)
+    return SqlSource(
+        _connector(uri, settings.name),
+        artifacts=files,
+        access=access,
+    )
 
 
 def open_database(uri: str) -> DatabaseConnection:
@@ -103,80 +78,67 @@ def open_database(uri: str) -> DatabaseConnection:
     Raises:
         SourceError: it cannot be opened, or the address is not a database's.
     """
-    from auditreg.sources.database.source import SqlSource
-
-    source = open_source(uri, artifacts="none")
-    if not isinstance(source, SqlSource):
+    if scheme_of(uri) in ("http", "https"):
         raise SourceError(
             f"{redact_uri(uri)} is no database.",
-            state=_STATE,
+            state=NOTHING_DONE,
             hint="Give the address of the database behind the tracking server.",
         )
-    return source.open()
+    return _connector(uri, "default")()
 
 
-def _access(uri: str | None, default: str | None) -> AccessReader:
+def _connector(uri: str, registry: str) -> Callable[[], DatabaseConnection]:
+    """What opens the database at an address.
+
+    Raises:
+        SourceError: the address is not a database's that is read.
+    """
+    path = sqlite_file(uri)
+    if path is not None:
+        from auditreg.sources.database.sqlite import SQLite
+
+        return lambda: SQLite(path)
+    if not is_server_database(uri):
+        raise refusal(uri, registry)
+    from auditreg.sources.database.mysql import MySQL
+    from auditreg.sources.database.postgresql import PostgreSQL
+
+    return lambda: PostgreSQL(uri) if uri.lower().startswith("postgres") else MySQL(uri)
+
+
+def _artifact_reader(
+    versions: str, *, manifest: bool, threads: int, server: str | None
+) -> ArtifactReader | None:
+    """The reader of model files; None where none are read."""
+    from auditreg.sources.artifacts.reader import ArtifactReader
+
+    if versions not in ("all", "live", "none"):
+        raise SourceError(
+            f"Artifacts of {versions!r} versions cannot be read.",
+            state=NOTHING_DONE,
+            hint="Choose all, live or none.",
+        )
+    if versions == "none":
+        return None
+    return ArtifactReader(
+        versions=versions, manifest=manifest, threads=threads, tracking_uri=server
+    )
+
+
+def _access(settings: SourceSettings) -> AccessReader:
     """The reader of users and rights, from a database of their own where one is named."""
+    from auditreg.sources.database.permissions import separate_rights
     from auditreg.sources.permissions import PERMISSIONS, AccessReader
 
+    uri, default = auth_address(settings), settings.auth_default
     if default is not None and default not in PERMISSIONS:
         raise SourceError(
             f"{default!r} is no permission MLflow knows.",
-            state=_STATE,
+            state=NOTHING_DONE,
             hint=f"Give the default_permission of basic_auth.ini: {', '.join(PERMISSIONS)}.",
         )
     if not uri:
         return AccessReader(default=default)
-    file = _sqlite_path(uri) if _scheme(uri).split("+")[0] == "sqlite" else None
-    if file is None and not _scheme(uri) and Path(uri).is_file():
-        file = uri
-    return AccessReader(lambda: open_database(uri), file=file, default=default)
-
-
-def _scheme(uri: str) -> str:
-    # One letter before a colon is a Windows drive.
-    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
-    return match.group(1).lower() if match else ""
-
-
-def _sqlite_path(uri: str) -> str:
-    rest = uri.split(":", 1)[1]
-    path = rest[3:].split("?")[0] if rest.startswith("///") else ""
-    if path in ("", ":memory:", "/"):
-        raise SourceError(
-            f"{redact_uri(uri)} names no database file.", state=_STATE, hint=_ACCEPTED
-        )
-    return path
-
-
-def _refusal(uri: str, scheme: str, registry: str) -> SourceError:
-    shown = redact_uri(uri)
-    database = scheme.partition("+")[0]
-    if database in ("mssql", "oracle"):
-        return SourceError(
-            f"{shown}: {database} databases are not read directly.",
-            state=_STATE,
-            hint="Read the registry through its tracking server: http(s)://….",
-        )
-    if scheme == "file" or (uri and not scheme and Path(uri).is_dir()):
-        return SourceError(
-            f"{shown} is a folder: MLflow's file store keeps no registry that can be read as one.",
-            state=_STATE,
-            hint="Give the database of the tracking server, or its http(s) address; start one "
-            f"on the folder with `mlflow server --backend-store-uri {shown}`.",
-        )
-    if scheme.startswith(("databricks", "uc")):
-        return SourceError(
-            f"{shown}: Databricks registries are not read by this release.",
-            state=_STATE,
-            hint="Copy the registry into an MLflow server, for instance with mlflow-export-import, "
-            "and give its http(s) address; docs/sources.md says what is known.",
-        )
-    if not scheme:
-        what = f"There is no file {shown}" if uri else f"No address is given for {registry!r}"
-        return SourceError(
-            f"{what}.", state="Nothing was read, and no file was made.", hint=_ACCEPTED
-        )
-    return SourceError(
-        f"{shown}: addresses of scheme {scheme} are not read.", state=_STATE, hint=_ACCEPTED
+    return AccessReader(
+        lambda: separate_rights(lambda: open_database(uri), default), sqlite_file(uri), default
     )

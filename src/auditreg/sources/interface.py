@@ -12,15 +12,26 @@ Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BYTES_MARK = "\x00$bytes:"
 """Prefix of staged text that was not valid Unicode; base64 of the bytes follows."""
+
+DELETED = "Deleted_Internal"
+"""The stage MLflow gives a version's tombstone."""
+
+JOURNAL = "journal"
+"""The staging table of what `auditreg-capture` wrote."""
+
+NO_RUN_POINTED = "runs no version points to"
+RUN_GONE = "runs that versions point to and that no longer exist"
+NO_ARTIFACTS = {"artifacts": "none"}
 
 TEXT, INT, REAL, BOOL = "string", "int64", "float64", "bool"
 
@@ -272,7 +283,8 @@ class Completeness:
 
     `counts` maps a staging table to (as the source counts it, as read); the first is None where the
     source gives no count of its own. Over REST it is what the pass before the last one listed: there
-    is no other count. `asked` maps an option to its value ("runs": "linked").
+    is no other count. Of `model_artifacts` it counts versions: those whose files were to be read,
+    and those whose files could be looked at. `asked` maps an option to its value ("runs": "linked").
     `left_out` maps a reason to a number ("runs no version points to": 120). `gaps` counts the version
     numbers below a model's highest that no version has, `tombstones` the deleted versions that are
     still shown. `passes` is how often the source was read until two readings agreed. `complete` is
@@ -370,6 +382,57 @@ class Source(abc.ABC):
         Raises:
             SourceError: the registry cannot be reached, is not MLflow's, or contradicts itself.
         """
+
+
+class ArtifactFiles(Protocol):
+    """What a source needs of the reader of model files, which it does not otherwise know."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What was asked for, as `Completeness.asked` says it."""
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many versions' files the last reading had to read, and how many it did."""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What the last reading did not read, by reason, and how many versions that concerns."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Mistakes of a program that kept files from being read, which make a reading incomplete."""
+
+    @property
+    def cannot_show(self) -> tuple[str, ...]:
+        """What a reading that was asked so cannot show."""
+
+    def know(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """See `Reading.known_artifacts`."""
+
+    def versions_to_read(
+        self,
+        versions: Iterable[pa.RecordBatch],
+        aliases: Iterable[pa.RecordBatch],
+        model_tags: Iterable[pa.RecordBatch],
+        places: Mapping[str, Any],
+    ) -> Sequence[Any]:
+        """The versions that are not deleted, with the place of their files.
+
+        Args:
+            versions: the staging table `model_versions`.
+            aliases: the staging table `aliases`.
+            model_tags: the staging table `registered_model_tags`, which tells what is a prompt.
+            places: artifact location by logged model id and by run id.
+        """
+
+    def read(self, versions: Sequence[Any], progress: Progress) -> Iterator[pa.RecordBatch]:
+        """The rows of `model_artifacts`, one per version of `versions_to_read`."""
+
+
+def clock() -> int:
+    """This machine's time in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def arrow_schema(table: str) -> pa.Schema:

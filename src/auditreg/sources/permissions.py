@@ -1,72 +1,38 @@
-"""Who may do what: the users, roles and rights of MLflow's basic-auth.
+"""Who may do what: users, roles and rights of MLflow's basic-auth, as every source stages them.
 
-They stand in a database of their own (`database_uri` of `basic_auth.ini`), in the registry's, or
-behind the server's administration requests. Two schemes exist: rights given to a user for one
-resource, which decide alone, and in newer releases roles, where everything given adds up. A database
-that has roles keeps the older tables as they last were, and MLflow does not look at them any more:
-neither does this module. Passwords are never selected.
+They are kept in a database of their own (`database_uri` of `basic_auth.ini`), in the registry's, or
+behind the server's administration requests: `database/permissions.py` and `server/permissions.py`
+read them. Two schemes exist: rights given to a user for one resource, which decide alone, and in
+newer releases roles, where everything given adds up. Passwords are never read.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, SqlDialect
-from auditreg.sources.interface import INT, STAGING, TEXT, arrow_schema
-from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
-from auditreg.sources.staging import KEYS, IncompletenessLog, batches, clean_text
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RIGHTS = ("principals", "permissions")
-"""The staging tables of this module."""
+"""The staging tables of users and rights."""
 
 PERMISSIONS = ("NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE")
 """What a default permission can be, least first."""
 
-NO_USERS = "users and rights: this store keeps none, and no database of basic-auth was named"
-NO_USERS_SERVED = (
-    "users and rights: this server lists none (no basic-auth, or a release before roles), and no "
-    "database of basic-auth was named"
-)
-NOT_GRANTED = (
-    "users and rights: this database's user may not read the tables that hold them (the GRANTs: "
-    "auditreg doctor --grants --from URI, as somebody who may)"
-)
-MAYBE_GRANTED = (
-    "users and rights: this store keeps none that this database's user may read, and no database "
-    "of basic-auth was named"
-)
-NO_ADMINISTRATOR = "users and rights: the server shows them to an administrator only"
 NO_DEFAULT = (
     "what everybody may do without being granted it: default_permission of the server's "
     "basic_auth.ini (auth_default of the [[source]] says it to auditreg)"
 )
 
-_PASSES = 4
-_ROLE_TABLES = ("roles", "role_permissions", "user_role_assignments")
-_DIRECT = (
-    # table, type of resource, column that names the resource
-    ("registered_model_permissions", "registered_model", "name"),
-    ("experiment_permissions", "experiment", "experiment_id"),
-    ("scorer_permissions", "scorer", "scorer_name"),
-    ("gateway_secret_permissions", "gateway_secret", "secret_id"),
-    ("gateway_endpoint_permissions", "gateway_endpoint", "endpoint_id"),
-    ("gateway_model_definition_permissions", "gateway_model_definition", "model_definition_id"),
-)
-_FOREIGN = ("user_groups", "group_memberships", "registered_model_group_permissions")
-"""Tables that tell another plug-in's database, whose users and rights have other rules."""
-
-_OWN_ROLE = "r.name like '!_!_user!_%!_!_' escape '!'"
-"""MLflow keeps what a user is given directly in a role `__user_<id>__` of that user's own."""
-
-_OWN_ROLE_NAME = re.compile(r"__user_.*__", re.DOTALL)
+MEMBER = {
+    "resource_type": "role",
+    "principal_kind": "user",
+    "permission": "MEMBER",
+    "via": "member",
+}
+"""What every row says that gives a user a role."""
 
 
 @dataclass(frozen=True)
@@ -84,276 +50,20 @@ class Rights:
         return bool(self.tables)
 
 
-class AccessReader:
-    """Finds and reads users and rights.
-
-    Args:
-        connect: opens the database of basic-auth, where one is named.
-        file: its path, where it is an SQLite file.
-        default: the server's `default_permission`; None where it is not known.
-    """
-
-    def __init__(
-        self,
-        connect: Callable[[], DatabaseConnection] | None = None,
-        *,
-        file: str | None = None,
-        default: str | None = None,
-    ) -> None:
-        self._connect = connect
-        self._file = file
-        self._default = default
-
-    def stored(self, registry: DatabaseConnection) -> Rights:
-        """From the database named, else from the registry's own.
-
-        A database of its own is read a moment after the registry's snapshot began.
-
-        Raises:
-            SourceError: the database named cannot be read or holds no users.
-        """
-        if self._connect is not None and not self._is(registry):
-            return self._separate(self._connect)
-        if keeps_users(registry):
-            return stored_rights(registry, self._default)
-        if self._connect is not None:
-            raise _no_users(registry)
-        return Rights(cannot_show=(_why_none(registry),))
-
-    def served(self, server: Server) -> Rights:
-        """From the database named, else from the server's administration requests.
-
-        Raises:
-            SourceError: the database named, or the server, cannot be read.
-        """
-        if self._connect is not None:
-            return self._separate(self._connect)
-        return served_rights(server, self._default)
-
-    def _is(self, registry: DatabaseConnection) -> bool:
-        """Whether the file named is the registry's: a second opening would end its snapshot."""
-        if self._file is None or registry.kind != "sqlite":
-            return False
-        try:
-            return Path(self._file).samefile(registry.location.removeprefix("sqlite:///"))
-        except OSError:
-            return False
-
-    def _separate(self, connect: Callable[[], DatabaseConnection]) -> Rights:
-        dialect = connect()
-        try:
-            if not keeps_users(dialect):
-                raise _no_users(dialect)
-            return stored_rights(dialect, self._default)
-        finally:
-            dialect.close()
-
-
-def keeps_users(dialect: DatabaseConnection) -> bool:
-    """Whether these are the tables of MLflow's basic-auth."""
-    return (
-        dialect.columns("users") >= {"id", "username", "is_admin"}
-        and bool(dialect.columns("registered_model_permissions") or dialect.columns("roles"))
-        and not any(dialect.columns(table) for table in _FOREIGN)
-    )
-
-
-def _why_none(registry: DatabaseConnection) -> str:
-    if not registry.tells_hidden:
-        return MAYBE_GRANTED
-    hidden = registry.denied("users", frozenset({"id", "username", "is_admin"}))
-    hidden |= registry.denied("roles", frozenset({"id", "name"}))
-    return NOT_GRANTED if hidden else NO_USERS
-
-
-def _no_users(dialect: DatabaseConnection) -> SourceError:
-    return SourceError(
-        f"{dialect.location} does not hold the users of MLflow's basic-auth.",
-        state=UNCHANGED,
-        hint="Give the `database_uri` of the server's basic_auth.ini. Other plug-ins keep users and "
-        "rights in ways auditreg does not read: name no database then.",
-    )
-
-
-def stored_rights(dialect: DatabaseConnection, default: str | None) -> Rights:
-    """The users, roles and rights in a database of basic-auth.
-
-    Raises:
-        SourceError: it cannot be read.
-    """
-    kept = [bool(dialect.columns(table)) for table in _ROLE_TABLES]
-    if any(kept) and not all(kept):
-        missing = ", ".join(t for t, there in zip(_ROLE_TABLES, kept, strict=True) if not there)
-        raise SourceError(
-            f"{dialect.location} holds roles, but not all of their tables can be seen: {missing}.",
-            state=UNCHANGED,
-            hint="Allow auditreg's database user to read them.",
-        )
-    doubts = IncompletenessLog()
-    parts = _parts(dialect, roles=all(kept))
-    tables: dict[str, list[pa.RecordBatch]] = {}
-    counts: dict[str, tuple[int | None, int]] = {}
-    for table, selects in parts.items():
-        tables[table], expected, read = [], 0, 0
-        for part in selects:
-            (number,) = dialect.numbers(f"select count(*) as n0 from {part.source}")
-            expected += number
-            for batch, rows in part.read(dialect, table, doubts):
-                tables[table].append(batch)
-                read += rows
-        counts[table] = (expected, read)
-    tables["permissions"] += batches("permissions", [_everyone(default, roles=all(kept))], doubts)
-    said = [
-        f"{table}: the database counts {expected} rows, {read} were read"
-        for table, (expected, read) in counts.items()
-        if expected != read
-    ]
-    return Rights(tables, counts, (*doubts.sentences(), *said), _without_default(default))
-
-
-def selects(spelling: SqlDialect) -> list[str]:
-    """The queries of `stored_rights`, as a database with these tables is asked them."""
-    roles = all(spelling.columns(table) for table in _ROLE_TABLES)
-    return [
-        f"select {', '.join(part.columns.values())} from {part.source}"
-        for parts in _parts(spelling, roles=roles).values()
-        for part in parts
-    ]
-
-
-def _parts(spelling: SqlDialect, *, roles: bool) -> dict[str, list[_Part]]:
-    """What each staging table is made of.
-
-    `rights.py` finds the columns to be granted here: every table has an alias of one letter, and
-    within a query no two have the same.
-    """
-    if roles:
-        return {"principals": [_users(), _roles()], "permissions": [*_granted(), *_members()]}
-    return {"principals": [_users()], "permissions": [*_direct(spelling)]}
-
-
 @dataclass(frozen=True)
-class _Part:
-    """Some rows of a staging table: `columns` from `source`, `fixed` the same for all of them."""
+class AccessReader:
+    """How users and rights are found.
 
-    source: str
-    columns: dict[str, str]
-    fixed: dict[str, str]
+    `separate` reads a database of their own, where one is named; `file` is its path, where it is an
+    SQLite file. `default` is the server's `default_permission`; None where it is not known.
+    """
 
-    def read(
-        self, dialect: DatabaseConnection, table: str, doubts: IncompletenessLog
-    ) -> Iterator[tuple[pa.RecordBatch, int]]:
-        """Batches as staged, each with the number of rows it was made of."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        parts, types = [], {}
-        for name, column in self.columns.items():
-            types[name] = INT if name == "admin" else TEXT
-            # Every database has its own idea of a boolean; NULL is no administrator.
-            value = f"case when {column} then 1 else 0 end"
-            parts.append(f'{value if name == "admin" else dialect.value(column, TEXT)} as "{name}"')
-        schema = arrow_schema(table)
-        for raw in dialect.stream(f"select {', '.join(parts)} from {self.source}", types, 8192):
-            columns = []
-            for name in STAGING[table]:
-                if name == "admin" and name in types:
-                    columns.append(pc.equal(raw.column(name), 1))
-                elif name in types:
-                    columns.append(clean_text(raw.column(name)))
-                else:
-                    kind = schema.field(name).type
-                    columns.append(
-                        pa.array([self.fixed.get(name)] * raw.num_rows).cast(kind)
-                        if self.fixed.get(name) is not None
-                        else pa.nulls(raw.num_rows, kind)
-                    )
-            batch = pa.RecordBatch.from_arrays(columns, schema=schema)
-            for key in KEYS[table]:
-                there = pc.is_valid(batch.column(key))
-                if missing := batch.num_rows - pc.sum(there).as_py():
-                    doubts.row(table, key, missing)
-                    batch = batch.filter(there)
-            yield batch, raw.num_rows
+    separate: Callable[[], Rights] | None = None
+    file: str | None = None
+    default: str | None = None
 
 
-def _users() -> _Part:
-    return _Part("users u", {"principal": "u.username", "admin": "u.is_admin"}, {"kind": "user"})
-
-
-def _roles() -> _Part:
-    columns = {"workspace": "r.workspace", "principal": "r.name", "description": "r.description"}
-    return _Part(f"roles r where not ({_OWN_ROLE})", columns, {"kind": "role"})
-
-
-def _direct(spelling: SqlDialect) -> Iterator[_Part]:
-    """Rights given to users, in a database without roles."""
-    for table, kind, column in _DIRECT:
-        known = spelling.columns(table)
-        if not {column, "user_id", "permission"} <= known:
-            continue
-        columns = {"resource": f"p.{column}", "principal": "u.username"}
-        fixed = {"resource_type": kind, "principal_kind": "user", "via": "direct"}
-        if "workspace" in known:
-            columns["workspace"] = "p.workspace"
-        else:
-            fixed["workspace"] = "default"
-        source = f"{table} p join users u on u.id = p.user_id"
-        yield _Part(source, {**columns, "permission": "p.permission"}, fixed)
-    if {"workspace", "user_id", "permission"} <= spelling.columns("workspace_permissions"):
-        yield _Part(
-            "workspace_permissions p join users u on u.id = p.user_id",
-            {"workspace": "p.workspace", "principal": "u.username", "permission": "p.permission"},
-            {
-                "resource_type": "workspace",
-                "resource": "*",
-                "principal_kind": "user",
-                "via": "workspace",
-            },
-        )
-
-
-def _granted() -> Iterator[_Part]:
-    """Rights given to roles, and those in a user's own role as given to the user."""
-    columns = {
-        "workspace": "r.workspace",
-        "resource_type": "p.resource_type",
-        "resource": "p.resource_pattern",
-        "permission": "p.permission",
-    }
-    source = "role_permissions p join roles r on r.id = p.role_id"
-    yield _Part(
-        f"{source} where not ({_OWN_ROLE})",
-        {**columns, "principal": "r.name"},
-        {"principal_kind": "role", "via": "role"},
-    )
-    yield _Part(
-        f"{source} join user_role_assignments a on a.role_id = r.id "
-        f"join users u on u.id = a.user_id where {_OWN_ROLE}",
-        {**columns, "principal": "u.username"},
-        {"principal_kind": "user", "via": "direct"},
-    )
-
-
-def _members() -> Iterator[_Part]:
-    """Who has which role."""
-    yield _Part(
-        "user_role_assignments a join roles r on r.id = a.role_id join users u on u.id = a.user_id "
-        f"where not ({_OWN_ROLE})",
-        {"workspace": "r.workspace", "resource": "r.name", "principal": "u.username"},
-        _MEMBER,
-    )
-
-
-_MEMBER = {
-    "resource_type": "role",
-    "principal_kind": "user",
-    "permission": "MEMBER",
-    "via": "member",
-}
-
-
-def _everyone(default: str | None, *, roles: bool) -> dict[str, str | None]:
+def everyone(default: str | None, *, roles: bool) -> dict[str, str | None]:
     """What holds without a grant: in the scheme with roles nobody is given less than it."""
     return {
         "resource_type": "*",
@@ -365,93 +75,6 @@ def _everyone(default: str | None, *, roles: bool) -> dict[str, str | None]:
     }
 
 
-def _without_default(default: str | None) -> tuple[str, ...]:
+def without_default(default: str | None) -> tuple[str, ...]:
+    """What cannot be shown where the default permission is not known."""
     return () if default else (NO_DEFAULT,)
-
-
-def served_rights(server: Server, default: str | None) -> Rights:
-    """What a server with roles tells its administrators, read until two answers agree.
-
-    Raises:
-        SourceError: the server cannot be reached, or is broken.
-    """
-    try:
-        me = server.get("/users/current", {}).get("user", {})
-        if not me.get("is_admin"):
-            return Rights(cannot_show=(NO_ADMINISTRATOR,))
-        last = _ask(server)
-        for _ in range(_PASSES - 1):
-            before, last = last, _ask(server)
-            if before == last:
-                break
-        else:
-            return _of_answers(last, default, ("users and rights changed while they were read",))
-    except (NotThere, Refused):
-        return Rights(cannot_show=(NO_USERS_SERVED,))
-    except NotAllowed:
-        return Rights(cannot_show=(NO_ADMINISTRATOR,))
-    return _of_answers(last, default, ())
-
-
-_Answers = tuple[list[dict[str, Any]], list[dict[str, Any]]]
-
-
-def _ask(server: Server) -> _Answers:
-    """Users with their roles, and all roles: those nobody has, too."""
-    users = server.get("/users/list", {}).get("users", [])
-    return users, server.get_v3("/roles/list", {}).get("roles", [])
-
-
-def _of_answers(answers: _Answers, default: str | None, doubts: tuple[str, ...]) -> Rights:
-    users, roles = answers
-    staging = IncompletenessLog()
-    principals = [
-        {"kind": "user", "principal": user.get("username"), "admin": user.get("is_admin")}
-        for user in users
-    ]
-    principals += [
-        {
-            "kind": "role",
-            "workspace": role.get("workspace"),
-            "principal": role.get("name"),
-            "description": role.get("description"),
-        }
-        for role in roles
-        if not _is_own(role)
-    ]
-    permissions: list[dict[str, Any]] = []
-    for role in roles:
-        if not _is_own(role):
-            permissions += _given(role, "role", role.get("name"))
-    for user in users:
-        for role in user.get("roles", []):
-            if _is_own(role):
-                permissions += _given(role, "direct", user.get("username"))
-            else:
-                named = {"resource": role.get("name"), "principal": user.get("username")}
-                permissions.append({**_MEMBER, **named, "workspace": role.get("workspace")})
-    rows = {"principals": principals, "permissions": [*permissions, _everyone(default, roles=True)]}
-    tables = {table: [*batches(table, found, staging)] for table, found in rows.items()}
-    return Rights(
-        tables,
-        {table: (len(rows[table]), sum(b.num_rows for b in tables[table])) for table in RIGHTS},
-        (*staging.sentences(), *doubts),
-        _without_default(default),
-    )
-
-
-def _is_own(role: Mapping[str, Any]) -> bool:
-    return bool(_OWN_ROLE_NAME.fullmatch(str(role.get("name"))))
-
-
-def _given(role: Mapping[str, Any], via: str, principal: object) -> Iterator[dict[str, Any]]:
-    for grant in role.get("permissions", []):
-        yield {
-            "workspace": role.get("workspace"),
-            "resource_type": grant.get("resource_type"),
-            "resource": grant.get("resource_pattern"),
-            "principal_kind": "user" if via == "direct" else "role",
-            "principal": principal,
-            "permission": grant.get("permission"),
-            "via": via,
-        }

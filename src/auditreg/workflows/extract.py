@@ -118,25 +118,15 @@ def extract(
     Raises:
         AuditregError: it cannot be read or recorded; the ledger is as it was.
     """
-    from auditreg.config.sources import address, auth_address
     from auditreg.sources import open_source
 
-    where = address(source)
-    if not where:
+    if not (source.uri or source.uri_env):
         raise UsageError(
             f"The source {source.name} names no address.",
             state="Nothing was read.",
             hint="Set its uri or uri_env in auditreg.toml, or give --from URI.",
         )
-    opened = open_source(
-        where,
-        registry=source.name,
-        artifacts=_artifacts(source, asked),
-        manifest=source.manifest if asked.manifest is None else asked.manifest,
-        auth_uri=auth_address(source),
-        auth_default=source.auth_default,
-        workspaces=source.workspaces.only or None,
-    )
+    opened = open_source(source, artifacts=_artifacts(source, asked), manifest=asked.manifest)
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
     watch.tell("connecting", 0, None)

@@ -31,8 +31,7 @@ from auditreg.sources.artifacts.errors import (
 )
 from auditreg.sources.artifacts.local import Folder, sha256
 from auditreg.sources.artifacts.remote import RemoteFolder, Stores, bounded_clients, store_name
-from auditreg.sources.database.queries import DELETED
-from auditreg.sources.interface import BYTES_MARK
+from auditreg.sources.interface import BYTES_MARK, DELETED
 from auditreg.sources.staging import IncompletenessLog, batches
 
 if TYPE_CHECKING:
@@ -167,6 +166,8 @@ class ArtifactReader:
         self._tracking_uri = tracking_uri
         self._known: dict[tuple[str, str, int], str] = {}
         self._begin()
+
+    versions_to_read = staticmethod(versions_to_read)
 
     def _begin(self) -> None:
         self._stores = Stores(self._tracking_uri)

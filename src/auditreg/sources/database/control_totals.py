@@ -14,14 +14,8 @@ from auditreg.sources.database import postgresql
 from auditreg.sources.database.mysql import SQL_MODE
 from auditreg.sources.database.mysql import quoted as backticked
 from auditreg.sources.database.offline import written
-from auditreg.sources.database.queries import (
-    ALL_RUNS,
-    JOURNAL,
-    NO_RUN_POINTED,
-    RUN_GONE,
-    SPECS,
-    Queries,
-)
+from auditreg.sources.database.queries import ALL_RUNS, SPECS, Queries
+from auditreg.sources.interface import JOURNAL, NO_RUN_POINTED, RUN_GONE
 
 ALL_ASKED = "asked.all_runs"
 """The row that says whether every run was counted (1) or those that versions point to (0)."""

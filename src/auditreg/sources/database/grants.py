@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from auditreg.errors import SourceError
-from auditreg.sources import permissions
-from auditreg.sources.database import mysql, postgresql
+from auditreg.sources.database import mysql, permissions, postgresql
 from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, SqlDialect
 from auditreg.sources.database.offline import written
-from auditreg.sources.database.queries import JOURNAL, SPECS, Queries
+from auditreg.sources.database.queries import SPECS, Queries
 from auditreg.sources.database.schema_versions import may_have
-from auditreg.sources.interface import READS
+from auditreg.sources.interface import JOURNAL, READS
 
 ESSENTIAL = ("registered_models", "model_versions")
 """Without these two there is no registry to speak of."""

@@ -10,20 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from auditreg.sources.database.dialect import IdSet, SqlDialect
-from auditreg.sources.interface import INT, REAL, STAGING, TEXT
+from auditreg.sources.interface import DELETED, INT, JOURNAL, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
-
-DELETED = "Deleted_Internal"
-"""The stage MLflow gives a version's tombstone."""
 
 MODEL_VERSIONS = "mlflow.modelVersions"
 """The tag in which a logged model names the versions that were registered from it."""
-
-JOURNAL = "journal"
-"""The staging table of what `auditreg-capture` wrote."""
-
-NO_RUN_POINTED = "runs no version points to"
-RUN_GONE = "runs that versions point to and that no longer exist"
 
 ALL_RUNS = "select count(*) as n0 from runs"
 """The query for how many runs there are."""

@@ -1,43 +1,39 @@
 """Reads an MLflow backend store directly: complete, read-only, one snapshot, tombstones kept.
 
-The databases' own ways are in `dialects/`, MLflow's tables in `queries.py`.
+How each database is spoken to is in its own module, MLflow's tables are in `queries.py`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.capture_journal import Ascending, StoredJournal
 from auditreg.sources.database import queries
 from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
-from auditreg.sources.database.mysql import MySQL
-from auditreg.sources.database.postgresql import PostgreSQL
-from auditreg.sources.database.queries import (
-    ALL_RUNS,
-    JOURNAL,
-    NO_RUN_POINTED,
-    RUN_GONE,
-    SPECS,
-    Queries,
-    real_columns,
-)
+from auditreg.sources.database.journal import Ascending, StoredJournal
+from auditreg.sources.database.permissions import rights_of_store
+from auditreg.sources.database.queries import ALL_RUNS, SPECS, Queries, real_columns
 from auditreg.sources.database.schema_versions import newer
 from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import (
     INT,
+    JOURNAL,
+    NO_ARTIFACTS,
+    NO_RUN_POINTED,
     READS,
+    RUN_GONE,
     STAGING,
     TEXT,
+    ArtifactFiles,
     Completeness,
     Progress,
     Reading,
     Source,
     SourceInfo,
     arrow_schema,
+    clock,
 )
 from auditreg.sources.permissions import RIGHTS, AccessReader
 from auditreg.sources.staging import (
@@ -53,18 +49,8 @@ from auditreg.sources.staging import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from auditreg.sources.artifacts.reader import ArtifactReader
-
-NO_ARTIFACTS = {"artifacts": "none"}
-
-
 BATCH_TEXT = 64 * 2**20
 """Characters of text in a batch at most, whatever the longest row: bounds memory."""
-
-
-def clock() -> int:
-    """This machine's time in milliseconds since the epoch, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 class SqlSource(Source):
@@ -81,7 +67,7 @@ class SqlSource(Source):
         self,
         connect: Callable[[], DatabaseConnection],
         *,
-        artifacts: ArtifactReader | None = None,
+        artifacts: ArtifactFiles | None = None,
         access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> None:
@@ -95,28 +81,12 @@ class SqlSource(Source):
         cls,
         path: str,
         *,
-        artifacts: ArtifactReader | None = None,
+        artifacts: ArtifactFiles | None = None,
         access: AccessReader | None = None,
         now: Callable[[], int] = clock,
     ) -> SqlSource:
         """The SQLite database file at `path`."""
         return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
-
-    @classmethod
-    def server(
-        cls,
-        uri: str,
-        *,
-        artifacts: ArtifactReader | None = None,
-        access: AccessReader | None = None,
-    ) -> SqlSource:
-        """The PostgreSQL, MySQL or MariaDB database at `uri`; how it is opened, its scheme says."""
-        dialect = PostgreSQL if uri.lower().startswith("postgres") else MySQL
-        return cls(lambda: dialect(uri), artifacts=artifacts, access=access)
-
-    def open(self) -> DatabaseConnection:
-        """The database alone, in a snapshot, for a look at its tables; close it afterwards."""
-        return self._connect()
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -139,7 +109,7 @@ class SqlReading(Reading):
         self,
         dialect: DatabaseConnection,
         runs: str,
-        artifacts: ArtifactReader | None,
+        artifacts: ArtifactFiles | None,
         access: AccessReader,
         now: Callable[[], int],
         progress: Progress | None,
@@ -168,7 +138,7 @@ class SqlReading(Reading):
         self._run_ids: pa.Array | None = None
         self._many: bool | None = None
         self._doubts = IncompletenessLog()
-        self._rights = access.stored(dialect)
+        self._rights = rights_of_store(dialect, access)
         self._journal = StoredJournal(dialect)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
@@ -384,10 +354,8 @@ class SqlReading(Reading):
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
-        from auditreg.sources.artifacts.reader import versions_to_read
-
         # All of them before anything else is asked: a connection answers one query at a time.
-        versions = versions_to_read(
+        versions = self._artifacts.versions_to_read(
             self.table("model_versions"),
             self.table("aliases"),
             self.table("registered_model_tags"),

@@ -13,8 +13,7 @@ from typing import Any
 
 from auditreg.errors import SourceError
 from auditreg.sources.capture_journal import WITHOUT, Range, holes, joined, limits, valid_id
-from auditreg.sources.database.queries import JOURNAL
-from auditreg.sources.interface import STAGING, TEXT
+from auditreg.sources.interface import JOURNAL, STAGING, TEXT
 from auditreg.sources.server.client import JOURNAL as PATH
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import integer

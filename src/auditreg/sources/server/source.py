@@ -18,20 +18,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.queries import JOURNAL, RUN_GONE
-from auditreg.sources.database.source import NO_ARTIFACTS, clock
 from auditreg.sources.interface import (
+    JOURNAL,
+    NO_ARTIFACTS,
     READS,
+    RUN_GONE,
+    ArtifactFiles,
     Completeness,
     Progress,
     Reading,
     Source,
     SourceInfo,
+    clock,
 )
 from auditreg.sources.permissions import RIGHTS, AccessReader, Rights
 from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
+from auditreg.sources.server.permissions import rights_of_server
 from auditreg.sources.server.registry import TABLES, Registry, RegistryScanner, some
 from auditreg.sources.server.runs import RunReader
 from auditreg.sources.staging import IncompletenessLog, batches
@@ -39,8 +43,6 @@ from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from auditreg.sources.artifacts.reader import ArtifactReader
 
 CANNOT_SHOW = (
     "deleted versions (only the gaps their numbers leave)",
@@ -83,7 +85,7 @@ class RestSource(Source):
         self,
         uri: str,
         *,
-        artifacts: ArtifactReader | None = None,
+        artifacts: ArtifactFiles | None = None,
         workspaces: Sequence[str] | None = None,
         access: AccessReader | None = None,
         passes: int = 4,
@@ -117,7 +119,7 @@ class RestSource(Source):
                 scanner,
                 registry,
                 journal,
-                granted=self._access.served(self._server),
+                granted=rights_of_server(self._server, self._access),
                 all_runs=runs == "all",
                 artifacts=self._artifacts,
                 pool=pool,
@@ -166,7 +168,7 @@ class RestReading(Reading):
         *,
         granted: Rights,
         all_runs: bool,
-        artifacts: ArtifactReader | None,
+        artifacts: ArtifactFiles | None,
         pool: ThreadPoolExecutor,
         threads: int,
         now: Callable[[], int],
@@ -338,14 +340,12 @@ class RestReading(Reading):
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
-        from auditreg.sources.artifacts.reader import versions_to_read
-
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
         sources = (str(row.get("source")) for row in self._registry.rows("model_versions"))
         if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
-        versions = versions_to_read(
+        versions = self._artifacts.versions_to_read(
             self._stored_versions(),
             self.table("aliases"),
             self.table("registered_model_tags"),
