@@ -58,7 +58,7 @@ def test_every_column_comes_back_as_it_stands(copy):
         assert reading.info.clock_offset_ms is None
         said = reading.info.cannot_show
     assert "who changed what, and what stood there before" not in said
-    assert said[-1] == (
+    assert said[0] == (
         "changes from before capture first started on 2026-09-21 at 14:13 UTC, and who made "
         "changes behind MLflow's back"
     )
@@ -71,7 +71,7 @@ def test_a_store_without_capture_shows_no_journal_and_is_complete(copy):
         reading.skip_journal([(1, 5)])
         assert rows(reading, "journal") == []
         assert reading.completeness().complete
-        assert reading.info.cannot_show[-1] == "who changed what, and what stood there before"
+        assert reading.info.cannot_show[0] == "who changed what, and what stood there before"
 
 
 WITHOUT_ACTOR = TABLE.replace(" actor varchar(256),", "").replace(" client", " customer")
@@ -100,7 +100,7 @@ def test_a_journal_that_is_not_one_is_a_doubt_and_never_an_abort(copy, table, ro
         (doubt,) = reading.completeness().doubts
         assert doubt.startswith("the journal in the table auditreg_journal could not be read: ")
         assert says in doubt
-        assert reading.info.cannot_show[-1] == "who changed what, and what stood there before"
+        assert reading.info.cannot_show[0] == "who changed what, and what stood there before"
         assert "auditreg" not in " ".join(reading.info.cannot_show)
 
 
@@ -119,7 +119,7 @@ def test_a_start_at_an_impossible_time_is_left_out_of_the_words(copy, moment):
     table = TABLE.replace("server_time bigint not null", "server_time")
     journal_in(copy, identity(), start(at=moment), table=table)
     with source(copy).read() as reading:
-        assert reading.info.cannot_show[-1].startswith("changes from before capture first started,")
+        assert reading.info.cannot_show[0].startswith("changes from before capture first started,")
 
 
 def test_text_that_is_not_unicode_is_staged_as_everywhere(copy):

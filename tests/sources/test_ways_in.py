@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from auditreg.cli import cli
 from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.server.source import RestSource
-from auditreg.sources.visibility import HIDDEN, UNKNOWN
+from auditreg.sources.server.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.process import program
 from tests.sources.conftest import require

@@ -295,6 +295,7 @@ class SqlReading(Reading):
     def _cannot_show(self, head: str | None) -> Iterator[str]:
         if newer(head):
             yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+        yield self._journal.cannot_show()  # before what an old store lacks, which may be long
         hidden = [one.table for one in self._withheld]
         for table, spec in SPECS.items():
             if table == JOURNAL or self._has(table):
@@ -306,7 +307,6 @@ class SqlReading(Reading):
                 yield f"{what}: this store has no table {spec.base}"
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
-        yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
         """A batch as staged, and how many of its rows were left out."""

@@ -38,8 +38,8 @@ from auditreg.sources.server.journal import ServedJournal
 from auditreg.sources.server.permissions import rights_of_server
 from auditreg.sources.server.registry import TABLES, Registry, RegistryScanner, some
 from auditreg.sources.server.runs import RunReader
+from auditreg.sources.server.visibility import Visibility, visibility
 from auditreg.sources.staging import IncompletenessLog, batches
-from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
     import pyarrow as pa
