@@ -197,7 +197,7 @@ def test_a_program_that_is_wrong_makes_the_extraction_incomplete(book, firm, mon
     done = firm.take(book)
     assert not done.complete
     (doubt,) = done.completeness.doubts
-    assert "the files of 1 versions (for instance motor/1) could not be read because" in doubt
+    assert "the files of 1 versions (for instance motor/1) could not be read: " in doubt
     assert "unexpected keyword argument 'tracking_uri'" in doubt
     assert done.completeness.counts["model_artifacts"] == (2, 1)
 

@@ -368,7 +368,7 @@ def test_a_program_that_is_wrong_is_no_outage_and_makes_the_reading_incomplete(f
     rows = all_rows(reader, *(version(f"s3://shop/{n}", n) for n in range(40)))
     assert {row["state"] for row in rows} == {"unreachable"}
     (doubt,) = reader.doubts
-    assert doubt.startswith("the files of 40 versions (for instance m/0) could not be read because")
+    assert doubt.startswith("the files of 40 versions (for instance m/0) could not be read: ")
     assert "Error" in doubt
     assert (reader.left_out, reader.counts) == ({}, (40, 0))
 

@@ -23,6 +23,7 @@ from auditreg.sources.artifacts.reader import (
     Version,
     resolve,
 )
+from tests.sources.lying import standing_in
 from tests.sources.model_files import MLMODEL, model_folder
 
 
@@ -341,3 +342,28 @@ def test_models_behind_the_servers_own_artifact_store(server, tmp_path):
     hashed = look("mlflow-artifacts:/7/model", tracking_uri=server, manifest=True)
     assert hashed["manifest_sha256"] == look(str(folder), manifest=True)["manifest_sha256"]
     assert look("mlflow-artifacts:/7/none", tracking_uri=server)["state"] == "no_mlmodel"
+
+
+@pytest.mark.parametrize(
+    "files", [3, [{"path": "MLmodel"}], [{"path": None, "is_dir": False}], "x"]
+)
+def test_an_artifact_server_that_answers_what_no_client_expects_is_no_abort(files, tmp_path):
+    """Whether MLflow's client stumbles over it or not: a row that says so, and no version else harmed."""
+    folder = model_folder(tmp_path / "model")
+
+    def answer(path, query):
+        return 200, {"files": files}
+
+    with standing_in(answer) as uri:
+        reader = ArtifactReader(tracking_uri=uri, threads=1)
+        versions = [
+            Version("default", "m", 1, "mlflow-artifacts:/1/x", live=True),
+            Version("default", "m", 2, str(folder), live=True),
+        ]
+        rows = [
+            row for batch in reader.read(versions, lambda *_: None) for row in batch.to_pylist()
+        ]
+    assert rows[0]["state"] in ("unreachable", "no_mlmodel", "unreadable")
+    assert rows[0]["problem"]
+    assert rows[1]["state"] == "read"
+    assert (rows[0]["state"] == "unreachable") == bool(reader.doubts or reader.left_out)

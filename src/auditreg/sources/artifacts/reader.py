@@ -219,10 +219,11 @@ class ArtifactReader:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Mistakes of a program that kept files from being read: no outage, so nobody can say more."""
+        """Errors that no outage raises, and that kept files from being read."""
         return tuple(
-            f"the files of {error.versions:,} versions (for instance {error.place}) could not be read "
-            f"because auditreg, or a package it uses, is wrong and not the store: {error.reason}"
+            f"the files of {error.versions:,} versions (for instance {error.place}) could not be read: "
+            f"{error.reason}. No store that is down raises this: auditreg or a package it uses is "
+            "wrong, or the store answered what its client does not expect"
             for error in self._errors.values()
         )
 
