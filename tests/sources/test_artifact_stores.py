@@ -13,16 +13,16 @@ from types import SimpleNamespace
 import pytest
 
 from auditreg.sources.artifacts import local, remote
-from auditreg.sources.artifacts.reader import ArtifactReader, Version
+from auditreg.sources.artifacts.reader import ArtifactReader, VersionFiles
 from tests.sources.conftest import require
 from tests.sources.model_files import MLMODEL, model_folder
 
 
-def version(location: str, number: int = 1, *, live: bool = True) -> Version:
-    return Version("default", "m", number, location, live=live)
+def version(location: str, number: int = 1, *, live: bool = True) -> VersionFiles:
+    return VersionFiles("default", "m", number, location, live=live)
 
 
-def all_rows(reader: ArtifactReader, *versions: Version) -> list[dict]:
+def all_rows(reader: ArtifactReader, *versions: VersionFiles) -> list[dict]:
     found = []
     for batch in reader.read(versions, lambda *_: None):
         found += batch.to_pylist()

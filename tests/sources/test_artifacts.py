@@ -20,7 +20,7 @@ from auditreg.sources.artifacts.reader import (
     NOT_LIVE,
     NOT_LIVE_UNSEEN,
     ArtifactReader,
-    Version,
+    VersionFiles,
     resolve,
 )
 from tests.sources.lying import standing_in
@@ -28,7 +28,7 @@ from tests.sources.model_files import MLMODEL, model_folder
 
 
 def look(location, **options):
-    return ArtifactReader(**options).row(Version("default", "m", 1, location, live=False))
+    return ArtifactReader(**options).row(VersionFiles("default", "m", 1, location, live=False))
 
 
 def test_a_local_model_is_read(tmp_path):
@@ -305,7 +305,8 @@ def test_only_live_versions_if_asked(tmp_path):
     folder = str(model_folder(tmp_path))
     reader = ArtifactReader(versions="live")
     states = [
-        reader.row(Version("default", "m", 1, folder, live=live))["state"] for live in (True, False)
+        reader.row(VersionFiles("default", "m", 1, folder, live=live))["state"]
+        for live in (True, False)
     ]
     assert states == ["read", "not_looked_at"]
     assert (reader.left_out, reader.counts) == ({NOT_LIVE: 1}, (1, 1))
@@ -357,8 +358,8 @@ def test_an_artifact_server_that_answers_what_no_client_expects_is_no_abort(file
     with standing_in(answer) as uri:
         reader = ArtifactReader(tracking_uri=uri, threads=1)
         versions = [
-            Version("default", "m", 1, "mlflow-artifacts:/1/x", live=True),
-            Version("default", "m", 2, str(folder), live=True),
+            VersionFiles("default", "m", 1, "mlflow-artifacts:/1/x", live=True),
+            VersionFiles("default", "m", 2, str(folder), live=True),
         ]
         rows = [
             row for batch in reader.read(versions, lambda *_: None) for row in batch.to_pylist()

@@ -18,15 +18,15 @@ class Unreadable(Exception):
     """The file is there and cannot be understood; the message says why in one line."""
 
 
-class NotThere(Exception):
+class NoModelFiles(Exception):
     """There is nothing to read at the location; the text says what is missing."""
 
 
-class NotReached(Exception):
+class Unreachable(Exception):
     """Nobody can tell from here what is at the location; the text says why."""
 
 
-class Outage(NotReached):
+class Outage(Unreachable):
     """The store does not answer or refuses; its words differ from one version to the next."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from auditreg.sources.artifacts import mlmodel
-from auditreg.sources.artifacts.errors import NotReached, NotThere, Unreadable
+from auditreg.sources.artifacts.errors import NoModelFiles, Unreachable, Unreadable
 from auditreg.sources.artifacts.safe_yaml import to_json
 
 MAX_FILES = 10_000
@@ -114,8 +114,8 @@ class Folder:
     Making one costs one look at the disk, and its marker another.
 
     Raises:
-        NotThere: there is no such folder where it should be.
-        NotReached: nothing of its surroundings is there either, or it may not be read.
+        NoModelFiles: there is no such folder where it should be.
+        Unreachable: nothing of its surroundings is there either, or it may not be read.
         Unreadable: it is a symbolic link.
     """
 
@@ -124,16 +124,16 @@ class Folder:
         try:
             self._status = self._root.lstat()
         except PermissionError:
-            raise NotReached("the folder may not be read") from None
+            raise Unreachable("the folder may not be read") from None
         except (FileNotFoundError, NotADirectoryError):
             # An empty mount point has no folder above the model's; a deleted model has.
             if self._root.parent.is_dir():
-                raise NotThere("the folder is not there any more, or never was") from None
-            raise NotReached("there is no such folder on this machine") from None
+                raise NoModelFiles("the folder is not there any more, or never was") from None
+            raise Unreachable("there is no such folder on this machine") from None
         if stat.S_ISLNK(self._status.st_mode):
             raise Unreadable("the model folder is a symbolic link, which is not followed")
         if not stat.S_ISDIR(self._status.st_mode):
-            raise NotThere("the location is a file, not a model folder")
+            raise NoModelFiles("the location is a file, not a model folder")
 
     def marker(self, location: str) -> str | None:
         """The state of MLmodel and of the folder's own entries; None without an MLmodel."""
@@ -147,10 +147,10 @@ class Folder:
     def read(self, hasher: FileHasher | None) -> dict[str, Any]:
         """The folder's columns; with `hasher`, the SHA-256 of every file too."""
         if not os.access(self._root, os.R_OK | os.X_OK):
-            raise NotReached("the folder may not be read")
+            raise Unreachable("the folder may not be read")
         raw = small_file(self._root, "MLmodel", mlmodel.MAX_BYTES)
         if raw is None:
-            raise NotThere("the folder holds no MLmodel")
+            raise NoModelFiles("the folder holds no MLmodel")
         return folder_columns(raw, _files(self._root, hasher), self._small)
 
     def _small(self, name: str) -> bytes | None:

@@ -22,10 +22,10 @@ from urllib.request import url2pathname
 
 from auditreg.errors import redact_uri
 from auditreg.sources.artifacts.errors import (
-    NotReached,
-    NotThere,
+    NoModelFiles,
     Outage,
     ProgramError,
+    Unreachable,
     Unreadable,
     in_one_line,
 )
@@ -68,7 +68,7 @@ _WINDOWS = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class VersionFiles:
     """A version whose artifacts may be looked for, and where they are (None: nobody knows)."""
 
     workspace: str
@@ -116,7 +116,7 @@ def versions_to_read(
     aliases: Iterable[pa.RecordBatch],
     model_tags: Iterable[pa.RecordBatch],
     places: Mapping[str, Any],
-) -> list[Version]:
+) -> list[VersionFiles]:
     """The versions that are not deleted. `live` are those with an alias or in a stage."""
     aliased = {
         (row["workspace"], row["model"], row["version"])
@@ -137,7 +137,7 @@ def versions_to_read(
             key = (row["workspace"], row["model"], row["version"])
             live = key in aliased or row["stage"] not in _NOT_LIVE
             location = resolve(row["source"], row["storage_location"], places)
-            listed.append(Version(*key, location, live, key[:2] in prompts))
+            listed.append(VersionFiles(*key, location, live, key[:2] in prompts))
     return listed
 
 
@@ -239,7 +239,7 @@ class ArtifactReader:
         }
 
     def read(
-        self, versions: Sequence[Version], progress: Callable[[str, int, int | None], None]
+        self, versions: Sequence[VersionFiles], progress: Callable[[str, int, int | None], None]
     ) -> Iterator[pa.RecordBatch]:
         """A row per version, in their order, as batches of `model_artifacts`."""
         self._begin()
@@ -254,10 +254,10 @@ class ArtifactReader:
                 progress("model_artifacts", done, len(versions))
         self._known = {}  # it holds for one reading
 
-    def _rows(self, versions: list[Version]) -> list[dict[str, Any]]:
+    def _rows(self, versions: list[VersionFiles]) -> list[dict[str, Any]]:
         return [self.row(version) for version in versions]
 
-    def row(self, version: Version) -> dict[str, Any]:
+    def row(self, version: VersionFiles) -> dict[str, Any]:
         """The `model_artifacts` row of one version."""
         row: dict[str, Any] = {
             "workspace": version.workspace,
@@ -273,9 +273,9 @@ class ArtifactReader:
             row |= self._look(version)
         except Unreadable as error:
             row |= {"state": "unreadable", "problem": f"MLmodel cannot be read: {error}"}
-        except NotThere as error:
+        except NoModelFiles as error:
             row |= {"state": "no_mlmodel", "problem": str(error)}
-        except NotReached as error:
+        except Unreachable as error:
             row |= {"state": "unreachable", "problem": str(error)}
             self._count_unread(row, error)
         except OSError as error:  # of this machine's disk: stores raise the others
@@ -288,12 +288,12 @@ class ArtifactReader:
             self._states[row["state"]] += 1
         return row
 
-    def _look(self, version: Version) -> dict[str, Any]:
+    def _look(self, version: VersionFiles) -> dict[str, Any]:
         location = version.location
         if not location or location.startswith(BYTES_MARK):
-            raise NotReached("the registry does not say where the files are")
+            raise Unreachable("the registry does not say where the files are")
         if "\x00" in location:
-            raise NotReached("the location holds a character that no path has")
+            raise Unreachable("the location holds a character that no path has")
         folder = self._folder(location)
         # Before the files are read: what changes meanwhile is read again the next time.
         marker = folder.marker(location)
@@ -303,7 +303,7 @@ class ArtifactReader:
                 return {"state": "unchanged"}
         return {**folder.read(self._hash if self._manifest else None), "marker": marker}
 
-    def _same(self, version: Version, marker: str) -> bool:
+    def _same(self, version: VersionFiles, marker: str) -> bool:
         """Whether this is what the ledger has; hashes it has beyond what is asked for are welcome."""
         known = self._known.get((version.workspace, version.model, version.version), "")
         return known in (marker, marker + HASHED)
@@ -312,15 +312,15 @@ class ArtifactReader:
         try:
             parts = urlsplit(location)
         except ValueError:
-            raise NotReached("the location is no address that can be read") from None
+            raise Unreachable("the location is no address that can be read") from None
         # One letter is a Windows drive, not a scheme.
         if parts.scheme != "file" and len(parts.scheme) > 1:
             return self._stores.open(location)
         path = url2pathname(parts.path) if parts.scheme == "file" else location
         if parts.netloc not in ("", "localhost") or path.startswith(("\\\\", "//")):
-            raise NotReached("the files are on another machine")
+            raise Unreachable("the files are on another machine")
         if os.name != "nt" and _WINDOWS.match(path):
-            raise NotReached("the files are on a Windows machine")
+            raise Unreachable("the files are on a Windows machine")
         return Folder(path)
 
     def _hash(self, path: Path) -> str:
@@ -330,7 +330,7 @@ class ArtifactReader:
         with self._lock:
             self._bytes += number
 
-    def _count_unread(self, row: Mapping[str, Any], error: NotReached) -> None:
+    def _count_unread(self, row: Mapping[str, Any], error: Unreachable) -> None:
         """Count a version under the reason why its files were not read."""
         place = str(row["location"] or f"{row['model']}/{row['version']}")[:_EXAMPLE]
         place = "".join(sign if sign.isprintable() else "\ufffd" for sign in place)

@@ -19,10 +19,10 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from auditreg.sources.artifacts.errors import (
-    NotReached,
-    NotThere,
+    NoModelFiles,
     Outage,
     ProgramError,
+    Unreachable,
     Unreadable,
     in_one_line,
     is_outage,
@@ -111,7 +111,7 @@ class Stores:
         """The folder at a location; nothing is asked of the store yet.
 
         Raises:
-            NotReached: the location is none that is asked, or its store was given up.
+            Unreachable: the location is none that is asked, or its store was given up.
         """
         parts = urlsplit(location)
         self._allow(parts)
@@ -122,21 +122,21 @@ class Stores:
 
     def _allow(self, parts: SplitResult) -> None:
         if parts.password or parts.query or (parts.username and parts.scheme in _SERVERS):
-            raise NotReached("the location holds credentials, which are neither used nor kept")
+            raise Unreachable("the location holds credentials, which are neither used nor kept")
         if ".." in unquote(parts.path).split("/"):
-            raise NotReached("the location leads upwards")
+            raise Unreachable("the location leads upwards")
         if parts.scheme in ("models", "runs"):
-            raise NotReached("it points to a run or model that is not there")
+            raise Unreachable("it points to a run or model that is not there")
         if parts.scheme in _SERVERS:
             if self._tracking_uri is None:
-                raise NotReached("only the tracking server can say; read through its REST API")
+                raise Unreachable("only the tracking server can say; read through its REST API")
             inside = parts.scheme == "mlflow-artifacts" and not parts.netloc
             if not inside and _host(parts) != _host(urlsplit(self._tracking_uri)):
-                raise NotReached("the location is on another host than the tracking server")
+                raise Unreachable("the location is on another host than the tracking server")
         elif parts.scheme not in _STORES:
-            raise NotReached(f"locations of scheme {parts.scheme} are not read")
+            raise Unreachable(f"locations of scheme {parts.scheme} are not read")
         elif not _STORES[parts.scheme].fullmatch(parts.netloc):
-            raise NotReached(
+            raise Unreachable(
                 f"the location names a host that {parts.scheme} files are not read from"
             )
 
@@ -226,13 +226,13 @@ class RemoteFolder:
         """The folder's columns; with `hasher`, the SHA-256 of every file too, one after the other.
 
         Raises:
-            NotThere: there is no MLmodel.
+            NoModelFiles: there is no MLmodel.
             Unreadable: MLmodel cannot be understood.
         """
         listing = self._walk()
         sizes = {file["path"]: file["size"] for file in listing.files}
         if "MLmodel" not in sizes:
-            raise NotThere("the location holds no MLmodel")
+            raise NoModelFiles("the location holds no MLmodel")
         with tempfile.TemporaryDirectory(prefix="auditreg-") as scratch:
 
             def fetch(name: str, limit: int) -> bytes | None:
@@ -271,7 +271,7 @@ class RemoteFolder:
                         file["sha256"] = hasher(to)
                     else:
                         changed += 1
-                except (NotReached, OSError):  # an archived file says nothing of the others
+                except (Unreachable, OSError):  # an archived file says nothing of the others
                     failed += 1
                 finally:
                     to.unlink(missing_ok=True)

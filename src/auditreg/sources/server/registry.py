@@ -119,7 +119,7 @@ class RegistryScan:
 
 
 @dataclass
-class Registry:
+class RegistryState:
     """The pass that counts, and how it came about.
 
     `counts_before` is how many rows of each table the pass before it found, if there was one: over REST
@@ -164,7 +164,7 @@ class RegistryScanner:
 
     def read_until_stable(
         self, most: int, journal_unchanged: Callable[[], bool] = lambda: True
-    ) -> Registry:
+    ) -> RegistryState:
         """Read until two passes agree; the module's docstring says what that proves.
 
         Args:
@@ -203,9 +203,11 @@ class RegistryScanner:
         doubts += [
             f"workspace {workspace}: this user may not read it" for workspace in self._denied
         ]
-        return Registry(scan, digest, counts_before, self._readable(), passes, tuple(doubts), gaps)
+        return RegistryState(
+            scan, digest, counts_before, self._readable(), passes, tuple(doubts), gaps
+        )
 
-    def is_unchanged(self, registry: Registry) -> bool:
+    def is_unchanged(self, registry: RegistryState) -> bool:
         """Whether one more pass finds what the last one did. Raises as `read_until_stable`."""
         self._report_progress("registry", registry.passes)
         return self._scan().digest_and_counts()[0] == registry.digest

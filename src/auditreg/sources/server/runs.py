@@ -23,7 +23,7 @@ from auditreg.sources.server.bulk_runs import (
     portions,
 )
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
-from auditreg.sources.server.registry import Registry, some
+from auditreg.sources.server.registry import RegistryState, some
 from auditreg.sources.server.spool import Spool
 from auditreg.sources.server.strict_json import dict_in, dicts_in
 from auditreg.sources.staging import IncompletenessLog
@@ -53,7 +53,7 @@ Ids = dict[str | None, dict[str, None]]
 class VersionLinks:
     """What the versions name: runs and logged models, and `run_ids`, the runs they name as theirs."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: RegistryState) -> None:
         self.runs: Ids = defaultdict(dict)
         self.logged_models: Ids = defaultdict(dict)
         self.run_ids: set[str] = set()
@@ -96,7 +96,7 @@ class RunReader:
     def __init__(
         self,
         server: Server,
-        registry: Registry,
+        registry: RegistryState,
         all_runs: bool,
         pool: Executor,
         threads: int,

@@ -36,7 +36,7 @@ from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
 from auditreg.sources.server.permissions import rights_of_server
-from auditreg.sources.server.registry import TABLES, Registry, RegistryScanner, some
+from auditreg.sources.server.registry import TABLES, RegistryScanner, RegistryState, some
 from auditreg.sources.server.runs import RunReader
 from auditreg.sources.server.visibility import Visibility, visibility
 from auditreg.sources.staging import IncompletenessLog, batches
@@ -163,7 +163,7 @@ class RestReading(Reading):
         self,
         server: Server,
         scanner: RegistryScanner,
-        registry: Registry,
+        registry: RegistryState,
         served: ServedJournal,
         *,
         granted: Rights,
