@@ -23,10 +23,10 @@ def version(location: str, number: int = 1, *, live: bool = True) -> VersionFile
 
 
 def all_rows(reader: ArtifactReader, *versions: VersionFiles) -> list[dict]:
-    found = []
+    rows = []
     for batch in reader.read(versions, lambda *_: None):
-        found += batch.to_pylist()
-    return found
+        rows += batch.to_pylist()
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -282,13 +282,13 @@ class Refusal(Exception):
         self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
 
 
-@pytest.mark.parametrize(("status", "asked"), [(403, 30), (503, 3)])
-def test_an_answer_that_refuses_one_version_says_little_of_the_next(status, asked, monkeypatch):
+@pytest.mark.parametrize(("status", "requests"), [(403, 30), (503, 3)])
+def test_an_answer_that_refuses_one_version_says_little_of_the_next(status, requests, monkeypatch):
     made = Shop(lambda path: (_ for _ in ()).throw(Refusal(status)))
     monkeypatch.setattr(remote.Stores, "repository", lambda *_: made)
     reader = ArtifactReader(threads=1)
     rows = all_rows(reader, *(version(f"s3://shop/{n}", n) for n in range(100)))
-    assert len(made.listed) == asked
+    assert len(made.listed) == requests
     assert rows[0]["problem"] == "Refusal: request 0x… of https://bob:***@minio refused"
     assert list(reader.left_out.values()) == [100]
 

@@ -138,8 +138,8 @@ def test_requirements_that_go_on_in_the_next_line_are_one():
     ],
 )  # fmt: skip
 def test_formats_by_flavour(flavors, expected):
-    said = serialization(flavors)
-    assert (json.loads(said) if said else None) == expected
+    formats = serialization(flavors)
+    assert (json.loads(formats) if formats else None) == expected
 
 
 ALIASES = "a0: &a0 [x, x]\n" + "".join(
