@@ -49,11 +49,11 @@ class Registry:
         """Journal rows of these operations, the changes unless told otherwise."""
         with closing(sqlite3.connect(self.path, timeout=20)) as con:
             con.row_factory = sqlite3.Row
-            found = [dict(row) for row in con.execute("select * from auditreg_journal order by id")]
-        for row in found:
+            rows = [dict(row) for row in con.execute("select * from auditreg_journal order by id")]
+        for row in rows:
             for column in ("before_row", "after_row"):
                 row[column] = None if row[column] is None else json.loads(row[column])
-        return [row for row in found if row["operation"] in (operations or CHANGES)]
+        return [row for row in rows if row["operation"] in (operations or CHANGES)]
 
     def changes(self) -> list[tuple[str, str, str, Any, Any]]:
         """Each change in brief: operation, table, name, version, item."""
@@ -64,13 +64,13 @@ class Registry:
 
     def tables(self) -> dict[Any, Row]:
         """Every registry row by its key."""
-        found: dict[Any, Row] = {}
+        rows: dict[Any, Row] = {}
         with closing(sqlite3.connect(self.path, timeout=20)) as con:
             con.row_factory = sqlite3.Row
             for table in TABLES:
                 for row in map(dict, con.execute(f"select * from {table}")):
-                    found[place(table, row)] = row
-        return found
+                    rows[place(table, row)] = row
+        return rows
 
     def replayed(self) -> dict[Any, Row]:
         """What the journal alone says the tables hold; fails where its rows do not fit each other."""

@@ -38,10 +38,10 @@ def test_an_administrator_reads_all_of_it_and_nobody_else_anything(
         with pytest.raises(Refused) as caught:
             closed.call("GET", PATH, user=user)
         assert caught.value.status in (401, 403)
-    told = fetched(closed, user=ADMIN)
+    served = fetched(closed, user=ADMIN)
     stored = journal(closed.backend)
-    assert [row["id"] for row in told] == [row["id"] for row in stored]
-    assert [(row["name"], row["actor"]) for row in told if row["operation"] not in LIFECYCLE] == [
+    assert [row["id"] for row in served] == [row["id"] for row in stored]
+    assert [(row["name"], row["actor"]) for row in served if row["operation"] not in LIFECYCLE] == [
         ("a", "eve"),
         ("b", "eve"),
         ("c", "eve"),
@@ -84,11 +84,11 @@ def test_behind_a_prefix_it_is_there_with_and_without_the_prefix(
 def test_without_authentication_it_is_closed_unless_the_administrator_opens_it(
     server: Callable[..., MlflowServer],
 ):
-    one = server()
-    one.call("POST", "registered-models/create", {"name": "a"})
+    closed = server()
+    closed.call("POST", "registered-models/create", {"name": "a"})
     with pytest.raises(Refused) as caught:
-        one.call("GET", PATH, user=ADMIN)
+        closed.call("GET", PATH, user=ADMIN)
     assert caught.value.status == 403
-    one.kill()
-    opened = server(backend=one.backend, settings={"AUDITREG_CAPTURE_READERS": "*"})
-    assert [row["id"] for row in fetched(opened)] == [row["id"] for row in journal(one.backend)]
+    closed.kill()
+    opened = server(backend=closed.backend, settings={"AUDITREG_CAPTURE_READERS": "*"})
+    assert [row["id"] for row in fetched(opened)] == [row["id"] for row in journal(closed.backend)]

@@ -21,14 +21,14 @@ MUTATIONS = int(os.environ.get("AUDITREG_TEST_MUTATIONS", "10000"))
 
 def written(rows: list[Row]) -> Counter[str]:
     """How often each text was written: rows that hold it and did not before."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for row in changes(rows):
         after, before = row["after_row"] or {}, row["before_row"] or {}
         for column in ("value", "description"):
             text = after.get(column)
             if text and text != before.get(column):
-                found[text] += 1
-    return found
+                counts[text] += 1
+    return counts
 
 
 def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple[Crowd, list[Row]]:

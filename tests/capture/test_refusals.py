@@ -223,9 +223,9 @@ def test_switched_off_from_the_first_it_touches_nothing(server: Callable[..., Ml
 
 
 def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., MlflowServer]):
-    one = server()
-    create(one, "m")
-    before = changes(journal(one.backend))
+    started = server()
+    create(started, "m")
+    before = changes(journal(started.backend))
     for method, path, body in [
         ("POST", "registered-models/create", {"name": "m"}),
         ("POST", "registered-models/rename", {"name": "no", "new_name": "m"}),
@@ -233,18 +233,18 @@ def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., Mlfl
         ("DELETE", "model-versions/delete", {"name": "m", "version": "7"}),
     ]:
         with pytest.raises(Refused):
-            one.call(method, path, body)
-    assert changes(journal(one.backend)) == before
+            started.call(method, path, body)
+    assert changes(journal(started.backend)) == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["uvicorn", "gunicorn"])
 def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner: str):
     options = ["--gunicorn-opts", "--timeout 120"] if runner == "gunicorn" else []
-    one = server(workers=2, options=options)
-    create(one, "m")
-    one.kill(signal.SIGTERM)
-    rows = journal(one.backend)
+    started = server(workers=2, options=options)
+    create(started, "m")
+    started.kill(signal.SIGTERM)
+    rows = journal(started.backend)
     started = [row for row in rows if row["operation"] == "start"]
     stopped = [row["process"] for row in rows if row["operation"] == "stop"]
     assert 0 < len(set(stopped)) == len(stopped)
@@ -253,6 +253,14 @@ def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner:
         # uvicorn's workers die of the signal that they had caught, and can say nothing.
         assert {row["process"] for row in changes(rows)} <= set(stopped)
     for row in started:
-        told = row["after_row"]
-        assert told.keys() >= {"capture", "mlflow", "python", "host", "pid", "mode", "sqlalchemy"}
-        assert told["mode"] == "strict"
+        details = row["after_row"]
+        assert details.keys() >= {
+            "capture",
+            "mlflow",
+            "python",
+            "host",
+            "pid",
+            "mode",
+            "sqlalchemy",
+        }
+        assert details["mode"] == "strict"

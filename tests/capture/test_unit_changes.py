@@ -238,11 +238,11 @@ def test_bulk_statements(model: Registry, session: Session):
 
         return act
 
-    one = sa.update(table).where(table.version == 1)
-    assert new(model, run(one.values(description="d"))) == [
+    first = sa.update(table).where(table.version == 1)
+    assert new(model, run(first.values(description="d"))) == [
         ("update", "model_versions", "m", 1, None)
     ]
-    assert new(model, run(one.values(description="d"))) == []
+    assert new(model, run(first.values(description="d"))) == []
     by_key = [{"workspace": "default", "name": "m", "version": n, "run_id": "r"} for n in (1, 2)]
     assert len(new(model, run(sa.update(table), by_key))) == 2
     tags = [
