@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from auditreg.ledger import entries, schema
+from auditreg.ledger import entries, kind_sql, schema
 from auditreg.ledger.entries import Appender
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
 
@@ -176,9 +176,17 @@ def _ranges(con: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int], ...]:
 
 def _run(con: duckdb.DuckDBPyConnection, file: str, parameters: Mapping[str, object]) -> None:
     """Run the steps of one of our files, each with the parameters it names."""
-    for statement in schema.statements(schema.sql(file).replace("{readable}", _READABLE)):
+    for statement in schema.statements(_filled(schema.sql(file))):
         used = {name: value for name, value in parameters.items() if f"${name}" in statement}
         con.execute(statement, used)
+
+
+def _filled(text: str) -> str:
+    """One of our files with the parts that stand in braces."""
+    for kind in KINDS:
+        text = text.replace(f"{{image of {kind}}}", kind_sql.image_columns(kind))
+    structure = kind_sql.journal_structure(KINDS)
+    return text.replace("{readable}", _READABLE).replace("{structure}", structure)
 
 
 def _make_notes(con: duckdb.DuckDBPyConnection) -> None:
@@ -264,7 +272,7 @@ def _append_states(
     )
     bodies = " union all ".join(
         f"(with todo as (select * from batch where kind = '{kind}') select * from "
-        f"({schema.blocks('bodies.sql', 'body')[kind][1].replace('stage_', 'image_')}))"
+        f"({kind_sql.body(kind).replace('stage_', 'image_')}))"
         for kind in KINDS
     )
     appender.append(

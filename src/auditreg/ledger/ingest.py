@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import NothingToAudit, SourceError
-from auditreg.ledger import capture_journal, entries, schema, state
+from auditreg.ledger import capture_journal, entries, kind_sql, schema, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.out_of_order import (
@@ -37,9 +37,6 @@ from auditreg.sources.interface import READS, Completeness, Reading
 
 if TYPE_CHECKING:
     import duckdb
-
-BODIES = {kind: text for kind, (_, text) in schema.blocks("bodies.sql", "body").items()}
-"""Kind of state to the SQL of its entries' bodies, in the order they are written."""
 
 BLOCK = 122_880
 """Entries that are written at once: a block of DuckDB's, since only whole ones go straight to the file.
@@ -322,7 +319,7 @@ def _refuse_empty(
 
 def _compare(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]) -> None:
     """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
-    for statement in schema.statements(schema.sql("ingest.sql")):
+    for statement in schema.statements(schema.ingest_sql()):
         if "temp macro" not in statement:
             used = {name: value for name, value in parameters.items() if f"${name}" in statement}
             con.execute(statement, used)
@@ -365,7 +362,7 @@ def _append_states(
         "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
         "over (order by list_position($kinds, kind), workspace, model, version, item, subject) "
         "as seq from changed",
-        {"base": entries.size(con), "kinds": list(BODIES)},
+        {"base": entries.size(con), "kinds": list(schema.REGISTRY_KINDS)},
     )
     batches, low = list(_batches(puts)), entries.size(con)
     # In one transaction blocks fill up across statements, and go to the file when they are whole.
@@ -419,7 +416,7 @@ def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
     """
     kinds: list[str] = []
     room = BLOCK
-    for kind in BODIES:
+    for kind in schema.REGISTRY_KINDS:
         left = puts.get(kind, 0)
         if kind in HEAVY and left > FEW:
             if kinds:
@@ -442,7 +439,7 @@ def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
 def _bodies(kinds: Sequence[str]) -> str:
     """SQL for (seq, body) of the states in `batch`."""
     return " union all ".join(
-        f"(with todo as (select * from batch where kind = '{kind}') select * from ({BODIES[kind]}))"
+        f"(with todo as (select * from batch where kind = '{kind}') select * from ({kind_sql.body(kind)}))"
         for kind in kinds
     )
 

@@ -8,6 +8,7 @@ kept in the file, to make the macro `<name>_as_of(ts, known_at)`, and to rebuild
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 import tomllib
@@ -17,6 +18,8 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from auditreg.fields import FIELD_IDS, FIELDS
+from auditreg.kinds.registry import KINDS
+from auditreg.ledger import kind_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,19 +30,7 @@ FORMAT_VERSION = 1
 STORAGE_VERSION = "v1.0.0"
 """DuckDB storage version, so that every DuckDB from 1.1 on opens the file."""
 
-REGISTRY_KINDS = (
-    "registered_model",
-    "registered_model_tag",
-    "model_version",
-    "model_version_tag",
-    "alias",
-    "experiment",
-    "run",
-    "logged_model",
-    "model_artifact",
-    "principal",
-    "permission",
-)
+REGISTRY_KINDS = tuple(kind.name for kind in KINDS)
 """Kinds of entries that are states of a registry; the others are auditreg's own events."""
 
 COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
@@ -80,7 +71,8 @@ def sql(name: str) -> str:
 @functools.cache
 def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
     """The `-- word: NAME [of KIND]` blocks of a file: name to (kind, SQL)."""
-    parts = re.split(r"^-- (\w+): (\w+)(?: of (\w+))?\n", sql(name), flags=re.MULTILINE)[1:]
+    text = ingest_sql() if name == "ingest.sql" else sql(name)
+    parts = re.split(r"^-- (\w+): (\w+)(?: of (\w+))?\n", text, flags=re.MULTILINE)[1:]
     rows = zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
     return {title: (kind or "", text.strip()) for of, title, kind, text in rows if of == word}
 
@@ -89,21 +81,15 @@ def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
 def state_tables() -> dict[str, tuple[str, str]]:
     """State table to (kind of entry, SELECT with `{decoded}`)."""
     return {
-        table: (kind, text.replace("{common}", COMMON))
+        table: (kind, kind_sql.plain_columns(table, text).replace("{common}", COMMON))
         for table, (kind, text) in blocks("state.sql", "table").items()
     }
 
 
 @functools.cache
-def staged_tables() -> dict[str, str]:
-    """State table to what stands for `{decoded}` when its entries were staged just before."""
-    return {table: f"({text})" for table, (_, text) in blocks("staged.sql", "staged").items()}
-
-
-@functools.cache
-def _bodies() -> dict[str, dict[str, object]]:
-    bodies: dict[str, dict[str, object]] = json.loads(sql("bodies.json"))
-    return bodies
+def ingest_sql() -> str:
+    """The text of `ingest.sql`, with what follows from the declared kinds."""
+    return kind_sql.fill(sql("ingest.sql"))
 
 
 def decoded(kind: str, rows: str, *, select: str | None = None) -> str:
@@ -114,7 +100,7 @@ def decoded(kind: str, rows: str, *, select: str | None = None) -> str:
         rows: the relation of entries.
         select: where given, only the parts of the body that this SELECT uses are decoded.
     """
-    body = _bodies()[kind]
+    body = kind_sql.structure(kind)
     if select is not None:
         used = set(re.findall(r"body\.(\w+)", select))
         body = {name: structure for name, structure in body.items() if name in used}
@@ -245,6 +231,19 @@ def _create_named(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
         )
 
 
+@functools.cache
+def writer_name() -> str:
+    """The release, and a digest of the texts that views, macros and descriptions follow from."""
+    from auditreg.resources import tool_version
+
+    files = sorted(
+        (file.name, file.read_text(encoding="utf-8"))
+        for file in resources.files(__package__).joinpath("sql").iterdir()
+    )
+    texts = repr((files, KINDS, FIELDS, VIEWS)).encode()
+    return f"{tool_version()} ({hashlib.sha256(texts).hexdigest()[:12]})"
+
+
 def statements(text: str) -> Iterator[str]:
     """The statements of one of our own files; none of them holds a semicolon in a string."""
     for part in text.split(";\n"):
@@ -275,15 +274,15 @@ def create(con: duckdb.DuckDBPyConnection, *, described: bool = True) -> None:
 
 def renew(con: duckdb.DuckDBPyConnection) -> None:
     """Give a ledger written by an older release this release's views, macros and descriptions."""
-    from auditreg.resources import tool_version
-
-    row = con.execute("select written_by from ledger.format").fetchone()
-    if row and row[0] == tool_version():
+    row = con.execute("select version, written_by from ledger.format").fetchone()
+    if row == (FORMAT_VERSION, writer_name()):
         return
     _create_tables(con)
     create_views(con)
     describe(con)
-    con.execute("update ledger.format set written_by = ?", [tool_version()])
+    con.execute(
+        "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
+    )
 
 
 def create_state(
@@ -310,6 +309,8 @@ def descriptions() -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {}
     for table, columns in loaded.items():
         tables[table] = {"" if name == "_" else name: text for name, text in columns.items()}
+    for table, columns in kind_sql.meanings().items():
+        tables[table] = columns | tables.get(table, {})
     tables["_shared"] = shared
     return tables
 

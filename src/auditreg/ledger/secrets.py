@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
+from auditreg.kinds.staging import columns_with_credentials
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,42 +60,16 @@ _SUSPECT = (
     "or regexp_matches(value, $values)))"
 )
 
-STAGED = (
-    "registered_model_tags",
-    "model_version_tags",
-    "run_params",
-    "run_tags",
-    "logged_model_params",
-    "logged_model_tags",
-)
+STAGED = tuple(table for table, _ in columns_with_credentials("value"))
 """Staging tables whose values are looked through."""
 
 TEXTS = {
-    "registered_models": ("description",),
-    "model_versions": (
-        "description",
-        "source",
-        "run_link",
-        "status_message",
-        "storage_location",
-    ),
-    "experiments": ("name", "artifact_location"),
-    "runs": ("name", "artifact_uri"),
-    "run_datasets": ("name", "source", "profile"),
-    "logged_models": ("artifact_location", "status_message"),
-    "model_artifacts": (
-        "location",
-        "problem",
-        "flavors",
-        "requirements",
-        "input_example",
-        "serialization",
-        "pins",
-    ),
-    "principals": ("description",),
+    table: tuple(column.name for _, column in columns)
+    for table, columns in itertools.groupby(
+        columns_with_credentials("inside"), lambda place: place[0]
+    )
 }
 """Staged texts and addresses that may hold a credential somewhere inside."""
-
 
 IMAGED = ("registered_model_tags", "model_version_tags")
 IMAGE_TEXTS = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.config import calendar
-from auditreg.ledger import schema
+from auditreg.ledger import kind_sql, schema
 from auditreg.ledger.settings import refresh_settings
 
 if TYPE_CHECKING:
@@ -178,15 +178,10 @@ def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
 
     The text of an entry was made from the same rows: `verify` compares with what it says.
     """
-    ways = schema.staged_tables()
-    tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
-    if any(table not in ways for table, _ in tables):
-        return 0
-    for statement in schema.statements(schema.sql("staged.sql").partition("\n-- staged:")[0]):
-        con.execute(statement)
-    for table, text in tables:
-        source = ways[table].replace("{rows}", _STAGED_ROWS)
-        con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+    for table, (of, text) in schema.state_tables().items():
+        if of == kind:
+            source = kind_sql.staged(table).replace("{rows}", _STAGED_ROWS)
+            con.execute(f"insert into {table} by name {text.replace('{decoded}', source)}")
     [(done,)] = con.execute("delete from bounds where seq in (select seq from numbered)").fetchall()
     return int(done)
 
@@ -209,7 +204,7 @@ def _insert_decoded(con: duckdb.DuckDBPyConnection, kind: str, number: int) -> N
             )
             source = "decoded"
         for table, text in tables:
-            con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+            con.execute(f"insert into {table} by name {text.replace('{decoded}', source)}")
 
 
 def _refresh_settings(con: duckdb.DuckDBPyConnection) -> None:

@@ -378,8 +378,6 @@ def empty_ledger() -> bytes:
     """The file of a ledger without entries. Making it takes half a second, once in a process."""
     import duckdb
 
-    from auditreg.resources import tool_version
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
@@ -390,7 +388,7 @@ def empty_ledger() -> bytes:
             schema.create(con)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
-                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
+                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, schema.writer_name()],
             )
             con.execute("commit")
             con.execute("checkpoint")
