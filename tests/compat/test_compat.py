@@ -118,10 +118,19 @@ def test_it_goes_on(ledger: Ledger, answers: dict[str, Any], database: Path):
             "update model_versions set description = 'third thoughts' "
             "where name = 'motor' and version = 1"
         )
-    assert extract(ledger, database)["appended"] == 2
+        con.execute(  # which its code did not compare
+            "update model_versions set storage_location = 's3://elsewhere' "
+            "where name = 'home' and version = 1"
+        )
+    assert extract(ledger, database)["appended"] == 3
     assert ask(
-        ledger, "select description from model_versions where model = 'motor' and version = 1"
-    ) == [{"description": "third thoughts"}]
+        ledger,
+        "select model, description, storage_location = 's3://elsewhere' as moved "
+        "from model_versions where (model = 'motor' or model = 'home') and version = 1 order by 1",
+    ) == [
+        {"model": "home", "description": None, "moved": True},
+        {"model": "motor", "description": "third thoughts", "moved": False},
+    ]
     proof = verify(ledger, expected=(answers["entries"], answers["root"]))
     assert proof.ok, proof.problems
-    assert proof.entries == answers["entries"] + 2
+    assert proof.entries == answers["entries"] + 3

@@ -24,6 +24,8 @@ class Column:
             log. `PARENT`: says which row an item belongs to. `STAGED`: only read, not kept.
         identity: a row cannot do without it.
         compared: whether another value is a change of the row, which makes a new entry.
+        optional: not every source shows it. It is compared where it is shown; what a source cannot
+            show stays what was known. Its hash follows the fingerprint of the other columns.
         printed: SQL for the fingerprint instead of the column's own; `{s}` is the staged row.
         empty_is_null: the empty text is no value: MLflow's REST API does not tell the two apart.
         zero_is_null: 0 is no value, for the same reason.
@@ -40,6 +42,7 @@ class Column:
     place: str = BODY
     identity: bool = False
     compared: bool = True
+    optional: bool = False
     printed: str = ""
     empty_is_null: bool = False
     zero_is_null: bool = False

@@ -132,6 +132,8 @@ def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
             "select subject, fingerprint from changed"
         ).fetchall()
         if key.hash(f"{subject}\n{fingerprint}") in marks
+        # of an entry of the first form, which did not hash optional columns
+        or key.hash(f"{subject}\n{fingerprint.partition(':')[0]}") in marks
     ]
     if again:
         con.executemany("delete from changed where subject = ?", again)

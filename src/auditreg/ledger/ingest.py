@@ -8,15 +8,17 @@ carries the Merkle root over all earlier entries.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import NothingToAudit, SourceError
-from auditreg.ledger import capture_journal, entries, kind_sql, schema, state
+from auditreg.ledger import capture_journal, entries, kind_sql, schema, secrets, state
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.merkle import Tree
 from auditreg.ledger.out_of_order import (
     reposition_by_journal,
     reposition_by_state,
@@ -26,6 +28,7 @@ from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
     Progress,
+    StagedReading,
     drop_compared,
     drop_scratch,
     known_artifacts,
@@ -118,57 +121,35 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         NothingToAudit: the registry holds no model and the ledger knows none.
         SourceError: the registry is empty although the ledger knows models, or it cannot be read.
     """
-    tell = progress or silent
+    report = progress or silent
     if reading.journal:
         reading.skip_journal(capture_journal.sealed(con, registry, reading.journal))
     if observed_at is None:  # a backup's rows are compared with what was known then
         reading.known_artifacts(known_artifacts(con, registry))
-    scratch = stage(con, reading, tell)
+    staged = stage(con, reading, report)
     completeness = leave_out(con, registry, workspaces or Workspaces(), reading.completeness())
     started, observed = _moments(reading, observed_at)
-    late = _is_late(con, registry, observed)
+    intake = _Intake(
+        con=con,
+        reading=reading,
+        registry=registry,
+        staged=staged,
+        started=started,
+        observed=observed,
+        late=_is_late(con, registry, observed),
+        recorded_at=now_ms(),
+        appender=Appender(con),
+        base=entries.size(con),
+    )
     first = _is_first(con, registry)
     _refuse_empty(con, registry, allow_empty=allow_empty, complete=completeness.complete)
-    tell("comparing", 0, None)
-    replaced = mask(con, key, secret_patterns)
-    covered = [kind for kind in reading.kinds() if kind in READS]
-
-    recorded_at = now_ms()
-    appender = Appender(con)
-    base = entries.size(con)
-    appender.append_events(policy_events(con, policies), recorded_at)
-    arrival = (
-        capture_journal.JournalArrival(
-            registry, reading.journal, reading.info.kind, observed, recorded_at
-        )
-        if reading.journal
-        else None
-    )
-    moved = late and reposition_by_journal(con, appender, reading, registry, observed, recorded_at)
-    taken = (
-        capture_journal.take(con, appender, arrival, key, secret_patterns)
-        if arrival
-        else capture_journal.JournalIntake()
-    )
+    report("comparing", 0, None)
+    replaced = _mask(con, staged, key, secret_patterns)
+    intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
+    moved, taken = _take_journal(intake, key, secret_patterns)
     completeness = _with_journal(completeness, taken)
-    compared = {
-        "registry": registry,
-        "late": late,
-        "shows_deleted": reading.info.shows_deleted,
-        "states": list(schema.REGISTRY_KINDS),
-        "covered": covered if completeness.complete else [],
-        "observed_at": observed,
-        "base": base,
-    }
-    _compare(con, compared)
-    if (
-        late
-        and not reading.journal
-        and reposition_by_state(con, appender, registry, observed, recorded_at)
-    ):
-        moved = True
-        _compare(con, compared)
-    _refuse_doubles(con)
+    covered = [kind for kind in reading.kinds() if kind in READS]
+    moved |= _compare_states(intake, covered if completeness.complete else [])
     unexplained = taken.found + _unexplained(con, registry, reading.journal)
     drop_erased(con, key)
     new = dict(
@@ -176,13 +157,14 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
             "select kind, count(*) from changed where previous_seq is null group by kind"
         ).fetchall()
     )
-    changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
-    if late:
-        restate_next_reading(con, appender, registry, observed, recorded_at, base)
-    tell("sealing", 0, None)
+    changes = _append_states(intake, report)
+    if intake.late:
+        restate_next_reading(
+            con, intake.appender, registry, observed, intake.recorded_at, intake.base
+        )
+    report("sealing", 0, None)
     tree = entries.load_tree(con)
-    appended = tree.size - base
-    root, size = tree.root().hex(), tree.size
+    appended, root, size = tree.size - intake.base, tree.root().hex(), tree.size
     body = {
         **_extraction(reading, completeness, covered),
         "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
@@ -196,21 +178,18 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         "tree_size": size,
         "root": root,
     }
-    closing = Event("extraction", f"extraction:{registry}", body, registry=registry)
-    appender.append_events([replace(closing, observed_at=observed)], recorded_at)
-    entries.grow_tree(con, tree)
-    entries.save_tree(con, tree)
-    tell("building tables", 0, None)
+    _seal(intake, tree, body)
+    report("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
     prompts = entries.number(con, _PROMPTS)
     drop_compared(con)
-    state.refresh(con, base, late=late or moved or taken.moved, staged=True)
-    drop_scratch(con, scratch)
+    state.refresh(con, intake.base, late=intake.late or moved or taken.moved, staged=True)
+    drop_scratch(con, staged)
     return IngestSummary(
         registry=registry,
         observed_at=observed,
         first=first,
-        late=late,
+        late=intake.late,
         appended=appended + 1,
         changes=changes,
         new=new,
@@ -226,6 +205,101 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         clock_offset_ms=reading.info.clock_offset_ms,
         prompts=prompts,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Intake:
+    """A reading on its way into the log.
+
+    `observed` is its moment, `late` whether later readings were taken in before it, `base` the first
+    sequence number it may write.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    reading: Reading
+    registry: str
+    staged: StagedReading
+    started: datetime
+    observed: datetime
+    late: bool
+    recorded_at: datetime
+    appender: Appender
+    base: int
+
+
+def _mask(
+    con: duckdb.DuckDBPyConnection,
+    staged: StagedReading,
+    key: Key,
+    secret_patterns: tuple[str, ...],
+) -> int:
+    """Replace credentials in the staging tables that hold any row; the number replaced."""
+    return mask(
+        con,
+        key,
+        secret_patterns,
+        staged=[table for table in secrets.STAGED if table in staged.filled],
+        texts={table: names for table, names in secrets.TEXTS.items() if table in staged.filled},
+    )
+
+
+def _take_journal(
+    intake: _Intake, key: Key, secret_patterns: tuple[str, ...]
+) -> tuple[bool, capture_journal.JournalIntake]:
+    """Append what the server's journal says; whether older entries moved, and what was taken."""
+    reading, con = intake.reading, intake.con
+    if not reading.journal:
+        return False, capture_journal.JournalIntake()
+    arrival = capture_journal.JournalArrival(
+        intake.registry, reading.journal, reading.info.kind, intake.observed, intake.recorded_at
+    )
+    moved = intake.late and reposition_by_journal(
+        con, intake.appender, reading, intake.registry, intake.observed, intake.recorded_at
+    )
+    taken = capture_journal.take(con, intake.appender, arrival, key, secret_patterns)
+    return moved, taken
+
+
+def _compare_states(intake: _Intake, covered: Sequence[str]) -> bool:
+    """Put what is new, different or gone into `changed` and `vanished`; whether older entries moved.
+
+    Args:
+        intake: the reading.
+        covered: the kinds of which what it does not show is gone.
+    """
+    reading, con = intake.reading, intake.con
+    parameters = {
+        "registry": intake.registry,
+        "late": intake.late,
+        "shows_deleted": reading.info.shows_deleted,
+        "covered": covered,
+        "observed_at": intake.observed,
+        "base": intake.base,
+        "hidden": list(reading.info.hidden_columns),
+    }
+    _compare(con, intake.staged.filled, parameters)
+    moved = (
+        intake.late
+        and not reading.journal
+        and reposition_by_state(
+            con, intake.appender, intake.registry, intake.observed, intake.recorded_at
+        )
+    )
+    if moved:
+        _compare(con, intake.staged.filled, parameters)
+    _refuse_doubles(con)
+    return bool(moved)
+
+
+def _seal(intake: _Intake, tree: Tree, body: Mapping[str, Any]) -> None:
+    """Append the closing event, and keep the tree for the next append."""
+    subject = f"extraction:{intake.registry}"
+    closing = Event("extraction", subject, body, registry=intake.registry)
+    intake.appender.append_events(
+        [replace(closing, observed_at=intake.observed)], intake.recorded_at
+    )
+    entries.grow_tree(intake.con, tree)
+    entries.save_tree(intake.con, tree)
 
 
 _PROMPTS = """
@@ -317,12 +391,22 @@ def _refuse_empty(
         )
 
 
-def _compare(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]) -> None:
-    """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
+def _compare(
+    con: duckdb.DuckDBPyConnection, filled: Collection[str], parameters: Mapping[str, object]
+) -> None:
+    """Run ingest.sql, without the steps that would find nothing: a staging table is empty."""
     for statement in schema.statements(schema.ingest_sql()):
-        if "temp macro" not in statement:
+        if "temp macro" not in statement and _may_matter(statement, filled):
             used = {name: value for name, value in parameters.items() if f"${name}" in statement}
             con.execute(statement, used)
+
+
+def _may_matter(statement: str, filled: Collection[str]) -> bool:
+    """Whether the staging table that a step of ingest.sql is about holds any row."""
+    kind = re.match(r"insert into incoming\s[^;]*?\bselect '(\w+)',", statement)
+    table = re.match(r"update stage_(\w+)", statement)
+    name = READS[kind[1]][0] if kind else table[1] if table else None
+    return name is None or name in filled
 
 
 def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
@@ -340,21 +424,14 @@ def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _append_states(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    registry: str,
-    reading: Reading,
-    observed: datetime,
-    recorded_at: datetime,
-    tell: Progress,
-) -> dict[tuple[str, str], int]:
+def _append_states(intake: _Intake, report: Progress) -> dict[tuple[str, str], int]:
     """Append the changed and vanished states; entries per kind and op."""
+    con, appender = intake.con, intake.appender
     shared = {
-        "registry": registry,
-        "source": reading.info.kind,
-        "observed_at": observed,
-        "recorded_at": recorded_at,
+        "registry": intake.registry,
+        "source": intake.reading.info.kind,
+        "observed_at": intake.observed,
+        "recorded_at": intake.recorded_at,
     }
     puts = dict(con.execute("select kind, count(*) from changed group by kind").fetchall())
     gones = dict(con.execute("select kind, count(*) from vanished group by kind").fetchall())
@@ -369,7 +446,7 @@ def _append_states(
     if len(batches) > 1:
         con.execute("begin")
     for kinds, number in batches:
-        tell(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
+        report(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
         con.execute(
             "create or replace temp table batch as select * from numbered "
             "where seq >= $low and seq < $high",

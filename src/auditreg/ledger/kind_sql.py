@@ -29,13 +29,49 @@ def _printed(column: Column, row: str = "s") -> str:
 
 
 def _in_fingerprint(table: Table) -> Iterator[str]:
-    return (_printed(column) for column in table.columns if column.compared)
+    compared = (column for column in table.columns if column.compared and not column.optional)
+    return (_printed(column) for column in compared)
 
 
 def fingerprint(kind: Kind) -> str:
     """SQL for the fingerprint of a row `s`; with items, `c` has that of all of them."""
     parts = [*_in_fingerprint(kind.table), *(["printed(c.fingerprint)"] if kind.items else [])]
-    return f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
+    text = f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
+    optional = [column for column in kind.table.columns if column.optional]
+    return f"{text} || {_suffix(map(_json, optional))}" if optional else text
+
+
+def _suffix(values: Iterable[str]) -> str:
+    """SQL for what follows a fingerprint: a hash of the optional columns, as JSON text."""
+    return f"':' || left(sha256(concat_ws(chr(31), {', '.join(values)})), 16)"
+
+
+def first_form_fingerprints() -> str:
+    """SELECT of seq and fingerprint of the entries written before optional columns were compared."""
+    parts = []
+    for kind in KINDS:
+        optional = [column.name for column in kind.table.columns if column.optional]
+        if optional:
+            values = (
+                f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')"
+                for name in optional
+            )
+            parts.append(
+                f"select seq, fingerprint || {_suffix(values)} as fingerprint from ledger.log "
+                f"where kind = '{kind.name}' and length(fingerprint) = 64 and entry is not null"
+            )
+    return " union all ".join(parts)
+
+
+def hidden(kind_name: str) -> str:
+    """Assignments that keep what was known, in `entry`, of the columns a source cannot show."""
+    table = BY_NAME[kind_name].table
+    return ", ".join(
+        f"{c.name} = case when list_contains($hidden, '{table.name}.{c.name}') "
+        f"then staged_json(json_extract(l.entry, '$.body.{c.name}')) else s.{c.name} end"
+        for c in table.columns
+        if c.optional
+    )
 
 
 def items_fingerprint(kind: Kind) -> str:
@@ -216,6 +252,7 @@ def fill(text: str) -> str:
         text = text.replace(f"{{fingerprint of {kind.name}}}", fingerprint(kind))
         if kind.items:
             text = text.replace(f"{{items of {kind.name}}}", items_fingerprint(kind))
+        text = text.replace(f"{{hidden of {kind.name}}}", hidden(kind.name))
     return re.sub(r"\{carried from (\w+)\}", lambda match: carried(match[1]), text)
 
 

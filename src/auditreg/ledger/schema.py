@@ -24,8 +24,8 @@ from auditreg.ledger import kind_sql
 if TYPE_CHECKING:
     import duckdb
 
-FORMAT_VERSION = 1
-"""Form of the ledger. Readers refuse a higher one."""
+FORMAT_VERSION = 2
+"""Form of the ledger. Readers refuse a higher one; what 2 changed: docs/adr/0016."""
 
 STORAGE_VERSION = "v1.0.0"
 """DuckDB storage version, so that every DuckDB from 1.1 on opens the file."""
@@ -132,6 +132,7 @@ def derived_tables() -> tuple[str, ...]:
         *state_tables(),
         *event_tables(),
         *last_tables(),
+        "ledger.fingerprints",
         "ledger.recorded",
         "settings",
         "people",
@@ -185,12 +186,29 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
         "from ledger.log)"
     )
+    listed = con.execute(
+        "select table_name from duckdb_tables() where database_name = current_database()"
+    )
+    there = {name for (name,) in listed.fetchall()}
     for table, (kind, text) in state_tables().items():
         filled = text.replace("{decoded}", decoded(kind, empty_rows))
-        con.execute(f"create table if not exists {table} as {filled} limit 0")
+        if table in there:
+            _add_columns(con, table, filled)
+        else:
+            con.execute(f"create table {table} as {filled} limit 0")
+    con.execute(
+        "create table if not exists ledger.fingerprints "
+        "(seq BIGINT NOT NULL, fingerprint VARCHAR NOT NULL)"
+    )
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")
+
+
+def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> None:
+    """Give a state table of an older ledger the columns that were declared since."""
+    for name, kind, *_ in con.execute(f"describe {filled}").fetchall():
+        con.execute(f"alter table {table} add column if not exists {_quote(name)} {kind}")
 
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
@@ -280,9 +298,20 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
     _create_tables(con)
     create_views(con)
     describe(con)
+    renew_fingerprints(con)
+    con.execute(
+        "update ledger.heads h set fingerprint = f.fingerprint "
+        "from ledger.fingerprints f where f.seq = h.seq"
+    )
     con.execute(
         "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
     )
+
+
+def renew_fingerprints(con: duckdb.DuckDBPyConnection) -> None:
+    """Note the fingerprints of entries of an older form as this release makes them."""
+    con.execute("delete from ledger.fingerprints")
+    con.execute(f"insert into ledger.fingerprints {kind_sql.first_form_fingerprints()}")
 
 
 def create_state(

@@ -185,8 +185,10 @@ def mask(
         f"select distinct '{table}' as place, value from {prefix}{table} where {_SUSPECT}"
         for table in staged
     )
+    # The patterns are tried on no row too: a wrong one is refused whatever the registry holds.
+    tried = f"select '' as place, value from (select '' as key, '' as value) where {_SUSPECT}"
     try:
-        found = con.execute(looked_for, arguments).fetchall()
+        suspects = con.execute(looked_for or tried, arguments).fetchall()
     except duckdb.InvalidInputException as error:
         raise LedgerError(
             f"A pattern under [secrets] is not a regular expression: {error}",
@@ -194,11 +196,11 @@ def mask(
             hint="Correct `patterns` in auditreg.toml.",
         ) from error
     replaced = 0
-    if found:
-        values = {value for _, value in found}
+    if suspects:
+        values = {value for _, value in suspects}
         marks = pa.table({"plain": list(values), "mark": [key.mark(value) for value in values]})
         con.register("secret_marks", marks)
-        for table in sorted({place for place, _ in found}):
+        for table in sorted({place for place, _ in suspects}):
             replaced += con.execute(
                 f"update {prefix}{table} set value = mark from secret_marks "
                 f"where value = plain and {_SUSPECT}",
@@ -212,7 +214,9 @@ def _clean_texts(
     con: duckdb.DuckDBPyConnection, texts: Mapping[str, Sequence[str]], prefix: str
 ) -> int:
     """Replace credentials inside texts and addresses, before anything is made of them."""
-    cleaned, found = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
+    if not texts:
+        return 0
+    cleaned, any_pattern = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
         cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
     looked_for = " union all ".join(
@@ -222,11 +226,11 @@ def _clean_texts(
         for column in columns
     )
     number = 0
-    for table, column in con.execute(looked_for, {"found": found}).fetchall():
+    for table, column in con.execute(looked_for, {"found": any_pattern}).fetchall():
         number += con.execute(
             f"update {prefix}{table} set {column} = {cleaned.format(column)} "
             f"where regexp_matches({column}, $found)",
-            {"found": found},
+            {"found": any_pattern},
         ).fetchall()[0][0]
     return number
 

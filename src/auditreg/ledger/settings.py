@@ -82,10 +82,11 @@ def refresh_settings(
     as_of: datetime | None = None,
     period: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Fill the settings tables of a writable ledger anew; arguments as `settings_rows`."""
+    """Fill the settings tables of a writable ledger where they differ; arguments as `settings_rows`."""
     for table, rows in settings_rows(settings, as_of=as_of, period=period).items():
-        con.execute(f"delete from {table}")
-        insert(con, table, rows)
+        if con.execute(f"from {table}").fetchall() != rows:
+            con.execute(f"delete from {table}")
+            insert(con, table, rows)
 
 
 def _live_rows(values: Mapping[str, object], place: str) -> list[tuple[object, ...]]:

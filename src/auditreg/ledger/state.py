@@ -90,6 +90,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
     """Derive every table from the log alone; `staged` as for `refresh`."""
     for table in (*schema.derived_tables(), "ledger.heads"):
         con.execute(f"delete from {table}")
+    schema.renew_fingerprints(con)
     _refresh_events(con, 0)
     _refresh_recorded(con)
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
@@ -123,18 +124,26 @@ def _insert_heads(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
         f"""
         insert into ledger.heads
         select l.subject, l.kind, l.registry, l.workspace, l.model, l.seq, l.op, l.observed_at,
-               l.fingerprint, l.secrets
-        from ledger.log l join {subjects} using (seq)
+               coalesce(f.fingerprint, l.fingerprint), l.secrets
+        from ledger.log l join {subjects} using (seq) left join ledger.fingerprints f using (seq)
         """
     )
 
 
 def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
-    """Add auditreg's own events; of findings and waivers the last of each subject counts."""
+    """Add auditreg's own events; of findings and waivers the last of each subject counts.
+
+    A table whose kind is not among the new entries is not looked at: planning takes its time too.
+    """
     new = f"(select * from ledger.log where seq >= {int(first_new)} and entry is not null)"
-    for table, (_, text) in schema.event_tables().items():
-        con.execute(f"insert into {table} {text.replace('{log}', new)}")
+    added = {kind for (kind,) in con.execute(f"select distinct kind from {new}").fetchall()}
+    captured = con.execute(f"select 1 from {new} where source like 'journal-%' limit 1").fetchone()
+    for table, (kind, text) in schema.event_tables().items():
+        if kind in added or (captured if table == "journal" else not kind):
+            con.execute(f"insert into {table} {text.replace('{log}', new)}")
     for table, (kind, text) in schema.last_tables().items():
+        if kind not in added:
+            continue
         last = (
             "(select * from ledger.log where seq in (select max(seq) from ledger.log "
             f"where kind = '{kind}' and seq >= {int(first_new)} group by subject) "
@@ -151,7 +160,8 @@ def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
 def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
     """Note anew when the server kept its journal: a few rows that every question needs."""
     con.execute("delete from ledger.recorded")
-    con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
+    if con.execute("select 1 from journal limit 1").fetchone():
+        con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
 
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str, *, staged: bool) -> None:

@@ -294,9 +294,12 @@ def _escaped(text: str) -> str:
 
 
 def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
+    columns = ", ".join(
+        f'"{name}"' for name, *_ in con.execute(f"describe {table}").fetchall()
+    )  # by name: an older ledger got columns that were declared later at the end
     row = con.execute(
         f"select (select count(*) from {table}) <> (select count(*) from {kept}) "
-        f"or exists (from {table} except all from {kept})"
+        f"or exists (select {columns} from {table} except all select {columns} from {kept})"
     ).fetchone()
     return bool(row and row[0])
 

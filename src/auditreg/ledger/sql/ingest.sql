@@ -39,6 +39,12 @@ create or replace temp macro staged(text) as
 case when starts_with(text, chr(0) || '$') then chr(0) || '$bytes:' || to_base64(encode(text))
      else text end;
 
+-- macro: a text of a body as sources stage it
+create or replace temp macro staged_json(json) as
+case when json_type(json) = 'VARCHAR' then staged(json ->> '$')
+     when json_type(json) = 'OBJECT' then chr(0) || '$bytes:' || json_extract_string(json, '$."$bytes"')
+     end;
+
 -- macro: what decoding a body gives back for a staged text
 create or replace temp macro decoded_text(text) as
 case when starts_with(text, chr(0) || '$secret:') or starts_with(text, chr(0) || '$bytes:')
@@ -63,7 +69,8 @@ group by workspace, model;
 
 -- table: identities known from the log
 create or replace temp table known_model as
-select distinct subject, workspace, model, created_at
+select distinct subject, workspace, model,
+       nullif(created_at, timestamp '1970-01-01') as created_at -- before 0 was no time
 from ledger.log
 where kind = 'registered_model' and registry = $registry and entry is not null;
 
@@ -103,6 +110,36 @@ select e.workspace, e.model, moment(e.creation_time) as created_at,
 from exact e
 left join (select * from rename where subject in (from single)) r
   on r.workspace = e.workspace and r.model = e.model;
+
+-- table: the states known before this reading
+-- in the order of the source: what readings later than this one saw does not count, what its
+-- journal told does
+create or replace temp table known as
+select subject, kind, seq, op, fingerprint, secrets, workspace, model
+from ledger.heads
+where registry = $registry and not $late
+  and subject not in (select subject from ledger.log where seq >= $base and subject is not null)
+union all
+select subject, last.kind, last.seq, last.op, last.fingerprint, last.secrets, last.workspace,
+       last.model
+from (
+    select subject,
+           max_by({'kind': kind, 'seq': seq, 'op': op, 'fingerprint': fingerprint,
+                   'secrets': secrets, 'workspace': workspace, 'model': model},
+                  (observed_at, place, seq)) as last
+    from ledger.placed(null, null::TIMESTAMP)
+    where registry = $registry and observed_at <= $observed_at
+      and ($late or subject in (select subject from ledger.log
+                                where seq >= $base and subject is not null))
+    group by subject
+);
+
+-- update: what this source cannot show is what was last known of it
+update stage_model_versions s
+set {hidden of model_version}
+from model_id i, known k join ledger.log l on l.seq = k.seq
+where i.workspace = s.workspace and i.model = s.model and k.subject = i.subject || '/' || s.version
+  and k.op = 'put' and len($hidden) > 0;
 
 -- table: every state of this reading, with its fingerprint and the row it was staged in
 create or replace temp table incoming (
@@ -248,29 +285,6 @@ select 'permission', 'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(
        null, null, null, {fingerprint of permission}, null,
        s.principal, s.rowid
 from stage_permissions s;
-
--- table: the states known before this reading
--- in the order of the source: what readings later than this one saw does not count, what its
--- journal told does
-create or replace temp table known as
-select subject, kind, seq, op, fingerprint, secrets, workspace, model
-from ledger.heads
-where registry = $registry and not $late
-  and subject not in (select subject from ledger.log where seq >= $base and subject is not null)
-union all
-select subject, last.kind, last.seq, last.op, last.fingerprint, last.secrets, last.workspace,
-       last.model
-from (
-    select subject,
-           max_by({'kind': kind, 'seq': seq, 'op': op, 'fingerprint': fingerprint,
-                   'secrets': secrets, 'workspace': workspace, 'model': model},
-                  (observed_at, place, seq)) as last
-    from ledger.placed(null, null::TIMESTAMP)
-    where registry = $registry and observed_at <= $observed_at
-      and ($late or subject in (select subject from ledger.log
-                                where seq >= $base and subject is not null))
-    group by subject
-);
 
 -- table: what is new or different
 -- a secret hashed with another key is not a change; another name is: what a model holds has moved

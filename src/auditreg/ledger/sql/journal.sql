@@ -3,7 +3,7 @@
 
 -- step: read both sides of every row; what is no JSON object of that shape becomes NULL
 create or replace temp table journal_side as
-select id as journal, side, table_name, model_created, text is not null as given,
+select id as journal, side, table_name, nullif(model_created, 0) as model_created, text is not null as given,
        try(from_json(text, '{structure}')) as content
 from (
     select id, 'before' as side, table_name, model_created, before_row as text from stage_journal
@@ -76,7 +76,9 @@ select distinct journal, workspace, model, moment(model_created) as created_at f
 -- that names one model that is no longer there under its old name (a rename nobody recorded)
 create or replace temp table image_known as
 with known as (
-    select distinct subject, workspace, model, created_at from ledger.log
+    select distinct subject, workspace, model,
+           nullif(created_at, timestamp '1970-01-01') as created_at
+    from ledger.log
     where kind = 'registered_model' and registry = $registry and entry is not null
 ),
 name as (select distinct workspace, model, created_at from image_name),

@@ -34,17 +34,19 @@ where l.kind is not null;
 -- an older reading, taken in later, showed too stands twice in the log: the earlier place counts
 create macro ledger.placed(wanted, known_at) as table
 select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
-       created_at, changed_at, workspace, model, fingerprint, secrets
-from ledger.log
+       created_at, changed_at, workspace, model,
+       coalesce(renewed.fingerprint, log.fingerprint) as fingerprint, secrets
+from ledger.log left join ledger.fingerprints renewed using (seq)
 where journal is null and (kind = wanted or wanted is null and kind in ({kinds}))
   and (known_at is null or recorded_at <= known_at)
 union all
 select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
        workspace, model, fingerprint, secrets
 from (
-    select *, row_number() over (partition by subject, source, journal
-                                 order by observed_at, seq) as turn
-    from ledger.log
+    select log.* replace (coalesce(renewed.fingerprint, log.fingerprint) as fingerprint),
+           row_number() over (partition by subject, source, journal
+                              order by observed_at, seq) as turn
+    from ledger.log left join ledger.fingerprints renewed using (seq)
     where journal is not null and (kind = wanted or wanted is null and kind in ({kinds}))
       and (known_at is null or recorded_at <= known_at)
 )
