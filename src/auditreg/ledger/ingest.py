@@ -403,10 +403,18 @@ def _compare(
 
 def _may_matter(statement: str, filled: Collection[str]) -> bool:
     """Whether the staging table that a step of ingest.sql is about holds any row."""
-    kind = re.match(r"insert into incoming\s[^;]*?\bselect '(\w+)',", statement)
-    table = re.match(r"update stage_(\w+)", statement)
-    name = READS[kind[1]][0] if kind else table[1] if table else None
+    if made := re.match(r"create or replace temp table (\w+)", statement):
+        name = _BESIDE.get(made[1])
+    elif kind := re.match(r"insert into incoming\s[^;]*?\bselect '(\w+)',", statement):
+        name = READS[kind[1]][0]
+    else:
+        table = re.match(r"update stage_(\w+)", statement)
+        name = table[1] if table else None
     return name is None or name in filled
+
+
+_BESIDE = {"run_child": "runs", "held": "model_artifacts"}
+"""Tables of ingest.sql that only steps about one staging table read."""
 
 
 def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:

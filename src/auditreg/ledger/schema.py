@@ -13,7 +13,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -314,21 +314,6 @@ def renew_fingerprints(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"insert into ledger.fingerprints {kind_sql.first_form_fingerprints()}")
 
 
-def create_state(
-    con: duckdb.DuckDBPyConnection, settings: Mapping[str, object] | None = None
-) -> None:
-    """Make an empty ledger on a connection and give it settings: what rule cases start from.
-
-    Args:
-        con: a writable connection, usually in memory.
-        settings: as `auditreg.config.effective_settings` gives them; defaults where absent.
-    """
-    from auditreg.ledger.settings import refresh_settings
-
-    create(con)
-    refresh_settings(con, settings or {})
-
-
 @functools.cache
 def descriptions() -> dict[str, dict[str, str]]:
     """Table or view to column to meaning; the key `""` holds the table's own."""
@@ -379,13 +364,15 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
             "union all select 'ledger.' || view_name from duckdb_views() where not internal"
         ).fetchall()
     }
+    comments = []
     for table, column, text in rows:
         quoted = text.replace("'", "''")
         if column:
-            con.execute(f"comment on column {table}.{_quote(column)} is '{quoted}'")
+            comments.append(f"comment on column {table}.{_quote(column)} is '{quoted}'")
         else:
             what = "view" if table in views else "table"
-            con.execute(f"comment on {what} {table} is '{quoted}'")
+            comments.append(f"comment on {what} {table} is '{quoted}'")
+    con.execute(";\n".join(comments))  # at once, which takes two thirds of the time
     con.execute("delete from dictionary")
     insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
     con.execute("delete from questions")

@@ -56,16 +56,31 @@ def refresh(
     if first_new == 0 or late:
         rebuild(con, staged=staged)
         return
+    changed = _replace_heads(con, first_new)
+    _refresh_events(con, first_new)
+    _refresh_recorded(con)
+    if changed:
+        _insert_states(con, "touched", staged=staged)
+    _refresh_settings(con)
+
+
+def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
+    """Put the last entries of subjects with new ones into `touched` and the heads; whether any has.
+
+    What the state tables held of them goes.
+    """
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    new = f"from ledger.log where seq >= {int(first_new)} and kind in ({kinds})"
+    if not con.execute(f"select 1 {new} limit 1").fetchone():
+        return False
     con.execute(
         f"""
         create or replace temp table touched as
         select subject, any_value(kind) as kind, {LAST} as seq
         from ledger.states(null, null::TIMESTAMP)
-        where subject in (select subject from ledger.log where seq >= ? and kind in ({kinds}))
+        where subject in (select subject {new})
         group by subject
-        """,
-        [first_new],
+        """
     )
     con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
     con.execute(
@@ -80,10 +95,7 @@ def refresh(
             )
     con.execute("delete from ledger.heads where subject in (select subject from touched)")
     _insert_heads(con, "touched")
-    _refresh_events(con, first_new)
-    _refresh_recorded(con)
-    _insert_states(con, "touched", staged=staged)
-    _refresh_settings(con)
+    return True
 
 
 def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:

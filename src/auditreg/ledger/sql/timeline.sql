@@ -31,22 +31,23 @@ where l.kind is not null;
 
 -- macro: ledger.placed
 -- the entries of one kind (all kinds where wanted is NULL) in their place. A row of the journal that
--- an older reading, taken in later, showed too stands twice in the log: the earlier place counts
+-- an older reading, taken in later, showed too stands twice in the log: the earlier place counts.
+-- Fingerprints of an older form are given as they would be made now
 create macro ledger.placed(wanted, known_at) as table
+select p.* replace (coalesce(renewed.fingerprint, p.fingerprint) as fingerprint)
+from (
 select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
-       created_at, changed_at, workspace, model,
-       coalesce(renewed.fingerprint, log.fingerprint) as fingerprint, secrets
-from ledger.log left join ledger.fingerprints renewed using (seq)
+       created_at, changed_at, workspace, model, fingerprint, secrets
+from ledger.log
 where journal is null and (kind = wanted or wanted is null and kind in ({kinds}))
   and (known_at is null or recorded_at <= known_at)
 union all
 select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
        workspace, model, fingerprint, secrets
 from (
-    select log.* replace (coalesce(renewed.fingerprint, log.fingerprint) as fingerprint),
-           row_number() over (partition by subject, source, journal
-                              order by observed_at, seq) as turn
-    from ledger.log left join ledger.fingerprints renewed using (seq)
+    select *, row_number() over (partition by subject, source, journal
+                                 order by observed_at, seq) as turn
+    from ledger.log
     where journal is not null and (kind = wanted or wanted is null and kind in ({kinds}))
       and (known_at is null or recorded_at <= known_at)
 )
@@ -55,7 +56,8 @@ union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
 from ledger.erased_states
-where (kind = wanted or wanted is null) and (known_at is null or recorded_at <= known_at);
+where (kind = wanted or wanted is null) and (known_at is null or recorded_at <= known_at)
+) p left join ledger.fingerprints renewed using (seq);
 
 -- macro: ledger.states
 -- the entries in their place without those that say again what the one before them said: a reading
