@@ -54,7 +54,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 class JournalIntake:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
-    `found` counts rows that found another state than the one that was known.
+    `unrecorded` counts rows that found another state than the one that was known.
     `unreadable` says of rows that could not be read why not, each with its number; they are kept
     as they stood.
     """
@@ -63,7 +63,7 @@ class JournalIntake:
     ranges: tuple[tuple[int, int], ...] = ()
     moved: bool = False
     secrets: int = 0
-    found: int = 0
+    unrecorded: int = 0
     unreadable: Mapping[str, int] | None = None
 
 
@@ -146,12 +146,12 @@ def take(
     unreadable = con.execute(
         "select problem, count(*) from journal_problem where problem is not null group by problem"
     ).fetchall()
-    found = entries.number(
+    unrecorded = entries.number(
         con,
         "select count(*) from journal_found f join journal_step s using (journal) "
         "where s.subject in (select subject from ledger.heads) or s.turn > 1",
     )
-    return JournalIntake(rows, _ranges(con), moved > 0, masked, found, dict(unreadable))
+    return JournalIntake(rows, _ranges(con), moved > 0, masked, unrecorded, dict(unreadable))
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:
@@ -234,7 +234,9 @@ def _name_models(con: duckdb.DuckDBPyConnection) -> None:
         "(workspace VARCHAR, model VARCHAR, created_at TIMESTAMP, subject VARCHAR)"
     )
     schema.insert(
-        con, "image_subject", [(*name, found or minted[name]) for name, found in subjects.items()]
+        con,
+        "image_subject",
+        [(*name, subject or minted[name]) for name, subject in subjects.items()],
     )
     con.execute(
         "create or replace temp table image_model as "

@@ -150,7 +150,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     completeness = _with_journal(completeness, taken)
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= _compare_states(intake, covered if completeness.complete else [])
-    unexplained = taken.found + _unexplained(con, registry, reading.journal)
+    unexplained = taken.unrecorded + _unexplained(con, registry, reading.journal)
     drop_erased(con, key)
     new = dict(
         con.execute(
@@ -370,8 +370,7 @@ def _refuse_empty(
     con: duckdb.DuckDBPyConnection, registry: str, *, allow_empty: bool, complete: bool
 ) -> None:
     """An empty list is never an answer by itself."""
-    found = con.execute("select count(*) from stage_registered_models").fetchone()
-    if found and found[0]:
+    if entries.number(con, "select count(*) from stage_registered_models"):
         return
     known = con.execute(
         "select count(*) from registered_models where registry = ? and not deleted", [registry]

@@ -346,11 +346,11 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     seen = ""
     for qualified, column in listed:
         table = qualified.removeprefix("main.")
-        own = known.get(table, {})
+        meanings = known.get(table, {})
         if table != seen:
-            rows.append((table, "", own[""]))
+            rows.append((table, "", meanings[""]))
             seen = table
-        rows.append((table, column, own.get(column) or shared[column]))
+        rows.append((table, column, meanings.get(column) or shared[column]))
     return rows
 
 

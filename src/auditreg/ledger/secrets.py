@@ -221,16 +221,16 @@ def _clean_texts(
         cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
     looked_for = " union all ".join(
         f"(select '{table}', '{column}' from {prefix}{table} "
-        f"where regexp_matches({column}, $found) limit 1)"
+        f"where regexp_matches({column}, $patterns) limit 1)"
         for table, columns in texts.items()
         for column in columns
     )
     number = 0
-    for table, column in con.execute(looked_for, {"found": any_pattern}).fetchall():
+    for table, column in con.execute(looked_for, {"patterns": any_pattern}).fetchall():
         number += con.execute(
             f"update {prefix}{table} set {column} = {cleaned.format(column)} "
-            f"where regexp_matches({column}, $found)",
-            {"found": any_pattern},
+            f"where regexp_matches({column}, $patterns)",
+            {"patterns": any_pattern},
         ).fetchall()[0][0]
     return number
 
