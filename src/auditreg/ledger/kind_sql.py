@@ -37,30 +37,38 @@ def fingerprint(kind: Kind) -> str:
     """SQL for the fingerprint of a row `s`; with items, `c` has that of all of them."""
     parts = [*_in_fingerprint(kind.table), *(["printed(c.fingerprint)"] if kind.items else [])]
     text = f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
-    optional = [column for column in kind.table.columns if column.optional]
-    return f"{text} || {_suffix(map(_json, optional))}" if optional else text
+    optional = (column for column in kind.table.columns if column.optional)
+    return " || ".join((text, *(_part(_json(column)) for column in optional)))
 
 
-def _suffix(values: Iterable[str]) -> str:
-    """SQL for what follows a fingerprint: a hash of the optional columns, as JSON text."""
-    return f"':' || left(sha256(concat_ws(chr(31), {', '.join(values)})), 16)"
+_WHOLE, _PART = 64, 16
+"""Digits of a fingerprint, and of the hash of an optional column behind it."""
+
+
+def _part(value: str) -> str:
+    """SQL for what follows a fingerprint: the hash of an optional column's JSON text."""
+    return f"':' || left(sha256({value}), {_PART})"
 
 
 def first_form_fingerprints() -> str:
-    """SELECT of seq and fingerprint of the entries written before optional columns were compared."""
-    parts = []
+    """SELECT of seq and fingerprint of the entries written before a column was optional.
+
+    They lack its part, which follows from their body.
+    """
+    selects = []
     for kind in KINDS:
         optional = [column.name for column in kind.table.columns if column.optional]
-        if optional:
-            values = (
-                f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')"
-                for name in optional
+        for number in range(len(optional)):
+            parts = " || ".join(
+                _part(f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')")
+                for name in optional[number:]
             )
-            parts.append(
-                f"select seq, fingerprint || {_suffix(values)} as fingerprint from ledger.log "
-                f"where kind = '{kind.name}' and length(fingerprint) = 64 and entry is not null"
+            selects.append(
+                f"select seq, fingerprint || {parts} as fingerprint from ledger.log "
+                f"where kind = '{kind.name}' and entry is not null "
+                f"and length(fingerprint) = {_WHOLE + number * (_PART + 1)}"
             )
-    return " union all ".join(parts)
+    return " union all ".join(selects)
 
 
 def hidden(kind_name: str) -> str:
