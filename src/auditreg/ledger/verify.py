@@ -262,7 +262,7 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
     problems: list[Problem] = []
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh.duckdb"
-        fresh.write_bytes(empty_ledger())
+        fresh.write_bytes(empty_ledger(described=False))
         con = duckdb.connect()
         try:
             con.execute("set timezone = 'UTC'")
