@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +96,33 @@ def test_odd_places_are_kept_as_they_are(book: Book, registry: Registry, text: s
 def test_the_first_source_that_shows_it_adds_it(book: Book, registry: Registry):
     book.take(rest(registry))
     assert place(book) is None
-    book.take(registry.read())
+    done = book.take(registry.read())
+    assert (done.changes, done.appended) == ({}, 2)  # which is no change of the registry
     assert place(book) == "s3://first"
     assert book.take(rest(registry)).changes == {}
     assert place(book) == "s3://first"
+
+
+def test_what_rest_could_not_show_accuses_nobody(book: Book):
+    """A row of the journal names where the files were: nobody had moved them before."""
+    registry = CapturedRegistry()
+    registry.create("motor")
+    registry.version("motor").storage_location = "s3://first"
+    registry.capture()
+    for change in (None, "Staging", "Production"):
+        if change:
+            registry.stage("motor", 1, change)
+        look = registry.look(shows_deleted=False)
+        for row in look.reading._rows["model_versions"]:
+            row["storage_location"] = None
+        look.reading.info = replace(look.reading.info, kind="rest", hidden_columns=HIDDEN)
+        done = book.take(look.reading)
+        assert (done.changes if change else {}, done.unexplained) == ({}, 0)
+    assert place(book) == "s3://first"
+    grades = book.rows("select grade from ledger.log where kind = 'model_version' order by seq")
+    assert grades == [("observed",), ("captured",), ("captured",)]
+    assert book.take(registry.look().reading).unexplained == 0
+    assert book.tables() == book.rebuilt()
 
 
 def test_a_recorded_move_of_files_is_explained(book: Book):

@@ -56,7 +56,7 @@ def test_fingerprints_of_the_first_form_are_renewed_from_the_entry(book: Book):
     # The newest form cut back to the first one.
     renewed = kind_sql.first_form_fingerprints().replace(
         "from ledger.log",
-        "from (select seq, kind, entry, split_part(fingerprint, ':', 1) as fingerprint "
+        "from (select seq, kind, source, entry, split_part(fingerprint, ':', 1) as fingerprint "
         "from ledger.log where fingerprint is not null)",
     )
     rows = book.rows(

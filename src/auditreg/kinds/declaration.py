@@ -25,7 +25,8 @@ class Column:
         identity: a row cannot do without it.
         compared: whether another value is a change of the row, which makes a new entry.
         optional: not every source shows it. It is compared where it is shown; what a source cannot
-            show stays what was known. Its hash follows the fingerprint of the other columns.
+            show stays what was known. Its hash, or `?` where no source showed it, follows the fingerprint
+            of the other columns.
         printed: SQL for the fingerprint instead of the column's own; `{s}` is the staged row.
         empty_is_null: the empty text is no value: MLflow's REST API does not tell the two apart.
         zero_is_null: 0 is no value, for the same reason.

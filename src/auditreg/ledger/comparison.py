@@ -95,7 +95,8 @@ def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: 
         con,
         """
         select count(*) from (
-            select kind from changed where previous_seq is not null union all
+            select kind from changed where previous_seq is not null and not only_shown
+            union all
             select kind from vanished)
         where kind in (select unnest($kinds))
           and (select max_by(journal, (observed_at, seq)) from extractions

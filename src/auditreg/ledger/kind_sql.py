@@ -38,7 +38,11 @@ def fingerprint(kind: Kind) -> str:
     parts = [*_in_fingerprint(kind.table), *(["printed(c.fingerprint)"] if kind.items else [])]
     text = f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
     optional = (column for column in kind.table.columns if column.optional)
-    return " || ".join((text, *(_part(_json(column)) for column in optional)))
+    behind = (
+        f"case when s.{column.name} = chr(0) || '$unseen' then ':?' else {_part(_json(column))} end"
+        for column in optional
+    )
+    return " || ".join((text, *behind))
 
 
 _WHOLE, _PART = 64, 16
@@ -59,9 +63,13 @@ def first_form_fingerprints() -> str:
     for kind in KINDS:
         optional = [column.name for column in kind.table.columns if column.optional]
         for number in range(len(optional)):
-            parts = " || ".join(
-                _part(f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')")
+            values = (
+                f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')"
                 for name in optional[number:]
+            )
+            parts = " || ".join(
+                f"case when source = 'rest' and {value} = 'null' then ':?' else {_part(value)} end"
+                for value in values
             )
             selects.append(
                 f"select seq, fingerprint || {parts} as fingerprint from ledger.log "
@@ -76,7 +84,18 @@ def hidden(kind_name: str) -> str:
     table = BY_NAME[kind_name].table
     return ", ".join(
         f"{c.name} = case when list_contains($hidden, '{table.name}.{c.name}') "
-        f"then staged_json(json_extract(l.entry, '$.body.{c.name}')) else s.{c.name} end"
+        f"then case when split_part(k.fingerprint, ':', {part}) = '?' then s.{c.name} "
+        f"else staged_json(json_extract(l.entry, '$.body.{c.name}')) end else s.{c.name} end"
+        for part, c in enumerate((c for c in table.columns if c.optional), 2)
+    )
+
+
+def not_shown(kind_name: str) -> str:
+    """Assignments that mark the columns a source cannot show: that is not the same as no value."""
+    table = BY_NAME[kind_name].table
+    return ", ".join(
+        f"{c.name} = case when list_contains($hidden, '{table.name}.{c.name}') "
+        f"then chr(0) || '$unseen' else {c.name} end"
         for c in table.columns
         if c.optional
     )
@@ -261,6 +280,7 @@ def fill(text: str) -> str:
         if kind.items:
             text = text.replace(f"{{items of {kind.name}}}", items_fingerprint(kind))
         text = text.replace(f"{{hidden of {kind.name}}}", hidden(kind.name))
+        text = text.replace(f"{{not shown of {kind.name}}}", not_shown(kind.name))
     return re.sub(r"\{carried from (\w+)\}", lambda match: carried(match[1]), text)
 
 

@@ -46,7 +46,7 @@ from line join (
            coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
                         where w.rows <= e.rows
                           and case when i.subject is null then w.op = 'gone'
-                                   else w.op = 'put' and w.fingerprint = i.fingerprint end),
+                                   else w.op = 'put' and same_state(w.fingerprint, i.fingerprint) end),
                     any_value(e.rows)) as rows
     from expected e join written w using (subject) left join incoming i using (subject)
     group by e.subject

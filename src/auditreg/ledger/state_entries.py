@@ -76,8 +76,11 @@ def append_states(intake: Intake, report: Progress) -> dict[tuple[str, str], int
             """,
             {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
         )
+    shown = con.execute("select kind, count(*) from changed where only_shown group by kind")
+    for kind, number in shown.fetchall():
+        puts[kind] -= number
     return {
-        **{(kind, "put"): number for kind, number in puts.items()},
+        **{(kind, "put"): number for kind, number in puts.items() if number},
         **{(kind, "gone"): number for kind, number in gones.items()},
     }
 

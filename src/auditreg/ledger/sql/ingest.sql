@@ -3,7 +3,7 @@
 
 -- macro: json of a staged text, which may be marked as bytes or as a secret
 create or replace temp macro encoded(text) as
-case when text is null then 'null'
+case when text is null or text = chr(0) || '$unseen' then 'null'
      when starts_with(text, chr(0) || '$secret:')
      then '{"$secret":{"key":' || to_json(split_part(text, ':', 2))
           || ',"hmac":' || to_json(split_part(text, ':', 3)) || '}}'
@@ -48,7 +48,13 @@ case when json_type(json) = 'VARCHAR' then staged(json ->> '$')
 -- macro: what decoding a body gives back for a staged text
 create or replace temp macro decoded_text(text) as
 case when starts_with(text, chr(0) || '$secret:') or starts_with(text, chr(0) || '$bytes:')
-     then encoded(text) else text end;
+     then encoded(text) when text <> chr(0) || '$unseen' then text end;
+
+-- macro: whether two fingerprints may be of one state: ? stands for what a source could not show
+create or replace temp macro same_state(a, b) as
+case when a is null or b is null then a is null and b is null
+     else a = b or split_part(a, ':', 1) = split_part(b, ':', 1)
+                   and (contains(a, '?') or contains(b, '?')) end;
 
 -- macro: the keyed hash in a staged secret, else NULL
 create or replace temp macro secret_of(text) as
@@ -133,6 +139,10 @@ from (
                                 where seq >= $base and subject is not null))
     group by subject
 );
+
+-- update: what this source cannot show, and is not known from another one
+update stage_model_versions
+set {not shown of model_version} where len($hidden) > 0;
 
 -- update: what this source cannot show is what was last known of it
 update stage_model_versions s
@@ -287,9 +297,14 @@ select 'permission', 'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(
 from stage_permissions s;
 
 -- table: what is new or different
--- a secret hashed with another key is not a change; another name is: what a model holds has moved
+-- a secret hashed with another key is not a change; another name is: what a model holds has moved.
+-- only_shown: it says what a source before could not show, and nothing else
 create or replace temp table changed as
-select i.*, 'put' as op, k.seq as previous_seq
+select i.*, 'put' as op, k.seq as previous_seq,
+       coalesce(k.op = 'put' and k.fingerprint <> i.fingerprint
+                and same_state(k.fingerprint, i.fingerprint)
+                and k.workspace is not distinct from i.workspace
+                and k.model is not distinct from i.model, false) as only_shown
 from incoming i left join known k using (subject)
 where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fingerprint
    or k.workspace is distinct from i.workspace or k.model is distinct from i.model
