@@ -251,10 +251,11 @@ def dictionary() -> str:
     import duckdb
 
     from auditreg.ledger import schema
+    from auditreg.ledger.settings import create_state
 
     connection = duckdb.connect()
     try:
-        schema.create_state(connection)
+        create_state(connection)
         rows = schema.dictionary(connection)
     finally:
         connection.close()

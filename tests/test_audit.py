@@ -18,7 +18,7 @@ from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
-from auditreg.ledger.schema import create_state
+from auditreg.ledger.settings import create_state
 from auditreg.models import CheckResult, Grade, RuleInfo, Scope, Severity, Status
 from auditreg.rules.parse import builtin_rules, parse_rule
 from auditreg.waivers import parse_waivers

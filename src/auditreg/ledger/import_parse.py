@@ -94,7 +94,7 @@ class Record:
 
     def values(self) -> dict[str, Any]:
         """Everything the line says, as plain values, secrets left out."""
-        said = {
+        values = {
             "kind": self.kind,
             "at": ms(self.at),
             "registry": self.registry,
@@ -107,7 +107,7 @@ class Record:
         }
         return {
             name: SECRET if isinstance(value, str) and value.startswith("\x00") else value
-            for name, value in said.items()
+            for name, value in values.items()
         }
 
     def fingerprint(self) -> str:
@@ -116,10 +116,10 @@ class Record:
 
     def subject(self) -> str:
         """Key of what the entry is about: the record itself, or the deployment."""
-        said = self.values()
+        values = self.values()
         if self.identity is not None:
-            said = {name: said[name] for name in self.identity}
-        return f"{self.kind[0]}-{_digest(said)[:16]}"
+            values = {name: values[name] for name in self.identity}
+        return f"{self.kind[0]}-{_digest(values)[:16]}"
 
 
 def ms(moment: datetime) -> int:
@@ -256,10 +256,10 @@ def _number(version: int | None) -> None:
 def _sha256(digest: str | None) -> str | None:
     if digest is None:
         return None
-    found = _DIGEST.fullmatch(digest.strip().lower())
-    if not found:
+    match = _DIGEST.fullmatch(digest.strip().lower())
+    if not match:
         raise ValueError("`digest` is not a SHA-256: 64 hexadecimal digits")
-    return found["hex"]
+    return match["hex"]
 
 
 def _moment(text: str, key: str) -> datetime:

@@ -28,7 +28,7 @@ from auditreg.audit.results import check_result
 from auditreg.audit.snapshot import quoted
 from auditreg.audit.testing.registry import Case, Part, build
 from auditreg.errors import UsageError
-from auditreg.ledger.schema import create_state
+from auditreg.ledger.settings import create_state
 from auditreg.models import RuleInfo
 from auditreg.rules.validate import wrapped
 
