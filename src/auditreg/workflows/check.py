@@ -57,10 +57,10 @@ def run_check(ledger: Ledger, governing: PolicySet, asked: CheckOptions) -> Chec
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
-    with open_check(ledger, governing, asked) as (connection, found):
+    with open_check(ledger, governing, asked, all_views=False) as (connection, found):
         # The file cannot be replaced everywhere while it is read, so all answers are taken first.
         result = replace(found, every=tuple(found.every) if asked.everything else ())
-        subjects = _selected(connection) if asked.selection else None
+        subjects = _selected(connection, result) if asked.selection else None
     if not asked.sealable:
         return CheckOutcome(result)
     try:
@@ -73,9 +73,12 @@ def run_check(ledger: Ledger, governing: PolicySet, asked: CheckOptions) -> Chec
 
 @contextlib.contextmanager
 def open_check(
-    ledger: Ledger, governing: PolicySet, asked: CheckOptions
+    ledger: Ledger, governing: PolicySet, asked: CheckOptions, *, all_views: bool = True
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
-    """The result of a check with the connection it was made on, for what asks further."""
+    """The result of a check with the connection it was made on, for what asks further.
+
+    Without `all_views` the connection shows only what the rules read.
+    """
     from auditreg.audit import Auditor
     from auditreg.ledger.policies import policy_digest
 
@@ -91,7 +94,11 @@ def open_check(
         yield (
             connection,
             auditor.check(
-                asked.as_of, period=asked.period, selection=asked.selection, only=asked.only
+                asked.as_of,
+                period=asked.period,
+                selection=asked.selection,
+                only=asked.only,
+                all_views=all_views,
             ),
         )
 
@@ -124,13 +131,11 @@ def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, obje
     }
 
 
-def _selected(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _selected(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> tuple[str, ...]:
     """Every subject the check was limited to."""
-    from auditreg.audit.snapshot import population_names
-
     parts = " union ".join(
-        f"select subject from {name}"  # noqa: S608 - names of our own
-        for name in population_names()
+        f"select subject from population_{scope}"  # noqa: S608 - names of our own
+        for scope in sorted({rule.rule.scope for rule in result.rules})
     )
     return tuple(str(subject) for (subject,) in connection.execute(parts).fetchall())
 

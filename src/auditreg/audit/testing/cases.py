@@ -19,12 +19,12 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from auditreg.audit.isolation import result_table
-from auditreg.audit.results import check_result
+from auditreg.audit.results import check_results, result_columns
 from auditreg.audit.snapshot import quoted
 from auditreg.audit.testing.registry import Case, Part, build
 from auditreg.errors import UsageError
@@ -104,7 +104,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     params = {**rule.params, **case.params}
     connection.execute("begin")
     try:
-        build(connection, case)
+        build(connection, case, f"{rule.sql} population_{rule.scope}")
         for name, value in params.items():
             connection.execute(f'set variable "{name}" = {quoted(str(value))}')
         try:
@@ -113,7 +113,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
             )
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
-        result = check_result(connection, rule, None, selected=False)
+        [result] = check_results(connection, [rule], {})
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
@@ -126,7 +126,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
 def _compare(
     connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
 ) -> tuple[dict[str, str], list[str]]:
-    has_fix = "fix" in [c[0] for c in _describe(connection, rule)]
+    has_fix = "fix" in result_columns(connection)[result_table(rule).strip('"')]
     rows = connection.execute(
         f"select r.subject, p.model, p.version, r.status::VARCHAR, r.reason::VARCHAR, "
         f"{'r.fix::VARCHAR' if has_fix else 'null'} "
@@ -156,7 +156,3 @@ def _compare(
                     else f"{label}: {text!r}, expected nothing"
                 )
     return answers, problems
-
-
-def _describe(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> Sequence[tuple[Any, ...]]:
-    return connection.execute(f"select * from {result_table(rule)} limit 0").description or ()

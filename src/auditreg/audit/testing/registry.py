@@ -5,13 +5,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditreg.audit.snapshot import Moment, prepare_snapshot, quoted, selection_statements
+from auditreg.audit.snapshot import (
+    Moment,
+    quoted,
+    relations_read_by,
+    selection_statements,
+    state_statements,
+)
 from auditreg.audit.testing.history import (
     CREATED,
     Capture,
@@ -148,8 +155,14 @@ class Case(Part, frozen=True):
     as_of: datetime = AS_OF
 
 
-def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
-    """Put a case's registry into an empty ledger and make the state that rules read."""
+def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = None) -> None:
+    """Put a case's registry into an empty ledger and make the state that rules read.
+
+    Args:
+        connection: an empty ledger.
+        case: the registry.
+        sql: what reads the state; without it, everything is prepared.
+    """
     _settings(connection, case)
     insert(
         connection,
@@ -172,7 +185,9 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
-    prepare_snapshot(connection, moment)
+    relations = None if sql is None else relations_read_by((sql, *_written_tables(case)), moment)
+    for statement in state_statements(moment, relations):
+        connection.execute(statement)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
@@ -189,8 +204,21 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
         connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
         connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
-    for statement in selection_statements(None):
+    for statement in selection_statements(None, relations):
         connection.execute(statement)
+
+
+def _written_tables(case: Case) -> Iterator[str]:
+    """The prepared tables that a case writes rows into."""
+    for table, rows in (
+        ("promotions", case.promotions),
+        ("changes", case.changes),
+        ("captures capture_gaps", case.captures or case.gaps),
+        ("fields inventory", case.uncertain),
+    ):
+        if rows:
+            yield table
+    yield from (rows.table for rows in case.changed)
 
 
 def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
