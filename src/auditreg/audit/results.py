@@ -29,7 +29,7 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.waivers import Waiver
+from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
     import duckdb
@@ -290,7 +290,7 @@ def waiver_overrides(
     values: list[object] = [list(waiver.models), versions]
     row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
     judged = verdict(int(row[0]) if row else 0, own)
-    if judged.judged in ("in_force", "overdue"):
+    if judged.judged in COVERING:
         status = "'waived'" if waiver.status == "accepted" else "was"
         connection.execute(
             f"insert into override select rule, subject, was, {status}, {number} from ({covered})",
@@ -422,9 +422,9 @@ def _answer(row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[
 
 
 def _evidence(text: str | None) -> dict[str, object]:
-    """The further columns that hold something."""
-    found: dict[str, object] = json.loads(text) if text else {}
-    return {name: value for name, value in found.items() if value is not None}
+    """The further columns that hold something, by name: the order in which they are sealed."""
+    values: dict[str, object] = json.loads(text) if text else {}
+    return {name: value for name, value in sorted(values.items()) if value is not None}
 
 
 def result_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
