@@ -114,7 +114,9 @@ class _Clause(msgspec.Struct, forbid_unknown_fields=True):
     verified: _Verified | None = None
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class FrameworkFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The file as it is written."""
+
     id: str
     title: str
     publisher: str
@@ -145,7 +147,7 @@ def parse_framework(
         ConfigError: the file is not as it must be; names file, clause and key.
     """
     try:
-        raw = msgspec.toml.decode(text, type=_File, strict=True)
+        raw = msgspec.toml.decode(text, type=FrameworkFile, strict=True)
     except msgspec.ValidationError as error:
         raise _wrong(name, _place(str(error), text)) from error
     except msgspec.DecodeError as error:

@@ -26,7 +26,7 @@ import msgspec
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import check_results, result_columns
 from auditreg.audit.snapshot import quoted
-from auditreg.audit.testing.registry import Case, Part, build
+from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError
 from auditreg.ledger.schema import create_state
 from auditreg.models import RuleInfo
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class _File(Part, frozen=True):
+class CaseFile(CasePart, frozen=True):
+    """The file as a whole."""
+
     case: tuple[Case, ...]
 
 
@@ -61,7 +63,7 @@ def load_cases(path: Path) -> tuple[Case, ...]:
         UsageError: it cannot be read or holds something that is no part of a case.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).case
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), CaseFile).case
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", state="No case was run.") from error
     except msgspec.ValidationError as error:

@@ -21,12 +21,12 @@ from auditreg.audit.snapshot import (
 )
 from auditreg.audit.testing.history import (
     CREATED,
-    Capture,
-    Change,
-    Deployment,
-    Gap,
-    Promotion,
-    Tag,
+    CaseCapture,
+    CaseChange,
+    CaseDeployment,
+    CaseGap,
+    CasePromotion,
+    CaseTag,
     capture_rows,
     change_row,
     deployment_row,
@@ -34,7 +34,7 @@ from auditreg.audit.testing.history import (
     promotion_row,
     tag_rows,
 )
-from auditreg.audit.testing.permissions import Role, User, entitle
+from auditreg.audit.testing.permissions import CaseRole, CaseUser, entitle
 from auditreg.ledger.schema import REGISTRY_KINDS
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ PERIOD = (datetime(2026, 7, 1), datetime(2026, 10, 1))
 """The period of a case."""
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CasePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something written down in a case; what it does not know it refuses."""
 
 
-class Version(Part, frozen=True):
+class CaseVersion(CasePart, frozen=True):
     """A model version. `files` holds columns of `model_artifacts`.
 
     A deleted one was deleted by `as_of`, unless `gone_not_before` and `gone_not_after` say when,
@@ -59,7 +59,7 @@ class Version(Part, frozen=True):
     """
 
     stage: str = "Production"
-    tags: dict[str, str | Tag] = {}
+    tags: dict[str, str | CaseTag] = {}
     description: str | None = None
     run: str | None = None
     run_link: str | None = None
@@ -74,19 +74,19 @@ class Version(Part, frozen=True):
     files: dict[str, str] | None = None
 
 
-class Model(Part, frozen=True):
+class CaseModel(CasePart, frozen=True):
     """A registered model. `earlier`: creation times of deleted models of the same name."""
 
-    tags: dict[str, str | Tag] = {}
+    tags: dict[str, str | CaseTag] = {}
     aliases: dict[str, int] = {}
     description: str | None = None
     created_at: datetime = CREATED
     deleted: bool = False
-    versions: dict[str, Version] = {}
+    versions: dict[str, CaseVersion] = {}
     earlier: tuple[datetime, ...] = ()
 
 
-class Run(Part, frozen=True):
+class CaseRun(CasePart, frozen=True):
     """A run; `datasets` are rows of `run_datasets`."""
 
     user: str | None = None
@@ -96,7 +96,7 @@ class Run(Part, frozen=True):
     datasets: tuple[dict[str, str], ...] = ()
 
 
-class LoggedModel(Part, frozen=True):
+class CaseLoggedModel(CasePart, frozen=True):
     """A logged model; `datasets` are name and digest of what its metrics were computed on."""
 
     run: str | None = None
@@ -104,14 +104,14 @@ class LoggedModel(Part, frozen=True):
     datasets: tuple[dict[str, str], ...] = ()
 
 
-class Person(Part, frozen=True):
+class CasePerson(CasePart, frozen=True):
     """A person or service account with its spellings."""
 
     accounts: tuple[str, ...] = ()
     service: bool = False
 
 
-class Uncertain(Part, frozen=True):
+class CaseUncertainty(CasePart, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
     version: str
@@ -120,7 +120,7 @@ class Uncertain(Part, frozen=True):
     after: str | None = None
 
 
-class Rows(Part, frozen=True):
+class CaseRows(CasePart, frozen=True):
     """Rows changed by hand after everything is built: an UPDATE of a temporary state table."""
 
     table: str
@@ -128,7 +128,7 @@ class Rows(Part, frozen=True):
     where: str = "true"
 
 
-class Case(Part, frozen=True):
+class Case(CasePart, frozen=True):
     """One small registry and the answers expected."""
 
     name: str
@@ -137,20 +137,20 @@ class Case(Part, frozen=True):
     fixes: dict[str, str] = {}
     settings: dict[str, Any] = {}
     params: dict[str, str | int | float | bool] = {}
-    people: dict[str, Person] = {}
-    models: dict[str, Model] = {}
-    runs: dict[str, Run] = {}
-    logged_models: dict[str, LoggedModel] = {}
-    users: dict[str, User] = {}
-    roles: dict[str, Role] = {}
+    people: dict[str, CasePerson] = {}
+    models: dict[str, CaseModel] = {}
+    runs: dict[str, CaseRun] = {}
+    logged_models: dict[str, CaseLoggedModel] = {}
+    users: dict[str, CaseUser] = {}
+    roles: dict[str, CaseRole] = {}
     default_permission: str | None = None
-    promotions: tuple[Promotion, ...] = ()
-    changes: tuple[Change, ...] = ()
-    captures: tuple[Capture, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
-    uncertain: tuple[Uncertain, ...] = ()
-    changed: tuple[Rows, ...] = ()
+    promotions: tuple[CasePromotion, ...] = ()
+    changes: tuple[CaseChange, ...] = ()
+    captures: tuple[CaseCapture, ...] = ()
+    gaps: tuple[CaseGap, ...] = ()
+    deployments: tuple[CaseDeployment, ...] = ()
+    uncertain: tuple[CaseUncertainty, ...] = ()
+    changed: tuple[CaseRows, ...] = ()
     kinds: tuple[str, ...] = REGISTRY_KINDS
     as_of: datetime = AS_OF
 
@@ -239,7 +239,11 @@ def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
 
 
 def _model(
-    connection: duckdb.DuckDBPyConnection, subject: str, name: str, model: Model, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    subject: str,
+    name: str,
+    model: CaseModel,
+    as_of: datetime,
 ) -> None:
     place = {"registry": "default", "workspace": "default", "model": name}
     for number, created in enumerate(model.earlier, 1):
@@ -290,7 +294,7 @@ def _version(
     model: str,
     place: dict[str, str],
     number: int,
-    version: Version,
+    version: CaseVersion,
     as_of: datetime,
 ) -> None:
     own = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
@@ -319,7 +323,7 @@ def _version(
         _state(connection, "model_artifacts", **own, **{"state": "read", **version.files})
 
 
-def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: Run) -> None:
+def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) -> None:
     own = {"registry": "default", "run_id": run_id}
     _state(
         connection,
@@ -346,7 +350,9 @@ def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     return seq
 
 
-def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: LoggedModel) -> None:
+def _logged_model(
+    connection: duckdb.DuckDBPyConnection, model_id: str, model: CaseLoggedModel
+) -> None:
     own = {"registry": "default", "model_id": model_id}
     _state(
         connection,
@@ -378,7 +384,7 @@ def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: L
         )
 
 
-def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncertain) -> None:
+def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: CaseUncertainty) -> None:
     model, _, version = doubt.version.rpartition("/")
     connection.execute(
         "delete from temp.fields where subject = ? and field = ?", [subject, doubt.field]
@@ -409,7 +415,9 @@ def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncer
             )
 
 
-def _tag(connection: duckdb.DuckDBPyConnection, tag: str | Tag, subject: str) -> dict[str, object]:
+def _tag(
+    connection: duckdb.DuckDBPyConnection, tag: str | CaseTag, subject: str
+) -> dict[str, object]:
     return {"value": tag} if isinstance(tag, str) else tag_rows(connection, tag, subject)
 
 
