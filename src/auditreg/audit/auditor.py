@@ -62,8 +62,8 @@ def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
     ).fetchone()
     latest, readings = row or (None, 0)
     if latest is not None:
-        found: datetime = latest
-        return found
+        moment: datetime = latest
+        return moment
     if readings:
         raise SourceError(
             "The ledger holds no complete reading of a registry, only incomplete ones.",

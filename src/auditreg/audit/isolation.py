@@ -111,8 +111,8 @@ def _database(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     copy = folder / "state.duckdb"
     connection.execute(f"attach {quoted(str(copy))} as auditreg_copy")
     try:
-        own = '"' + str(name).replace('"', '""') + '"'
-        connection.execute(f"copy from database {own} to auditreg_copy")
+        database = '"' + str(name).replace('"', '""') + '"'
+        connection.execute(f"copy from database {database} to auditreg_copy")
     finally:
         connection.execute("detach auditreg_copy")
     return copy

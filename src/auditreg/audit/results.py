@@ -278,9 +278,9 @@ def waiver_overrides(
         waiver: the waiver.
         verdict: judges it from the number of findings it names and whether it is self-approved.
     """
-    own = _self_approved(connection, waiver)
+    self_approved = _self_approved(connection, waiver)
     if rule is None:
-        return verdict(0, own)
+        return verdict(0, self_approved)
     population = f"population_{rule.scope}"
     covered = (
         f"select {quoted(rule.id)} as rule, r.subject, r.status as was "
@@ -292,7 +292,7 @@ def waiver_overrides(
     versions = [f"{model}/{version}" for model, version in waiver.pairs]
     values: list[object] = [list(waiver.models), versions]
     row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
-    judged = verdict(int(row[0]) if row else 0, own)
+    judged = verdict(int(row[0]) if row else 0, self_approved)
     if judged.judged in COVERING:
         status = "'waived'" if waiver.status == "accepted" else "was"
         connection.execute(

@@ -201,9 +201,9 @@ def _check_clauses(
             ("rules", clause.rules, rules),
             ("fields", clause.fields, fields),
         ):
-            for one in named:
-                if one not in known:
-                    raise _wrong(name, f'{where}, key "{key}": there is no "{one}"')
+            for reference in named:
+                if reference not in known:
+                    raise _wrong(name, f'{where}, key "{key}": there is no "{reference}"')
         if clause.coverage is Coverage.AUTOMATED and not (clause.rules or clause.fields):
             raise _wrong(name, f'{where}, key "coverage": automated needs a rule or a field')
 
@@ -242,13 +242,13 @@ def load_library(
 ) -> tuple[Framework, ...]:
     """Every framework of a folder, in order of id; without one, those that come with auditreg."""
     root = files("auditreg.frameworks") / "library" if folder is None else folder
-    found = sorted(
+    entries = sorted(
         (entry for entry in root.iterdir() if entry.name.endswith(".toml")),
         key=lambda entry: entry.name,
     )
     return tuple(
         parse_framework(entry.read_text(encoding="utf-8"), entry.name, rules=rules, fields=fields)
-        for entry in found
+        for entry in entries
     )
 
 

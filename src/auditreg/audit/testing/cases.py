@@ -96,8 +96,8 @@ def run_cases(
     """
     if connection is not None:
         return [_run(connection, rule, case) for case in cases]
-    with empty_ledger() as own:
-        return [_run(own, rule, case) for case in cases]
+    with empty_ledger() as empty:
+        return [_run(empty, rule, case) for case in cases]
 
 
 def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> CaseOutcome:
@@ -136,21 +136,21 @@ def _compare(
         "order by p.model, p.version, r.subject"
     ).fetchall()
     answers: dict[str, str] = {}
-    said: dict[str, tuple[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for subject, model, version, status, reason, fix in rows:
         label = subject if model is None else model if version is None else f"{model}/{version}"
         same = sum(known.split("#")[0] == label for known in answers)
         label = f"{label}#{same + 1}" if same else label
-        answers[label], said[label] = status, (reason or "", fix or "")
+        answers[label], texts[label] = status, (reason or "", fix or "")
     problems = [
         f"{label}: {answers.get(label, 'no answer')}, expected {case.expect.get(label, 'none')}"
-        + (f" ({said[label][0]})" if label in said else "")
+        + (f" ({texts[label][0]})" if label in texts else "")
         for label in sorted({*answers, *case.expect})
         if answers.get(label) != case.expect.get(label)
     ]
-    for place, wanted in enumerate((case.reasons, case.fixes)):
-        for label, part in wanted.items():
-            text = said.get(label, ("", ""))[place]
+    for place, expected in enumerate((case.reasons, case.fixes)):
+        for label, part in expected.items():
+            text = texts.get(label, ("", ""))[place]
             if part not in text or (text and not part):  # "" expects nothing
                 problems.append(
                     f"{label}: {text!r} does not hold {part!r}"

@@ -164,7 +164,7 @@ def change_row(
 ) -> None:
     """A row of the prepared table `changes`, and one of the log where a reading saw the value."""
     model, slash, version = change.of.rpartition("/")
-    own = subject + _MARKS.get(change.kind, "").format(item=change.item)
+    changed_subject = subject + _MARKS.get(change.kind, "").format(item=change.item)
     at = change.at or change.not_after or CREATED
     insert(
         connection,
@@ -177,7 +177,7 @@ def change_row(
         workspace="default",
         model=model if slash else version,
         version=int(version) if slash else None,
-        subject=own,
+        subject=changed_subject,
         kind=change.kind,
         item=change.item,
         change="added"
@@ -201,7 +201,7 @@ def change_row(
             leaf=b"",
             kind=change.kind,
             op="put",
-            subject=own,
+            subject=changed_subject,
             registry="default",
             observed_at=change.seen,
         )

@@ -297,11 +297,11 @@ def _version(
     version: CaseVersion,
     as_of: datetime,
 ) -> None:
-    own = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
+    names = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
     _state(
         connection,
         "model_versions",
-        **own,
+        **names,
         description=version.description,
         stage="Deleted_Internal" if version.deleted else version.stage,
         run_id=version.run,
@@ -317,18 +317,18 @@ def _version(
         actor=version.gone_by,
     )
     for key, value in version.tags.items():
-        told = _tag(connection, value, f"{model}/{number}:tag:{key}")
-        _state(connection, "model_version_tags", **own, key=key, **told)
+        state = _tag(connection, value, f"{model}/{number}:tag:{key}")
+        _state(connection, "model_version_tags", **names, key=key, **state)
     if version.files is not None:
-        _state(connection, "model_artifacts", **own, **{"state": "read", **version.files})
+        _state(connection, "model_artifacts", **names, **{"state": "read", **version.files})
 
 
 def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) -> None:
-    own = {"registry": "default", "run_id": run_id}
+    names = {"registry": "default", "run_id": run_id}
     _state(
         connection,
         "runs",
-        **own,
+        **names,
         subject=f"r-{run_id}",
         user_id=run.user,
         deleted=run.deleted or run.gone,
@@ -337,9 +337,9 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) 
         **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )
     for key, value in run.tags.items():
-        _state(connection, "run_tags", **own, run_subject=f"r-{run_id}", key=key, value=value)
+        _state(connection, "run_tags", **names, run_subject=f"r-{run_id}", key=key, value=value)
     for dataset in run.datasets:
-        _state(connection, "run_datasets", **own, run_subject=f"r-{run_id}", **dataset)
+        _state(connection, "run_datasets", **names, run_subject=f"r-{run_id}", **dataset)
 
 
 def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
@@ -353,11 +353,11 @@ def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
 def _logged_model(
     connection: duckdb.DuckDBPyConnection, model_id: str, model: CaseLoggedModel
 ) -> None:
-    own = {"registry": "default", "model_id": model_id}
+    names = {"registry": "default", "model_id": model_id}
     _state(
         connection,
         "logged_models",
-        **own,
+        **names,
         subject=f"l-{model_id}",
         source_run_id=model.run,
         deleted=False,
@@ -366,7 +366,7 @@ def _logged_model(
         _state(
             connection,
             "logged_model_tags",
-            **own,
+            **names,
             logged_model_subject=f"l-{model_id}",
             key=key,
             value=value,
@@ -375,7 +375,7 @@ def _logged_model(
         _state(
             connection,
             "logged_model_metrics",
-            **own,
+            **names,
             logged_model_subject=f"l-{model_id}",
             key="metric",
             value=0.5,
