@@ -354,3 +354,20 @@ def test_what_the_readme_points_to_is_there():
     assert "reports/pictures/summary.png" in places
     missing = [p for p in places if "://" not in p and not (ROOT / p).exists()]
     assert missing == []
+
+
+# The words
+
+
+COLLIDING = {"NotThere"}
+"""Names that two classes still share. Nothing may be added."""
+
+
+def test_no_two_public_classes_share_a_name():
+    places = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert shared.keys() <= COLLIDING, shared

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import entries
 from auditreg.ledger.entries import Appender, Event, now_ms
-from auditreg.ledger.import_parse import Record
+from auditreg.ledger.import_parse import ImportedRecord
 from auditreg.ledger.seal import close
 from auditreg.ledger.secrets import SECRET_MARK, Key, mask
 
@@ -42,7 +42,7 @@ class Imported:
 
 def record(
     con: duckdb.DuckDBPyConnection,
-    records: Sequence[Record],
+    records: Sequence[ImportedRecord],
     *,
     file: str,
     content: bytes,
@@ -95,7 +95,7 @@ def record(
     )
 
 
-def _event(record: Record, about: tuple[str, str] | None, file: str) -> Event:
+def _event(record: ImportedRecord, about: tuple[str, str] | None, file: str) -> Event:
     body: dict[str, Any] = {name: _shown(text) for name, text in record.texts.items()}
     body |= {**record.fixed, "file": file}
     if record.kind == "history_record":
@@ -130,7 +130,10 @@ _VALUES = ("before", "after")
 
 
 def _mask(
-    con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key, extra: tuple[str, ...]
+    con: duckdb.DuckDBPyConnection,
+    records: Sequence[ImportedRecord],
+    key: Key,
+    extra: tuple[str, ...],
 ) -> int:
     """Put keyed hashes and asterisks where credentials stand; the number of places."""
     values: list[tuple[int, str, str, str]] = []
@@ -174,7 +177,9 @@ def _stage(
     con.execute(f"insert into stage_{table} select unnest(?::BIGINT[]), {lists}", parts)
 
 
-def _unseen(con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key) -> list[int]:
+def _unseen(
+    con: duckdb.DuckDBPyConnection, records: Sequence[ImportedRecord], key: Key
+) -> list[int]:
     """Places of the records that are not on record and were not erased."""
     known = {
         fingerprint
@@ -196,7 +201,7 @@ def _unseen(con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key)
 
 
 def _resolve(
-    con: duckdb.DuckDBPyConnection, records: Sequence[Record]
+    con: duckdb.DuckDBPyConnection, records: Sequence[ImportedRecord]
 ) -> tuple[dict[int, tuple[str, str]], tuple[str, ...]]:
     """Which model each record is about: its subject and workspace, and the names unknown.
 

@@ -184,7 +184,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LiveSpan:
     """One bar of a timeline: a version's time in use."""
 
     version: int
@@ -197,7 +197,7 @@ class Lane:
     """One row of a timeline: a model, or a version of it."""
 
     label: str
-    spans: tuple[Span, ...]
+    spans: tuple[LiveSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)
