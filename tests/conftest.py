@@ -14,6 +14,13 @@ GOLDEN = Path(__file__).parent / "golden"
 ELSEWHERE = "only on"
 """A skip whose reason begins so is meant, in CI too: the test is about another system."""
 
+NEEDS_MORE_THAN_PYTHON = {
+    *("pg_server", "my_server", "postgres_server", "mariadb_server"),
+    *("server", "guarded", "shared", "s3"),
+    *("pdf_files", "played_demo", "wheel"),
+}
+"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo's play, a build."""
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -29,6 +36,14 @@ def _fails_in_ci(report):
     if not reason.removeprefix("Skipped: ").startswith(ELSEWHERE):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where nothing may be missing: {reason}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What starts a server or builds a wheel is integration, whichever test uses it."""
+    for item in items:
+        if not NEEDS_MORE_THAN_PYTHON.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,8 @@ import pytest
 from tests.capture.tables import LIFECYCLE, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer, Refused
 
+pytestmark = pytest.mark.integration
+
 PATH = "/api/2.0/auditreg/journal"
 
 

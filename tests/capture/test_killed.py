@@ -16,6 +16,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Row, changes, dump, journal
 from tests.servers.mlflow_server import MlflowServer
 
+pytestmark = pytest.mark.integration
+
 MUTATIONS = int(os.environ.get("AUDITREG_TEST_MUTATIONS", "10000"))
 
 

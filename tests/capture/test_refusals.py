@@ -16,6 +16,8 @@ from tests.capture.tables import changes, dump, journal, last_id
 from tests.servers.mlflow_server import MlflowServer, Refused
 from tests.servers.postgres import Postgres
 
+pytestmark = pytest.mark.integration
+
 ROLE = "mlflow_app"
 
 

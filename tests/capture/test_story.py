@@ -15,6 +15,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Change, Row, Tables, changes, dump, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 
+pytestmark = pytest.mark.integration
+
 CALLS = {
     "create model", "update model", "set model tag", "overwrite model tag", "delete model tag",
     "create version", "update version", "set version tag", "overwrite version tag",
