@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import auditreg_capture
 import pytest
@@ -17,8 +17,10 @@ from auditreg_capture import runtime
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of MLflow's use of SQLAlchemy
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
     from mlflow.tracking._model_registry import utils as registry_utils
+
+if TYPE_CHECKING:
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 TABLES = (
     "registered_models",
@@ -95,14 +97,6 @@ def place(table: str, row: Row) -> Any:
     return (table, *(row[k] for k in keys))
 
 
-@pytest.fixture(scope="session")
-def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables and nothing in them; making one takes seconds."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    SqlAlchemyStore(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No settings from outside, and no capture left behind."""
@@ -116,13 +110,13 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def new_store(tmp_path: Path, empty_sqlite: Path, quiet: None) -> Callable[..., Registry]:
+def new_store(tmp_path: Path, empty_store: Path, quiet: None) -> Callable[..., Registry]:
     """Makes a store the way MLflow's client does, through capture's entry point."""
 
     def make(name: str = "mlflow.db") -> Registry:
         path = tmp_path / name
         if not path.exists():
-            shutil.copy(empty_sqlite, path)
+            shutil.copy(empty_store, path)
         registry = registry_utils._get_store_registry()
         store = registry.get_store_builder(f"sqlite:///{path}")(store_uri=f"sqlite:///{path}")
         return Registry(path, store)

@@ -10,6 +10,8 @@ from tests.capture.tables import LIFECYCLE, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer, Refused
 from tests.sources.lying import quick
 
+pytestmark = pytest.mark.integration
+
 PATH = "/api/2.0/auditreg/journal"
 
 

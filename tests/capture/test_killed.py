@@ -16,6 +16,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Row, changes, dump, journal
 from tests.servers.mlflow_server import MlflowServer
 
+pytestmark = pytest.mark.integration
+
 MUTATIONS = int(os.environ.get("AUDITREG_TEST_MUTATIONS", "10000"))
 
 
@@ -58,13 +60,13 @@ def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple
 )  # fmt: skip
 def test_journal_and_tables_agree_whatever_is_killed(
     captured: None,
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
     tmp_path: Path,
     kind: str,
     mutations: int,
     kills: int,
 ):
-    database = empty_store(kind)
+    database = empty_database(kind)
     began = time.monotonic()
     crowd, rows = under_fire(tmp_path, database, mutations, kills)
     took = time.monotonic() - began

@@ -15,6 +15,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Change, Row, Tables, changes, dump, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 
+pytestmark = pytest.mark.integration
+
 CALLS = {
     "create model", "update model", "set model tag", "overwrite model tag", "delete model tag",
     "create version", "update version", "set version tag", "overwrite version tag",
@@ -52,12 +54,12 @@ class Story:
 def story(
     request: pytest.FixtureRequest,
     basic_auth: None,
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Story]:
     """The story, played once on each database."""
     kind, workspaces = SETUPS[request.param]
-    folder, database = tmp_path_factory.mktemp("story"), empty_store(kind)
+    folder, database = tmp_path_factory.mktemp("story"), empty_database(kind)
     options = ["--enable-workspaces"] if workspaces else []
     with MlflowServer(
         folder, database, app="basic-auth", workers=2, permission="EDIT", options=options

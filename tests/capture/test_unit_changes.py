@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.capture.stores import Registry, empty_sqlite, new_store, quiet, registry  # isort: skip
+from tests.capture.stores import Registry, new_store, quiet, registry  # isort: skip
 from auditreg_capture import acting_as
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
@@ -24,7 +24,7 @@ from mlflow.store.workspace.sqlalchemy_store import SqlAlchemyStore as Workspace
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
-__all__ = ["empty_sqlite", "new_store", "quiet", "registry"]  # fixtures
+__all__ = ["new_store", "quiet", "registry"]  # fixtures
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning")  # MLflow's own, of several kinds
 
 HOSTILE = "a\0b\ud800 \U0001f600 'x\" %s {} \x1b[31m"

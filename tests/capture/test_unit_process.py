@@ -32,9 +32,9 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from tests.capture.stores import Registry, empty_sqlite, new_store, quiet, registry
+from tests.capture.stores import Registry, new_store, quiet, registry
 
-__all__ = ["empty_sqlite", "new_store", "quiet", "registry"]  # fixtures
+__all__ = ["new_store", "quiet", "registry"]  # fixtures
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning")  # MLflow's own, of several kinds
 
 

@@ -127,6 +127,7 @@ def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[s
     assert len(told["inventory between"]) > len(told["inventory at first"])
 
 
+@pytest.mark.integration
 def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[str]]):
     require(FOLDERS, "AUDITREG_TEST_DUCKDBS names no other DuckDB")
     ledger, moments = filled

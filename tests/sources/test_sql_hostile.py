@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.servers.mlflow_server import MlflowServer
-from tests.sources.databases import connected, new_store
+from tests.sources.databases import DATABASES, SERVERS, Made, connected, new_store
 
 LIMIT = 1.7976931348623157e308
 """What MLflow's store keeps for an infinite metric."""
@@ -28,7 +28,6 @@ TABLES = (
     "registered_models", "registered_model_tags", "model_versions", "model_version_tags",
     "registered_model_aliases", "runs", "params", "latest_metrics",
 )  # fmt: skip
-DATABASES = ("sqlite", "postgresql", "mariadb")
 
 _odd = list("'\"\\\n\r\t;%_`$:/{}[]<&\u202e\u200b\u2028\ufeff\U0001f697e\u0301\U0010ffff")
 text = st.text(
@@ -46,15 +45,16 @@ moment = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def stores(empty_store, pg_server, my_server, tmp_path_factory):
+def stores(empty_store, request, tmp_path_factory):
     """An empty store in each database."""
-    folder = tmp_path_factory.mktemp("hostile")
-    path = Path(shutil.copy(empty_store, folder / "mlflow.db"))
-    return {
-        "sqlite": f"sqlite:///{path}",
-        "postgresql": new_store(pg_server),
-        "mariadb": new_store(my_server),
-    }
+
+    def make(name):
+        if name in SERVERS:
+            return new_store(request.getfixturevalue(SERVERS[name]))
+        path = shutil.copy(empty_store, tmp_path_factory.mktemp("hostile") / "mlflow.db")
+        return f"sqlite:///{path}"
+
+    return Made(make)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def served(stores, tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     off = {"AUDITREG_CAPTURE": "off"}
     with MlflowServer(folder, stores["sqlite"], settings=off) as server:
-        yield {**stores, "rest": server.uri}
+        stores["rest"] = server.uri
+        yield stores
 
 
 def put(uri: str, tables: dict[str, list[dict[str, Any]]]) -> None:

@@ -23,6 +23,8 @@ from tests.sources.conftest import require
 from tests.sources.lying import Answer, Query, quick, registry, standing_in
 from tests.sources.reading import everything, rows
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def login(monkeypatch):
