@@ -209,6 +209,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
+    for former in ("readings", "erased_states"):  # macros now: see timeline.sql
+        con.execute(f"drop view if exists ledger.{former}")
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     for statement in statements(sql("timeline.sql").replace("{kinds}", kinds)):
         con.execute(statement.replace("create ", "create or replace ", 1))
@@ -278,7 +280,11 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
     from auditreg.resources import tool_version
 
     row = con.execute("select written_by from ledger.format").fetchone()
-    if row and row[0] == tool_version():
+    today = con.execute(
+        "select 1 from duckdb_functions() where schema_name = 'ledger' "
+        "and function_name = 'erased_states' and database_name = current_database()"
+    ).fetchone()  # a ledger of this very release, written before a view became a macro, has none
+    if row and row[0] == tool_version() and today:
         return
     _create_tables(con)
     create_views(con)
