@@ -435,7 +435,7 @@ def waiver_schema() -> dict[str, Any]:
 
     from auditreg import waivers
 
-    _, components = msgspec.json.schema_components([waivers._File], ref_template="#/$defs/{name}")
+    _, components = msgspec.json.schema_components([waivers.WaiverFile], ref_template="#/$defs/{name}")
     top = components.pop("_File")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

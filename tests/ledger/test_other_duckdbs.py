@@ -72,7 +72,7 @@ def seal(ledger: Ledger) -> None:
 
 def queries(moments: list[str]) -> dict[str, str]:
     """Everything a reader can ask: tables, views, macros, questions."""
-    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings"]
+    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings()"]
     asked = {name: f"select * from {name}" for name in (*names, "dictionary", "questions")}
     for name in (*schema.state_tables(), *schema.VIEWS):
         asked[f"{name} between"] = f"select * from {name}_as_of({moments[3]})"

@@ -148,7 +148,7 @@ def restate_next_reading(
         """
         with next_reading as (
             select kind, min(observed_at) as observed_at
-            from ledger.readings
+            from ledger.readings()
             where registry = $registry and observed_at > $observed
             group by kind
         ),

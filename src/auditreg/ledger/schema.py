@@ -216,6 +216,8 @@ def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> Non
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
+    for former in ("readings", "erased_states"):  # macros now: see timeline.sql
+        con.execute(f"drop view if exists ledger.{former}")
     kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     timeline = [
         statement.replace("create ", "create or replace ", 1)

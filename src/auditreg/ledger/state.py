@@ -82,7 +82,7 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
         group by subject
         """
     )
-    con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
+    con.execute("delete from touched where seq in (select seq from ledger.erased_states())")
     con.execute(
         "create or replace temp table replaced as "
         "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
@@ -125,7 +125,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
             where touched.subject = last.subject and touched.seq <> last.seq
             """
         )
-        con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
+        con.execute("delete from touched where seq in (select seq from ledger.erased_states())")
     _insert_heads(con, "touched")
     _insert_states(con, "touched", staged=staged)
     _refresh_settings(con)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -47,6 +48,17 @@ DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writ
 
 UNCHANGED = "The ledger was not changed."
 
+AMBIGUOUS_CATALOG = re.compile(r"ledger|main|system|temp", re.IGNORECASE)
+"""Names DuckDB itself uses for a catalog or schema.
+
+DuckDB names the catalog of a file after it. A catalog `ledger` clashes with the schema `ledger` in
+every release; `Main`, `System` and `Temp` make releases before 2.0 fail or answer from their own
+catalog of that name.
+"""
+
+LONGEST_NAME = 200
+"""Bytes of a file name: drafts and scratch files beside the ledger have longer names than it."""
+
 
 class Ledger:
     """A ledger file at a path; the file need not exist yet."""
@@ -81,9 +93,10 @@ class Ledger:
                 state="Nothing was read.",
                 hint="Make one with `auditreg extract --from URI`, or name another with --ledger.",
             )
+        self._refuse_name()
         self._refuse_sqlite()
         try:
-            con = duckdb.connect(str(self.path), read_only=True)
+            con = duckdb.connect(str(self.path.absolute()), read_only=True)
         except duckdb.Error as error:
             raise self._unopenable(error) from error
         try:
@@ -123,6 +136,7 @@ class Ledger:
         import duckdb
         import filelock
 
+        self._refuse_name()
         self._folder_must_be_writable()
         self._refuse_sqlite()
         lock = filelock.FileLock(str(self.path) + ".lock", timeout=LOCK_TIMEOUT_S)
@@ -206,6 +220,17 @@ class Ledger:
             self.connect()
         with self.writer(fresh=True) as con:
             return erase(con, seq, reason, load_key(key_file or self.key_path))
+
+    def _refuse_name(self) -> None:
+        """Refuse a file name under which a DuckDB without auditreg could not read the ledger."""
+        reason = name_problem(self.path.name)
+        if reason:
+            raise LedgerError(
+                f"A ledger cannot have the file name {self.path.name!r}: {reason}",
+                state=UNCHANGED,
+                hint="Nothing in a ledger depends on its name: rename the file, or name another "
+                "with --ledger, such as audit.duckdb.",
+            )
 
     def _refuse_sqlite(self) -> None:
         """DuckDB would fetch an extension from the network to open one."""
@@ -339,6 +364,24 @@ class Ledger:
             state=UNCHANGED,
             hint="Name a ledger with --ledger, or a new file to start one.",
         )
+
+
+def name_problem(name: str) -> str | None:
+    """Why some DuckDB could not read a ledger of this file name; None where every one can."""
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "it is not valid Unicode, which DuckDB cannot open."
+    if length > LONGEST_NAME:
+        return f"it is {length} bytes long, and {LONGEST_NAME} are the most."
+    if "\n" in name or "\r" in name or "\0" in name:
+        return "it holds a line break or a null character."
+    if re.match(r"\w{2,}:|:memory:", name, re.ASCII):
+        return "DuckDB takes what stands before the colon for a kind of database."
+    catalog = name.partition(".")[0]
+    if AMBIGUOUS_CATALOG.fullmatch(catalog):
+        return f"DuckDB uses the word {catalog} for something of its own."
+    return None
 
 
 def _out_of_space(error: Exception) -> LedgerError:

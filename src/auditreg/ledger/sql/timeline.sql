@@ -5,17 +5,20 @@
 -- (observed_at), within it by the row of the server's journal, and after those what the journal does
 -- not explain. place is that row, or a number above all rows.
 
--- view: ledger.readings
+-- readings() and erased_states() are macros, not views: inside a view of schema ledger, DuckDB looks
+-- for extractions and erasures in the current catalog, which may be another ledger.
+
+-- macro: ledger.readings
 -- one row per reading and kind it covered completely
-create view ledger.readings as
+create macro ledger.readings() as table
 select seq, registry, started_at, observed_at, recorded_at,
        unnest(string_split(kinds, ',')) as kind
 from extractions
 where complete;
 
--- view: ledger.erased_states
+-- macro: ledger.erased_states
 -- states whose text was erased, as far as another entry still tells what they were about
-create view ledger.erased_states as
+create macro ledger.erased_states() as table
 with recursive erased as (
     select erased_seq, observed_at, entry_recorded_at, valid_at, journal_row, same_subject
     from erasures where same_subject is not null
@@ -55,7 +58,7 @@ where turn = 1
 union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
-from ledger.erased_states
+from ledger.erased_states()
 where (kind = entry_kind or entry_kind is null) and (known_at is null or recorded_at <= known_at)
 ) p left join ledger.fingerprints renewed using (seq);
 
@@ -86,7 +89,7 @@ where again is distinct from true;
 -- bound it instead
 create macro ledger.timeline(entry_kind, known_at) as table
 with reading as (
-    select registry, kind, max(started_at) as started_at, observed_at from ledger.readings
+    select registry, kind, max(started_at) as started_at, observed_at from ledger.readings()
     where (entry_kind is null or kind = entry_kind) and (known_at is null or recorded_at <= known_at)
     group by registry, kind, observed_at
 ),
@@ -145,7 +148,7 @@ with last_reading as (
     -- what a reading that took its time saw at its beginning may have changed before its end
     select registry, max(started_at) as last_at,
            bool_or(started_at = ts and observed_at = ts) as read_now
-    from ledger.readings
+    from ledger.readings()
     where kind = entry_kind and (known_at is null or recorded_at <= known_at)
     group by registry
 ),
