@@ -303,6 +303,27 @@ def test_changes(ledger):
     assert rows("changes", "home", "--period", "2001") == []
 
 
+@pytest.mark.parametrize(
+    ("expression", "as_json", "as_text"),
+    [
+        ("timestamptz '2026-03-29 02:30:00+02'", "2026-03-29T00:30:00Z", "2026-03-29 00:30:00Z"),
+        ("[timestamptz '2026-03-29 02:30:00+02']", ["2026-03-29T00:30:00Z"], None),
+        ("{'at': timestamptz '2026-03-29 02:30:00+02'}", {"at": "2026-03-29T00:30:00Z"}, None),
+        ("timetz '10:00:00+02'", "10:00:00+02", "10:00:00+02"),
+        ("interval 3 month", "3 months", "3 months"),
+        ("[interval 3 month]", ["3 months"], None),
+    ],
+)
+def test_query_prints_values_with_a_zone(ledger, expression, as_json, as_text):
+    statement = f"select {expression} as v, 1 as w"
+    assert rows("query", f"select {expression} as v") == [{"v": as_json}]
+    if as_text is not None:
+        assert auditreg("query", statement, "--format", "csv") == f"v,w\n{as_text},1\n"
+        escaped = as_text.replace("+", "&#43;")
+        assert f"| {escaped} | 1 |" in auditreg("query", statement, "--format", "markdown")
+        assert as_text in auditreg("query", statement)
+
+
 def test_query(ledger):
     assert rows("query", "select 6 * 7 as answer") == [{"answer": 42}]
     assert rows("query", "from (select count(*) as n from inventory);") == [{"n": 5}]
