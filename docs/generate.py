@@ -435,8 +435,11 @@ def waiver_schema() -> dict[str, Any]:
 
     from auditreg import waivers
 
-    _, components = msgspec.json.schema_components([waivers.WaiverFile], ref_template="#/$defs/{name}")
-    top = components.pop("_File")
+    _, components = msgspec.json.schema_components(
+        [waivers.WaiverFile], ref_template="#/$defs/{name}"
+    )
+    top = components.pop("WaiverFile")
+    top.pop("description")  # the title says it
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **top,
