@@ -63,7 +63,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class StagingTable:
     """The rows of a kind, or items that belong to them (`items` names their list in the body).
 
     Staging table and state table have this name. Columns of the state table that `shown_first` names
@@ -102,11 +102,11 @@ class Kind:
     """
 
     name: str
-    table: Table
-    items: tuple[Table, ...] = ()
+    table: StagingTable
+    items: tuple[StagingTable, ...] = ()
     in_body: tuple[str, ...] = ()
     in_fingerprint: tuple[str, ...] = ()
 
-    def list_of(self, name: str) -> Table:
+    def list_of(self, name: str) -> StagingTable:
         """The items that stand in the body under a name."""
         return next(table for table in self.items if table.items == name)

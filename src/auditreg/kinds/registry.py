@@ -19,7 +19,7 @@ from auditreg.kinds.declaration import (
     TEXT,
     Column,
     Kind,
-    Table,
+    StagingTable,
 )
 
 
@@ -73,7 +73,7 @@ def _file(name: str, kind: str = TEXT, meaning: str = "", **more: Any) -> Column
 KINDS: tuple[Kind, ...] = (
     Kind(
         "registered_model",
-        Table(
+        StagingTable(
             "registered_models",
             "Registered models, those seen deleted included (prompts too: see the view prompts)",
             (
@@ -88,13 +88,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "registered_model_tag",
-        Table(
+        StagingTable(
             "registered_model_tags", "Tags of registered models", (_workspace(), _model(), *_tag())
         ),
     ),
     Kind(
         "model_version",
-        Table(
+        StagingTable(
             "model_versions",
             "Versions of registered models, deleted ones included",
             (
@@ -135,13 +135,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "model_version_tag",
-        Table(
+        StagingTable(
             "model_version_tags", "Tags of versions", (_workspace(), _model(), _version(), *_tag())
         ),
     ),
     Kind(
         "alias",
-        Table(
+        StagingTable(
             "aliases",
             "Aliases and the versions they point to",
             (
@@ -154,7 +154,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "experiment",
-        Table(
+        StagingTable(
             "experiments",
             "Experiments of the runs kept here",
             (
@@ -170,7 +170,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "run",
-        Table(
+        StagingTable(
             "runs",
             "Training runs that versions point to",
             (
@@ -204,15 +204,17 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         items=(
-            Table("run_params", "Parameters of runs", (_of("run_id"), *_pair()), items="params"),
-            Table(
+            StagingTable(
+                "run_params", "Parameters of runs", (_of("run_id"), *_pair()), items="params"
+            ),
+            StagingTable(
                 "run_metrics",
                 "Latest value of each metric of runs",
                 (_of("run_id"), *_metric("Latest value; NaN and infinities as such")),
                 items="metrics",
             ),
-            Table("run_tags", "Tags of runs", (_of("run_id"), *_pair()), items="tags"),
-            Table(
+            StagingTable("run_tags", "Tags of runs", (_of("run_id"), *_pair()), items="tags"),
+            StagingTable(
                 "run_datasets",
                 "Data sets logged as inputs of runs",
                 (
@@ -250,7 +252,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "logged_model",
-        Table(
+        StagingTable(
             "logged_models",
             "LoggedModels that versions were registered from; which one of which version: "
             "version_logged_models",
@@ -269,13 +271,13 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         items=(
-            Table(
+            StagingTable(
                 "logged_model_params",
                 "Parameters of LoggedModels",
                 (_of("model_id"), *_pair()),
                 items="params",
             ),
-            Table(
+            StagingTable(
                 "logged_model_metrics",
                 "Metrics of LoggedModels",
                 (
@@ -297,7 +299,7 @@ KINDS: tuple[Kind, ...] = (
                 ),
                 items="metrics",
             ),
-            Table(
+            StagingTable(
                 "logged_model_tags",
                 "Tags of LoggedModels",
                 (_of("model_id"), *_pair()),
@@ -309,7 +311,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "model_artifact",
-        Table(
+        StagingTable(
             "model_artifacts",
             "What the MLmodel file of a version says, and whether it could be read",
             (
@@ -415,7 +417,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "principal",
-        Table(
+        StagingTable(
             "principals",
             "Accounts and roles of MLflow's basic-auth; passwords are never read",
             (
@@ -441,7 +443,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "permission",
-        Table(
+        StagingTable(
             "permissions",
             "Who was given what: rights of accounts and roles, and who has which role",
             (

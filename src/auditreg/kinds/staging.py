@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from auditreg.kinds.declaration import BOOL, INT, REAL, TEXT, Column, Table
+from auditreg.kinds.declaration import BOOL, INT, REAL, TEXT, Column, StagingTable
 from auditreg.kinds.registry import KINDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLES: dict[str, Table] = {
+TABLES: dict[str, StagingTable] = {
     table.name: table for kind in KINDS for table in (kind.table, *kind.items)
 }
 """Every table of registry rows by its name."""

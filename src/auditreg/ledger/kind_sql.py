@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from auditreg.kinds.declaration import BOOL, INT, MOMENT, REAL, TEXT, Column, Kind, Table
+from auditreg.kinds.declaration import BOOL, INT, MOMENT, REAL, TEXT, Column, Kind, StagingTable
 from auditreg.kinds.registry import KINDS
 from auditreg.kinds.staging import TABLES
 
@@ -28,7 +28,7 @@ def _printed(column: Column, row: str = "s") -> str:
     return f"{'printed' if column.type == TEXT else 'plain'}({row}.{column.name})"
 
 
-def _in_fingerprint(table: Table) -> Iterator[str]:
+def _in_fingerprint(table: StagingTable) -> Iterator[str]:
     compared = (column for column in table.columns if column.compared and not column.optional)
     return (_printed(column) for column in compared)
 

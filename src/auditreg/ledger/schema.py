@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 FORMAT_VERSION = 2
-"""Form of the ledger. Readers refuse a higher one; what 2 changed: docs/adr/0016."""
+"""Form of the ledger. Readers refuse a higher one; what 2 changed: docs/adr/0015."""
 
 STORAGE_VERSION = "v1.0.0"
 """DuckDB storage version, so that every DuckDB from 1.1 on opens the file."""

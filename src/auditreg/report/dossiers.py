@@ -15,13 +15,13 @@ from auditreg.report.findings import SET_ASIDE, worst_first
 from auditreg.report.model import Change, Dossier, InventoryRow, Promotion
 from auditreg.report.version_sheet import (
     Artifact,
-    Column,
     Dataset,
     FieldEntry,
     FieldGroup,
     Live,
     Run,
     Sheet,
+    SignatureColumn,
     VersionRow,
 )
 
@@ -267,7 +267,7 @@ def _artifact(row: Row) -> Artifact:
     )
 
 
-def _columns(row: Row) -> tuple[Column, ...]:
+def _columns(row: Row) -> tuple[SignatureColumn, ...]:
     found = []
     for key, direction in (
         ("signature_inputs", "input"),
@@ -276,7 +276,7 @@ def _columns(row: Row) -> tuple[Column, ...]:
     ):
         listed = decoded(row[key], [])
         found += [
-            Column(
+            SignatureColumn(
                 direction,
                 str(item.get("name") or "(without a name)"),
                 _type(item),

@@ -32,7 +32,7 @@ Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
-class Kind:
+class BulkKind:
     """How one kind of thing is asked for.
 
     `search` is the path of its search, `items` the field that lists what was found, `attribute`
@@ -49,7 +49,7 @@ class Kind:
     item: str
 
 
-RUN = Kind(
+RUN = BulkKind(
     search="/runs/search",
     items="runs",
     attribute="attributes.run_id",
@@ -59,7 +59,7 @@ RUN = Kind(
     by_id=lambda run_id: ("/runs/get", {"run_id": run_id}),
     item="run",
 )
-LOGGED_MODEL = Kind(
+LOGGED_MODEL = BulkKind(
     search="/logged-models/search",
     items="models",
     attribute="model_id",
@@ -92,7 +92,7 @@ class Bulk:
 
     def fetch(
         self,
-        kind: Kind,
+        kind: BulkKind,
         ids: Collection[str],
         experiments: Sequence[str],
         workspace: str | None,
@@ -124,7 +124,7 @@ class Bulk:
             yield list(self._one_by_one(kind, chunk, workspace))
 
     def _search(
-        self, kind: Kind, ids: Sequence[str], experiments: Sequence[str], workspace: str | None
+        self, kind: BulkKind, ids: Sequence[str], experiments: Sequence[str], workspace: str | None
     ) -> dict[str, Row]:
         """Those the search finds: all, some or none."""
         rows: dict[str, Row] = {}
@@ -158,7 +158,7 @@ class Bulk:
         return rows
 
     def _one_by_one(
-        self, kind: Kind, ids: Sequence[str], workspace: str | None
+        self, kind: BulkKind, ids: Sequence[str], workspace: str | None
     ) -> Iterator[tuple[str, Row | Denied | None]]:
         def get(item_id: str) -> Row | Denied | None:
             path, query = kind.by_id(item_id)
