@@ -16,12 +16,9 @@ from auditreg.audit.results import (
     policy_overrides,
     waiver_overrides,
 )
-from auditreg.audit.selection import choose
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
     prepare_snapshot,
-    quoted,
     selection_statements,
 )
 from auditreg.config import Config, Period, calendar, effective_settings
@@ -36,8 +33,10 @@ from auditreg.models import (
     Status,
     Subject,
 )
+from auditreg.queries.model_refs import Selection, select
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class Auditor:
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
         prepare_snapshot(self._connection, moment)
-        chosen = choose(self._connection, selection)
+        chosen = select(self._connection, selection)
         if chosen is not None:
             for statement in selection_statements(chosen):
                 self._connection.execute(statement)
@@ -183,7 +182,7 @@ class Auditor:
         table = isolation.result_table(rule)
         try:
             for name, value in rule.params.items():
-                self._connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+                self._connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
             self._connection.execute(f"create or replace temp table {table} as {wrapped(rule.sql)}")
         except duckdb.Error as error:
             return str(error).strip().partition("\n")[0]

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
-    quoted,
     selection_statements,
     state_statements,
 )
 from auditreg.models import RuleInfo
+from auditreg.queries.model_refs import Selection
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
-from auditreg.audit.snapshot import quoted
 from auditreg.models import (
     Finding,
     Grade,
@@ -28,6 +27,7 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
+from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _part(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> str:
     table = result_table(rule)
     columns = _columns(connection, table)
     evidence = [c for c in columns if c not in (*COLUMNS, "grade", "fix")]
-    packed = ", ".join(f"{_name(c)} := r.{_name(c)}" for c in evidence)
+    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
     return (
         f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
         "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
@@ -332,10 +332,6 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [
         str(c[0]) for c in connection.execute(f"select * from {table} limit 0").description or ()
     ]
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from auditreg.ledger import schema
 from auditreg.ledger.settings import settings_rows
+from auditreg.queries.model_refs import Selection
+from auditreg.sql import moment_literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,18 +58,6 @@ class Moment:
     settings: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A selection in terms of subjects: whole models, and single versions.
-
-    A version named here counts as live in scope `live_version`, for a gate asks about it before
-    it is.
-    """
-
-    models: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
-
-
 def prepare_snapshot(
     connection: duckdb.DuckDBPyConnection, moment: Moment, chosen: Selection | None = None
 ) -> None:
@@ -81,16 +71,16 @@ def state_statements(moment: Moment) -> Iterator[str]:
     for name in (*schema.state_tables(), "deployments", *schema.VIEWS):
         yield f"drop table if exists temp.{name}"
     yield from _settings_statements(moment)
-    yield f"set variable as_of = {_literal(moment.as_of)}"
-    yield f"set variable period_start = {_literal(moment.period_start)}"
-    yield f"set variable period_end = {_literal(moment.period_end)}"
+    yield f"set variable as_of = {moment_literal(moment.as_of)}"
+    yield f"set variable period_start = {moment_literal(moment.period_start)}"
+    yield f"set variable period_end = {moment_literal(moment.period_end)}"
     if moment.past is not None:
-        past = _literal(moment.past)
+        past = moment_literal(moment.past)
         for table in (*schema.state_tables(), "deployments"):
             yield f"create temp table {table} as select * from {table}_as_of({past})"
     for name in _ONCE:
         if name in _OF_THE_LOG and moment.past is not None:
-            yield f"create temp table {name} as select * from {name}_as_of({_literal(moment.past)})"
+            yield f"create temp table {name} as select * from {name}_as_of({moment_literal(moment.past)})"
         else:
             yield f"create temp table {name} as {schema.view_sql(name, as_of=False)}"
 
@@ -139,8 +129,7 @@ def _kept(population: str, chosen: Selection) -> str:
     if population == "population_ledger":
         return "false"
     if population == "population_registered_model":
-        owners = _list(tuple(version.partition("/")[0] for version in chosen.versions))
-        return f"{whole} or subject in ({owners})"
+        return f"subject in ({_list(chosen.owners)})"
     # A promotion's subject is that of its version, a plus sign and a number.
     return f"{whole} or split_part(subject, '+', 1) in ({versions})"
 
@@ -149,18 +138,9 @@ def _list(values: Sequence[str]) -> str:
     return ", ".join(quoted(value) for value in values) or "null"
 
 
-def quoted(text: str) -> str:
-    """The text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _value(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool | int):
         return str(value).lower()
     return quoted(str(value))
-
-
-def _literal(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

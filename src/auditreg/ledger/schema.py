@@ -17,6 +17,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from auditreg.fields import FIELD_IDS, FIELDS
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -350,12 +351,11 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
         ).fetchall()
     }
     for table, column, text in rows:
-        quoted = text.replace("'", "''")
         if column:
-            con.execute(f"comment on column {table}.{_quote(column)} is '{quoted}'")
+            con.execute(f"comment on column {table}.{quoted_name(column)} is {quoted(text)}")
         else:
             what = "view" if table in views else "table"
-            con.execute(f"comment on {what} {table} is '{quoted}'")
+            con.execute(f"comment on {what} {table} is {quoted(text)}")
     con.execute("delete from dictionary")
     insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
     con.execute("delete from questions")
@@ -378,7 +378,3 @@ def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[o
             f"insert into {table} values {', '.join([marks] * len(rows))}",
             [value for row in rows for value in row],
         )
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditreg.audit.snapshot import Moment, prepare_snapshot, quoted, selection_statements
+from auditreg.audit.snapshot import Moment, prepare_snapshot, selection_statements
 from auditreg.audit.testing.history import (
     CREATED,
     Capture,
@@ -29,6 +29,7 @@ from auditreg.audit.testing.history import (
 )
 from auditreg.audit.testing.permissions import Role, User, entitle
 from auditreg.ledger.schema import REGISTRY_KINDS
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
