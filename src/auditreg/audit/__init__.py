@@ -2,15 +2,12 @@
 
 from auditreg.audit.auditor import Auditor, configured, in_force, latest_complete
 from auditreg.audit.isolation import Limits
-from auditreg.audit.selection import choose
-from auditreg.audit.snapshot import Moment, Selection, prepare_snapshot
+from auditreg.audit.snapshot import Moment, prepare_snapshot
 
 __all__ = [
     "Auditor",
     "Limits",
     "Moment",
-    "Selection",
-    "choose",
     "configured",
     "in_force",
     "latest_complete",

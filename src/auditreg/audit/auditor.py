@@ -16,11 +16,8 @@ from auditreg.audit.results import (
     policy_overrides,
     waiver_overrides,
 )
-from auditreg.audit.selection import choose
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
-    quoted,
     relations_read_by,
     selection_statements,
     state_statements,
@@ -37,8 +34,10 @@ from auditreg.models import (
     Status,
     Subject,
 )
+from auditreg.queries.model_refs import Selection, select
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class Auditor:
         relations = None if all_views else self._relations(rules, moment, bool(selection))
         for statement in state_statements(moment, relations):
             self._connection.execute(statement)
-        chosen = choose(self._connection, selection)
+        chosen = select(self._connection, selection)
         for statement in selection_statements(chosen, relations):
             self._connection.execute(statement)
         results = self._run(rules, moment, chosen)
@@ -199,7 +198,7 @@ class Auditor:
         table = isolation.result_table(rule)
         try:
             for name, value in rule.params.items():
-                self._connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+                self._connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
             self._connection.execute(f"create or replace temp table {table} as {wrapped(rule.sql)}")
         except duckdb.Error as error:
             return str(error).strip().partition("\n")[0]

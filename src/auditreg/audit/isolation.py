@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
-    quoted,
     relations_read_by,
     selection_statements,
     state_statements,
 )
 from auditreg.models import RuleInfo
+from auditreg.queries.model_refs import Selection
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb

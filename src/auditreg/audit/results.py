@@ -17,7 +17,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
-from auditreg.audit.snapshot import quoted
 from auditreg.models import (
     Finding,
     Grade,
@@ -30,6 +29,7 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
+from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
     table = result_table(rule)
     # In the order of their names, in which evidence is sealed.
     evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
-    packed = ", ".join(f"{_name(c)} := r.{_name(c)}" for c in evidence)
+    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
     return (
         f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
         "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
@@ -461,10 +461,6 @@ def _table_name(rule: RuleInfo) -> str:
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(quoted(word) for word in words)
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

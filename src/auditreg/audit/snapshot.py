@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from auditreg.ledger import schema
 from auditreg.ledger.settings import settings_rows
+from auditreg.queries.model_refs import Selection
+from auditreg.sql import moment_literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,18 +45,6 @@ class Moment:
     period_end: datetime
     past: datetime | None = None
     settings: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A selection in terms of subjects: whole models, and single versions.
-
-    A version named here counts as live in scope `live_version`, for a gate asks about it before
-    it is.
-    """
-
-    models: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
 
 
 def prepare_snapshot(
@@ -104,11 +94,11 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         f"drop table if exists temp.{name}" for name in (*_state_tables(), *schema.VIEWS)
     )
     yield from _settings_statements(moment)
-    yield f"set variable as_of = {_literal(moment.as_of)}"
-    yield f"set variable period_start = {_literal(moment.period_start)}"
-    yield f"set variable period_end = {_literal(moment.period_end)}"
+    yield f"set variable as_of = {moment_literal(moment.as_of)}"
+    yield f"set variable period_start = {moment_literal(moment.period_start)}"
+    yield f"set variable period_end = {moment_literal(moment.period_end)}"
     if moment.past is not None:
-        past = _literal(moment.past)
+        past = moment_literal(moment.past)
         for table in filter(read, _state_tables()):
             yield f"create temp table {table} as select * from {table}_as_of({past})"
     for name in filter(read, schema.VIEWS):
@@ -122,7 +112,7 @@ def _state_tables() -> tuple[str, ...]:
 
 def _view_source(name: str, moment: Moment) -> str:
     if name in _OF_THE_LOG and moment.past is not None:
-        return f"select * from {name}_as_of({_literal(moment.past)})"
+        return f"select * from {name}_as_of({moment_literal(moment.past)})"
     return schema.view_sql(name, as_of=False)
 
 
@@ -179,8 +169,7 @@ def _kept(population: str, chosen: Selection) -> str:
     if population == "population_ledger":
         return "false"
     if population == "population_registered_model":
-        owners = _list(tuple(version.partition("/")[0] for version in chosen.versions))
-        return f"{whole} or subject in ({owners})"
+        return f"subject in ({_list(chosen.owners)})"
     # A promotion's subject is that of its version, a plus sign and a number.
     return f"{whole} or split_part(subject, '+', 1) in ({versions})"
 
@@ -189,18 +178,9 @@ def _list(values: Sequence[str]) -> str:
     return ", ".join(quoted(value) for value in values) or "null"
 
 
-def quoted(text: str) -> str:
-    """The text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _value(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool | int):
         return str(value).lower()
     return quoted(str(value))
-
-
-def _literal(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

@@ -99,7 +99,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
 
     With --diff: one row per version and field that differs between two moments.
     """
-    from auditreg.audit.selection import choose
+    from auditreg.queries.model_refs import resolve, select
     from auditreg.queries.status import last_readings
 
     if diff is not None:
@@ -111,7 +111,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         return
     at = moment(config, as_of)
     with open_ledger(config, ledger).reader() as con:
-        chosen = choose(con, models)
+        chosen = select(con, models) if at is None or not models else resolve(con, models, at)
         if at is not None:
             con.execute("set variable as_of = ?::timestamp", [at])
         source = "inventory" if at is None else "inventory_as_of(as_of())"
@@ -123,11 +123,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         readings = last_readings(con, at)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     if chosen is not None:
-        rows = [
-            row
-            for row in rows
-            if row["model_subject"] in chosen.models or row["subject"] in chosen.versions
-        ]
+        rows = [row for row in rows if chosen.covers(str(row["subject"]))]
     if kind != "all":
         rows = [row for row in rows if row["kind"] == kind]
     if only_live:
@@ -140,9 +136,9 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         return render_table(output, picked)
 
     emit(outputs, render)
-    for registry, observed_at, doubts in readings:
-        verdict = "complete" if doubts is None else f"INCOMPLETE: {'; '.join(doubts)}"
-        line = f"{registry}, {observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
+    for reading in readings:
+        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
+        line = f"{reading.registry}, {reading.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
         click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from auditreg.fields import FIELD_IDS, FIELDS
 from auditreg.kinds.registry import KINDS
 from auditreg.ledger import kind_sql
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -211,7 +212,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> None:
     """Give a state table of an older ledger the columns that were declared since."""
     for name, kind, *_ in con.execute(f"describe {filled}").fetchall():
-        con.execute(f"alter table {table} add column if not exists {_quote(name)} {kind}")
+        con.execute(f"alter table {table} add column if not exists {quoted_name(name)} {kind}")
 
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
@@ -384,12 +385,11 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
     }
     comments = []
     for table, column, text in rows:
-        quoted = text.replace("'", "''")
         if column:
-            comments.append(f"comment on column {table}.{_quote(column)} is '{quoted}'")
+            comments.append(f"comment on column {table}.{quoted_name(column)} is {quoted(text)}")
         else:
             what = "view" if table in views else "table"
-            comments.append(f"comment on {what} {table} is '{quoted}'")
+            comments.append(f"comment on {what} {table} is {quoted(text)}")
     con.execute(";\n".join(comments))  # at once, which takes two thirds of the time
     con.execute("delete from dictionary")
     insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
@@ -413,7 +413,3 @@ def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[o
             f"insert into {table} values {', '.join([marks] * len(rows))}",
             [value for row in rows for value in row],
         )
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

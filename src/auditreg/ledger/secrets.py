@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
 from auditreg.kinds.staging import columns_with_credentials
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -218,7 +219,7 @@ def _clean_texts(
         return 0
     cleaned, any_pattern = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
-        cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
+        cleaned = f"regexp_replace({cleaned}, {_template(pattern)}, {_template(shown)}, 'g')"
     looked_for = " union all ".join(
         f"(select '{table}', '{column}' from {prefix}{table} "
         f"where regexp_matches({column}, $patterns) limit 1)"
@@ -235,5 +236,6 @@ def _clean_texts(
     return number
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"
+def _template(text: str) -> str:
+    """The text as an SQL string inside a template that `str.format` fills."""
+    return quoted(text).replace("{", "{{").replace("}", "}}")

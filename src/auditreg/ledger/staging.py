@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditreg.errors import AuditregError
 from auditreg.ledger import entries
 from auditreg.sources.interface import STAGING, Reading, arrow_schema
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,8 +103,7 @@ def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     if not str(place).endswith(".draft"):
         return "temp"
-    path = f"{place}.scratch".replace("'", "''")
-    con.execute(f"attach '{path}' as scratch (recovery_mode 'no_wal_writes')")
+    con.execute(f"attach {quoted(f'{place}.scratch')} as scratch (recovery_mode 'no_wal_writes')")
     con.execute("set search_path = 'audit,scratch'")
     return "scratch"
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
 from auditreg.ledger import schema
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -294,7 +295,7 @@ class Ledger:
         import duckdb
 
         try:
-            con.execute(f"attach '{_escaped(str(self.path))}' as old (read_only)")
+            con.execute(f"attach {quoted(str(self.path))} as old (read_only)")
             con.execute("use old")
             check_format(con, self.path)
             con.execute("use audit")
@@ -404,11 +405,11 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.execute("set preserve_insertion_order = false")
         # One checkpoint at the end: one in between competes with the queries for memory.
         con.execute("set checkpoint_threshold = '1TB'")
-        con.execute(f"set temp_directory = '{_escaped(f'{draft}.tmp')}'")
+        con.execute(f"set temp_directory = {quoted(f'{draft}.tmp')}")
         con.execute("set timezone = 'UTC'")
         if new:
             draft.write_bytes(empty_ledger())
-        con.execute(f"attach '{_escaped(str(draft))}' as audit ({DRAFT})")
+        con.execute(f"attach {quoted(str(draft))} as audit ({DRAFT})")
         con.execute("use audit")
     except BaseException:
         con.close()
@@ -428,7 +429,7 @@ def empty_ledger(*, described: bool = True) -> bytes:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
         try:
-            con.execute(f"attach '{_escaped(str(path))}' as audit ({DRAFT})")
+            con.execute(f"attach {quoted(str(path))} as audit ({DRAFT})")
             con.execute("use audit")
             con.execute("begin")  # a commit for each of hundreds of comments takes half the time
             schema.create(con, described=described)
@@ -496,10 +497,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ from auditreg.errors import AuditregError, LedgerError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.store import WRITER_MEMORY, Ledger, empty_ledger, is_damaged
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -268,9 +269,9 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
             con.execute("set timezone = 'UTC'")
             con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
             con.execute("set preserve_insertion_order = false")
-            con.execute(f"set temp_directory = '{_escaped(folder)}'")
-            con.execute(f"attach '{_escaped(str(path))}' as audit (read_only)")
-            con.execute(f"attach '{_escaped(str(fresh))}' as fresh")
+            con.execute(f"set temp_directory = {quoted(folder)}")
+            con.execute(f"attach {quoted(str(path))} as audit (read_only)")
+            con.execute(f"attach {quoted(str(fresh))} as fresh")
             problems += _check_definitions(con)
             con.execute("use fresh")
             con.execute("drop table ledger.log")
@@ -287,10 +288,6 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
         finally:
             con.close()
     return len(compared), problems
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:

@@ -14,7 +14,7 @@ from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import CheckResult, Finding, Status
 from auditreg.queries import lifecycle
 from auditreg.queries.reader import Reader, Row, interval
-from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record
+from auditreg.queries.records import Capture, Deployment, Lifecycle, Record
 from auditreg.report import capture, changes, dossiers, findings, imported, promotions, provenance
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditreg.fields import Field
 from auditreg.models import Finding, Grade
 from auditreg.queries.reader import Reader, Row, decoded
-from auditreg.queries.timeline import Deployment, Lifecycle, Statement
+from auditreg.queries.records import Deployment, Lifecycle, Statement
 from auditreg.report.changes import behind, folded, in_rows
 from auditreg.report.findings import SET_ASIDE, worst_first
 from auditreg.report.model import Change, Dossier, InventoryRow, Promotion

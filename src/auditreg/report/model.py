@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
-from auditreg.queries.records import Interval, RecordedQuery
-from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record, Statement
+from auditreg.queries.records import (
+    Capture,
+    Deployment,
+    Interval,
+    Lifecycle,
+    Record,
+    RecordedQuery,
+    Statement,
+)
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.version_sheet import Live, Sheet, VersionRow
 

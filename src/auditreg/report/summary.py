@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Period
 from auditreg.models import CheckResult, Grade, Status
-from auditreg.queries.timeline import CaptureGap, Deployment
+from auditreg.queries.records import CaptureGap, Deployment
 from auditreg.report import changes, findings, promotions
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import Change, Number, Promotion

@@ -129,27 +129,22 @@ def open_check(
 def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, object]:
     """Which record is judged: its file, its size and root, and the last reading of each registry."""
     from auditreg.ledger.entries import load_tree
+    from auditreg.queries.status import last_readings
 
     tree = load_tree(connection)
-    rows = connection.execute(
-        "select registry, source, observed_at, complete, seq from extractions "
-        # A restored backup read today must not stand in for the reading of last night.
-        "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1 "
-        "order by registry"
-    ).fetchall()
     return {
         "file": name,
         "tree_size": tree.size,
         "root": tree.root().hex(),
         "extractions": [
             {
-                "registry": registry,
-                "source": source,
-                "observed_at": observed_at,
-                "complete": complete,
-                "seq": seq,
+                "registry": reading.registry,
+                "source": reading.source,
+                "observed_at": reading.observed_at,
+                "complete": reading.complete,
+                "seq": reading.seq,
             }
-            for registry, source, observed_at, complete, seq in rows
+            for reading in last_readings(connection)
         ],
     }
 

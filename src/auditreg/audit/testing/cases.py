@@ -25,12 +25,12 @@ import msgspec
 
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import check_results, result_columns
-from auditreg.audit.snapshot import quoted
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError
 from auditreg.ledger.settings import create_state
 from auditreg.models import RuleInfo
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,7 +108,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     try:
         build(connection, case, f"{rule.sql} population_{rule.scope}")
         for name, value in params.items():
-            connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+            connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
         try:
             connection.execute(
                 f"create or replace temp table {result_table(rule)} as {wrapped(rule.sql)}"

@@ -14,7 +14,6 @@ import msgspec
 
 from auditreg.audit.snapshot import (
     Moment,
-    quoted,
     relations_read_by,
     selection_statements,
     state_statements,
@@ -36,6 +35,7 @@ from auditreg.audit.testing.history import (
 )
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, entitle
 from auditreg.ledger.schema import REGISTRY_KINDS
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb

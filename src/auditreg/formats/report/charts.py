@@ -21,7 +21,7 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.queries.timeline import Record
+from auditreg.queries.records import Record
 from auditreg.report.model import Lane, LiveSpan, SeverityCount
 from auditreg.report.wording import several
 
