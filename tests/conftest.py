@@ -83,19 +83,19 @@ def _no_settings_of_this_machine(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def stores(pytestconfig) -> Stores:
+def kept_stores(pytestconfig) -> Stores:
     """Stores that are made once, for all processes and runs."""
     return Stores(pytestconfig.cache.mkdir("stores"))
 
 
 @pytest.fixture(scope="session")
-def empty_store(stores) -> Path:
+def empty_store(kept_stores) -> Path:
     """The database of an MLflow store without anything in its registry. Do not write to it."""
-    return stores.get("empty", make_empty) / "mlflow.db"
+    return kept_stores.get("empty", make_empty) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
-def small_registry(stores) -> Path:
+def small_registry(kept_stores) -> Path:
     """The database of a small MLflow registry with hostile names. Do not write to it."""
     script = Path(__file__).with_name("small_registry.py")
 
@@ -103,11 +103,11 @@ def small_registry(stores) -> Path:
         path = folder / "mlflow.db"
         run(script, path, cwd=folder, MLFLOW_TRACKING_URI=f"sqlite:///{path}")
 
-    return stores.get("small-registry", make, [script]) / "mlflow.db"
+    return kept_stores.get("small-registry", make, [script]) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
-def extracted(stores, small_registry, testrun_uid) -> Path:
+def extracted(kept_stores, small_registry, testrun_uid) -> Path:
     """A ledger with one extraction of `small_registry`. Do not write to it.
 
     Every run makes it: the age of a reading is what some tests are about.
@@ -116,7 +116,7 @@ def extracted(stores, small_registry, testrun_uid) -> Path:
     def make(folder: Path) -> None:
         run("-m", "auditreg", "extract", "--from", f"sqlite:///{small_registry}", cwd=folder)
 
-    return stores.get("extracted", make, [testrun_uid]) / "audit.duckdb"
+    return kept_stores.get("extracted", make, [testrun_uid]) / "audit.duckdb"
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def has_capture() -> bool:
 
 
 @pytest.fixture(scope="session")
-def store(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(kept_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database file of a filled store, with a journal where capture is installed.
 
     Do not write to it, except as the server does that runs over it.
@@ -56,7 +56,7 @@ def store(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings = {"MLFLOW_TRACKING_URI": uri, "AUDITREG_CAPTURE": "strict"}
         run(scripts[0], uri, folder, cwd=folder, **settings)
 
-    kept = stores.get("filled", make, [*scripts, *CAPTURE, has_capture()])
+    kept = kept_stores.get("filled", make, [*scripts, *CAPTURE, has_capture()])
     return Path(shutil.copy(kept / "mlflow.db", tmp_path_factory.mktemp("store")))
 
 
