@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.queries.change_groups import Change
 from auditreg.queries.records import (
     Capture,
     Deployment,
@@ -73,42 +74,6 @@ class SeverityCount:
     def total(self) -> int:
         """Both kinds together."""
         return self.contradicts + self.missing
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one thing in the registry.
-
-    `uncaptured`: a reading saw it although the server recorded its changes around it. `together`
-    is what came or went with it, counted: a registration's tags, the versions of a deleted model.
-    """
-
-    seq: int
-    subject: str
-    model: str | None
-    version: int | None
-    when: Interval
-    observed_at: datetime
-    item: str
-    kind: str
-    before: str | None
-    after: str | None
-    actor: str | None
-    grade: Grade
-    actor_from: str | None = None
-    request: str | None = None
-    uncaptured: bool = False
-    together: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def model_subject(self) -> str:
-        """`m-…` out of the subject of a model, a version, a tag or an alias."""
-        return self.subject.replace(":", "/").partition("/")[0]
-
-    @property
-    def removed(self) -> bool:
-        """Whether the thing is gone after it."""
-        return self.after in (None, "gone")
 
 
 @dataclass(frozen=True, slots=True)
