@@ -13,27 +13,33 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX CONDA_
 PYTHON ?=
 PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-# What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core, a file in one of them.
+# What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core; a process that is done
+# takes tests from another. What costs long to start is started once for a file, hence the second.
 PYTEST ?=
-PARALLEL := -n auto --dist loadfile
+PARALLEL := -n auto --dist worksteal
+BY_FILE := -n auto --dist loadfile
+# What `.ci/run` adds, so that the coverage of several tasks is counted together.
+COVERAGE ?=
 # How many changes the servers of `make slow` are sent while they are killed.
 MUTATIONS ?= 1200
 # How often a registry that is being changed is read by `make slow`, per database.
 READINGS ?= 40
-# A ledger is opened by other releases of DuckDB too; only the tests need them.
+# A ledger is opened by other releases of DuckDB too; `make integration` needs them.
 DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
 empty :=
 path_of = $(subst $(empty) $(empty),:,$(abspath $(1)))
-# Registries of older MLflow releases are read too: each is an environment of its own. The ordinary run
+# Registries of older MLflow releases are read too: each is an environment of its own. `make integration`
 # needs one of them beside the newest.
 RELEASES := tests/releases/requirements
 MLFLOWS := $(patsubst $(RELEASES)/%.txt,$(VENV)/mlflow-%/.installed,$(wildcard $(RELEASES)/*.txt))
 MLFLOW := $(filter $(VENV)/mlflow-2.9.%,$(MLFLOWS))
 DEMO ?= reports/demo
+# How much of the code all tests together have to run, in percent.
+FLOOR := 95
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow releases lint format docs goldens samples bench lock build clean
+.PHONY: help demo test integration slow releases coverage lint format docs goldens samples bench lock build clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,15 +47,22 @@ help: ## list the tasks
 demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in reports/demo (DEMO=FOLDER)
 	$(VENV)/bin/auditreg demo $(DEMO)
 
-test: $(STAMP) $(DUCKDBS) $(MLFLOW) ## run the tests and require their coverage (PYTEST="-x tests/ledger" passes arguments)
-	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" $(PY) -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST)
+test: $(STAMP) ## run before every commit: needs nothing but Python (PYTEST="-x tests/ledger" passes arguments)
+	$(PY) -m pytest $(PARALLEL) --cov $(COVERAGE) $(PYTEST)
+
+integration: $(STAMP) $(DUCKDBS) $(MLFLOW) ## test with servers, databases, a browser and other interpreters
+	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" \
+	    $(PY) -m pytest $(BY_FILE) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
 
 slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000 READINGS=150)
 	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
-	    $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+	    $(PY) -m pytest $(BY_FILE) -m slow $(PYTEST)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
-	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)
+	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(BY_FILE) -m releases $(PYTEST)
+
+coverage: $(STAMP) ## require the coverage of what the tests before have measured
+	$(PY) -m coverage report --fail-under=$(FLOOR)
 
 # The list is complete, so nothing is resolved; what is not compiled here is compiled when it runs. Where
 # a release has no wheels for this Python, its tests are skipped; in CI they fail.

@@ -251,10 +251,11 @@ def dictionary() -> str:
     import duckdb
 
     from auditreg.ledger import schema
+    from auditreg.ledger.settings import create_state
 
     connection = duckdb.connect()
     try:
-        schema.create_state(connection)
+        create_state(connection)
         rows = schema.dictionary(connection)
     finally:
         connection.close()
@@ -434,8 +435,11 @@ def waiver_schema() -> dict[str, Any]:
 
     from auditreg import waivers
 
-    _, components = msgspec.json.schema_components([waivers._File], ref_template="#/$defs/{name}")
-    top = components.pop("_File")
+    _, components = msgspec.json.schema_components(
+        [waivers.WaiverFile], ref_template="#/$defs/{name}"
+    )
+    top = components.pop("WaiverFile")
+    top.pop("description")  # the title says it
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **top,

@@ -1,18 +1,25 @@
-"""What all tests share: no skips in CI, expected files, a registry and a ledger made from it."""
+"""What all tests share: marks, no skips in CI, expected files, stores and a ledger of one."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.stores import Stores, make_empty, run
+
 GOLDEN = Path(__file__).parent / "golden"
 ELSEWHERE = "only on"
 """A skip whose reason begins so is meant, in CI too: the test is about another system."""
+
+NEEDS_MORE_THAN_PYTHON = {
+    *("pg_server", "my_server", "postgres_server", "mariadb_server"),
+    *("server", "guarded", "shared", "s3"),
+    *("pdf_files", "played_demo", "wheel"),
+}
+"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo's play, a build."""
 
 
 def pytest_addoption(parser):
@@ -29,6 +36,14 @@ def _fails_in_ci(report):
     if not reason.removeprefix("Skipped: ").startswith(ELSEWHERE):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where nothing may be missing: {reason}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What starts a server or builds a wheel is integration, whichever test uses it."""
+    for item in items:
+        if not NEEDS_MORE_THAN_PYTHON.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,30 +83,40 @@ def _no_settings_of_this_machine(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def small_registry(tmp_path_factory) -> Path:
-    """The database of a small MLflow registry with hostile names. Do not write to it.
-
-    Made in a process of its own: MLflow warns, keeps global state and leaves connections open.
-    """
-    folder = tmp_path_factory.mktemp("registry")
-    path = folder / "mlflow.db"
-    command = [sys.executable, str(Path(__file__).parent / "small_registry.py"), str(path)]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{path}"}
-    done = subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return path
+def kept_stores(pytestconfig) -> Stores:
+    """Stores that are made once, for all processes and runs."""
+    return Stores(pytestconfig.cache.mkdir("stores"))
 
 
 @pytest.fixture(scope="session")
-def extracted(small_registry, tmp_path_factory) -> Path:
-    """A ledger with one extraction of `small_registry`. Do not write to it."""
-    folder = tmp_path_factory.mktemp("ledger")
-    command = [sys.executable, "-m", "auditreg", "extract", "--from", f"sqlite:///{small_registry}"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "audit.duckdb"
+def empty_store(kept_stores) -> Path:
+    """The database of an MLflow store without anything in its registry. Do not write to it."""
+    return kept_stores.get("empty", make_empty) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def small_registry(kept_stores) -> Path:
+    """The database of a small MLflow registry with hostile names. Do not write to it."""
+    script = Path(__file__).with_name("small_registry.py")
+
+    def make(folder: Path) -> None:
+        path = folder / "mlflow.db"
+        run(script, path, cwd=folder, MLFLOW_TRACKING_URI=f"sqlite:///{path}")
+
+    return kept_stores.get("small-registry", make, [script]) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def extracted(kept_stores, small_registry, testrun_uid) -> Path:
+    """A ledger with one extraction of `small_registry`. Do not write to it.
+
+    Every run makes it: the age of a reading is what some tests are about.
+    """
+
+    def make(folder: Path) -> None:
+        run("-m", "auditreg", "extract", "--from", f"sqlite:///{small_registry}", cwd=folder)
+
+    return kept_stores.get("extracted", make, [testrun_uid]) / "audit.duckdb"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from auditreg.audit import Auditor, Limits
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
+from auditreg.audit.snapshot import Moment, relations_read_by
 from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
-from auditreg.ledger.schema import create_state
+from auditreg.ledger import schema
+from auditreg.ledger.settings import create_state
 from auditreg.models import CheckResult, Grade, RuleInfo, Scope, Severity, Status
 from auditreg.rules.parse import builtin_rules, parse_rule
 from auditreg.waivers import parse_waivers
@@ -187,6 +190,14 @@ def test_further_columns_are_evidence(ledger: duckdb.DuckDBPyConnection) -> None
                 "union all select 'x', 'pass', ''"
             ),
             "1 answers are about subjects outside its scope, as x",
+        ),
+        (
+            # As many answers as subjects, all of the population, but not one for each.
+            (
+                "select 'm-1/7' as subject, 'pass' as status, '' as reason "
+                "union all select 'm-1/7', 'fail', ''"
+            ),
+            "examined 1 of 2",
         ),
         (
             "select subject, 'pass' as status, '' as reason from population_live_version, range(2)",
@@ -432,6 +443,43 @@ def test_the_past_is_not_the_present(ledger: duckdb.DuckDBPyConnection) -> None:
     # The log of this ledger is empty, so nothing was there; afterwards the present is back.
     assert {r.rule.scope for r in result.rules if r.population} == {Scope.LEDGER}
     assert check(ledger, rule()).rules[0].population == 2
+
+
+@pytest.mark.parametrize("past", [None, AS_OF - timedelta(days=3000)])
+def test_a_check_needs_only_the_views_that_are_read(
+    ledger: duckdb.DuckDBPyConnection, past: datetime | None
+) -> None:
+    auditor = Auditor(ledger, Config(), builtin_rules())
+    whole = auditor.check(past)
+    narrow = auditor.check(past, all_views=False)
+    assert (narrow.rules, narrow.answers) == (whole.rules, whole.answers)
+
+
+def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConnection) -> None:
+    """A view that was not prepared would show the latest state, whatever the moment."""
+    present = Moment(AS_OF, AS_OF, AS_OF)
+    known = {*schema.state_tables(), "deployments", *schema.VIEWS}
+    texts = [builtin.sql for builtin in builtin_rules()]
+    texts += [schema.view_sql(name, as_of=False) for name in schema.VIEWS]
+    for text in texts:
+        [(tree,)] = ledger.execute("select json_serialize_sql(?::VARCHAR)", [text]).fetchall()
+        named = known & set(re.findall(r'"table_name":"(\w+)"', tree))
+        assert named <= relations_read_by([text], present)
+        assert relations_read_by(named, present) <= relations_read_by([text], present)
+
+
+def test_a_view_of_the_past_shows_the_past(own: duckdb.DuckDBPyConnection) -> None:
+    """Also those that no built-in rule reads: what a reading held, and prompts."""
+    counting = rule(
+        "select subject, 'fail' as status, (select count(*) from COMPLETENESS) || ' '"
+        " || (select count(*) from extractions) as reason from population_ledger",
+        scope="ledger",
+    )
+    own.execute("update extractions set counts = '{\"runs\": [1, 1]}'")
+    auditor = Auditor(own, Config(), [counting])
+    assert auditor.check(all_views=False).answers[0].reason == "1 1"
+    before = AS_OF - timedelta(days=1)
+    assert auditor.check(before, all_views=False).answers[0].reason == "0 1"
 
 
 def test_the_first_instant_of_a_quarter_closes_the_one_before(

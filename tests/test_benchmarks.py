@@ -13,6 +13,8 @@ from benchmarks.figures import Figure, Outcome, as_json, as_markdown, as_table, 
 from benchmarks.store import TABLES, generate, rows
 from benchmarks.suite import BENCHMARKS, TaskError, Workshop, run
 
+pytestmark = pytest.mark.integration
+
 SCALE = 300
 BUDGETS = {
     "extraction": [4, 0.4, 1024],

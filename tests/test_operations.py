@@ -263,6 +263,7 @@ def test_the_constraints_are_versions_and_nothing_else(tmp_path):
         assert re.fullmatch(r"[a-z0-9._-]+==[^ \\]+(?: ; .+)?", one), one
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not shutil.which("apt-cache"), reason="only on Debian: apt-cache")
 def test_the_packages_of_the_system_exist():
     (line,) = [rest for name, rest in instructions() if "apt-get install" in rest]

@@ -226,6 +226,30 @@ def finding_key(rule: str, subject: str) -> str:
     return hashlib.sha256(f"{rule}\n{subject}".encode()).hexdigest()[:16]
 
 
+_WORST_STATUS = (
+    Status.ERROR,
+    Status.FAIL,
+    Status.NOT_EVIDENCED,
+    Status.WAIVED,
+    Status.PREDATES_POLICY,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+
+
+def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
+    """The one order of findings: severity, status, rule, then the names of the subject."""
+    subject = finding.subject
+    return (
+        finding.rule.severity.rank,
+        _WORST_STATUS.index(finding.status),
+        finding.rule.id,
+        subject.model or "",
+        subject.version or 0,
+        subject.key,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """One rule over its whole population: how many there are, how many it answered for."""

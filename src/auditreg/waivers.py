@@ -36,6 +36,9 @@ from auditreg.models import JudgedWaiver, WaiverRef
 
 _STATE = "No waiver was applied."
 
+COVERING = ("in_force", "overdue")
+"""Judgements with which a waiver is named beside the findings it covers."""
+
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry. `expires` and `due` are the last days it holds, in the configured time zone."""
@@ -75,7 +78,9 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WaiverFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file as a whole."""
+
     waiver: tuple[Waiver, ...] = ()
 
 
@@ -99,7 +104,7 @@ def parse_waivers(text: str, path: Path) -> tuple[Waiver, ...]:
         ConfigError: as `load_waivers`.
     """
     try:
-        waivers = msgspec.convert(tomllib.loads(text), _File).waiver
+        waivers = msgspec.convert(tomllib.loads(text), WaiverFile).waiver
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}.", state=_STATE) from error
     except msgspec.ValidationError as error:
@@ -150,7 +155,12 @@ def judge(
         known: whether there is a rule of that id.
         self_approved: whether its approver is, as a person, owner or developer of its model.
     """
-    judged, sentence = _judgement(waiver, today, covers, whole, known, self_approved)
+    judged = _judgement(waiver, today, covers, whole, known, self_approved)
+    return as_judged(waiver, judged, covers=covers, known=known)
+
+
+def as_judged(waiver: Waiver, judged: str, *, covers: int, known: bool = True) -> JudgedWaiver:
+    """A waiver with its judgement, as `judge` came to it, and the sentence that explains it."""
     return JudgedWaiver(
         rule=waiver.rule,
         scope=waiver.scope,
@@ -162,30 +172,41 @@ def judge(
         owner=waiver.owner,
         due=waiver.due,
         judged=judged,
-        sentence=sentence,
-        covers=covers if judged in ("in_force", "overdue") else 0,
+        sentence=_sentence(waiver, judged, known),
+        covers=covers if judged in COVERING else 0,
     )
 
 
 def _judgement(
     waiver: Waiver, today: date, covers: int, whole: bool, known: bool, self_approved: bool
-) -> tuple[str, str]:
-    about = f"The waiver of {waiver.rule} for {waiver.scope}"
+) -> str:
     if not (waiver.models or waiver.versions) or "*" in waiver.models:
-        return "over_broad", f"{about} names no single model, so it covers nothing."
+        return "over_broad"
     if self_approved:
-        return (
-            "self_approved",
-            f"{about} was approved by {waiver.approver}, who owns or developed the model.",
-        )
+        return "self_approved"
     if not known:
-        return "unused", f"{about} covers nothing: there is no such rule."
+        return "unused"
     if waiver.until is not None and today > waiver.until:
-        if waiver.status == "accepted":
-            return "expired", f"{about} ran out on {waiver.until}."
-        return "overdue", f"{about}: the repair was due on {waiver.until} from {waiver.owner}."
-    if covers == 0 and whole:
-        return "unused", f"{about} covers no open finding; take it out."
-    if waiver.status == "accepted":
-        return "in_force", f"{about} holds until {waiver.until}."
-    return "in_force", f"{about}: {waiver.owner} repairs it until {waiver.until}; it stays open."
+        return "expired" if waiver.status == "accepted" else "overdue"
+    return "unused" if covers == 0 and whole else "in_force"
+
+
+def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
+    about = f"The waiver of {waiver.rule} for {waiver.scope}"
+    match judged:
+        case "over_broad":
+            return f"{about} names no single model, so it covers nothing."
+        case "self_approved":
+            return f"{about} was approved by {waiver.approver}, who owns or developed the model."
+        case "unused" if not known:
+            return f"{about} covers nothing: there is no such rule."
+        case "unused":
+            return f"{about} covers no open finding; take it out."
+        case "expired":
+            return f"{about} ran out on {waiver.until}."
+        case "overdue":
+            return f"{about}: the repair was due on {waiver.until} from {waiver.owner}."
+        case _ if waiver.status == "accepted":
+            return f"{about} holds until {waiver.until}."
+        case _:
+            return f"{about}: {waiver.owner} repairs it until {waiver.until}; it stays open."

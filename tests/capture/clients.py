@@ -136,7 +136,7 @@ def _mutation(
     """A call, and whether it writes `text` where it can be found again."""
     model, version = f"m{rng.randrange(MODELS)}", str(rng.randint(1, VERSIONS))
     of_version = {"name": model, "version": version}
-    key, own = f"k{rng.randrange(3)}", f"own {client}"
+    key, private = f"k{rng.randrange(3)}", f"own {client}"
     calls: list[tuple[int, str, str, dict[str, Any], bool]] = [
         (20, "POST", "model-versions/transition-stage",
          {**of_version, "stage": rng.choice(STAGES[:2]), "archive_existing_versions": True}, False),
@@ -152,9 +152,9 @@ def _mutation(
         (3, "DELETE", "registered-models/alias", {"name": model, "alias": "a1"}, False),
         (3, "POST", "model-versions/create",
          {"name": model, "source": "s3://models/m", "description": text}, True),
-        (3, "POST", "registered-models/create", {"name": own, "description": text}, True),
-        (2, "POST", "registered-models/rename", {"name": own, "new_name": f"{own} {turn}"}, False),
-        (2, "DELETE", "registered-models/delete", {"name": own}, False),
+        (3, "POST", "registered-models/create", {"name": private, "description": text}, True),
+        (2, "POST", "registered-models/rename", {"name": private, "new_name": f"{private} {turn}"}, False),
+        (2, "DELETE", "registered-models/delete", {"name": private}, False),
     ]  # fmt: skip
     ((_, method, path, body, marked),) = rng.choices(calls, [weight for weight, *_ in calls])
     return method, path, body, marked

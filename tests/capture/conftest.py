@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.postgres import Postgres, postgres
 from tests.servers.process import require
+from tests.stores import run
 
 BACKENDS = ("sqlite", "postgresql", "mariadb")
 ROOT = Path(__file__).parents[2]
@@ -77,47 +79,39 @@ def new_database(
 
 
 @pytest.fixture(scope="session")
-def empty_store(
-    captured: None, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+def empty_database(
+    captured: None, new_database: Callable[[str], str], empty_store: Path
 ) -> Callable[[str], str]:
     """Makes a database with MLflow's tables, without rows, that no capture has seen.
 
     Migrations take seconds; a SQLite file is a copy of one that went through them.
     """
-    template = tmp_path_factory.mktemp("template") / "mlflow.db"
 
     def make(kind: str) -> str:
         uri = new_database(kind)
-        if kind != "sqlite":
+        if kind == "sqlite":
+            shutil.copy(empty_store, uri.removeprefix("sqlite:///"))
+        else:
             upgrade(uri)
-            return uri
-        if not template.exists():
-            upgrade(f"sqlite:///{template}")
-        Path(uri.removeprefix("sqlite:///")).write_bytes(template.read_bytes())
         return uri
 
     return make
 
 
-def upgrade(uri: str, python: str = sys.executable) -> None:
+def upgrade(uri: str) -> None:
     """Give a database MLflow's tables."""
-    command = [python, "-m", "mlflow", "db", "upgrade", uri]
-    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd="/"
-    )
-    assert done.returncode == 0, done.stderr
+    run("-m", "mlflow", "db", "upgrade", uri, cwd=Path("/"), AUDITREG_CAPTURE="off")
 
 
 @pytest.fixture
 def server(
-    captured: None, empty_store: Callable[[str], str], tmp_path: Path
+    captured: None, empty_database: Callable[[str], str], tmp_path: Path
 ) -> Iterator[Callable[..., MlflowServer]]:
     """Starts MLflow servers, on a new SQLite store unless told otherwise; they end with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(**options: Any) -> MlflowServer:
-            backend = options.pop("backend", None) or empty_store(options.pop("kind", "sqlite"))
+            backend = options.pop("backend", None) or empty_database(options.pop("kind", "sqlite"))
             return stack.enter_context(MlflowServer(tmp_path / "server", backend, **options))
 
         yield start

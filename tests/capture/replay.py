@@ -40,7 +40,7 @@ def _check_key(row: Row, image: Row, where: str) -> None:
     item = image.get("key", image.get("alias"))
     # An alias points to a version, which is not part of what it is.
     version = None if row["table_name"] == "registered_model_aliases" else image.get("version")
-    told = (row["workspace"], row["name"], row["item"])
-    assert told == (image.get("workspace", "default"), image["name"], item), where
+    columns = (row["workspace"], row["name"], row["item"])
+    assert columns == (image.get("workspace", "default"), image["name"], item), where
     if row["table_name"] != "registered_model_aliases":
         assert row["version"] == version, where

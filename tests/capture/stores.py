@@ -9,16 +9,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import auditreg_capture
 import pytest
-from auditreg_capture import process
+from auditreg_capture import runtime
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of MLflow's use of SQLAlchemy
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
     from mlflow.tracking._model_registry import utils as registry_utils
+
+if TYPE_CHECKING:
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 TABLES = (
     "registered_models",
@@ -49,11 +51,11 @@ class Registry:
         """Journal rows of these operations, the changes unless told otherwise."""
         with closing(sqlite3.connect(self.path, timeout=20)) as con:
             con.row_factory = sqlite3.Row
-            found = [dict(row) for row in con.execute("select * from auditreg_journal order by id")]
-        for row in found:
+            rows = [dict(row) for row in con.execute("select * from auditreg_journal order by id")]
+        for row in rows:
             for column in ("before_row", "after_row"):
                 row[column] = None if row[column] is None else json.loads(row[column])
-        return [row for row in found if row["operation"] in (operations or CHANGES)]
+        return [row for row in rows if row["operation"] in (operations or CHANGES)]
 
     def changes(self) -> list[tuple[str, str, str, Any, Any]]:
         """Each change in brief: operation, table, name, version, item."""
@@ -64,13 +66,13 @@ class Registry:
 
     def tables(self) -> dict[Any, Row]:
         """Every registry row by its key."""
-        found: dict[Any, Row] = {}
+        rows: dict[Any, Row] = {}
         with closing(sqlite3.connect(self.path, timeout=20)) as con:
             con.row_factory = sqlite3.Row
             for table in TABLES:
                 for row in map(dict, con.execute(f"select * from {table}")):
-                    found[place(table, row)] = row
-        return found
+                    rows[place(table, row)] = row
+        return rows
 
     def replayed(self) -> dict[Any, Row]:
         """What the journal alone says the tables hold; fails where its rows do not fit each other."""
@@ -95,14 +97,6 @@ def place(table: str, row: Row) -> Any:
     return (table, *(row[k] for k in keys))
 
 
-@pytest.fixture(scope="session")
-def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables and nothing in them; making one takes seconds."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    SqlAlchemyStore(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No settings from outside, and no capture left behind."""
@@ -112,17 +106,17 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
     yield
     auditreg_capture.uninstall()
-    process.current.mode = "strict"
+    runtime.current.mode = "strict"
 
 
 @pytest.fixture
-def new_store(tmp_path: Path, empty_sqlite: Path, quiet: None) -> Callable[..., Registry]:
+def new_store(tmp_path: Path, empty_store: Path, quiet: None) -> Callable[..., Registry]:
     """Makes a store the way MLflow's client does, through capture's entry point."""
 
     def make(name: str = "mlflow.db") -> Registry:
         path = tmp_path / name
         if not path.exists():
-            shutil.copy(empty_sqlite, path)
+            shutil.copy(empty_store, path)
         registry = registry_utils._get_store_registry()
         store = registry.get_store_builder(f"sqlite:///{path}")(store_uri=f"sqlite:///{path}")
         return Registry(path, store)

@@ -260,19 +260,21 @@ class Play:
         by(0, "delete workspace and all", client.delete_workspace, "team-b", mode="CASCADE")
 
 
-def main(told: dict[str, Any]) -> None:
+def main(settings: dict[str, Any]) -> None:
     """Play and write the steps."""
-    recorder = Recorder(told["database"])
-    play = Play(told["uri"], recorder, [(name, password) for name, password in told["users"]])
+    recorder = Recorder(settings["database"])
+    play = Play(
+        settings["uri"], recorder, [(name, password) for name, password in settings["users"]]
+    )
     chapters = [
         play.models, play.versions, play.stages, play.aliases, play.copies,
         *([play.prompts] if hasattr(MlflowClient, "set_prompt_alias") else []),
         play.renaming, play.deleting, play.lasting, play.refusals,
-        *([play.workspaces] if told["workspaces"] else []),
+        *([play.workspaces] if settings["workspaces"] else []),
     ]  # fmt: skip
     for chapter in chapters:
         chapter()
-    Path(told["out"]).write_text(json.dumps(recorder.steps))
+    Path(settings["out"]).write_text(json.dumps(recorder.steps))
 
 
 if __name__ == "__main__":

@@ -55,17 +55,17 @@ def select(uri: str, statement: str) -> list[Row]:
 def dump(uri: str) -> Tables:
     """Every row of the five tables, in one transaction."""
     engine = sa.create_engine(uri, poolclass=sa.pool.NullPool)
-    found: Tables = {}
+    stored: Tables = {}
     try:
         with engine.connect() as con:
             if engine.dialect.name == "postgresql":
                 con = con.execution_options(isolation_level="REPEATABLE READ")
             for table in KEYS:
                 for row in con.execute(sa.text(f"select * from {table}")).mappings():
-                    found[key(table, dict(row))] = dict(row)
+                    stored[key(table, dict(row))] = dict(row)
     finally:
         engine.dispose()
-    return found
+    return stored
 
 
 def journal(uri: str, after: int = 0) -> list[Row]:
@@ -100,7 +100,7 @@ def difference(before: Tables, after: Tables, moved: dict[str, Row] | None = Non
     """
     gone = {place: row for place, row in before.items() if place not in after}
     new = {place: row for place, row in after.items() if place not in before}
-    found = [
+    differences = [
         Change(place[0], row, after[place])
         for place, row in before.items()
         if place in after and after[place] != row
@@ -108,5 +108,5 @@ def difference(before: Tables, after: Tables, moved: dict[str, Row] | None = Non
     for place, row in gone.items():
         to = (moved or {}).get(row["name"])
         there = None if to is None else new.pop(key(place[0], {**row, **to}), None)
-        found.append(Change(place[0], row, there))
-    return found + [Change(place[0], None, row) for place, row in new.items()]
+        differences.append(Change(place[0], row, there))
+    return differences + [Change(place[0], None, row) for place, row in new.items()]

@@ -12,6 +12,8 @@ import pytest
 from tests.capture.tables import Row, changes, journal
 from tests.servers.mlflow_server import MlflowServer, Refused, basic
 
+pytestmark = pytest.mark.integration
+
 HEADER = "X-Forwarded-User"
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
 """Two addresses of this machine; only the first is configured as a proxy."""

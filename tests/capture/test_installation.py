@@ -12,6 +12,8 @@ import pytest
 from tests.servers.environment import CAPTURE, capture_wheel, overlay, pip
 from tests.servers.process import require
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> str:

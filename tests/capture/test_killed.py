@@ -16,19 +16,21 @@ from tests.capture.replay import replay
 from tests.capture.tables import Row, changes, dump, journal
 from tests.servers.mlflow_server import MlflowServer
 
+pytestmark = pytest.mark.integration
+
 MUTATIONS = int(os.environ.get("AUDITREG_TEST_MUTATIONS", "10000"))
 
 
 def written(rows: list[Row]) -> Counter[str]:
     """How often each text was written: rows that hold it and did not before."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for row in changes(rows):
         after, before = row["after_row"] or {}, row["before_row"] or {}
         for column in ("value", "description"):
             text = after.get(column)
             if text and text != before.get(column):
-                found[text] += 1
-    return found
+                counts[text] += 1
+    return counts
 
 
 def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple[Crowd, list[Row]]:
@@ -58,13 +60,13 @@ def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple
 )  # fmt: skip
 def test_journal_and_tables_agree_whatever_is_killed(
     captured: None,
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
     tmp_path: Path,
     kind: str,
     mutations: int,
     kills: int,
 ):
-    database = empty_store(kind)
+    database = empty_database(kind)
     began = time.monotonic()
     crowd, rows = under_fire(tmp_path, database, mutations, kills)
     took = time.monotonic() - began

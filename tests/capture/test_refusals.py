@@ -16,6 +16,8 @@ from tests.capture.tables import changes, dump, journal, last_id
 from tests.servers.mlflow_server import MlflowServer, Refused
 from tests.servers.postgres import Postgres
 
+pytestmark = pytest.mark.integration
+
 ROLE = "mlflow_app"
 
 
@@ -45,9 +47,11 @@ def ddl(dialect: str) -> str:
     return done.stdout
 
 
-def without_rights(postgres_server: Postgres, empty_store: Callable[[str], str]) -> tuple[str, str]:
+def without_rights(
+    postgres_server: Postgres, empty_database: Callable[[str], str]
+) -> tuple[str, str]:
     """A store whose server's user may change rows and not make tables; its address, its name."""
-    database = empty_store("postgresql").rsplit("/", 1)[1]
+    database = empty_database("postgresql").rsplit("/", 1)[1]
     postgres_server.execute(
         f"""
         do $$ begin create role {ROLE} login; exception when duplicate_object then null; end $$;
@@ -65,9 +69,9 @@ def without_rights(postgres_server: Postgres, empty_store: Callable[[str], str])
 def test_a_user_who_may_not_make_tables_is_told_what_to_run(
     server: Callable[..., MlflowServer],
     postgres_server: Postgres,
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
 ):
-    uri, database = without_rights(postgres_server, empty_store)
+    uri, database = without_rights(postgres_server, empty_database)
     with pytest.raises(AssertionError, match="ended with") as caught:
         server(backend=uri)
     assert "auditreg-capture ddl --dialect postgresql" in str(caught.value)
@@ -84,10 +88,10 @@ def test_a_user_who_may_not_make_tables_is_told_what_to_run(
 def test_the_statements_make_a_journal_that_works(
     request: pytest.FixtureRequest,
     server: Callable[..., MlflowServer],
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
     dialect: str,
 ):
-    uri = empty_store(dialect)
+    uri = empty_database(dialect)
     create_only = ddl(dialect).split(";")[0] + ";"
     if dialect == "sqlite":
         with sqlite3.connect(uri.removeprefix("sqlite:///")) as con:
@@ -103,9 +107,9 @@ def test_the_statements_make_a_journal_that_works(
 
 @pytest.mark.slow
 def test_a_journal_that_lacks_a_column_is_refused(
-    server: Callable[..., MlflowServer], empty_store: Callable[[str], str]
+    server: Callable[..., MlflowServer], empty_database: Callable[[str], str]
 ):
-    uri = empty_store("sqlite")
+    uri = empty_database("sqlite")
     first = server(backend=uri)
     create(first, "m")
     first.kill()
@@ -223,9 +227,9 @@ def test_switched_off_from_the_first_it_touches_nothing(server: Callable[..., Ml
 
 
 def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., MlflowServer]):
-    one = server()
-    create(one, "m")
-    before = changes(journal(one.backend))
+    started = server()
+    create(started, "m")
+    before = changes(journal(started.backend))
     for method, path, body in [
         ("POST", "registered-models/create", {"name": "m"}),
         ("POST", "registered-models/rename", {"name": "no", "new_name": "m"}),
@@ -233,18 +237,18 @@ def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., Mlfl
         ("DELETE", "model-versions/delete", {"name": "m", "version": "7"}),
     ]:
         with pytest.raises(Refused):
-            one.call(method, path, body)
-    assert changes(journal(one.backend)) == before
+            started.call(method, path, body)
+    assert changes(journal(started.backend)) == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["uvicorn", "gunicorn"])
 def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner: str):
     options = ["--gunicorn-opts", "--timeout 120"] if runner == "gunicorn" else []
-    one = server(workers=2, options=options)
-    create(one, "m")
-    one.kill(signal.SIGTERM)
-    rows = journal(one.backend)
+    started = server(workers=2, options=options)
+    create(started, "m")
+    started.kill(signal.SIGTERM)
+    rows = journal(started.backend)
     started = [row for row in rows if row["operation"] == "start"]
     stopped = [row["process"] for row in rows if row["operation"] == "stop"]
     assert 0 < len(set(stopped)) == len(stopped)
@@ -253,6 +257,14 @@ def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner:
         # uvicorn's workers die of the signal that they had caught, and can say nothing.
         assert {row["process"] for row in changes(rows)} <= set(stopped)
     for row in started:
-        told = row["after_row"]
-        assert told.keys() >= {"capture", "mlflow", "python", "host", "pid", "mode", "sqlalchemy"}
-        assert told["mode"] == "strict"
+        details = row["after_row"]
+        assert details.keys() >= {
+            "capture",
+            "mlflow",
+            "python",
+            "host",
+            "pid",
+            "mode",
+            "sqlalchemy",
+        }
+        assert details["mode"] == "strict"

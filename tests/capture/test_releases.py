@@ -12,6 +12,7 @@ from tests.servers.environment import capture_wheel, overlay, pip
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.played_29 import play
 from tests.servers.releases import ORDINARY, interpreter
+from tests.sources.lying import quick
 
 pytestmark = pytest.mark.releases
 
@@ -40,3 +41,20 @@ def test_mlflow_2_9_is_captured(old_python: str, tmp_path: Path, app: str | None
     (version,) = {row["after_row"]["mlflow"] for row in rows if row["operation"] == "start"}
     assert version.startswith("2.9.")
     assert len({row["request"] for row in changes(rows)}) >= len(truth.events) * 0.95
+
+
+def test_the_journal_of_a_release_whose_api_has_no_prefix_is_read(old_python: str, tmp_path: Path):
+    database = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    server = MlflowServer(
+        tmp_path,
+        database,
+        python=old_python,
+        options=["--static-prefix", "/mlflow"],
+        health="/health",
+        settings={"AUDITREG_CAPTURE_READERS": "*"},
+    )
+    with server:
+        server.call("POST", "registered-models/create", {"name": "motor"})
+        with quick(server.uri).read() as reading:
+            read = [row["id"] for batch in reading.table("journal") for row in batch.to_pylist()]
+    assert read == [row["id"] for row in journal(database)]

@@ -15,6 +15,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Change, Row, Tables, changes, dump, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 
+pytestmark = pytest.mark.integration
+
 CALLS = {
     "create model", "update model", "set model tag", "overwrite model tag", "delete model tag",
     "create version", "update version", "set version tag", "overwrite version tag",
@@ -52,12 +54,12 @@ class Story:
 def story(
     request: pytest.FixtureRequest,
     basic_auth: None,
-    empty_store: Callable[[str], str],
+    empty_database: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Story]:
     """The story, played once on each database."""
     kind, workspaces = SETUPS[request.param]
-    folder, database = tmp_path_factory.mktemp("story"), empty_store(kind)
+    folder, database = tmp_path_factory.mktemp("story"), empty_database(kind)
     options = ["--enable-workspaces"] if workspaces else []
     with MlflowServer(
         folder, database, app="basic-auth", workers=2, permission="EDIT", options=options
@@ -78,18 +80,18 @@ def _as_changes(rows: list[Row]) -> list[Change]:
     return [Change(row["table_name"], row["before_row"], row["after_row"]) for row in rows]
 
 
-def _sorted(found: list[Change]) -> list[Change]:
-    return sorted(found, key=lambda change: json.dumps(change, sort_keys=True))
+def _sorted(compared: list[Change]) -> list[Change]:
+    return sorted(compared, key=lambda change: json.dumps(change, sort_keys=True))
 
 
 def test_each_changed_row_is_journalled_once_with_its_states_before_and_after(story: Story):
     assert {step["call"] for step in story.steps if step["changes"]} >= CALLS
     for step in story.steps:
         expected = [Change(*change) for change in step["changes"]]
-        found = _as_changes(story.of(step))
-        assert _sorted(found) == _sorted(expected), step["call"]
+        compared = _as_changes(story.of(step))
+        assert _sorted(compared) == _sorted(expected), step["call"]
         operations = [row["operation"] for row in story.of(step)]
-        assert operations == [change.operation for change in found]
+        assert operations == [change.operation for change in compared]
 
 
 def test_each_row_names_the_user_who_made_the_call(story: Story):

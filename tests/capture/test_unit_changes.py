@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.capture.stores import Registry, empty_sqlite, new_store, quiet, registry  # isort: skip
+from tests.capture.stores import Registry, new_store, quiet, registry  # isort: skip
 from auditreg_capture import acting_as
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
@@ -21,9 +21,10 @@ from mlflow.store.model_registry.dbmodels.models import (
     SqlRegisteredModelTag,
 )
 from mlflow.store.workspace.sqlalchemy_store import SqlAlchemyStore as WorkspaceStore
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
-__all__ = ["empty_sqlite", "new_store", "quiet", "registry"]  # fixtures
+__all__ = ["new_store", "quiet", "registry"]  # fixtures
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning")  # MLflow's own, of several kinds
 
 HOSTILE = "a\0b\ud800 \U0001f600 'x\" %s {} \x1b[31m"
@@ -237,11 +238,11 @@ def test_bulk_statements(model: Registry, session: Session):
 
         return act
 
-    one = sa.update(table).where(table.version == 1)
-    assert new(model, run(one.values(description="d"))) == [
+    first = sa.update(table).where(table.version == 1)
+    assert new(model, run(first.values(description="d"))) == [
         ("update", "model_versions", "m", 1, None)
     ]
-    assert new(model, run(one.values(description="d"))) == []
+    assert new(model, run(first.values(description="d"))) == []
     by_key = [{"workspace": "default", "name": "m", "version": n, "run_id": "r"} for n in (1, 2)]
     assert len(new(model, run(sa.update(table), by_key))) == 2
     tags = [
@@ -262,6 +263,110 @@ def test_bulk_statements(model: Registry, session: Session):
 def test_a_bulk_statement_whose_rows_cannot_be_told_is_refused(model: Registry, session: Session):
     source = sa.select(sa.literal("default"), sa.literal("z"))
     statement = sa.insert(SqlRegisteredModel).from_select(["workspace", "name"], source)
+    with pytest.raises(Exception, match="cannot tell which rows"):
+        session.execute(statement)
+
+
+TAG = {"workspace": "default", "name": "m", "version": 1, "key": "k"}
+NEW_TAG = {**TAG, "key": "new"}
+
+
+def _upsert(**values: object):
+    return sqlite.insert(SqlModelVersionTag).values(**values)
+
+
+UPSERTS = {
+    "nothing": lambda: _upsert(**TAG, value="2").on_conflict_do_nothing(),
+    "nothing by key": lambda: _upsert(**TAG, value="2").on_conflict_do_nothing(
+        index_elements=["workspace", "name", "version", "key"]
+    ),
+    "ignore": lambda: (
+        sa.insert(SqlModelVersionTag).prefix_with("OR IGNORE").values(**TAG, value="2")
+    ),
+    "update to the same": lambda: _upsert(**TAG, value="2").on_conflict_do_update(
+        set_={"value": "1"}
+    ),
+    "replaced by the same": lambda: (
+        sa.insert(SqlModelVersionTag).prefix_with("OR REPLACE").values(**TAG, value="1")
+    ),
+}
+"""Upserts that change nothing: the tag is there, with the value 1."""
+CHANGING = {
+    "update": lambda: _upsert(**TAG, value="2").on_conflict_do_update(set_={"value": "2"}),
+    "replace": lambda: (
+        sa.insert(SqlModelVersionTag).prefix_with("OR REPLACE").values(**TAG, value="2")
+    ),
+    "excluded": lambda: (made := _upsert(**TAG, value="2")).on_conflict_do_update(
+        set_={"value": made.excluded.value, "key": made.excluded.key}
+    ),
+}
+
+
+@pytest.mark.parametrize("upsert", list(UPSERTS))
+def test_an_upsert_that_changes_nothing_is_no_change(
+    model: Registry, session: Session, upsert: str
+):
+    def act() -> None:
+        session.execute(UPSERTS[upsert]())
+        session.commit()
+
+    assert new(model, act) == []
+
+
+@pytest.mark.parametrize("upsert", list(CHANGING))
+def test_an_upsert_of_a_row_that_is_there_has_both_images(
+    model: Registry, session: Session, upsert: str
+):
+    def act() -> None:
+        session.execute(CHANGING[upsert]())
+        session.commit()
+
+    assert new(model, act) == [("update", "model_version_tags", "m", 1, "k")]
+    last = model.journal()[-1]
+    assert (last["before_row"]["value"], last["after_row"]["value"]) == ("1", "2")
+
+
+def test_an_upsert_of_many_rows_tells_the_new_from_those_there(model: Registry, session: Session):
+    statement = sqlite.insert(SqlModelVersionTag).on_conflict_do_nothing()
+
+    def act() -> None:
+        session.execute(statement, [{**TAG, "value": "2"}, {**NEW_TAG, "value": "2"}])
+        session.commit()
+
+    assert new(model, act) == [("insert", "model_version_tags", "m", 1, "new")]
+
+
+def test_what_the_database_removes_with_a_replaced_row_is_journalled(
+    model: Registry, session: Session
+):
+    statement = sa.insert(SqlRegisteredModel).prefix_with("OR REPLACE")
+
+    def act() -> None:
+        session.execute(statement.values(workspace="default", name="m", creation_time=5))
+        session.commit()
+
+    # MLflow's aliases go with their model; of the rest the database finds the model there again.
+    assert new(model, act) == [
+        ("delete", "registered_model_aliases", "m", None, "champion"),
+        ("update", "registered_models", "m", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        _upsert(**TAG, value="2").on_conflict_do_update(set_={"key": "other"}),
+        _upsert(**TAG, value="2").on_conflict_do_update(
+            index_elements=["value"], set_={"value": "x"}
+        ),
+        sa.update(SqlModelVersionTag).prefix_with("OR REPLACE").values(key="other"),
+        sa.update(SqlModelVersionTag).prefix_with("OR IGNORE").values(key="other"),
+    ],
+    ids=["a key is set", "another conflict", "update or replace", "update or ignore"],
+)
+def test_an_upsert_whose_rows_cannot_be_told_is_refused(
+    model: Registry, session: Session, statement: sa.sql.Executable
+):
     with pytest.raises(Exception, match="cannot tell which rows"):
         session.execute(statement)
 

@@ -22,6 +22,7 @@ from auditreg_capture import (
     process,
     proxy,
     rows,
+    runtime,
     settings,
     tables,
 )
@@ -31,9 +32,9 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from tests.capture.stores import Registry, empty_sqlite, new_store, quiet, registry
+from tests.capture.stores import Registry, new_store, quiet, registry
 
-__all__ = ["empty_sqlite", "new_store", "quiet", "registry"]  # fixtures
+__all__ = ["new_store", "quiet", "registry"]  # fixtures
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning")  # MLflow's own, of several kinds
 
 
@@ -57,13 +58,16 @@ def environ(peer: str | None, **headers: str) -> dict[str, str]:
 
 
 def test_a_store_starts_a_journal_once(new_store: Callable[..., Registry]):
-    one, two = new_store(), new_store()
-    assert [row["operation"] for row in one.journal("journal", "start")] == ["journal", "start"]
+    captured, two = new_store(), new_store()
+    assert [row["operation"] for row in captured.journal("journal", "start")] == [
+        "journal",
+        "start",
+    ]
     start = two.journal("start")[0]
     assert start["after_row"]["pid"] == os.getpid()
     assert start["after_row"]["mode"] == "strict"
-    assert start["process"] == process.identity()
-    assert one.journal() == []
+    assert start["process"] == runtime.identity()
+    assert captured.journal() == []
 
 
 def test_stores_that_start_at_once_agree_on_one_identity(
@@ -92,7 +96,7 @@ def test_an_end_is_noted(registry: Registry):
 
 
 def test_after_a_fork_the_child_is_another_process(registry: Registry, monkeypatch):
-    first = process.identity()
+    first = runtime.identity()
     monkeypatch.setattr(process.os, "getpid", lambda: 1)
     registry.store.create_registered_model("m")
     starts = registry.journal("start")
@@ -156,35 +160,35 @@ def test_a_change_that_cannot_be_journalled_is_not_made(registry: Registry):
 )
 def test_best_effort_goes_on_and_says_what_it_missed(new_store, monkeypatch, damage: str):
     monkeypatch.setenv("AUDITREG_CAPTURE", "best-effort")
-    one = new_store()
-    one.store.create_registered_model("before")
-    one.sql(damage)
-    one.store.create_registered_model("lost")
-    one.store.update_registered_model("lost", "also")
-    assert ("registered_models", "default", "lost") in one.tables()
-    process.create_table(one.store.engine) if "drop" in damage else one.sql(
+    captured = new_store()
+    captured.store.create_registered_model("before")
+    captured.sql(damage)
+    captured.store.create_registered_model("lost")
+    captured.store.update_registered_model("lost", "also")
+    assert ("registered_models", "default", "lost") in captured.tables()
+    process.create_table(captured.store.engine) if "drop" in damage else captured.sql(
         "alter table x rename to auditreg_journal"
     )
-    one.store.create_registered_model("after")
-    assert [row["after_row"] for row in one.journal("missed")] == [
+    captured.store.create_registered_model("after")
+    assert [row["after_row"] for row in captured.journal("missed")] == [
         {"count": 2, "error": "OperationalError"}
     ]
 
 
 def test_what_was_missed_is_said_again_when_the_saying_is_rolled_back(new_store, monkeypatch):
     monkeypatch.setenv("AUDITREG_CAPTURE", "best-effort")
-    one = new_store()
-    process.missed(one.store.engine, 3, "OperationalError")
-    with Session(one.store.engine) as session:
+    captured = new_store()
+    process.missed(captured.store.engine, 3, "OperationalError")
+    with Session(captured.store.engine) as session:
         session.execute(sa.text("insert into registered_models (name) values ('x')"))
         session.execute(
             sa.update(rows.registry_tables()["registered_models"].table).values(description="y")
         )
         listeners._before_commit(session)
         session.rollback()
-    assert one.journal("missed") == []
-    one.store.create_registered_model("m")
-    assert one.journal("missed")[0]["after_row"]["count"] == 3
+    assert captured.journal("missed") == []
+    captured.store.create_registered_model("m")
+    assert captured.journal("missed")[0]["after_row"]["count"] == 3
 
 
 def test_who_acts_in_a_program(registry: Registry):
@@ -261,8 +265,8 @@ def test_the_journal_page_by_page(registry: Registry):
     first = endpoint.page(engine, endpoint.question(MultiDict({"limit": "3"})))
     assert [row["id"] for row in first["rows"]] == [1, 2, 3]
     assert (first["next"], first["last"]) == (4, 7)
-    asked = MultiDict([("range", "2-3"), ("range", "6-"), ("from", "3")])
-    assert [row["id"] for row in endpoint.page(engine, endpoint.question(asked))["rows"]] == [
+    arguments = MultiDict([("range", "2-3"), ("range", "6-"), ("from", "3")])
+    assert [row["id"] for row in endpoint.page(engine, endpoint.question(arguments))["rows"]] == [
         3,
         6,
         7,

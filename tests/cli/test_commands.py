@@ -93,10 +93,12 @@ def test_check_is_sealed_and_findings_keep_their_numbers(ledger):
     second = json.loads(auditreg("check", "--format", "json", code=1))
     numbers = {f["key"]: f["id"] for f in first["findings"]}
     assert all(number.startswith("F-") for number in numbers.values())
+    assert second["findings"] == first["findings"]
     assert {f["key"]: f["id"] for f in second["findings"]} == numbers
     assert all(f["since"] for f in first["findings"])
     with duckdb.connect(str(ledger), read_only=True) as con:
-        assert con.execute("select count(*) from checks").fetchone() == (2,)
+        # The second check comes to the first one's result: only what differs is sealed.
+        assert con.execute("select count(*) from checks").fetchone() == (1,)
 
 
 def test_the_first_screen(ledger):
@@ -299,6 +301,27 @@ def test_the_inventory_table_is_short_and_the_others_are_whole(ledger):
 def test_changes(ledger):
     assert rows("changes") == []
     assert rows("changes", "home", "--period", "2001") == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "as_json", "as_text"),
+    [
+        ("timestamptz '2026-03-29 02:30:00+02'", "2026-03-29T00:30:00Z", "2026-03-29 00:30:00Z"),
+        ("[timestamptz '2026-03-29 02:30:00+02']", ["2026-03-29T00:30:00Z"], None),
+        ("{'at': timestamptz '2026-03-29 02:30:00+02'}", {"at": "2026-03-29T00:30:00Z"}, None),
+        ("timetz '10:00:00+02'", "10:00:00+02", "10:00:00+02"),
+        ("interval 3 month", "3 months", "3 months"),
+        ("[interval 3 month]", ["3 months"], None),
+    ],
+)
+def test_query_prints_values_with_a_zone(ledger, expression, as_json, as_text):
+    statement = f"select {expression} as v, 1 as w"
+    assert rows("query", f"select {expression} as v") == [{"v": as_json}]
+    if as_text is not None:
+        assert auditreg("query", statement, "--format", "csv") == f"v,w\n{as_text},1\n"
+        escaped = as_text.replace("+", "&#43;")
+        assert f"| {escaped} | 1 |" in auditreg("query", statement, "--format", "markdown")
+        assert as_text in auditreg("query", statement)
 
 
 def test_query(ledger):

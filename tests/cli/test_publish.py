@@ -233,7 +233,7 @@ def test_a_folder_that_keeps_no_modes_says_so(ledger, monkeypatch):
 KILLER = """
 import os, signal, sys
 from pathlib import Path
-from auditreg.api import publishing
+from auditreg.workflows import publish
 from auditreg.workflows.publication import Manifest
 from auditreg.cli import main
 
@@ -241,17 +241,17 @@ def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[1] == "copying":
-    copy = publishing._copy_bytes
+    copy = publish._copy_bytes
     def half(source, draft):
         draft.write_bytes(source.read(5_000_000))
         die()
-    publishing._copy_bytes = half
+    publish._copy_bytes = half
 elif sys.argv[1] == "verified":
-    publishing._verify = die
+    publish._verify = die
 elif sys.argv[1] == "renamed":
-    publishing._sync_folder = die
+    publish._sync_folder = die
 elif sys.argv[1] == "manifest":
-    publishing._unlink = die
+    publish._unlink = die
 sys.argv[1:2] = []
 main()
 """

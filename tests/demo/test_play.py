@@ -17,6 +17,8 @@ from auditreg.demo.clock import outside
 from auditreg.demo.portfolio import extract
 from tests.demo.playing import Played, play
 
+pytestmark = pytest.mark.integration
+
 
 def test_every_reading_is_announced_at_its_moment(played):
     assert tuple(played.readings) == demo.READINGS

@@ -11,6 +11,8 @@ import pytest
 from auditreg import demo
 from tests.demo.playing import Played
 
+pytestmark = pytest.mark.integration
+
 PEOPLE = {account: person for person in demo.PEOPLE for account in (*person.accounts, person.name)}
 
 

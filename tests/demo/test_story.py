@@ -13,7 +13,7 @@ import pytest
 from auditreg import demo
 from auditreg.demo import cards, recipes
 from auditreg.demo.calendar import CALENDAR
-from auditreg.demo.events import DeleteModel, Found, Promote, Reading, Rename, Train, london
+from auditreg.demo.events import DeleteModel, DemoReading, Found, Promote, Rename, Train, london
 from auditreg.demo.firm import config_text, waivers_text
 from auditreg.demo.theatre import perform
 from auditreg.errors import UsageError
@@ -43,7 +43,7 @@ def test_the_calendar_runs_forwards_from_first_to_last():
     assert all(one < other for one, other in pairwise(moments))
     assert moments[0] > demo.FIRST
     assert moments[-1] == demo.LAST
-    assert isinstance(CALENDAR[-1], Reading)
+    assert isinstance(CALENDAR[-1], DemoReading)
 
 
 def test_a_training_is_over_before_the_next_event():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 
-from auditreg.formats.sorting import worst_first
 from auditreg.models import (
     CheckResult,
     Finding,
@@ -18,6 +17,7 @@ from auditreg.models import (
     Status,
     Subject,
     WaiverRef,
+    worst_first,
 )
 
 AS_OF = datetime(2026, 11, 22, 9, 12)

@@ -367,9 +367,7 @@ class CapturedRegistry(Registry):
                 image |= {k: v for k, v in staged.items() if k not in ("workspace", "model")}
                 if kind == "model_version":
                     image["current_stage"] = image.pop("stage")
-                    image |= dict.fromkeys(
-                        ("user_id", "storage_location", "run_link", "status_message")
-                    )
+                    image |= dict.fromkeys(("user_id", "run_link", "status_message"))
                 item = staged.get("key", staged.get("alias"))
                 number = None if kind == "alias" else staged.get("version")
                 found[Row(kind, born[staged["model"]], number, item)] = image

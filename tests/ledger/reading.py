@@ -55,8 +55,9 @@ class MemoryReading(Reading):
         source: str = "sql",
         location: str = "memory",
         journal: str | None = None,
+        hidden: tuple[str, ...] = (),
     ) -> None:
-        self.info = SourceInfo(source, location, "3.17.2", "abc", shows_deleted, ("who",))
+        self.info = SourceInfo(source, location, "3.17.2", "abc", shows_deleted, ("who",), hidden)
         self.started_at = at if started is None else started
         self.ended_at = at
         self._rows = {table: [dict(row) for row in rows.get(table, ())] for table in STAGING}
@@ -109,6 +110,7 @@ class Version:
     tags: dict[str, str] = field(default_factory=dict)
     run_id: str | None = None
     source: str | None = None
+    storage_location: str | None = None
 
     @property
     def deleted(self) -> bool:
@@ -269,6 +271,7 @@ class Registry:
                         "stage": version.stage,
                         "run_id": version.run_id,
                         "source": version.source or f"/models/{number}",
+                        "storage_location": version.storage_location,
                         "status": "READY",
                     }
                 )

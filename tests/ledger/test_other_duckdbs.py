@@ -72,7 +72,7 @@ def seal(ledger: Ledger) -> None:
 
 def queries(moments: list[str]) -> dict[str, str]:
     """Everything a reader can ask: tables, views, macros, questions."""
-    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings"]
+    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings()"]
     asked = {name: f"select * from {name}" for name in (*names, "dictionary", "questions")}
     for name in (*schema.state_tables(), *schema.VIEWS):
         asked[f"{name} between"] = f"select * from {name}_as_of({moments[3]})"
@@ -127,6 +127,7 @@ def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[s
     assert len(told["inventory between"]) > len(told["inventory at first"])
 
 
+@pytest.mark.integration
 def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[str]]):
     require(FOLDERS, "AUDITREG_TEST_DUCKDBS names no other DuckDB")
     ledger, moments = filled

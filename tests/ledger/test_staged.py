@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.ledger import ingest, state
+from auditreg.ledger import ingest, state, state_entries
 from auditreg.sources.interface import BYTES_MARK
 from tests.ledger.book import KEY, opened
 from tests.ledger.reading import START, Registry, run_rows, together
@@ -42,12 +42,12 @@ def rows(registry: Registry, **run: str | None) -> dict[str, list[dict[str, obje
     return found
 
 
-@pytest.mark.parametrize("block", [ingest.BLOCK, 7])
+@pytest.mark.parametrize("block", [state_entries.BLOCK, 7])
 def test_every_table_is_what_the_entries_say(
     empty_file: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ):
     monkeypatch.setattr(state, "MANY", 0)
-    monkeypatch.setattr(ingest, "BLOCK", block)
+    monkeypatch.setattr(state_entries, "BLOCK", block)
     filled = []
     original = state._insert_staged
     monkeypatch.setattr(

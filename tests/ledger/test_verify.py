@@ -31,7 +31,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, empty_file: Path) -> Path:
     registry.create("motor", owner="ann", password="hunter22x")
     registry.version("motor", run_id="r1", approved_by="bo")
     registry.alias("motor", "champion", 1)
-    run = run_rows("r1", params={"depth": "7"}, metrics={"auc": 0.5}, start_time=registry.clock)
+    run = run_rows(
+        "r1", params={"depth": "7", "seed": "1"}, metrics={"auc": 0.5}, start_time=registry.clock
+    )
     people = '{"people": [{"id": "ann", "roles": ["owner"]}]}'
     for _ in range(3):
         rows = together(registry.rows(), run)
@@ -206,6 +208,10 @@ CHANGED = {
     "registered_model_tags": "insert into registered_model_tags from registered_model_tags",
     "ledger.heads": "update ledger.heads set op = 'gone' where kind = 'run'",
     "run_metrics": "update run_metrics set value = value + 1e-12",
+    "ledger.fingerprints": "insert into ledger.fingerprints values (0, 'x')",
+    # One row stands there twice and another is missing: as many rows as before.
+    "run_params": "update run_params set key = (select min(key) from run_params), "
+    "value = (select min(value) from run_params)",
     "extractions": "update extractions set complete = false where seq > 0",
     "settings": "update settings set value = '2020-01-01' where name = 'as_of'",
     "people": "update people set role = 'approver'",

@@ -16,6 +16,8 @@ from tests.ledger.conftest import ask
 from tests.releases.stores import Store, unpacked
 from tests.servers.releases import ORDINARY, RELEASES
 
+pytestmark = pytest.mark.integration
+
 FILES = [
     ORDINARY,
     *(pytest.param(one, marks=pytest.mark.releases) for one in RELEASES if one != ORDINARY),

@@ -23,6 +23,8 @@ from tests.servers.postgres import postgres
 from tests.servers.releases import ORDINARY, RELEASES, interpreter, server
 from tests.sources.reading import everything
 
+pytestmark = pytest.mark.integration
+
 NEWEST = "newest"
 ON_POSTGRESQL = ("2.3.2 on PostgreSQL", "2.16.2 on PostgreSQL")
 COUNTLESS = {"journal"}  # no capture is installed with the old releases

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from auditreg.config import Config, parse_config
-from auditreg.ledger.schema import create_state
+from auditreg.ledger.settings import create_state
 
 READINGS = (datetime(2026, 6, 28, 2), datetime(2026, 8, 15, 2), datetime(2026, 9, 30, 22, 55))
 KINDS = (

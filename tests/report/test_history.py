@@ -12,10 +12,10 @@ from small_ledger import subject_of
 
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.models import Grade
+from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.records import Interval
 from auditreg.report import changes
 from auditreg.report.capture import joined, without
-from auditreg.report.model import Change
 from auditreg.report.wording import how_known, offset, who
 
 DAY = [datetime(2026, 7, day) for day in range(1, 20)]
@@ -136,7 +136,7 @@ def test_a_removed_model_takes_its_own_along_but_not_what_went_before():
     alias = change(seq=6, subject="m-1:alias:b", kind="alias", item="b", before="1", **gone)
     before = change(seq=5, subject="m-1/1:tag:c", kind="model_version_tag", item="c", before="1",
                     after=None, request="r-8")  # fmt: skip
-    first, second = changes.folded([before, alias, tag, version, model])
+    first, second = collapse_registrations([before, alias, tag, version, model])
     assert first == before
     assert second.together == (("version", 1), ("alias", 1), ("tag", 1))
 
@@ -146,7 +146,7 @@ def test_a_tag_set_in_a_later_request_is_not_part_of_the_registration():
     tag = {"kind": "model_version_tag", "before": None, "after": "1"}
     along = change(seq=2, subject="m-1/1:tag:a", item="a", request="r-1", **tag)
     later = change(seq=3, subject="m-1/1:tag:b", item="b", request="r-2", **tag)
-    first, second = changes.folded([born, along, later])
+    first, second = collapse_registrations([born, along, later])
     assert first.together == (("tag", 1),)
     assert second == later
 

@@ -110,6 +110,7 @@ def test_hostile_text_comes_out_inert_and_visible(hostile_report):
     assert "{{ 1111*7 }}" in text
 
 
+@pytest.mark.integration
 def test_a_browser_runs_nothing_of_it(hostile_report, tmp_path):
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:

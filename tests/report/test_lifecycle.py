@@ -12,8 +12,7 @@ from small_ledger import READINGS, subject_of
 
 from auditreg.formats.report.lifecycle import lifecycle_chart
 from auditreg.formats.report.svg import room
-from auditreg.queries.records import Interval
-from auditreg.queries.timeline import Lifecycle, Record, StatePeriod, VersionTimeline
+from auditreg.queries.records import Interval, Lifecycle, Record, StatePeriod, VersionTimeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 START, END = datetime(2026, 7, 1), datetime(2026, 9, 30)

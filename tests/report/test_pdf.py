@@ -12,6 +12,8 @@ from pypdf import PdfReader
 from auditreg.errors import RenderError
 from auditreg.formats.report.template import load_template
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def pages(pdf_files):

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.sources.databases import my_server, pg_server, registries
+from tests.stores import CAPTURE, Stores, run
 
 __all__ = ["my_server", "pg_server", "registries"]
 
@@ -40,34 +42,22 @@ def has_capture() -> bool:
     return True
 
 
-def made(path: Path, *folder: Path) -> None:
-    """Make an MLflow store at `path`, filled if a folder for its artifacts is given.
+@pytest.fixture(scope="session")
+def store(kept_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database file of a filled store, with a journal where capture is installed.
 
-    A filled one has a journal where capture is installed, an empty one never has.
+    Do not write to it, except as the server does that runs over it.
     """
-    command = [sys.executable, str(Path(__file__).with_name("filled.py")), f"sqlite:///{path}"]
-    capture = "strict" if folder else "off"
-    environment = {
-        **os.environ, "MLFLOW_TRACKING_URI": command[-1], "AUDITREG_CAPTURE": capture
-    }  # fmt: skip
-    subprocess.run([*command, *map(str, folder)], check=True, env=environment, cwd=path.parent)
+    here = Path(__file__).parent
+    scripts = [here / "filled.py", here / "model_files.py"]
 
+    def make(folder: Path) -> None:
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        settings = {"MLFLOW_TRACKING_URI": uri, "AUDITREG_CAPTURE": "strict"}
+        run(scripts[0], uri, folder, cwd=folder, **settings)
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database file of a filled store. Do not write to it."""
-    folder = tmp_path_factory.mktemp("store")
-    path = folder / "mlflow.db"
-    made(path, folder)
-    return path
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database file of a store without anything in its registry."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    made(path)
-    return path
+    kept = kept_stores.get("filled", make, [*scripts, *CAPTURE, has_capture()])
+    return Path(shutil.copy(kept / "mlflow.db", tmp_path_factory.mktemp("store")))
 
 
 def free_port() -> int:

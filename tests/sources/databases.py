@@ -8,7 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -113,13 +113,42 @@ def _of_types(table: sqlalchemy.Table, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class Made(dict[str, Any]):
+    """Values by name, each made when it is first used: what is missing stops only who needs it."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self._make(name)
+        return self[name]
+
+
+SERVERS = {"postgresql": "pg_server", "mariadb": "my_server"}
+"""The fixture of each database server."""
+
+DATABASES = [
+    "sqlite",
+    *(pytest.param(name, marks=pytest.mark.integration) for name in SERVERS),
+]
+"""Parameters of a test that is run on each database; SQLite needs nothing but Python."""
+
+
 @pytest.fixture(scope="session")
-def registries(store: Path, server: str, pg_server: Postgres, my_server: MariaDB) -> dict[str, str]:
-    """The addresses of one registry: in three databases, and behind a server. Only for reading."""
-    # The start of a server is a row of the journal, which the copies have to have, too.
-    everything(open_source(server, artifacts="none"))
-    addresses = {"sqlite": f"sqlite:///{store}", "rest": server}
-    for name, database in (("postgresql", pg_server), ("mariadb", my_server)):
-        addresses[name] = new_store(database)
-        copied(store, addresses[name])
-    return addresses
+def registries(store: Path, request: pytest.FixtureRequest) -> Made:
+    """The addresses of the same registry in three databases and behind a server, for reading."""
+
+    def make(name: str) -> str:
+        if name == "sqlite":
+            return f"sqlite:///{store}"
+        server: str = request.getfixturevalue("server")
+        # The start of a server is a row of the journal, which the copies have to have, too.
+        everything(open_source(server, artifacts="none"))
+        if name == "rest":
+            return server
+        address = new_store(request.getfixturevalue(SERVERS[name]))
+        copied(store, address)
+        return address
+
+    return Made(make)

@@ -116,9 +116,9 @@ def paged(rows: Callable[[int], list[Any]], items: str, rest: Says, last: int) -
     """A server whose unfiltered list of `items` comes in pages 0 to `last`."""
     path = "/" + items.replace("_", "-") + "/search"
 
-    def answer(asked: str, query: Query) -> Answer:
-        if not asked.endswith(path) or "filter" in query:
-            return rest(asked, query)
+    def answer(request: str, query: Query) -> Answer:
+        if not request.endswith(path) or "filter" in query:
+            return rest(request, query)
         number = int(query.get("page_token", ["0"])[0])
         more = {"next_page_token": str(number + 1)} if number < last else {}
         return 200, {items: rows(number), **more}

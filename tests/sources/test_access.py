@@ -26,7 +26,7 @@ from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.sources import firm as of
 from tests.sources.reading import rows, run_sql
 
-pytestmark = pytest.mark.xdist_group("firm")
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("firm")]
 
 
 @pytest.fixture(scope="module")

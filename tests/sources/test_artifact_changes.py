@@ -172,6 +172,50 @@ def test_an_outage_says_so_and_keeps_what_was_last_read(book, firm):
     assert book.tables() == book.rebuilt()
 
 
+def test_files_nobody_could_reach_are_counted_as_not_read(book, firm):
+    part = "select counted_by_source, read, difference from completeness where part = 'model_artifacts'"
+    firm.take(book)
+    assert book.rows(part) == [(2, 2, 0)]
+    firm.disk.rename(firm.disk.with_name("unmounted"))
+    done = firm.take(book)
+    assert done.completeness.counts["model_artifacts"] == (2, 0)
+    assert done.completeness.left_out == {
+        f"model files not read, for instance {firm.live}: there is no such folder on this machine": 2
+    }
+    assert done.complete, "files on another machine are no doubt about the registry"
+    assert book.rows(f"{part} order by seq desc limit 1") == [(2, 0, 2)]
+
+
+def test_a_program_that_is_wrong_makes_the_extraction_incomplete(book, firm, monkeypatch):
+    def older(uri):  # as in mlflow-skinny 3.1.1, which pip once took for recent enough
+        raise AssertionError(uri)
+
+    monkeypatch.setattr(
+        "mlflow.store.artifact.artifact_repository_registry.get_artifact_repository", older
+    )
+    run_sql(firm.store, "update model_versions set source = 's3://shop/model' where version = 1")
+    done = firm.take(book)
+    assert not done.complete
+    (doubt,) = done.completeness.doubts
+    assert "the files of 1 versions (for instance motor/1) could not be read: " in doubt
+    assert "unexpected keyword argument 'tracking_uri'" in doubt
+    assert done.completeness.counts["model_artifacts"] == (2, 1)
+
+
+def test_nobody_looks_for_the_files_of_a_prompt(book, firm):
+    run_sql(
+        firm.store,
+        (MODEL, ("greet", 1)),
+        (VERSION, ("greet", 1, "None", "dummy-source")),
+        "insert into registered_model_tags (workspace, name, key, value) "
+        "values ('default', 'greet', 'mlflow.prompt.is_prompt', 'True')",
+    )
+    done = firm.take(book)
+    assert book.rows("select distinct model from model_artifacts") == [("motor",)]
+    assert done.completeness.counts["model_artifacts"] == (2, 2)
+    assert (done.completeness.left_out, done.complete) == ({}, True)
+
+
 def test_no_rule_forgets_over_night_what_it_knew(book, firm):
     for _ in range(2):
         at = firm.take(book).observed_at

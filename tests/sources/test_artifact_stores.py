@@ -13,20 +13,20 @@ from types import SimpleNamespace
 import pytest
 
 from auditreg.sources.artifacts import local, remote
-from auditreg.sources.artifacts.reader import ArtifactReader, Version
+from auditreg.sources.artifacts.reader import ArtifactReader, VersionFiles
 from tests.sources.conftest import require
 from tests.sources.model_files import MLMODEL, model_folder
 
 
-def version(location: str, number: int = 1, *, live: bool = True) -> Version:
-    return Version("default", "m", number, location, live=live)
+def version(location: str, number: int = 1, *, live: bool = True) -> VersionFiles:
+    return VersionFiles("default", "m", number, location, live=live)
 
 
-def all_rows(reader: ArtifactReader, *versions: Version) -> list[dict]:
-    found = []
-    for batch in reader.read(versions, lambda *told: None, len(versions)):
-        found += batch.to_pylist()
-    return found
+def all_rows(reader: ArtifactReader, *versions: VersionFiles) -> list[dict]:
+    rows = []
+    for batch in reader.read(versions, lambda *_: None):
+        rows += batch.to_pylist()
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_s3_holds_what_the_folder_holds(s3, tmp_path):
             **{name: value for name, value in here.items() if name not in apart},
         }
         total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert reader.asked.get("bytes hashed") == (str(total) if manifest else None)
+        assert reader.options.get("bytes hashed") == (str(total) if manifest else None)
     assert "data/deep/weights" in {file["path"] for file in json.loads(there["files"])}
 
 
@@ -85,7 +85,10 @@ def test_what_is_not_in_s3(s3):
     )
     assert nothing["state"] == "no_mlmodel"
     assert (elsewhere["state"], "bucket" in elsewhere["problem"]) == ("unreachable", True)
-    assert reader.left_out == {}
+    assert reader.counts == (2, 1)
+    ((reason, number),) = reader.left_out.items()
+    assert (reason.startswith("model files in s3://no-such-bucket not read: "), number) == (True, 1)
+    assert reader.doubts == ()
 
 
 def test_a_version_that_is_not_live_costs_one_listing_in_s3(s3, tmp_path):
@@ -127,9 +130,10 @@ def test_a_store_that_is_down_is_given_up_and_said_once(monkeypatch):
     rows = all_rows(reader, *(version(f"s3://down/{n}", n) for n in range(500)))
     assert time.monotonic() - started < 30
     assert {row["state"] for row in rows} == {"unreachable"}
-    ((said, number),) = reader.left_out.items()
+    ((reason, number),) = reader.left_out.items()
     assert number == 500
-    assert said.startswith("model files in s3://down not looked at: it failed for several versions")
+    assert reason.startswith("model files in s3://down not read: it failed for several versions")
+    assert (reader.counts, reader.doubts) == ((500, 0), ())
     assert "hunter2" not in repr(rows)
 
 
@@ -155,8 +159,9 @@ def test_a_package_that_is_missing_is_named_with_its_command(location, package, 
     rows = all_rows(reader, *(version(f"{location}{n}", n) for n in range(40)))
     assert {row["state"] for row in rows} == {"unreachable"}
     assert {hint in row["problem"] for row in rows} == {True}
-    ((said, number),) = reader.left_out.items()
-    assert (hint in said, number) == (True, 40)
+    ((reason, number),) = reader.left_out.items()
+    assert (hint in reason, number) == (True, 40)
+    assert reader.doubts == ()
 
 
 Entry = namedtuple("Entry", "path is_dir file_size")
@@ -277,13 +282,13 @@ class Refusal(Exception):
         self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
 
 
-@pytest.mark.parametrize(("status", "asked"), [(403, 30), (503, 3)])
-def test_an_answer_that_refuses_one_version_says_little_of_the_next(status, asked, monkeypatch):
+@pytest.mark.parametrize(("status", "requests"), [(403, 30), (503, 3)])
+def test_an_answer_that_refuses_one_version_says_little_of_the_next(status, requests, monkeypatch):
     made = Shop(lambda path: (_ for _ in ()).throw(Refusal(status)))
     monkeypatch.setattr(remote.Stores, "repository", lambda *_: made)
     reader = ArtifactReader(threads=1)
     rows = all_rows(reader, *(version(f"s3://shop/{n}", n) for n in range(100)))
-    assert len(made.listed) == asked
+    assert len(made.listed) == requests
     assert rows[0]["problem"] == "Refusal: request 0x… of https://bob:***@minio refused"
     assert list(reader.left_out.values()) == [100]
 
@@ -332,3 +337,101 @@ def test_the_identity_package_azure_asks_for_is_named(monkeypatch):
     row = ArtifactReader().row(version("abfss://c@a.dfs.core.windows.net/x"))
     assert row["problem"].startswith("ImportError: Using DefaultAzureCredential requires")
     assert "pip install azure-storage-blob" in row["problem"]
+
+
+def mistaken(*_):
+    raise TypeError("get_artifact_repository() got an unexpected keyword argument 'tracking_uri'")
+
+
+def another_release(*_):
+    raise ImportError("cannot import name 'x' from 'mlflow.y'", name="mlflow.y")
+
+
+def module_of_another_release(*_):
+    raise ModuleNotFoundError("No module named 'mlflow.y'", name="mlflow.y")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        mistaken,
+        another_release,
+        module_of_another_release,
+        lambda *_: {}["files"],
+        lambda *_: None.files,
+    ],
+    ids=["argument", "name", "module", "key", "attribute"],
+)
+def test_a_program_that_is_wrong_is_no_outage_and_makes_the_reading_incomplete(fault, monkeypatch):
+    monkeypatch.setattr(remote.Stores, "repository", fault)
+    reader = ArtifactReader(threads=1)
+    rows = all_rows(reader, *(version(f"s3://shop/{n}", n) for n in range(40)))
+    assert {row["state"] for row in rows} == {"unreachable"}
+    (doubt,) = reader.doubts
+    assert doubt.startswith("the files of 40 versions (for instance m/0) could not be read: ")
+    assert "Error" in doubt
+    assert (reader.left_out, reader.counts) == ({}, (40, 0))
+
+
+def test_our_own_mistake_is_not_swallowed(monkeypatch):
+    monkeypatch.setattr(remote.Stores, "repository", lambda *_: Shop(lambda path: [MODEL]))
+    monkeypatch.setattr(remote, "folder_columns", mistaken)
+    with pytest.raises(TypeError, match="tracking_uri"):
+        all_rows(ArtifactReader(), version("s3://shop/model"))
+    monkeypatch.setattr(ArtifactReader, "_look", another_release)
+    with pytest.raises(ImportError, match="cannot import name"):
+        all_rows(ArtifactReader(), version("s3://shop/model"))
+
+
+def test_each_reason_is_one_line_with_its_number_and_a_place(monkeypatch):
+    def refuses(self, location):
+        raise Refusal(403)
+
+    monkeypatch.setattr(remote.Stores, "repository", refuses)
+    reader = ArtifactReader(threads=1)
+    places = [
+        *(f"/nowhere/{n}" for n in range(3)),
+        *(f"mlflow-artifacts:/1/{n}" for n in range(2)),
+        "C:\\models\\1", "file:///D:/models/2",
+        *(f"s3://denied/{n}" for n in range(4)),
+        "s3://denied/../up",
+        None,
+    ]  # fmt: skip
+    all_rows(reader, *(version(place, n) for n, place in enumerate(places)))
+    assert reader.left_out == {
+        "model files in s3://denied not read: Refusal: request 0x… of https://bob:***@minio refused": 4,
+        "model files not read, for instance /nowhere/0: there is no such folder on this machine": 3,
+        "model files not read, for instance C:\\models\\1: the files are on a Windows machine": 2,
+        "model files not read, for instance mlflow-artifacts:/1/0: only the tracking server can say; "
+        "read through its REST API": 2,
+        "model files in s3://denied not read: the location leads upwards": 1,
+        "model files not read, for instance m/12: the registry does not say where the files are": 1,
+    }
+    assert reader.counts == (13, 0)
+
+
+def test_stores_that_are_down_are_not_mistaken_for_each_other(monkeypatch):
+    def down(self, location):
+        raise ConnectionError(f"no answer from {location[:8]}")
+
+    monkeypatch.setattr(remote.Stores, "repository", down)
+    reader = ArtifactReader(threads=1, tracking_uri="http://track:5000")
+    places = [*(f"mlflow-artifacts:/1/{n}" for n in range(9)), "s3://b/x", "/nowhere/x"]
+    all_rows(reader, *(version(place, n) for n, place in enumerate(places)))
+    assert reader.left_out == {
+        "model files not read, for instance mlflow-artifacts:/1/0: it failed for several versions in "
+        "a row; ConnectionError: no answer from mlflow-a": 9,
+        "model files in s3://b not read: ConnectionError: no answer from s3://b/x": 1,
+        "model files not read, for instance /nowhere/x: there is no such folder on this machine": 1,
+    }
+
+
+def test_the_reasons_of_a_hostile_registry_are_bounded():
+    reader = ArtifactReader(threads=1)
+    all_rows(reader, *(version(f"scheme{n}://x/y", n) for n in range(300)))
+    assert len(reader.left_out) == 21
+    assert sum(reader.left_out.values()) == 300
+    assert max(map(len, reader.left_out)) < 1_000
+    reader = ArtifactReader(threads=1)
+    all_rows(reader, version("/no\x1b[31m\nwhere"), version("\x00$bytes:/w==", 2))
+    assert {reason for reason in reader.left_out if not reason.isprintable()} == set()

@@ -10,24 +10,25 @@ import time
 
 import pytest
 
-from auditreg.sources.artifacts.mlmodel import MAX_BYTES
-from auditreg.sources.artifacts.reader import (
-    NOT_LIVE,
-    NOT_LIVE_UNSEEN,
-    ArtifactReader,
-    Version,
-    resolve,
-)
-from auditreg.sources.artifacts.saved_format import (
+from auditreg.sources.artifacts.mlmodel import (
+    MAX_BYTES,
     requirement_lines,
     requirements,
     serialization,
 )
+from auditreg.sources.artifacts.reader import (
+    NOT_LIVE,
+    NOT_LIVE_UNSEEN,
+    ArtifactReader,
+    VersionFiles,
+    resolve,
+)
+from tests.sources.lying import standing_in
 from tests.sources.model_files import MLMODEL, model_folder
 
 
 def look(location, **options):
-    return ArtifactReader(**options).row(Version("default", "m", 1, location, live=False))
+    return ArtifactReader(**options).row(VersionFiles("default", "m", 1, location, live=False))
 
 
 def test_a_local_model_is_read(tmp_path):
@@ -137,8 +138,8 @@ def test_requirements_that_go_on_in_the_next_line_are_one():
     ],
 )  # fmt: skip
 def test_formats_by_flavour(flavors, expected):
-    said = serialization(flavors)
-    assert (json.loads(said) if said else None) == expected
+    formats = serialization(flavors)
+    assert (json.loads(formats) if formats else None) == expected
 
 
 ALIASES = "a0: &a0 [x, x]\n" + "".join(
@@ -199,6 +200,10 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     (folder / "MLmodel").unlink()
     os.mkfifo(folder / "MLmodel")
     assert "not a regular file" in look(str(folder))["problem"]
+    (folder / "MLmodel").unlink()
+    (folder / "MLmodel").mkdir()
+    assert "not a regular file" in look(str(folder))["problem"]
+    assert look(str(folder))["state"] == "unreadable"
 
 
 @pytest.mark.parametrize(
@@ -300,10 +305,11 @@ def test_only_live_versions_if_asked(tmp_path):
     folder = str(model_folder(tmp_path))
     reader = ArtifactReader(versions="live")
     states = [
-        reader.row(Version("default", "m", 1, folder, live=live))["state"] for live in (True, False)
+        reader.row(VersionFiles("default", "m", 1, folder, live=live))["state"]
+        for live in (True, False)
     ]
     assert states == ["read", "not_looked_at"]
-    assert reader.left_out == {NOT_LIVE: 1}
+    assert (reader.left_out, reader.counts) == ({NOT_LIVE: 1}, (1, 1))
     assert reader.cannot_show == (NOT_LIVE_UNSEEN,)
     assert not ArtifactReader(versions="all").cannot_show
 
@@ -337,3 +343,28 @@ def test_models_behind_the_servers_own_artifact_store(server, tmp_path):
     hashed = look("mlflow-artifacts:/7/model", tracking_uri=server, manifest=True)
     assert hashed["manifest_sha256"] == look(str(folder), manifest=True)["manifest_sha256"]
     assert look("mlflow-artifacts:/7/none", tracking_uri=server)["state"] == "no_mlmodel"
+
+
+@pytest.mark.parametrize(
+    "files", [3, [{"path": "MLmodel"}], [{"path": None, "is_dir": False}], "x"]
+)
+def test_an_artifact_server_that_answers_what_no_client_expects_is_no_abort(files, tmp_path):
+    """Whether MLflow's client stumbles over it or not: a row that says so, and no version else harmed."""
+    folder = model_folder(tmp_path / "model")
+
+    def answer(path, query):
+        return 200, {"files": files}
+
+    with standing_in(answer) as uri:
+        reader = ArtifactReader(tracking_uri=uri, threads=1)
+        versions = [
+            VersionFiles("default", "m", 1, "mlflow-artifacts:/1/x", live=True),
+            VersionFiles("default", "m", 2, str(folder), live=True),
+        ]
+        rows = [
+            row for batch in reader.read(versions, lambda *_: None) for row in batch.to_pylist()
+        ]
+    assert rows[0]["state"] in ("unreachable", "no_mlmodel", "unreadable")
+    assert rows[0]["problem"]
+    assert rows[1]["state"] == "read"
+    assert (rows[0]["state"] == "unreachable") == bool(reader.doubts or reader.left_out)

@@ -13,7 +13,10 @@ from auditreg.sources.interface import READS, STAGING
 from auditreg.sources.permissions import RIGHTS
 from auditreg.sources.server.source import HIDDEN_COLUMNS
 from tests.sources.conftest import has_capture, require
+from tests.sources.databases import Made
 from tests.sources.reading import everything, rows
+
+pytestmark = pytest.mark.integration
 
 OTHERS = ("rest", "postgresql", "mariadb")
 STATE = [table for table in STAGING if table != "journal" and table not in RIGHTS]
@@ -24,8 +27,12 @@ TOMBSTONE = ("motor", 2)
 @pytest.fixture(scope="module")
 def read(registries):
     """The registry as each way of reading it gives it."""
-    # The server first: its start is a row of the journal. The others are copies made after it.
-    return {name: everything(open_source(registries[name])) for name in reversed(registries)}
+
+    def make(name):
+        registries["rest"]  # its start is a row of the journal that every other reading has too
+        return everything(open_source(registries[name]))
+
+    return Made(make)
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +66,19 @@ def test_same_rows_whatever_they_are_read_from(read, table, other):
 def states(registries, tmp_path_factory):
     """The state tables of a ledger that read the registry once, for each way of reading it."""
     folder = tmp_path_factory.mktemp("ledgers")
-    found = {}
-    for name, uri in registries.items():
+
+    def make(name):
+        registries["rest"]
         ledger = Ledger(folder / f"{name}.duckdb")
-        with open_source(uri).read() as reading:
+        with open_source(registries[name]).read() as reading:
             assert ledger.ingest(reading, registry="default", policies=()).complete
         with ledger.reader() as con:
-            found[name] = {
+            return {
                 table: con.sql(f'from main."{table}"').to_arrow_table().to_pylist()
                 for table in STATE
             }
-    return found
+
+    return Made(make)
 
 
 # What each reading gives of its own: when it was, at which place of the log, and the key that is
@@ -139,20 +148,25 @@ def test_prompts_aliases_deleted_and_tagged_runs_are_there(both):
         }
 
 
-def test_the_journal_is_the_same_through_all(registries):
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_journal_is_the_same_through_all(registries, other):
     require(has_capture(), "auditreg-capture is not installed")
     seen = []
-    for address in registries.values():
+    for name in (other, "sqlite"):  # the server, if it is one of the two, starts first
+        address = registries[name]
         with open_source(address, artifacts="none").read() as reading:
             ranges = reading.journal_ranges()
             reading.skip_journal([(2, 5), (9, 9)])
             seen.append((reading.journal, ranges, rows(reading, "journal")))
             assert reading.completeness().complete
-            assert reading.info.cannot_show[-1].startswith("changes from before capture first")
+            assert any(
+                line.startswith("changes from before capture first")
+                for line in reading.info.cannot_show
+            )
             if not address.startswith("sqlite"):
                 assert abs(reading.info.clock_offset_ms) < 5_000
     identity, ranges, found = seen[0]
-    assert seen == [seen[0]] * len(registries)
+    assert seen[1] == seen[0]
     assert len(identity) == 32
     assert [row["id"] for row in found][:5] == [1, 6, 7, 8, 10]
     assert found[0]["operation"] == "journal"

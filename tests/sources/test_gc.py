@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pytest
 
 STORE = "sqlite:///mlflow.db"
 MAKE = """
@@ -50,6 +51,7 @@ def asked(ledger: str, sql: str) -> list[tuple]:
         return con.execute(sql).fetchall()
 
 
+@pytest.mark.integration
 def test_a_run_removed_for_good_is_shown_only_where_it_was_read_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     python("-c", MAKE, STORE)

@@ -40,11 +40,11 @@ def source(path: Path) -> SqlSource:
 def new_ids(path: Path, *sealed: Range) -> list[int]:
     with source(path).read() as reading:
         reading.skip_journal(sealed)
-        found = [row["id"] for row in rows(reading, "journal")]
+        listed = [row["id"] for row in rows(reading, "journal")]
         completeness = reading.completeness()
     assert completeness.complete
-    assert completeness.counts["journal"] == (len(found), len(found))
-    return found
+    assert completeness.counts["journal"] == (len(listed), len(listed))
+    return listed
 
 
 def test_every_column_comes_back_as_it_stands(copy):
@@ -56,9 +56,9 @@ def test_every_column_comes_back_as_it_stands(copy):
         assert reading.journal_ranges() == [(1, 4)]
         assert reading.completeness().complete
         assert reading.info.clock_offset_ms is None
-        said = reading.info.cannot_show
-    assert "who changed what, and what stood there before" not in said
-    assert said[-1] == (
+        limits = reading.info.cannot_show
+    assert "who changed what, and what stood there before" not in limits
+    assert limits[0] == (
         "changes from before capture first started on 2026-09-21 at 14:13 UTC, and who made "
         "changes behind MLflow's back"
     )
@@ -71,7 +71,7 @@ def test_a_store_without_capture_shows_no_journal_and_is_complete(copy):
         reading.skip_journal([(1, 5)])
         assert rows(reading, "journal") == []
         assert reading.completeness().complete
-        assert reading.info.cannot_show[-1] == "who changed what, and what stood there before"
+        assert reading.info.cannot_show[0] == "who changed what, and what stood there before"
 
 
 WITHOUT_ACTOR = TABLE.replace(" actor varchar(256),", "").replace(" client", " customer")
@@ -100,7 +100,7 @@ def test_a_journal_that_is_not_one_is_a_doubt_and_never_an_abort(copy, table, ro
         (doubt,) = reading.completeness().doubts
         assert doubt.startswith("the journal in the table auditreg_journal could not be read: ")
         assert says in doubt
-        assert reading.info.cannot_show[-1] == "who changed what, and what stood there before"
+        assert reading.info.cannot_show[0] == "who changed what, and what stood there before"
         assert "auditreg" not in " ".join(reading.info.cannot_show)
 
 
@@ -119,17 +119,17 @@ def test_a_start_at_an_impossible_time_is_left_out_of_the_words(copy, moment):
     table = TABLE.replace("server_time bigint not null", "server_time")
     journal_in(copy, identity(), start(at=moment), table=table)
     with source(copy).read() as reading:
-        assert reading.info.cannot_show[-1].startswith("changes from before capture first started,")
+        assert reading.info.cannot_show[0].startswith("changes from before capture first started,")
 
 
 def test_text_that_is_not_unicode_is_staged_as_everywhere(copy):
     journal_in(copy, *BEGINNING, change(3, actor=b"\xff\x00", after_row="\x00$x", item="é\u202e"))
     with source(copy).read() as reading:
-        found = rows(reading, "journal")[-1]
+        listed = rows(reading, "journal")[-1]
         assert reading.completeness().complete
-    assert found["actor"] == BYTES_MARK + base64.b64encode(b"\xff\x00").decode()
-    assert found["after_row"] == BYTES_MARK + base64.b64encode(b"\x00$x").decode()
-    assert found["item"] == "é\u202e"
+    assert listed["actor"] == BYTES_MARK + base64.b64encode(b"\xff\x00").decode()
+    assert listed["after_row"] == BYTES_MARK + base64.b64encode(b"\x00$x").decode()
+    assert listed["item"] == "é\u202e"
 
 
 def test_rows_without_an_operation_or_an_id_are_doubts(copy):
@@ -145,11 +145,11 @@ def test_rows_without_an_operation_or_an_id_are_doubts(copy):
         table=TABLE.replace(" primary key autoincrement", "").replace(" not null", ""),
     )
     with source(copy).read() as reading:
-        found = rows(reading, "journal")
+        listed = rows(reading, "journal")
         doubts = reading.completeness().doubts
         assert reading.journal_ranges() == [(1, 4), (6, 6)]
-    assert [row["id"] for row in found] == [1, 2, 3, 4, 6]
-    assert [row["operation"] for row in found[2:4]] == [None, None]
+    assert [row["id"] for row in listed] == [1, 2, 3, 4, 6]
+    assert [row["operation"] for row in listed[2:4]] == [None, None]
     assert doubts == (
         "2 row(s) of journal were left out: id is missing or not of type int64",
         "2 row(s) of journal have no operation",

@@ -99,6 +99,7 @@ class Read(NamedTuple):
     high: int
 
 
+@pytest.mark.integration
 @registries(True, False)
 @pytest.mark.parametrize("readings", HOW_MANY)
 def test_rest_is_the_truth_of_one_moment_or_a_doubt(moved: Moved, readings: int):
@@ -168,6 +169,7 @@ def summary(moved: Moved, read: list[Read], answers: Counter[int], wrong: int) -
     )
 
 
+@pytest.mark.integration
 @registries(True)
 @pytest.mark.parametrize("readings", HOW_MANY)
 def test_sql_is_exactly_the_snapshot(moved: Moved, readings: int):

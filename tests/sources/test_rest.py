@@ -314,16 +314,16 @@ def test_an_answer_without_end_is_an_error(monkeypatch):
 
 def failing(times: int, answer: Answer, path: str = "/model-versions/search") -> tuple[Says, list]:
     """A server that answers one path so, the first times."""
-    asked: list[float] = []
+    calls: list[float] = []
 
     def says(asked_path: str, query: Query) -> Answer:
         if asked_path.endswith(path) and "filter" not in query:
-            asked.append(time.monotonic())
-            if len(asked) <= times:
+            calls.append(time.monotonic())
+            if len(calls) <= times:
                 return answer
         return registry([{"name": "m"}], [VERSION])(asked_path, query)
 
-    return says, asked
+    return says, calls
 
 
 MOMENTARY = {
@@ -341,20 +341,20 @@ MOMENTARY = {
 @pytest.mark.parametrize("answer", MOMENTARY.values(), ids=MOMENTARY)
 def test_what_fails_for_a_moment_is_tried_again(answer, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.01")
-    says, asked = failing(2, answer)
+    says, calls = failing(2, answer)
     with standing_in(says) as uri:
         tables, completeness = everything(quick(uri, retries=2))
     assert completeness.complete
     assert len(tables["model_versions"]) == 1
-    assert len(asked) == 4
+    assert len(calls) == 4
 
 
 def test_a_server_is_left_alone_for_as_long_as_it_asks():
-    says, asked = failing(1, (429, Raw(b"", {"Retry-After": "0.7"})))
+    says, calls = failing(1, (429, Raw(b"", {"Retry-After": "0.7"})))
     with standing_in(says) as uri:
         _, completeness = everything(quick(uri, retries=1))
     assert completeness.complete
-    assert asked[1] - asked[0] >= 0.69
+    assert calls[1] - calls[0] >= 0.69
 
 
 GIVEN_UP = {
@@ -369,12 +369,12 @@ GIVEN_UP = {
 def test_patience_ends_with_an_error_within_seconds(answer, says, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.01")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    answers, asked = failing(99, answer)
+    answers, calls = failing(99, answer)
     started = time.monotonic()
     with standing_in(answers) as uri:
         check_error(uri, says)
     assert time.monotonic() - started < 5
-    assert len(asked) == (1 if says.endswith("7200 s") else 3)
+    assert len(calls) == (1 if says.endswith("7200 s") else 3)
 
 
 def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones():
@@ -428,9 +428,9 @@ def run(run_id: str, **info: object) -> dict:
 
 def tracking(search: Says, kept: list[str], listed: list[str] | None = None) -> tuple[Says, list]:
     """A server of 40 versions with a run each; `kept` are those it has, and searches so."""
-    asked: list[str] = []
+    calls: list[str] = []
     versions = [
-        {**VERSION, "version": str(n), "run_id": one} for n, one in enumerate(RUNS, start=1)
+        {**VERSION, "version": str(n), "run_id": run_id} for n, run_id in enumerate(RUNS, start=1)
     ]
 
     def answer(path: str, query: Query) -> Answer:
@@ -441,11 +441,11 @@ def tracking(search: Says, kept: list[str], listed: list[str] | None = None) -> 
         if path.endswith("/runs/search"):
             return search(path, query)
         if path.endswith("/runs/get"):
-            asked.append(query["run_id"][0])
-            return (200, {"run": run(asked[-1])}) if asked[-1] in kept else MISSING
+            calls.append(query["run_id"][0])
+            return (200, {"run": run(calls[-1])}) if calls[-1] in kept else MISSING
         return registry([{"name": "m"}], versions)(path, query)
 
-    return answer, asked
+    return answer, calls
 
 
 def test_runs_are_read_in_bulk_and_those_not_found_one_by_one():
@@ -454,15 +454,15 @@ def test_runs_are_read_in_bulk_and_those_not_found_one_by_one():
     def search(path: str, query: Query) -> Answer:
         searches.append(query)
         # Twice the same, and two that are left out.
-        return 200, {"runs": [run(one) for one in [RUNS[0], *RUNS[:38]]]}
+        return 200, {"runs": [run(run_id) for run_id in [RUNS[0], *RUNS[:38]]]}
 
-    says, asked = tracking(search, RUNS[:39])
+    says, calls = tracking(search, RUNS[:39])
     with standing_in(says) as uri:
         tables, completeness = everything(quick(uri))
     assert completeness.complete
     assert len(searches) == 1
     assert searches[0]["run_view_type"] == ["ALL"]
-    assert sorted(asked) == RUNS[38:]
+    assert sorted(calls) == RUNS[38:]
     assert [row["run_id"] for row in tables["runs"]] == RUNS[:39]
     assert [row["value"] for row in tables["run_params"]] == RUNS[:39]
     assert [row["name"] for row in tables["experiments"]] == ["e"]
@@ -479,13 +479,13 @@ SEARCHES: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("found", SEARCHES.values(), ids=SEARCHES)
-def test_a_search_that_does_not_work_costs_nothing_but_requests(found):
-    says, asked = tracking(lambda *_: found, RUNS)
+@pytest.mark.parametrize("answer", SEARCHES.values(), ids=SEARCHES)
+def test_a_search_that_does_not_work_costs_nothing_but_requests(answer):
+    says, calls = tracking(lambda *_: answer, RUNS)
     with standing_in(says) as uri:
         tables, completeness = everything(quick(uri))
     assert completeness.complete
-    assert sorted(asked) == RUNS
+    assert sorted(calls) == RUNS
     assert [row["run_id"] for row in tables["runs"]] == RUNS
 
 
@@ -514,12 +514,12 @@ def test_all_runs_are_read_twice_in_pages_and_put_aside(moves, monkeypatch):
             begun.append(1)
         there = RUNS[:30] if moves and len(begun) == 1 else RUNS
         more = {"next_page_token": str(start + 10)} if start + 10 < len(there) else {}
-        return 200, {"runs": [run(one) for one in there[start : start + 10]], **more}
+        return 200, {"runs": [run(run_id) for run_id in there[start : start + 10]], **more}
 
-    says, asked = tracking(search, RUNS)
+    says, calls = tracking(search, RUNS)
     with standing_in(says) as uri:
         tables, completeness = everything(quick(uri), "all")
-    assert asked == []
+    assert calls == []
     assert [row["run_id"] for row in tables["runs"]] == RUNS
     assert len(tables["run_params"]) == len(tables["run_tags"]) == len(RUNS)
     assert completeness.counts["runs"] == (40, 40)
@@ -540,11 +540,13 @@ def test_the_registry_is_looked_at_again_when_the_rest_took_long(monkeypatch):
             if changes:
                 moved.append(1)
             assert rows(reading, "registered_models")[0]["description"] == "old"
-            found = reading.completeness().doubts
-            assert reading.completeness().doubts == found
+            sentences = reading.completeness().doubts
+            assert reading.completeness().doubts == sentences
             assert CHANGED_BACK in reading.info.cannot_show
-        assert len(found) == doubts
-        assert all("changed while its runs and model files were read" in one for one in found)
+        assert len(sentences) == doubts
+        assert all(
+            "changed while its runs and model files were read" in sentence for sentence in sentences
+        )
 
 
 def test_requests_no_more_than_pages(monkeypatch):
@@ -553,13 +555,13 @@ def test_requests_no_more_than_pages(monkeypatch):
 
     def search(path: str, query: Query) -> Answer:
         searches.append(query)
-        return 200, {"runs": [run(one) for one in RUNS]}
+        return 200, {"runs": [run(run_id) for run_id in RUNS]}
 
-    says, asked = tracking(search, RUNS)
+    says, calls = tracking(search, RUNS)
     with standing_in(says) as uri:
         source = quick(uri)
         everything(source)
     # Two passes of four listings; experiments, runs, logged models; then what the server is, its
     # version, its journal, our rights (asked once or twice).
     assert source._server.requests <= 2 * 4 + 3 + 5
-    assert asked == []
+    assert calls == []

@@ -33,30 +33,30 @@ class Capture:
         self.entries = list(entries)
         self.ids = ids
         self.page = page
-        self.asked: list[Query] = []
+        self.queries: list[Query] = []
         self.served = 0
         self.models: list[dict[str, Any]] = [{"name": "m"}]
 
     def __call__(self, path: str, query: Query) -> Answer:
         if path == PATH:
-            self.asked.append(query)
+            self.queries.append(query)
             return 200, self.journal(query)
         return registry(self.models, [])(path, query)
 
     def journal(self, query: Query) -> dict[str, Any]:
         numbers = [row["id"] for row in self.entries]
-        told: dict[str, Any] = {"journal": ID, "last": max(numbers), "now": START + 50_000}
+        answer: dict[str, Any] = {"journal": ID, "last": max(numbers), "now": START + 50_000}
         if self.ids and "ids" in query:
-            return {**told, "ranges": [[number, number] for number in numbers]}
-        found = [row for row in self.entries if self.wanted(row["id"], query)]
+            return {**answer, "ranges": [[number, number] for number in numbers]}
+        listed = [row for row in self.entries if self.matches(row["id"], query)]
         page = min(self.page, int(query["limit"][0]))
         if "range" in query:
-            self.served += len(found[:page])
-        more = found[page]["id"] if len(found) > page else None
-        return {**told, "rows": found[:page], "next": more}
+            self.served += len(listed[:page])
+        more = listed[page]["id"] if len(listed) > page else None
+        return {**answer, "rows": listed[:page], "next": more}
 
-    def wanted(self, number: int, query: Query) -> bool:
-        ends = [one.split("-") for one in query.get("range", ["0-"])]
+    def matches(self, number: int, query: Query) -> bool:
+        ends = [text.split("-") for text in query.get("range", ["0-"])]
         return any(int(a) <= number <= int(b or 2**63) for a, b in ends)
 
 
@@ -75,13 +75,13 @@ def test_the_journal_is_read_page_by_page(ids):
         assert rows(reading, "journal") == list(SPARSE)
         completeness = reading.completeness()
         assert completeness.complete
-        told = len(SPARSE) if ids else None
-        assert completeness.counts["journal"] == (told, len(SPARSE))
+        answer = len(SPARSE) if ids else None
+        assert completeness.counts["journal"] == (answer, len(SPARSE))
         assert reading.journal_ranges() == [(row["id"], row["id"]) for row in SPARSE]
         assert reading.info.clock_offset_ms == 50_000
-        said = reading.info.cannot_show
-    assert WITHOUT not in said
-    assert said[-1].startswith("changes from before capture first started on 2026-09-21 at 14:13")
+        limits = reading.info.cannot_show
+    assert WITHOUT not in limits
+    assert limits[0].startswith("changes from before capture first started on 2026-09-21 at 14:13")
 
 
 @pytest.mark.parametrize("ids", [True, False], ids=["says its ids", "says only its end"])
@@ -99,10 +99,10 @@ def test_many_ranges_are_asked_for_in_several_requests():
     capture = Capture(identity(1), start(3), *map(change, range(5, 801, 2)))
     with standing_in(capture) as uri, quick(uri).read() as reading:
         reading.skip_journal([(n, n) for n in range(3, 801, 4)])
-        found = [row["id"] for row in rows(reading, "journal")]
-        assert found == [1, *range(5, 801, 4)]
+        listed = [row["id"] for row in rows(reading, "journal")]
+        assert listed == [1, *range(5, 801, 4)]
         assert reading.completeness().complete
-    assert max(len(query.get("range", [])) for query in capture.asked) == 100
+    assert max(len(query.get("range", [])) for query in capture.queries) == 100
 
 
 def test_a_server_without_capture_and_a_user_without_rights_are_told_apart():
@@ -116,12 +116,12 @@ def test_a_server_without_capture_and_a_user_without_rights_are_told_apart():
         with standing_in(instead(answer)) as uri:
             tables, completeness = everything(quick(uri))
             with quick(uri).read() as reading:
-                said = reading.info.cannot_show
+                limits = reading.info.cannot_show
                 assert reading.journal is None
         assert completeness.complete
         assert tables["journal"] == []
-        assert WITHOUT in said
-        assert says in said[-1]
+        assert limits[0] == WITHOUT
+        assert says in limits[1]
 
 
 def instead(answer: Answer) -> Callable[[str, Query], Answer]:
@@ -164,46 +164,46 @@ def test_an_answer_that_is_none_is_a_doubt_and_no_journal(answer):
         assert [row["model"] for row in rows(reading, "registered_models")] == ["m"]
         (doubt,) = reading.completeness().doubts
         assert doubt.startswith(UNREAD)
-        assert reading.info.cannot_show[-1] == WITHOUT
+        assert reading.info.cannot_show[0] == WITHOUT
 
 
 ROWS: dict[str, tuple[Callable[[dict[str, Any], Query], Any], str]] = {
     "the same page again": (
-        lambda told, _: {**told, "rows": list(SPARSE[:2]), "next": 1},
+        lambda answer, _: {**answer, "rows": list(SPARSE[:2]), "next": 1},
         "the ids of its rows do not ascend",
     ),
     "a page back": (
-        lambda told, _: {**told, "rows": list(SPARSE[1::-1])},
+        lambda answer, _: {**answer, "rows": list(SPARSE[1::-1])},
         "the ids of its rows do not ascend",
     ),
     "nobody asked": (
-        lambda told, _: {**told, "rows": [change(4)]},
+        lambda answer, _: {**answer, "rows": [change(4)]},
         "it gives rows nobody asked for",
     ),
     "above the end": (
-        lambda told, _: {**told, "rows": [change(41)]},
+        lambda answer, _: {**answer, "rows": [change(41)]},
         "it gives rows nobody asked for",
     ),
     "another journal": (
-        lambda told, _: {**told, "journal": "e" * 32},
+        lambda answer, _: {**answer, "journal": "e" * 32},
         "its answers are of two journals",
     ),
-    "no rows": (lambda told, _: {**told, "rows": None}, "an answer has no list of rows"),
+    "no rows": (lambda answer, _: {**answer, "rows": None}, "an answer has no list of rows"),
     "nothing and more": (
-        lambda told, _: {**told, "rows": [], "next": 5},
+        lambda answer, _: {**answer, "rows": [], "next": 5},
         "an answer promises rows and gives none",
     ),
-    "a list": (lambda told, _: {**told, "rows": [[1]]}, "does not have the columns"),
+    "a list": (lambda answer, _: {**answer, "rows": [[1]]}, "does not have the columns"),
     "a column less": (
-        lambda told, _: {**told, "rows": [{"id": 1, "operation": "start"}]},
+        lambda answer, _: {**answer, "rows": [{"id": 1, "operation": "start"}]},
         "does not have the columns",
     ),
     "an id of text": (
-        lambda told, _: {**told, "rows": [{**identity(), "id": "1"}]},
+        lambda answer, _: {**answer, "rows": [{**identity(), "id": "1"}]},
         "a row has no id",
     ),
     "an object for text": (
-        lambda told, _: {**told, "rows": [{**identity(), "after_row": {"journal": ID}}]},
+        lambda answer, _: {**answer, "rows": [{**identity(), "after_row": {"journal": ID}}]},
         "something else where text belongs",
     ),
 }
@@ -214,8 +214,8 @@ def test_rows_that_cannot_be_right_end_the_reading_with_a_doubt(spoiled, says):
     capture = Capture(*SPARSE)
 
     def answer(path: str, query: Query) -> Answer:
-        status, told = capture(path, query)
-        return status, spoiled(told, query) if path == PATH and "range" in query else told
+        status, answer = capture(path, query)
+        return status, spoiled(answer, query) if path == PATH and "range" in query else answer
 
     with standing_in(answer) as uri, quick(uri).read() as reading:
         started = time.monotonic()
@@ -233,11 +233,11 @@ def test_a_server_that_never_ends_is_left(monkeypatch):
     def answer(path: str, query: Query) -> Answer:
         if path != PATH:
             return registry([{"name": "m"}], [])(path, query)
-        told = {"journal": ID, "last": 2**62, "now": 5}
+        answer = {"journal": ID, "last": 2**62, "now": 5}
         if "range" not in query:
-            return 200, told
+            return 200, answer
         first = int(query["range"][0].split("-")[0])
-        return 200, {**told, "rows": [change(first)], "next": first + 1}
+        return 200, {**answer, "rows": [change(first)], "next": first + 1}
 
     with standing_in(answer) as uri, quick(uri).read() as reading:
         assert len(rows(reading, "journal")) == 20
@@ -278,9 +278,9 @@ def test_the_journal_has_to_stand_still_while_the_tables_are_read(times):
         return capture(path, query)
 
     with standing_in(answer) as uri, quick(uri).read() as reading:
-        found = rows(reading, "journal")
+        listed = rows(reading, "journal")
         completeness = reading.completeness()
-    assert [row["id"] for row in found] == [row["id"] for row in capture.entries]
+    assert [row["id"] for row in listed] == [row["id"] for row in capture.entries]
     if times < 4:
         assert completeness.complete
         assert completeness.passes == max(2, times + 1)
@@ -292,7 +292,7 @@ def test_a_journal_that_breaks_off_between_two_passes_is_a_doubt():
     capture = Capture(*SPARSE)
 
     def answer(path: str, query: Query) -> Answer:
-        if path == PATH and len(capture.asked) > 2:
+        if path == PATH and len(capture.queries) > 2:
             return 500, "oops"
         return capture(path, query)
 
@@ -300,7 +300,7 @@ def test_a_journal_that_breaks_off_between_two_passes_is_a_doubt():
         assert reading.journal is None
         assert rows(reading, "journal") == []
         assert reading.completeness().doubts[0].startswith(UNREAD)
-        assert reading.info.cannot_show[-1] == WITHOUT
+        assert reading.info.cannot_show[0] == WITHOUT
 
 
 def test_hostile_text_comes_through_and_bad_numbers_are_doubts():
@@ -309,10 +309,10 @@ def test_hostile_text_comes_through_and_bad_numbers_are_doubts():
     spoiled["operation"] = None
     capture = Capture(identity(1), start(3), spoiled)
     with standing_in(capture) as uri, quick(uri).read() as reading:
-        found = rows(reading, "journal")[-1]
+        listed = rows(reading, "journal")[-1]
         doubts = reading.completeness().doubts
-    assert found["actor"].startswith("\x00$bytes:")
-    assert (found["version"], found["server_time"], found["operation"]) == (None, None, None)
+    assert listed["actor"].startswith("\x00$bytes:")
+    assert (listed["version"], listed["server_time"], listed["operation"]) == (None, None, None)
     assert doubts == (
         "1 row(s) of journal have no operation",
         "1 value(s) of journal.server_time are not of type int64 and were read as missing",
@@ -342,17 +342,17 @@ def test_only_an_administrator_of_a_real_server_is_shown_its_journal(guarded, us
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user[0])
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", user[1])
     with RestSource(guarded.uri).read() as reading:
-        found = rows(reading, "journal")
+        listed = rows(reading, "journal")
         assert [row["model"] for row in rows(reading, "registered_models")] == ["motor"]
         assert reading.completeness().complete
-        said = reading.info.cannot_show
+        limits = reading.info.cannot_show
         assert (reading.journal is not None) == (user == ADMIN)
     if user != ADMIN:
-        assert found == []
-        assert said[-2:] == (WITHOUT, NO_ADMINISTRATOR)
+        assert listed == []
+        assert limits[:2] == (WITHOUT, NO_ADMINISTRATOR)
         return
-    changes = [(row["actor"], row["table_name"]) for row in found if row["operation"] == "insert"]
+    changes = [(row["actor"], row["table_name"]) for row in listed if row["operation"] == "insert"]
     assert changes == [("admin", "registered_models"), ("ann", "model_versions")]
     path = guarded.backend.removeprefix("sqlite:///")
     with SqlSource.sqlite(path).read() as reading:
-        assert rows(reading, "journal") == found
+        assert rows(reading, "journal") == listed

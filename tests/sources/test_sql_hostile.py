@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.servers.mlflow_server import MlflowServer
-from tests.sources.databases import connected, new_store
+from tests.sources.databases import DATABASES, SERVERS, Made, connected, new_store
 
 LIMIT = 1.7976931348623157e308
 """What MLflow's store keeps for an infinite metric."""
@@ -28,7 +28,6 @@ TABLES = (
     "registered_models", "registered_model_tags", "model_versions", "model_version_tags",
     "registered_model_aliases", "runs", "params", "latest_metrics",
 )  # fmt: skip
-DATABASES = ("sqlite", "postgresql", "mariadb")
 
 _odd = list("'\"\\\n\r\t;%_`$:/{}[]<&\u202e\u200b\u2028\ufeff\U0001f697e\u0301\U0010ffff")
 text = st.text(
@@ -46,24 +45,26 @@ moment = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def stores(empty_store, pg_server, my_server, tmp_path_factory):
+def databases(empty_store, request, tmp_path_factory):
     """An empty store in each database."""
-    folder = tmp_path_factory.mktemp("hostile")
-    path = Path(shutil.copy(empty_store, folder / "mlflow.db"))
-    return {
-        "sqlite": f"sqlite:///{path}",
-        "postgresql": new_store(pg_server),
-        "mariadb": new_store(my_server),
-    }
+
+    def make(name):
+        if name in SERVERS:
+            return new_store(request.getfixturevalue(SERVERS[name]))
+        path = shutil.copy(empty_store, tmp_path_factory.mktemp("hostile") / "mlflow.db")
+        return f"sqlite:///{path}"
+
+    return Made(make)
 
 
 @pytest.fixture(scope="module")
-def served(stores, tmp_path_factory):
-    """The stores, and a server over the one in SQLite."""
+def served(databases, tmp_path_factory):
+    """The databases, and a server over the one in SQLite."""
     folder = tmp_path_factory.mktemp("server")
     off = {"AUDITREG_CAPTURE": "off"}
-    with MlflowServer(folder, stores["sqlite"], settings=off) as server:
-        yield {**stores, "rest": server.uri}
+    with MlflowServer(folder, databases["sqlite"], settings=off) as server:
+        databases["rest"] = server.uri
+        yield databases
 
 
 def put(uri: str, tables: dict[str, list[dict[str, Any]]]) -> None:
@@ -186,22 +187,22 @@ hostile = given(
 )
 
 
-def through(source: str, stores, tmp_path_factory, values: tuple[list[Any], ...]) -> None:
+def through(source: str, databases, tmp_path_factory, values: tuple[list[Any], ...]) -> None:
     texts, nuls, numbers, moments = values
     # PostgreSQL refuses NUL in a text. MLflow's own limits leave room for a long one.
     common = [*texts, "long " + "\U0001f697" * 900]
     tables = rows_of(common if source == "postgresql" else [*common, *nuls], numbers, moments)
-    put(stores["sqlite" if source == "rest" else source], tables)
-    check(stores[source], tables, tmp_path_factory.mktemp("ledger") / "audit.duckdb")
+    put(databases["sqlite" if source == "rest" else source], tables)
+    check(databases[source], tables, tmp_path_factory.mktemp("ledger") / "audit.duckdb")
 
 
 @pytest.mark.parametrize("source", DATABASES)
 @limited(3)
 @hostile
 def test_hostile_values_reach_the_state_unchanged(
-    stores, tmp_path_factory, source, texts, nuls, numbers, moments
+    databases, tmp_path_factory, source, texts, nuls, numbers, moments
 ):
-    through(source, stores, tmp_path_factory, (texts, nuls, numbers, moments))
+    through(source, databases, tmp_path_factory, (texts, nuls, numbers, moments))
 
 
 @limited(3)
@@ -226,13 +227,13 @@ def test_many_hostile_values_reach_the_state_through_a_server(
 @limited(200)
 @hostile
 def test_many_hostile_values_reach_the_state_unchanged(
-    stores, tmp_path_factory, source, texts, nuls, numbers, moments
+    databases, tmp_path_factory, source, texts, nuls, numbers, moments
 ):
-    through(source, stores, tmp_path_factory, (texts, nuls, numbers, moments))
+    through(source, databases, tmp_path_factory, (texts, nuls, numbers, moments))
 
 
-def test_text_that_is_no_unicode_reaches_the_state_with_every_byte(stores, tmp_path_factory):
+def test_text_that_is_no_unicode_reaches_the_state_with_every_byte(databases, tmp_path_factory):
     raw = [b"\xff\x00\xfe", b"\xed\xa0\x80", b"caf\xe9", b"\xf0\x9f"]
     tables = rows_of(raw, [0.5], [1])
-    put(stores["sqlite"], tables)
-    check(stores["sqlite"], tables, tmp_path_factory.mktemp("ledger") / "audit.duckdb")
+    put(databases["sqlite"], tables)
+    check(databases["sqlite"], tables, tmp_path_factory.mktemp("ledger") / "audit.duckdb")

@@ -12,35 +12,43 @@ from auditreg.cli import cli
 from auditreg.sources import open_database
 from auditreg.sources.database.control_totals import parse, script
 from auditreg.sources.database.grants import present_columns
-from tests.sources.databases import connected, copied, new_store
+from tests.sources.databases import DATABASES, SERVERS, Made, connected, copied, new_store
 
 
 @pytest.fixture(scope="module")
-def registries(store, pg_server, my_server):
+def registries(store, request):
     """The filled store in each database."""
-    addresses = {"postgresql": new_store(pg_server), "mariadb": new_store(my_server)}
-    for uri in addresses.values():
+
+    def make(name):
+        if name == "sqlite":
+            return f"sqlite:///{store}"
+        uri = new_store(request.getfixturevalue(SERVERS[name]))
         copied(store, uri)
-    return {"sqlite": f"sqlite:///{store}", **addresses}
+        return uri
+
+    return Made(make)
 
 
 @pytest.fixture(scope="module")
 def ledgers(registries, tmp_path_factory):
     """A ledger for each database, made by the command."""
     folder = tmp_path_factory.mktemp("sealed")
-    for name in ("sqlite", "postgresql", "mariadb"):
-        made = ["extract", "--from", registries[name], "--ledger", str(folder / f"{name}.duckdb")]
-        done = CliRunner().invoke(cli, made)
+
+    def make(name):
+        path = str(folder / f"{name}.duckdb")
+        done = CliRunner().invoke(cli, ["extract", "--from", registries[name], "--ledger", path])
         assert done.exit_code == 0, done.output
-    return folder
+        return path
+
+    return Made(make)
 
 
-def counted(name: str, registries, servers, sql: str) -> str:
+def counted(name: str, registries, request, sql: str) -> str:
     """What a database's own client prints."""
     if name == "sqlite":
         with closing(sqlite3.connect(registries[name].removeprefix("sqlite:///"))) as database:
             return "\n".join(f"{what}|{number}" for what, number in database.execute(sql))
-    server = servers[("postgresql", "mariadb").index(name)]
+    server = request.getfixturevalue(SERVERS[name])
     return server.execute(sql, registries[name].rsplit("/", 1)[1])
 
 
@@ -58,16 +66,16 @@ def test_what_clients_print_is_understood(text):
     assert parse(text) == {"gaps": 12, "left_out.missing_runs": 3}
 
 
-@pytest.mark.parametrize("name", ["postgresql", "mariadb", "sqlite"])
+@pytest.mark.parametrize("name", DATABASES)
 def test_what_the_databases_client_counts_equals_what_was_sealed(
-    name, ledgers, registries, pg_server, my_server, tmp_path
+    name, ledgers, registries, request, tmp_path
 ):
     dialect = {"mariadb": "mysql"}.get(name, name)
     runner = CliRunner()
     for arguments in (["--dialect", dialect], ["--from", registries[name]]):
         sql = runner.invoke(cli, ["control-totals", *arguments])
         assert sql.exit_code == 0
-        text = counted(name, registries, (pg_server, my_server), sql.output)
+        text = counted(name, registries, request, sql.output)
         numbers = parse(text)
         assert numbers["counts.run_params"] > 0
         assert numbers["also.runs"] == numbers["counts.runs"] + numbers["left_out.unlinked_runs"]
@@ -75,17 +83,15 @@ def test_what_the_databases_client_counts_equals_what_was_sealed(
         file = tmp_path / "totals.txt"
         file.write_text(text)
         compare = ["control-totals", "--compare", str(file), "--ledger"]
-        compare.append(str(ledgers / f"{name}.duckdb"))
+        compare.append(ledgers[name])
         done = runner.invoke(cli, compare)
         assert done.exit_code == 0, done.output
         assert done.output.count("equal") >= 19
 
 
-def test_a_difference_is_4_a_missing_number_2_and_rubbish_2(
-    ledgers, registries, pg_server, my_server, tmp_path
-):
-    text = counted("postgresql", registries, (pg_server, my_server), script("postgresql"))
-    compare = ["control-totals", "--ledger", str(ledgers / "postgresql.duckdb"), "--compare", "-"]
+def test_a_difference_is_4_a_missing_number_2_and_rubbish_2(ledgers, registries, request):
+    text = counted("sqlite", registries, request, script("sqlite"))
+    compare = ["control-totals", "--ledger", ledgers["sqlite"], "--compare", "-"]
     runner = CliRunner()
     off = text.replace("counts.model_versions|6", "counts.model_versions|7")
     assert off != text
@@ -95,9 +101,7 @@ def test_a_difference_is_4_a_missing_number_2_and_rubbish_2(
     lines = [line for line in text.splitlines() if "counts.runs" not in line]
     assert runner.invoke(cli, compare, input="\n".join(lines)).exit_code == 2
     assert runner.invoke(cli, compare, input="nothing").exit_code != 0
-    every = counted(
-        "postgresql", registries, (pg_server, my_server), script("postgresql", runs="all")
-    )
+    every = counted("sqlite", registries, request, script("sqlite", runs="all"))
     assert parse(every)["counts.runs"] == 5
     refused = runner.invoke(cli, compare, input=every)
     assert "asked for linked runs" in str(refused.exception)

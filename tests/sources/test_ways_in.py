@@ -16,12 +16,14 @@ from click.testing import CliRunner
 from auditreg.cli import cli
 from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.server.source import RestSource
-from auditreg.sources.visibility import HIDDEN, UNKNOWN
+from auditreg.sources.server.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
 from tests.servers.process import program
 from tests.sources.conftest import require
 from tests.sources.lying import Answer, Query, quick, registry, standing_in
 from tests.sources.reading import everything, rows
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, NamedTuple, Optional
 
-from auditreg_capture import process, proxy
-from auditreg_capture.program import acting
+from auditreg_capture import proxy
+from auditreg_capture.runtime import acting
+from auditreg_capture.runtime import current as current_process
 
 # Where mlflow-oidc-auth puts its user into the WSGI environment; a header cannot reach these names.
 _PLUGIN_CONTEXT = "mlflow_oidc_auth"
@@ -62,8 +63,8 @@ def of_request(request: Any) -> Who:
 
 def _program() -> Who:
     user = acting.get()
-    if user is None and process.current.actor is not None:
-        user = process.current.actor()
+    if user is None and current_process.actor is not None:
+        user = current_process.actor()
     return Who(str(user), "program") if user else Who()
 
 

@@ -1,4 +1,7 @@
-"""Updates, deletions and insertions of many rows in one statement, which no flush shows."""
+"""Updates, deletions, insertions and upserts of many rows in one statement, which no flush shows.
+
+What a row was before is read, never presumed: a statement whose rows cannot be told is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,27 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ClauseElement
 
 from auditreg_capture.errors import CaptureError
-from auditreg_capture.rows import Key, RegistryTable, locked
+from auditreg_capture.rows import Key, RegistryTable, locked, parent_of, read
 from auditreg_capture.tracking import Transaction
 
 
 def remember(connection: Any, transaction: Transaction, table: RegistryTable, state: Any) -> None:
     """Note the rows a bulk statement is about to touch, and where they will be after it."""
+    overwrites = _overwrites(state.statement)
     if state.is_insert:
-        for key in _inserted(table, state):
+        keys = _inserted(table, state)
+        if overwrites or _on_conflict(table, state.statement):
+            _read_present(connection, transaction, table, keys, overwrites)
+            return
+        for key in keys:
             transaction.take_over((table.name, key), None)
         return
+    if overwrites:
+        raise _untold(table, "an UPDATE OR REPLACE or OR IGNORE", "changes")
     parameters = state.parameters
     if isinstance(parameters, (list, tuple)):
         # An update by primary key, one set of parameters per row.
-        keys = [_given(table, one) for one in parameters]
+        keys = [_given(table, values) for values in parameters]
         transaction.read_before(connection, {table.name: keys}, [])
         return
     values = _values(table, state.statement, parameters or {}) if state.is_update else {}
@@ -32,6 +42,61 @@ def remember(connection: Any, transaction: Transaction, table: RegistryTable, st
     for old, new in moves:
         if old != new:
             transaction.move_with_children(table, old, new)
+
+
+def _overwrites(statement: Any) -> bool:
+    """Whether a row in the way is replaced, or the new one silently not written: OR REPLACE, IGNORE."""
+    words = {
+        word
+        for text, _ in statement._prefixes
+        for word in str(text).upper().replace(",", " ").split()
+    }
+    return bool(words & {"REPLACE", "IGNORE"})
+
+
+def _on_conflict(table: RegistryTable, statement: Any) -> bool:
+    """Whether the statement says what becomes of a row that is there already.
+
+    Raises:
+        CaptureError: another row may be touched than the one with the key given.
+    """
+    clause = getattr(statement, "_post_values_clause", None)
+    if clause is None:
+        return False
+    target = getattr(clause, "inferred_target_elements", None)
+    constraint = getattr(clause, "constraint_target", None)
+    columns = {getattr(column, "name", column) for column in target or table.key}
+    if columns != set(table.key) or constraint not in (None, table.table.primary_key.name):
+        raise _untold(table, "an upsert that is not told apart by the primary key", "changes")
+    sets = getattr(clause, "update_values_to_set", None) or getattr(clause, "update", None) or {}
+    for column, value in sets.items() if hasattr(sets, "items") else sets:
+        name = getattr(column, "name", column)
+        # The key of the row proposed is that of the row in the way.
+        if name in table.key and getattr(value, "name", None) != name:
+            raise _untold(table, "an upsert that sets a key", "leaves")
+    return True
+
+
+def _read_present(
+    connection: Any, transaction: Transaction, table: RegistryTable, keys: List[Key], replaces: bool
+) -> None:
+    """Read and lock the rows that are there already; what is not there is kept from appearing."""
+    if connection.dialect.name == "postgresql":
+        # A row that is not there cannot be locked. Whoever inserts it locks its parent for that.
+        parent = parent_of(table)
+        if parent is None:
+            raise _untold(table, "an upsert", "changes")
+        parents = sorted({key[: parent.prefix] for key in keys}, key=repr)
+        read(connection, parent, parents, parent.prefix, lock=True)
+    families = [(table, key) for key in keys] if replaces else []
+    transaction.read_before(connection, {table.name: keys}, families)
+
+
+def _untold(table: RegistryTable, what: str, does: str) -> CaptureError:
+    return CaptureError(
+        f"auditreg-capture cannot tell which rows {what} {does} in {table.name}; change them "
+        "through MLflow's store."
+    )
 
 
 def _matching(
@@ -49,13 +114,13 @@ def _matching(
         else table.table.c[column]
         for column in table.key
     ]
-    found = sa.select(
+    query = sa.select(
         *(c.label(f"old_{n}") for n, c in enumerate(old)),
         *(c.label(f"new_{n}") for n, c in enumerate(new)),
     ).select_from(table.table)
     if statement.whereclause is not None:
-        found = found.where(statement.whereclause)
-    rows = connection.execute(locked(found, table.table, True), parameters).fetchall()
+        query = query.where(statement.whereclause)
+    rows = connection.execute(locked(query, table.table, True), parameters).fetchall()
     width = len(table.key)
     return sorted({(tuple(row[:width]), tuple(row[width:])) for row in rows}, key=repr)
 
@@ -76,19 +141,16 @@ def _values(table: RegistryTable, statement: Any, parameters: Dict[str, Any]) ->
 def _inserted(table: RegistryTable, state: Any) -> List[Key]:
     statement, parameters = state.statement, state.parameters
     if getattr(statement, "select", None) is not None:
-        raise CaptureError(
-            f"auditreg-capture cannot tell which rows an INSERT from a SELECT puts into {table.name}; insert "
-            "them through MLflow's store."
-        )
+        raise _untold(table, "an INSERT from a SELECT", "puts")
     sets: List[Dict[str, Any]] = []
     for multi in getattr(statement, "_multi_values", None) or ():
-        sets += [_named(table, one) for one in multi]
+        sets += [_named(table, values) for values in multi]
     base = _named(table, getattr(statement, "_values", None) or {})
     if isinstance(parameters, (list, tuple)):
-        sets += [{**base, **one} for one in parameters]
+        sets += [{**base, **values} for values in parameters]
     elif parameters or not sets:
         sets.append({**base, **(parameters or {})})
-    return [_given(table, one) for one in sets]
+    return [_given(table, values) for values in sets]
 
 
 def _named(table: RegistryTable, values: Any) -> Dict[str, Any]:

@@ -132,15 +132,17 @@ def _ddl(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from auditreg_capture import status
 
-    found = status.look(_with_journal(options))
+    report = status.look(_with_journal(options))
     if options.json:
-        _print(json.dumps(found, indent=1))
+        _print(json.dumps(report, indent=1))
         return
-    _print(f"journal   {found['journal']}")
-    _print(f"rows      {found['rows']} ({found['changes']} changes), last {_moment(found['last'])}")
-    if found["missed"]:
-        _print(f"missed    {found['missed']} changes were made without a journal row")
-    for process in found["processes"]:
+    _print(f"journal   {report['journal']}")
+    _print(
+        f"rows      {report['rows']} ({report['changes']} changes), last {_moment(report['last'])}"
+    )
+    if report["missed"]:
+        _print(f"missed    {report['missed']} changes were made without a journal row")
+    for process in report["processes"]:
         _print(_describe(process))
 
 

@@ -75,9 +75,10 @@ def _add_rule(sender: Any, **_: Any) -> None:
             try:
                 from mlflow.server.handlers import _add_static_prefix
 
-                app.add_url_rule(
-                    _add_static_prefix(PATH), "auditreg_journal", serve, methods=["GET"]
-                )
+                # Up to 3.10 MLflow's API stands without the prefix, later behind it, and a proxy may
+                # take the prefix off: wherever the API is found, the journal is.
+                for path in sorted({PATH, _add_static_prefix(PATH)}):
+                    app.add_url_rule(path, f"auditreg_journal {path}", serve, methods=["GET"])
             except Exception as error:  # noqa: BLE001 (a server without this address still serves all others)
                 _logger.warning("auditreg-capture cannot offer %s on this server: %s", PATH, error)
     appcontext_pushed.disconnect(_add_rule)
@@ -204,7 +205,7 @@ def _must_be_there(engine: Any) -> None:
         )
 
 
-def page(engine: Any, asked: Question) -> Dict[str, Any]:
+def page(engine: Any, query: Question) -> Dict[str, Any]:
     """One page of the journal, in the order of its ids."""
     import sqlalchemy as sa
 
@@ -212,18 +213,20 @@ def page(engine: Any, asked: Question) -> Dict[str, Any]:
 
     table = tables.journal
     _must_be_there(engine)
-    wanted = sa.select(*table.columns).where(table.c.id >= asked.start)
-    if asked.ranges:
-        wanted = wanted.where(sa.or_(*(table.c.id.between(a, b) for a, b in asked.ranges)))
+    statement = sa.select(*table.columns).where(table.c.id >= query.start)
+    if query.ranges:
+        statement = statement.where(sa.or_(*(table.c.id.between(a, b) for a, b in query.ranges)))
     with engine.connect() as connection:
-        found = connection.execute(wanted.order_by(table.c.id).limit(asked.limit + 1)).fetchall()
+        listed = connection.execute(
+            statement.order_by(table.c.id).limit(query.limit + 1)
+        ).fetchall()
         last: Optional[int] = connection.execute(sa.select(sa.func.max(table.c.id))).scalar()
         identity = process.journal_id(connection)
-    rows = [dict(zip(tables.COLUMNS, row)) for row in found]  # noqa: B905 (Python 3.9)
-    more = rows[asked.limit]["id"] if len(rows) > asked.limit else None
+    rows = [dict(zip(tables.COLUMNS, row)) for row in listed]  # noqa: B905 (Python 3.9)
+    more = rows[query.limit]["id"] if len(rows) > query.limit else None
     return {
         "journal": identity,
-        "rows": rows[: asked.limit],
+        "rows": rows[: query.limit],
         "next": more,
         "last": last,
         "now": journal.now(),

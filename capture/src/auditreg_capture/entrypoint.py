@@ -16,6 +16,7 @@ def build_store(store_uri: str, tracking_uri: Optional[str] = None) -> Any:  # n
 
     from auditreg_capture import endpoint, listeners, process, settings
     from auditreg_capture.errors import CaptureError
+    from auditreg_capture.runtime import current
 
     try:
         mode = settings.mode()
@@ -27,7 +28,7 @@ def build_store(store_uri: str, tracking_uri: Optional[str] = None) -> Any:  # n
         from auditreg_capture.rows import registry_tables
 
         registry_tables()
-        process.current.mode = mode
+        current.mode = mode
         process.ready(store.engine)
     except CaptureError as error:
         raise MlflowException(f"auditreg-capture refuses to start. {error}") from None

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from auditreg_capture import bulk, journal, process, settings
+from auditreg_capture import bulk, journal, process, recording, settings
 from auditreg_capture.rows import Key, RegistryTable, registry_tables
+from auditreg_capture.runtime import current
 from auditreg_capture.tracking import INFO, Transaction
 
 _logger = logging.getLogger("auditreg_capture")
@@ -41,10 +42,10 @@ def _table_of(row: Any) -> Optional[RegistryTable]:
 
 
 def _transaction(session: Session) -> Transaction:
-    found = session.info.get(INFO)
-    if found is None:
-        found = session.info[INFO] = Transaction()
-    return cast("Transaction", found)
+    transaction = session.info.get(INFO)
+    if transaction is None:
+        transaction = session.info[INFO] = Transaction()
+    return cast("Transaction", transaction)
 
 
 def _before_flush(session: Session, _context: Any, _instances: Any) -> None:
@@ -65,18 +66,18 @@ def _remember(
     created: List[Tuple[Any, RegistryTable]],
 ) -> None:
     transaction = _transaction(session)
-    wanted: Dict[str, List[Key]] = {}
+    keys: Dict[str, List[Key]] = {}
     families: List[Tuple[RegistryTable, Key]] = []
     transaction.flushing, transaction.created = [], created
     for row, table, deleted in touched:
         key = _stored_key(row, table)
-        wanted.setdefault(table.name, []).append(key)
+        keys.setdefault(table.name, []).append(key)
         transaction.flushing.append((row, table, key))
         if deleted or _renamed(row, table):
             families.append((table, key))
     connection = _connection(session)
     _hold(connection, transaction)
-    transaction.read_before(connection, wanted, families)
+    transaction.read_before(connection, keys, families)
 
 
 def _stored_key(row: Any, table: RegistryTable) -> Key:
@@ -162,7 +163,7 @@ def _write(session: Session, transaction: Transaction) -> None:
     touched = len(transaction.rows) + len(transaction.gone)
 
     def write() -> None:
-        journal.write(connection, transaction)
+        recording.write(connection, transaction)
 
     if settings_mode() == settings.BEST_EFFORT:
         try:
@@ -260,7 +261,7 @@ def _give_back(transaction: Transaction) -> None:
 
 def settings_mode() -> str:
     """How this process captures."""
-    return process.current.mode
+    return current.mode
 
 
 _LISTENERS = (

@@ -13,28 +13,19 @@ import uuid
 import weakref
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Optional, Set, Tuple
 
 import sqlalchemy as sa
 
-from auditreg_capture import settings, tables
+from auditreg_capture import journal, settings, tables
 from auditreg_capture.errors import CaptureError
+from auditreg_capture.runtime import current
 from auditreg_capture.version import VERSION
 
 _logger = logging.getLogger("auditreg_capture")
 _lock = threading.RLock()
 # Any number that nobody else locks: the first 60 bits of the table's name.
 _ADVISORY = int.from_bytes(tables.NAME.encode()[:8], "big") >> 4
-
-
-class Current:
-    """What this process was told when capture was installed."""
-
-    mode: str = settings.STRICT
-    actor: Optional[Callable[[], Optional[str]]] = None
-
-
-current = Current()
 
 
 class Journal:
@@ -49,16 +40,6 @@ class Journal:
 
 _journals: "weakref.WeakKeyDictionary[Any, Journal]" = weakref.WeakKeyDictionary()
 _started: Set[Tuple[int, str]] = set()
-_identity: Tuple[int, str] = (0, "")
-
-
-def identity() -> str:
-    """This process's name in journal rows; a forked child gets its own."""
-    global _identity  # noqa: PLW0603 (one per process, renewed after a fork)
-    pid = os.getpid()
-    if _identity[0] != pid:
-        _identity = (pid, str(uuid.uuid4()))
-    return _identity[1]
 
 
 def ready(engine: Any) -> Journal:
@@ -80,8 +61,8 @@ def _open(engine: Any) -> Journal:
         with engine.begin() as connection:
             _patient(connection)
             with _alone(connection):
-                journal = Journal(_journal_id(connection))
-                if (journal.pid, journal.id) not in _started:
+                opened = Journal(_journal_id(connection))
+                if (opened.pid, opened.id) not in _started:
                     _insert(connection, "start", description())
     except sa.exc.DBAPIError as error:
         raise CaptureError(
@@ -92,8 +73,8 @@ def _open(engine: Any) -> Journal:
     if not _started:
         atexit.register(stop)
         _at_end_of_child()
-    _started.add((journal.pid, journal.id))
-    return journal
+    _started.add((opened.pid, opened.id))
+    return opened
 
 
 def create_table(engine: Any) -> None:
@@ -129,8 +110,6 @@ def check_columns(engine: Any) -> None:
 
 def self_test(engine: Any) -> None:
     """Insert a row, read it back, undo it."""
-    from auditreg_capture import journal
-
     probe = journal.row("start", after_row=journal.encode({"self-test": "\u00e9 \U0001f600"}))
     with engine.connect() as connection:
         _patient(connection)
@@ -140,14 +119,14 @@ def self_test(engine: Any) -> None:
         try:
             journal.insert(connection, [probe])
             columns = [tables.journal.c[name] for name in probe]
-            found = connection.execute(
+            rows = connection.execute(
                 sa.select(*columns)
                 .where(tables.journal.c.request == probe["request"])
                 .where(tables.journal.c.process == probe["process"])
             ).fetchall()
         finally:
             trial.rollback()
-    if [dict(zip(probe, row)) for row in found] != [probe]:  # noqa: B905 (Python 3.9)
+    if [dict(zip(probe, row)) for row in rows] != [probe]:  # noqa: B905 (Python 3.9)
         raise CaptureError(
             f"The self-test of auditreg-capture failed: a row written to {tables.NAME} read back differently. "
             f"Compare the table with what `auditreg-capture ddl --dialect {engine.dialect.name}` prints. "
@@ -158,21 +137,21 @@ def self_test(engine: Any) -> None:
 def journal_id(connection: Any) -> Optional[str]:
     """The journal's identity, which its first row holds."""
     table = tables.journal
-    found = connection.execute(
+    body = connection.execute(
         sa.select(table.c.after_row)
         .where(table.c.operation == "journal")
         .order_by(table.c.id)
         .limit(1)
     ).scalar()
-    return None if found is None else str(json.loads(found)["journal"])
+    return None if body is None else str(json.loads(body)["journal"])
 
 
 def _journal_id(connection: Any) -> str:
-    found = journal_id(connection)
-    if found is None:
+    held = journal_id(connection)
+    if held is None:
         _insert(connection, "journal", {"journal": uuid.uuid4().hex})
-        found = journal_id(connection)
-    return str(found)
+        held = journal_id(connection)
+    return str(held)
 
 
 def description() -> Dict[str, Any]:
@@ -203,30 +182,30 @@ def note_off(engine: Any) -> None:
 
 def missed(engine: Any, count: int, error: str) -> None:
     """Count changes that were made and not journalled; the next journal row is preceded by their number."""
-    journal = _journals.get(engine)
-    if journal is None:
-        journal = _journals[engine] = Journal("")
-        journal.pid = -1  # not opened: the next change tries again
+    opened = _journals.get(engine)
+    if opened is None:
+        opened = _journals[engine] = Journal("")
+        opened.pid = -1  # not opened: the next change tries again
     with _lock:
-        journal.missed += count
-        journal.error = error or journal.error
+        opened.missed += count
+        opened.error = error or opened.error
 
 
 def take_missed(engine: Any) -> Tuple[int, str]:
     """The number of changes missed so far, which the caller writes down."""
-    journal = _journals.get(engine)
-    if journal is None or not journal.missed:
+    opened = _journals.get(engine)
+    if opened is None or not opened.missed:
         return 0, ""
     with _lock:
-        count, journal.missed = journal.missed, 0
-        return count, journal.error
+        count, opened.missed = opened.missed, 0
+        return count, opened.error
 
 
 def stop() -> None:
     """Say in each journal that this process ends. Best effort: a killed process says nothing."""
-    for engine, journal in list(_journals.items()):
-        mine = (os.getpid(), journal.id)
-        if journal.pid != os.getpid() or mine not in _started or not _still_there(engine):
+    for engine, opened in list(_journals.items()):
+        mine = (os.getpid(), opened.id)
+        if opened.pid != os.getpid() or mine not in _started or not _still_there(engine):
             continue
         _started.discard(mine)
         try:
@@ -249,8 +228,6 @@ def reason(error: Exception) -> str:
 
 
 def _insert(connection: Any, operation: str, body: Dict[str, Any]) -> None:
-    from auditreg_capture import journal
-
     journal.insert(connection, [journal.row(operation, after_row=journal.encode(body))])
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Callable, Iterator, Optional
 
-acting: "ContextVar[Optional[str]]" = ContextVar("auditreg_capture_acting", default=None)
+from auditreg_capture.runtime import acting, current
 
 
 def install(
@@ -20,12 +19,12 @@ def install(
 
     Called again it only changes the actor and the mode.
     """
-    from auditreg_capture import listeners, process, settings
+    from auditreg_capture import listeners, settings
 
     chosen = settings.mode(mode)
     settings.proxies()
-    process.current.actor = actor
-    process.current.mode = chosen
+    current.actor = actor
+    current.mode = chosen
     if chosen == settings.OFF:
         listeners.detach()
     else:
@@ -38,7 +37,7 @@ def uninstall() -> None:
 
     listeners.detach()
     process.forget()
-    process.current.actor = None
+    current.actor = None
 
 
 @contextmanager

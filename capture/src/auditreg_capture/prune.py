@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from auditreg_capture import journal, process, settings, tables
 from auditreg_capture.errors import CaptureError
+from auditreg_capture.runtime import current
 
 DAY = 86_400_000
 _CHUNK = 5_000
@@ -54,11 +55,11 @@ def prune(engine: Any, sealed: Sealed, older_than_days: float, *, dry_run: bool)
     """
     table = tables.journal
     with engine.connect() as connection:
-        own = process.journal_id(connection)
+        journal_here = process.journal_id(connection)
         newest = connection.execute(sa.select(sa.func.max(table.c.id))).scalar()
-    if own != sealed.journal:
+    if journal_here != sealed.journal:
         raise CaptureError(
-            f"The file lists rows of the journal {sealed.journal}, and this database holds the journal {own}. "
+            f"The file lists rows of the journal {sealed.journal}, and this database holds the journal {journal_here}. "
             "Nothing was removed."
         )
     limit = journal.now() - int(older_than_days * DAY)
@@ -82,7 +83,7 @@ def prune(engine: Any, sealed: Sealed, older_than_days: float, *, dry_run: bool)
 
 def _ids(engine: Any, first: int, last: int, limit: int) -> List[int]:
     table = tables.journal
-    wanted = (
+    query = (
         sa.select(table.c.id)
         .where(
             table.c.id.between(first, last),
@@ -93,7 +94,7 @@ def _ids(engine: Any, first: int, last: int, limit: int) -> List[int]:
         .limit(_CHUNK)
     )
     with engine.connect() as connection:
-        return [row[0] for row in connection.execute(wanted)]
+        return [row[0] for row in connection.execute(query)]
 
 
 def _delete(engine: Any, ids: List[int]) -> None:
@@ -112,6 +113,6 @@ def _extend(ranges: List[Tuple[int, int]], ids: List[int]) -> None:
 
 
 def _note(engine: Any, body: Dict[str, Any]) -> None:
-    process.current.mode = settings.STRICT
+    current.mode = settings.STRICT
     with engine.begin() as connection:
         journal.insert(connection, [journal.row("prune", after_row=journal.encode(body))])

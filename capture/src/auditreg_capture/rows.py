@@ -75,8 +75,8 @@ def registry_tables() -> Dict[str, RegistryTable]:
             f"MLflow's database models cannot be imported ({error}). auditreg-capture belongs into the "
             "environment of an MLflow server of version 2.9 or newer that has a SQL backend store."
         ) from error
-    found = {name: Base.metadata.tables[name] for name in TABLES if name in Base.metadata.tables}
-    problems = list(_problems(found, Base.metadata.tables.values()))
+    tables = {name: Base.metadata.tables[name] for name in TABLES if name in Base.metadata.tables}
+    problems = list(_problems(tables, Base.metadata.tables.values()))
     if problems:
         raise CaptureError(
             "This MLflow's registry tables differ from those auditreg-capture knows: "
@@ -84,18 +84,24 @@ def registry_tables() -> Dict[str, RegistryTable]:
             + ". Nothing was changed. Install a newer auditreg-capture, go back to the MLflow release it "
             "worked with, or set AUDITREG_CAPTURE=off to run without capture."
         )
-    return {name: RegistryTable(table) for name, table in found.items()}
+    return {name: RegistryTable(table) for name, table in tables.items()}
 
 
-def _problems(found: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator[str]:
+def parent_of(registry: RegistryTable) -> Optional[RegistryTable]:
+    """The table whose row a row of this one belongs to most closely; None for models."""
+    parents = [name for name, children in CHILDREN.items() if registry.name in children]
+    return registry_tables()[parents[-1]] if parents else None
+
+
+def _problems(tables: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator[str]:
     for name in TABLES:
-        if name not in found:
+        if name not in tables:
             yield f"there is no table {name}"
             continue
-        columns = {column.name for column in found[name].columns}
+        columns = {column.name for column in tables[name].columns}
         if missing := sorted(_NEEDED[name] - columns):
             yield f"{name} has no column {', '.join(missing)}"
-        key = {column.name for column in found[name].primary_key.columns}
+        key = {column.name for column in tables[name].primary_key.columns}
         known = set(_KEYS[name])
         if key not in (known, known - {"workspace"}):
             yield f"the primary key of {name} is ({', '.join(sorted(key))})"
@@ -109,7 +115,7 @@ def _problems(found: Dict[str, sa.Table], every: Iterable[sa.Table]) -> Iterator
 
 def _statement(name: str, columns: Tuple[str, ...], count: int, lock: bool) -> Any:
     registry = registry_tables()[name]
-    wanted = [
+    conditions = [
         sa.and_(
             *(
                 registry.table.c[column]
@@ -119,7 +125,9 @@ def _statement(name: str, columns: Tuple[str, ...], count: int, lock: bool) -> A
         )
         for n in range(count)
     ]
-    return locked(sa.select(*registry.table.columns).where(sa.or_(*wanted)), registry.table, lock)
+    return locked(
+        sa.select(*registry.table.columns).where(sa.or_(*conditions)), registry.table, lock
+    )
 
 
 def locked(statement: Any, table: sa.Table, lock: bool) -> Any:
@@ -142,9 +150,9 @@ def read(
             for n, key in enumerate(chunk)
             for column, value in zip(columns, key)  # noqa: B905 (Python 3.9)
         }
-        wanted = (registry.name, columns, len(chunk), lock)
-        found = statements.execute(connection, _statement, wanted, parameters).fetchall()
-        images += [dict(zip(registry.columns, row)) for row in found]  # noqa: B905 (Python 3.9)
+        shape = (registry.name, columns, len(chunk), lock)
+        rows = statements.execute(connection, _statement, shape, parameters).fetchall()
+        images += [dict(zip(registry.columns, row)) for row in rows]  # noqa: B905 (Python 3.9)
     return images
 
 
@@ -155,7 +163,7 @@ def _joined(count: int, lock: bool) -> Any:
     )
     # Named by number, since both tables have columns of the same names.
     columns = [*models.table.columns, *versions.table.columns]
-    wanted = sa.or_(
+    condition = sa.or_(
         *(
             sa.and_(
                 *(
@@ -167,7 +175,7 @@ def _joined(count: int, lock: bool) -> Any:
         )
     )
     labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
-    statement = sa.select(*labelled).select_from(both).where(wanted)
+    statement = sa.select(*labelled).select_from(both).where(condition)
     return locked(locked(statement, models.table, lock), versions.table, lock)
 
 
@@ -181,11 +189,11 @@ def read_with_models(
         for n, key in enumerate(keys)
         for column, value in zip(versions.key, key)  # noqa: B905 (Python 3.9)
     }
-    found = statements.execute(connection, _joined, (len(keys), lock), parameters).fetchall()
+    rows = statements.execute(connection, _joined, (len(keys), lock), parameters).fetchall()
     width = len(models.columns)
     return (
-        [dict(zip(models.columns, row[:width])) for row in found],  # noqa: B905 (Python 3.9)
-        [dict(zip(versions.columns, row[width:])) for row in found],  # noqa: B905 (Python 3.9)
+        [dict(zip(models.columns, row[:width])) for row in rows],  # noqa: B905 (Python 3.9)
+        [dict(zip(versions.columns, row[width:])) for row in rows],  # noqa: B905 (Python 3.9)
     )
 
 

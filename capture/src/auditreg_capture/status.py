@@ -61,20 +61,20 @@ def _processes(connection: Any) -> List[Dict[str, Any]]:
             )
         )
     )
-    found = []
+    processes = []
     for name, started, body, operation in starts:
-        told = json.loads(body)
-        found.append(
+        details = json.loads(body)
+        processes.append(
             {
                 "process": name,
-                "host": told.get("host"),
-                "pid": told.get("pid"),
-                "mode": told.get("mode") if operation == "start" else "off",
-                "capture": told.get("capture"),
-                "mlflow": told.get("mlflow"),
+                "host": details.get("host"),
+                "pid": details.get("pid"),
+                "mode": details.get("mode") if operation == "start" else "off",
+                "capture": details.get("capture"),
+                "mlflow": details.get("mlflow"),
                 "started": started,
                 "last": seen.get(name),
                 "stopped": stops.get(name),
             }
         )
-    return found
+    return processes

@@ -99,7 +99,7 @@ class Transaction:
     def read_before(
         self,
         connection: Any,
-        wanted: Dict[str, List[Key]],
+        keys_by_table: Dict[str, List[Key]],
         families: Iterable[Tuple[RegistryTable, Key]],
     ) -> None:
         """Read and lock the rows a statement is about to touch, parents first.
@@ -110,10 +110,11 @@ class Transaction:
         for registry, key in families:
             for child in CHILDREN.get(registry.name, ()):
                 by_child.setdefault(child, []).append((registry.prefix, key))
-        self._read_versions(connection, wanted.get(VERSIONS, ()))
+        self._read_versions(connection, keys_by_table.get(VERSIONS, ()))
         for name, registry in registry_tables().items():
             keys = sorted(
-                {key for key in wanted.get(name, ()) if (name, key) not in self.rows}, key=repr
+                {key for key in keys_by_table.get(name, ()) if (name, key) not in self.rows},
+                key=repr,
             )
             if keys:
                 images = read(connection, registry, keys, len(registry.key), lock=True)
@@ -127,11 +128,11 @@ class Transaction:
                     length,
                 )
 
-    def _read_versions(self, connection: Any, wanted: Iterable[Key]) -> None:
+    def _read_versions(self, connection: Any, places: Iterable[Key]) -> None:
         """Read versions together with their models, if these are not known yet."""
         tables = registry_tables()
         models, versions = tables[MODELS], tables[VERSIONS]
-        keys = sorted({key for key in wanted if (VERSIONS, key) not in self.rows}, key=repr)
+        keys = sorted({key for key in places if (VERSIONS, key) not in self.rows}, key=repr)
         parents = {key[: models.prefix] for key in keys}
         if (
             not keys
@@ -161,7 +162,7 @@ class Transaction:
         """
         tables = registry_tables()
         lock = connection.dialect.name in ("mysql", "mariadb")
-        found: List[Change] = [(tables[table], image, None) for table, image in self.gone]
+        compared: List[Change] = [(tables[table], image, None) for table, image in self.gone]
         together = self._read_together(connection, lock)
         for name, registry in tables.items():
             places = [key for table, key in self.rows if table == name]
@@ -170,8 +171,8 @@ class Transaction:
             after = together.get(name, {})
             if any(key not in after for key in places):
                 after = self._read_after(connection, registry, places, lock)
-            found += [(registry, self.rows[(name, key)], after.get(key)) for key in places]
-        changed = [change for change in found if change[1] != change[2]]
+            compared += [(registry, self.rows[(name, key)], after.get(key)) for key in places]
+        changed = [change for change in compared if change[1] != change[2]]
         return sorted(changed, key=lambda change: 0 if change[2] is None else 1 if change[1] else 2)
 
     def _read_together(self, connection: Any, lock: bool) -> Dict[str, Dict[Key, Optional[Image]]]:

@@ -2,23 +2,14 @@
 
 from auditreg.audit.auditor import Auditor, configured, in_force, latest_complete
 from auditreg.audit.isolation import Limits
-from auditreg.audit.selection import choose
-from auditreg.audit.snapshot import Moment, Selection, prepare_snapshot
-from auditreg.audit.testing.cases import CaseOutcome, load_cases, run_cases
-from auditreg.audit.testing.registry import Case
+from auditreg.audit.snapshot import Moment, prepare_snapshot
 
 __all__ = [
     "Auditor",
-    "Case",
-    "CaseOutcome",
     "Limits",
     "Moment",
-    "Selection",
-    "choose",
     "configured",
     "in_force",
     "latest_complete",
-    "load_cases",
     "prepare_snapshot",
-    "run_cases",
 ]

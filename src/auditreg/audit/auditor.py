@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import isolation
 from auditreg.audit.results import (
-    check_result,
+    check_results,
     create_results,
     every_answer,
     findings,
     policy_overrides,
     waiver_overrides,
 )
-from auditreg.audit.selection import choose
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
-    prepare_snapshot,
-    quoted,
+    relations_read_by,
     selection_statements,
+    state_statements,
 )
 from auditreg.config import Config, Period, calendar, effective_settings
 from auditreg.errors import ConfigError, NothingToAudit, SourceError
@@ -36,8 +34,10 @@ from auditreg.models import (
     Status,
     Subject,
 )
+from auditreg.queries.model_refs import Selection, select
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
     ).fetchone()
     latest, readings = row or (None, 0)
     if latest is not None:
-        found: datetime = latest
-        return found
+        moment: datetime = latest
+        return moment
     if readings:
         raise SourceError(
             "The ledger holds no complete reading of a registry, only incomplete ones.",
@@ -117,6 +117,7 @@ class Auditor:
         period: Period | None = None,
         selection: Sequence[str] = (),
         only: Sequence[str] = (),
+        all_views: bool = True,
     ) -> CheckResult:
         """Run the rules.
 
@@ -126,6 +127,8 @@ class Auditor:
                 the moment when None.
             selection: models and versions as `auditreg check` takes them; everything when empty.
             only: ids of the rules to run; all when empty.
+            all_views: prepare every view of the moment, for questions asked on the connection
+                afterwards; otherwise only what these rules read.
 
         Raises:
             NothingToAudit: the ledger holds no reading of a registry.
@@ -133,11 +136,12 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        prepare_snapshot(self._connection, moment)
-        chosen = choose(self._connection, selection)
-        if chosen is not None:
-            for statement in selection_statements(chosen):
-                self._connection.execute(statement)
+        relations = None if all_views else self._relations(rules, moment, bool(selection))
+        for statement in state_statements(moment, relations):
+            self._connection.execute(statement)
+        chosen = select(self._connection, selection)
+        for statement in selection_statements(chosen, relations):
+            self._connection.execute(statement)
         results = self._run(rules, moment, chosen)
         self._judge_policy(results)
         waivers = self._judge_waivers(results, moment, whole=not selection and not only)
@@ -165,17 +169,28 @@ class Auditor:
             within,
         )
 
+    def _relations(
+        self, rules: Sequence[RuleInfo], moment: Moment, selection: bool
+    ) -> frozenset[str]:
+        """What the rules read, and what waivers and the age of things are judged by."""
+        texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
+        if self._waivers:
+            texts.append("fields")
+        if self._config.policy.effective:
+            texts.append("registered_models model_versions promotions")
+        return relations_read_by(texts, moment, selection=selection)
+
     def _run(
         self, rules: Sequence[RuleInfo], moment: Moment, chosen: Selection | None
     ) -> list[RuleResult]:
         """Every rule's answers into its own table `result_<id>`; an error hides no other rule."""
-        own = [rule for rule in rules if rule.custom]
-        problems = isolation.run(self._connection, own, moment, chosen, self._limits) if own else {}
-        results = []
-        for rule in rules:
-            problem = problems.get(rule.id) if rule.custom else self._run_here(rule)
-            results.append(check_result(self._connection, rule, problem, chosen is not None))
-        return results
+        custom = [rule for rule in rules if rule.custom]
+        problems: dict[str, str | None] = {
+            rule.id: self._run_here(rule) for rule in rules if not rule.custom
+        }
+        if custom:
+            problems |= isolation.run(self._connection, custom, moment, chosen, self._limits)
+        return check_results(self._connection, rules, problems, selected=chosen is not None)
 
     def _run_here(self, rule: RuleInfo) -> str | None:
         import duckdb
@@ -183,7 +198,7 @@ class Auditor:
         table = isolation.result_table(rule)
         try:
             for name, value in rule.params.items():
-                self._connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+                self._connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
             self._connection.execute(f"create or replace temp table {table} as {wrapped(rule.sql)}")
         except duckdb.Error as error:
             return str(error).strip().partition("\n")[0]

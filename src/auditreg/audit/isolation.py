@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.snapshot import (
     Moment,
-    Selection,
-    quoted,
+    relations_read_by,
     selection_statements,
     state_statements,
 )
 from auditreg.models import RuleInfo
+from auditreg.queries.model_refs import Selection
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +73,13 @@ def run(
         except duckdb.Error as error:
             problem = f"its process could not be given the ledger: {_first_line(str(error))}"
             return {rule.id: problem for rule in rules}
-        statements = [*state_statements(moment), *selection_statements(chosen)]
+        relations = relations_read_by(
+            (rule.sql for rule in rules), moment, selection=chosen is not None
+        )
+        statements = [
+            *state_statements(moment, relations),
+            *selection_statements(chosen, relations),
+        ]
         waiting = list(rules)
         while waiting:
             job = _job(database, statements, waiting, limits, Path(folder))
@@ -104,8 +111,8 @@ def _database(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     copy = folder / "state.duckdb"
     connection.execute(f"attach {quoted(str(copy))} as auditreg_copy")
     try:
-        own = '"' + str(name).replace('"', '""') + '"'
-        connection.execute(f"copy from database {own} to auditreg_copy")
+        database = '"' + str(name).replace('"', '""') + '"'
+        connection.execute(f"copy from database {database} to auditreg_copy")
     finally:
         connection.execute("detach auditreg_copy")
     return copy

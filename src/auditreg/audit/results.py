@@ -9,13 +9,14 @@ and no Python objects.
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
-from auditreg.audit.snapshot import quoted
 from auditreg.models import (
     Finding,
     Grade,
@@ -28,7 +29,8 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.waivers import Waiver
+from auditreg.sql import quoted, quoted_name
+from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _OPEN = "('fail', 'not_evidenced')"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
 _BATCH = 10_000
+_STATUSES = {status.value: status for status in Status}
+_GRADES = {grade.value: grade for grade in Grade}
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 _CREATED = {
     Scope.REGISTERED_MODEL: "select subject, min(created_at) as at from registered_models group by subject",
@@ -44,64 +48,163 @@ _CREATED = {
 _VERSION_CREATED = "select subject, min(created_at) as at from model_versions group by subject"
 
 
-def check_result(
-    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, problem: str | None, selected: bool
-) -> RuleResult:
-    """Compare a rule's table with what a rule has to return, and with its population.
+def check_results(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    problems: Mapping[str, str | None],
+    *,
+    selected: bool = False,
+) -> list[RuleResult]:
+    """Compare the tables of rules with what a rule has to return, and with their populations.
+
+    One statement counts for all rules; only a rule whose numbers are not right is looked at
+    closer, for the words of its error.
 
     Args:
         connection: where `result_<id>` and `population_<scope>` are.
-        rule: the rule.
-        problem: why it did not run, if it did not.
-        selected: whether the population is a selection; answers outside it are then dropped,
+        rules: the rules.
+        problems: rule id to why it did not run, where it did not.
+        selected: whether the populations are a selection; answers outside it are then dropped,
             while answers about what is in no population at all stay an error.
     """
-    population = f"population_{rule.scope}"
-    size = _number(connection, f"select count(*) from {population}")
-    if problem is not None:
-        return RuleResult(rule, size, 0, {}, problem)
-    table = result_table(rule)
-    problem = _shape(connection, table)
-    if problem is not None:
-        return RuleResult(rule, size, 0, {}, problem)
+    ran = [rule for rule in rules if problems.get(rule.id) is None]
+    columns = result_columns(connection)
+    whole = [rule for rule in ran if set(COLUMNS) <= set(columns[_table_name(rule)])]
     if selected:
-        connection.execute(
-            f"delete from {table} where subject in (select subject from whole_{population}) "
-            f"and subject not in (select subject from {population})"
+        for rule in whole:
+            _drop_unselected(connection, rule)
+    sizes = _sizes(connection, rules)
+    counted = _counts(connection, whole, columns)
+    results = []
+    for rule in rules:
+        size = sizes[rule.scope]
+        problem = problems.get(rule.id)
+        counts = counted.get(rule.id)
+        if problem is not None:
+            results.append(RuleResult(rule, size, 0, {}, problem))
+        elif counts is not None and counts.agrees_with(size):
+            results.append(RuleResult(rule, size, size, counts.by_status))
+        else:
+            results.append(_faulty_result(connection, rule, columns[_table_name(rule)], size))
+    return results
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What a rule's table holds: answers by status, subjects of its population, faulty answers."""
+
+    by_status: dict[Status, int] = field(default_factory=dict)
+    returned: int = 0
+    subjects: int = 0
+    inside: int = 0
+    faulty: int = 0
+
+    def agrees_with(self, size: int) -> bool:
+        """Whether each subject of a population of this size has exactly one proper answer."""
+        return not self.faulty and self.returned == self.inside == self.subjects == size
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    columns: Mapping[str, Sequence[str]],
+) -> dict[str, _Counts]:
+    """The counts of every rule's table, by rule id."""
+    counts = {rule.id: _Counts() for rule in rules}
+    if not rules:
+        return counts
+    allowed, grades = _listed(STATUSES), _listed(Grade)
+    answers = []
+    for number, rule in enumerate(rules):
+        graded = "grade" in columns[_table_name(rule)]
+        grade = f"coalesce(grade::VARCHAR not in ({grades}), false)" if graded else "false"
+        answers.append(
+            f"select {number} as rule, '{rule.scope}' as scope, "
+            f"subject::VARCHAR as subject, status::VARCHAR as status, "
+            f"reason is null or coalesce(status::VARCHAR, '') not in ({allowed}) or {grade} "
+            f"as faulty from {result_table(rule)}"
         )
+    populations = [
+        f"select '{scope}' as scope, subject, rowid as place from population_{scope}"
+        for scope in sorted({rule.scope for rule in rules})
+    ]
     rows = connection.execute(
-        f"select status, count(*) from {table} group by status order by status"
+        "select a.rule, grouping(a.status) = 1, a.status, count(*), count(p.place), "
+        "count(distinct p.place), count(*) filter (a.faulty) "
+        f"from ({' union all '.join(answers)}) a left join ({' union all '.join(populations)}) p "
+        "on p.scope = a.scope and p.subject = a.subject "
+        "group by grouping sets ((a.rule), (a.rule, a.status)) order by a.rule, a.status"
     ).fetchall()
+    for number, total, status, returned, inside, subjects, faulty in rows:
+        count = counts[rules[number].id]
+        if total:
+            count.returned, count.inside, count.subjects, count.faulty = (
+                returned,
+                inside,
+                subjects,
+                faulty,
+            )
+        elif not faulty:
+            count.by_status[Status(status)] = returned
+    return counts
+
+
+def _sizes(connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo]) -> dict[str, int]:
+    """How large the population of each scope is."""
+    scopes = sorted({rule.scope for rule in rules})
+    if not scopes:
+        return {}
+    counts = " union all ".join(
+        f"select '{scope}', count(*) from population_{scope}" for scope in scopes
+    )
+    return dict(connection.execute(counts).fetchall())
+
+
+def _drop_unselected(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> None:
+    """Drop the answers about what is in the rule's population, but not in the selection."""
+    population = f"population_{rule.scope}"
+    connection.execute(
+        f"delete from {result_table(rule)} "
+        f"where subject in (select subject from whole_{population}) "
+        f"and subject not in (select subject from {population})"
+    )
+
+
+def _faulty_result(
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, columns: Sequence[str], size: int
+) -> RuleResult:
+    """The result of a rule whose table is not as it has to be, with the reason in words."""
+    table, population = result_table(rule), f"population_{rule.scope}"
+    problem = _shape(connection, table, columns)
+    if problem is not None:
+        return RuleResult(rule, size, 0, {}, problem)
+    returned = _number(connection, f"select count(*) from {table}")
     examined = _number(
         connection,
         f"select count(distinct r.subject) from {table} r semi join {population} p "
         "on p.subject = r.subject",
     )
-    problem = _difference(connection, table, population, size, examined, sum(n for _, n in rows))
-    if problem is not None:
-        return RuleResult(rule, size, examined, {}, problem)
-    return RuleResult(rule, size, examined, {Status(s): n for s, n in rows})
+    problem = _difference(connection, table, population, size, examined, returned)
+    return RuleResult(rule, size, examined, {}, problem)
 
 
-def _shape(connection: duckdb.DuckDBPyConnection, table: str) -> str | None:
+def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> str | None:
     """What is wrong with the columns and values, apart from the subjects."""
-    columns = _columns(connection, table)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         return f"it does not return the column {', '.join(missing)}"
-    allowed = ", ".join(quoted(s) for s in STATUSES)
     row = connection.execute(
         f"select any_value(coalesce(status::VARCHAR, 'NULL')) from {table} "
-        f"where coalesce(status::VARCHAR, '') not in ({allowed})"
+        f"where coalesce(status::VARCHAR, '') not in ({_listed(STATUSES)})"
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
     if _number(connection, f"select count(*) from {table} where reason is null"):
         return "it gives no reason for some subjects"
     if "grade" in columns:
-        grades = ", ".join(quoted(g) for g in Grade)
         row = connection.execute(
-            f"select min(grade::VARCHAR) from {table} where grade::VARCHAR not in ({grades})"
+            f"select min(grade::VARCHAR) from {table} "
+            f"where grade::VARCHAR not in ({_listed(Grade)})"
         ).fetchone()
         if row and row[0] is not None:
             return f"it gives the grade {row[0]!r}; allowed: {', '.join(Grade)}"
@@ -115,9 +218,8 @@ def _difference(
     size: int,
     examined: int,
     returned: int,
-) -> str | None:
-    if examined == size == returned:
-        return None
+) -> str:
+    """How the subjects answered for differ from the population."""
     parts = [f"it examined {examined} of {size}"]
     foreign = connection.execute(
         f"select count(*), min(subject) from {table} r anti join {population} p "
@@ -176,9 +278,9 @@ def waiver_overrides(
         waiver: the waiver.
         verdict: judges it from the number of findings it names and whether it is self-approved.
     """
-    own = _self_approved(connection, waiver)
+    self_approved = _self_approved(connection, waiver)
     if rule is None:
-        return verdict(0, own)
+        return verdict(0, self_approved)
     population = f"population_{rule.scope}"
     covered = (
         f"select {quoted(rule.id)} as rule, r.subject, r.status as was "
@@ -190,8 +292,8 @@ def waiver_overrides(
     versions = [f"{model}/{version}" for model, version in waiver.pairs]
     values: list[object] = [list(waiver.models), versions]
     row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
-    judged = verdict(int(row[0]) if row else 0, own)
-    if judged.judged in ("in_force", "overdue"):
+    judged = verdict(int(row[0]) if row else 0, self_approved)
+    if judged.judged in COVERING:
         status = "'waived'" if waiver.status == "accepted" else "was"
         connection.execute(
             f"insert into override select rule, subject, was, {status}, {number} from ({covered})",
@@ -229,7 +331,8 @@ def create_results(
     lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
     if not numbered:
         number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
-    parts = [_part(connection, rule) for rule in rules] or [
+    columns = result_columns(connection)
+    parts = [_part(rule, columns[_table_name(rule)]) for rule in rules] or [
         (
             "select null::VARCHAR as rule, null::INTEGER as rank, null::VARCHAR as subject, "
             "null::VARCHAR as status, null::VARCHAR as reason, null::VARCHAR as grade, "
@@ -245,11 +348,11 @@ def create_results(
     )
 
 
-def _part(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> str:
+def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
     table = result_table(rule)
-    columns = _columns(connection, table)
-    evidence = [c for c in columns if c not in (*COLUMNS, "grade", "fix")]
-    packed = ", ".join(f"{_name(c)} := r.{_name(c)}" for c in evidence)
+    # In the order of their names, in which evidence is sealed.
+    evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
+    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
     return (
         f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
         "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
@@ -265,7 +368,17 @@ def findings(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
 ) -> tuple[Finding, ...]:
     """The answers that are open, waived or older than the policy, worst first."""
-    return tuple(_answers(connection, rules, waivers, "status not in ('pass', 'not_applicable')"))
+    # Answers refer to nothing that refers back, and looking through all of them for circles over and
+    # over takes longer than reading them.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return tuple(
+            _answers(connection, rules, waivers, "status not in ('pass', 'not_applicable')")
+        )
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def every_answer(
@@ -300,42 +413,54 @@ def _answers(
         "order by place",
         [start, start + _BATCH],
     ).fetchall():
-        for row in rows:
-            yield _answer(row, by_id, waivers)
+        for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
+            yield _answer(row, evidence, by_id, waivers)
         start += _BATCH
 
 
-def _answer(row: tuple[Any, ...], rules: dict[str, RuleInfo], waivers: Sequence[Waiver]) -> Finding:
-    rule, subject, status, reason, grade, fix, evidence, registry, workspace, model = row[:10]
+def _answer(
+    row: tuple[Any, ...],
+    evidence: dict[str, object],
+    rules: dict[str, RuleInfo],
+    waivers: Sequence[Waiver],
+) -> Finding:
+    rule, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
     version, waiver, number, since = row[10:]
     return Finding(
         rule=rules[rule],
         subject=Subject(subject, registry, workspace, model, version),
-        status=Status(status),
+        status=_STATUSES[status],
         reason=reason,
-        grade=Grade(grade) if grade else Grade.NONE,
+        grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
-        evidence=_evidence(evidence),
+        evidence=evidence,
         waiver=None if waiver is None else waivers[waiver].ref,
         number=number,
         since=since,
     )
 
 
-def _evidence(text: str | None) -> dict[str, object]:
-    """The further columns that hold something."""
-    found: dict[str, object] = json.loads(text) if text else {}
-    return {name: value for name, value in found.items() if value is not None}
+def _evidence(texts: Sequence[str | None]) -> Iterator[dict[str, object]]:
+    """The further columns that hold something; one text is decoded faster than thousands."""
+    for values in json.loads(f"[{','.join(text or '{}' for text in texts)}]"):
+        yield {name: value for name, value in values.items() if value is not None}
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [
-        str(c[0]) for c in connection.execute(f"select * from {table} limit 0").description or ()
-    ]
+def result_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The columns of every rule's table, by the table's bare name."""
+    rows = connection.execute(
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = 'temp' and starts_with(table_name, 'result_') group by table_name"
+    ).fetchall()
+    return dict(rows)
 
 
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+def _table_name(rule: RuleInfo) -> str:
+    return result_table(rule).strip('"')
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(quoted(word) for word in words)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -2,42 +2,33 @@
 
 A rule says `inventory` and means the moment that is judged. For the latest state the views are
 computed once, instead of once per rule; for a past moment the state tables are made from the
-ledger's `<table>_as_of` macros first, and everything else follows from those. Nothing here
-changes the ledger: it is all in the connection's temporary database.
+ledger's `<table>_as_of` macros first, and everything else follows from those. Planning a view takes
+longer than computing it on a small ledger, so only what the rules of a check name is prepared.
+Nothing here changes the ledger: it is all in the connection's temporary database.
 """
 # ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import schema
 from auditreg.ledger.settings import settings_rows
+from auditreg.queries.model_refs import Selection
+from auditreg.sql import moment_literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
-_ONCE = (
-    "prompt_models",
-    "live_versions",
-    "signatures",
-    "fields",
-    "inventory",
-    "promotions",
-    "captures",
-    "capture_gaps",
-    "changes",
-    "running",
-    "version_logged_models",
-    "effective_permissions",
-)
-"""Views that are computed once."""
+_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes", "completeness")
+"""Views that do not follow from the state of the moment: of a past one their macro tells."""
 
-_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes")
-"""Those that do not follow from the state of the moment: of a past one their macro tells."""
+_SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
+"""What a selection is looked up in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +47,78 @@ class Moment:
     settings: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A selection in terms of subjects: whole models, and single versions.
-
-    A version named here counts as live in scope `live_version`, for a gate asks about it before
-    it is.
-    """
-
-    models: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
-
-
 def prepare_snapshot(
-    connection: duckdb.DuckDBPyConnection, moment: Moment, chosen: Selection | None = None
+    connection: duckdb.DuckDBPyConnection, moment: Moment, relations: frozenset[str] | None = None
 ) -> None:
-    """Make the temporary tables a check reads, and set the variables its macros read."""
-    for statement in (*state_statements(moment), *selection_statements(chosen)):
+    """Make the temporary tables a check reads, and set the variables its macros read.
+
+    Args:
+        connection: a ledger.
+        moment: what is judged.
+        relations: which tables and views, as `relations_read_by` gives them; all when None.
+    """
+    for statement in (*state_statements(moment, relations), *selection_statements(None, relations)):
         connection.execute(statement)
 
 
-def state_statements(moment: Moment) -> Iterator[str]:
+def relations_read_by(
+    texts: Iterable[str], moment: Moment, *, selection: bool = False
+) -> frozenset[str]:
+    """The tables and views that SQL texts name, with those that these are made of.
+
+    Every word of a text counts, also one in a comment: to prepare too much costs a little time, to
+    prepare too little would let a rule read the latest state instead of the moment's.
+
+    Args:
+        texts: SQL of rules, or bare names.
+        moment: what is judged; of a past one some views do not follow from the others.
+        selection: whether models are selected by name, which reads tables too.
+    """
+    known = frozenset(_state_tables()) | frozenset(schema.VIEWS)
+    named: set[str] = set(_SELECTABLE) if selection else set()
+    waiting = [*texts, *(_view_text(name, moment) for name in named)]
+    while waiting:
+        fresh = (set(re.findall(r"\w+", waiting.pop().lower())) & known) - named
+        named |= fresh
+        waiting += [_view_text(name, moment) for name in fresh]
+    return frozenset(named)
+
+
+def state_statements(moment: Moment, relations: frozenset[str] | None = None) -> Iterator[str]:
     """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
-    for name in (*schema.state_tables(), "deployments", *schema.VIEWS):
-        yield f"drop table if exists temp.{name}"
+
+    def read(name: str) -> bool:
+        return relations is None or name in relations
+
+    yield "; ".join(
+        f"drop table if exists temp.{name}" for name in (*_state_tables(), *schema.VIEWS)
+    )
     yield from _settings_statements(moment)
-    yield f"set variable as_of = {_literal(moment.as_of)}"
-    yield f"set variable period_start = {_literal(moment.period_start)}"
-    yield f"set variable period_end = {_literal(moment.period_end)}"
+    yield f"set variable as_of = {moment_literal(moment.as_of)}"
+    yield f"set variable period_start = {moment_literal(moment.period_start)}"
+    yield f"set variable period_end = {moment_literal(moment.period_end)}"
     if moment.past is not None:
-        past = _literal(moment.past)
-        for table in (*schema.state_tables(), "deployments"):
+        past = moment_literal(moment.past)
+        for table in filter(read, _state_tables()):
             yield f"create temp table {table} as select * from {table}_as_of({past})"
-    for name in _ONCE:
-        if name in _OF_THE_LOG and moment.past is not None:
-            yield f"create temp table {name} as select * from {name}_as_of({_literal(moment.past)})"
-        else:
-            yield f"create temp table {name} as {schema.view_sql(name, as_of=False)}"
+    for name in filter(read, schema.VIEWS):
+        if name not in population_names():
+            yield f"create temp table {name} as {_view_source(name, moment)}"
+
+
+def _state_tables() -> tuple[str, ...]:
+    return (*schema.state_tables(), "deployments")
+
+
+def _view_source(name: str, moment: Moment) -> str:
+    if name in _OF_THE_LOG and moment.past is not None:
+        return f"select * from {name}_as_of({moment_literal(moment.past)})"
+    return schema.view_sql(name, as_of=False)
+
+
+def _view_text(name: str, moment: Moment) -> str:
+    """The SQL in which the other relations are named that a view reads; empty for a table."""
+    return _view_source(name, moment) if name in schema.VIEWS else ""
 
 
 def _settings_statements(moment: Moment) -> Iterator[str]:
@@ -101,14 +127,16 @@ def _settings_statements(moment: Moment) -> Iterator[str]:
         return
     period = (moment.period_start, moment.period_end)
     rows = settings_rows(moment.settings, as_of=moment.as_of, period=period)
-    for table, found in rows.items():
+    for table, table_rows in rows.items():
         yield f"create or replace temp table {table} as from {table} limit 0"
-        if found:
-            values = ", ".join(f"({', '.join(map(_value, row))})" for row in found)
+        if table_rows:
+            values = ", ".join(f"({', '.join(map(_value, row))})" for row in table_rows)
             yield f"insert into {table} values {values}"
 
 
-def selection_statements(chosen: Selection | None) -> Iterator[str]:
+def selection_statements(
+    chosen: Selection | None, relations: frozenset[str] | None = None
+) -> Iterator[str]:
     """The SQL that makes the populations, all of them or those of a selection."""
     if chosen is not None and chosen.versions:
         yield (
@@ -120,10 +148,12 @@ def selection_statements(chosen: Selection | None) -> Iterator[str]:
             "and subject not in (select subject from live_versions) group by subject"
         )
     for name in population_names():
+        if relations is not None and name not in relations:
+            continue
         # Prepared again, it must not read the filtered table it replaces.
         yield f"create or replace temp table {name} as {schema.view_sql(name, as_of=False)}"
-        yield f"create or replace temp table whole_{name} as select subject from {name}"
         if chosen is not None:
+            yield f"create or replace temp table whole_{name} as select subject from {name}"
             yield f"delete from temp.{name} where not coalesce({_kept(name, chosen)}, false)"
 
 
@@ -139,8 +169,7 @@ def _kept(population: str, chosen: Selection) -> str:
     if population == "population_ledger":
         return "false"
     if population == "population_registered_model":
-        owners = _list(tuple(version.partition("/")[0] for version in chosen.versions))
-        return f"{whole} or subject in ({owners})"
+        return f"subject in ({_list(chosen.owners)})"
     # A promotion's subject is that of its version, a plus sign and a number.
     return f"{whole} or split_part(subject, '+', 1) in ({versions})"
 
@@ -149,18 +178,9 @@ def _list(values: Sequence[str]) -> str:
     return ", ".join(quoted(value) for value in values) or "null"
 
 
-def quoted(text: str) -> str:
-    """The text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _value(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool | int):
         return str(value).lower()
     return quoted(str(value))
-
-
-def _literal(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

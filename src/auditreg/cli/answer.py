@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.config import Config
+
+_NEEDS_CAST = re.compile(r"\bTIMESTAMP WITH TIME ZONE\b|\bTIME WITH TIME ZONE\b|\bINTERVAL\b")
+"""Types that are fetched as a UTC moment or as DuckDB's text for them, also inside lists and structs."""
 
 _SHORT = (
     "model",
@@ -95,7 +99,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
 
     With --diff: one row per version and field that differs between two moments.
     """
-    from auditreg.audit.selection import choose
+    from auditreg.queries.model_refs import resolve, select
     from auditreg.queries.status import last_readings
 
     if diff is not None:
@@ -107,7 +111,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         return
     at = moment(config, as_of)
     with open_ledger(config, ledger).reader() as con:
-        chosen = choose(con, models)
+        chosen = select(con, models) if at is None or not models else resolve(con, models, at)
         if at is not None:
             con.execute("set variable as_of = ?::timestamp", [at])
         source = "inventory" if at is None else "inventory_as_of(as_of())"
@@ -119,11 +123,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         readings = last_readings(con, at)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     if chosen is not None:
-        rows = [
-            row
-            for row in rows
-            if row["model_subject"] in chosen.models or row["subject"] in chosen.versions
-        ]
+        rows = [row for row in rows if chosen.covers(str(row["subject"]))]
     if kind != "all":
         rows = [row for row in rows if row["kind"] == kind]
     if only_live:
@@ -136,9 +136,9 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         return render_table(output, picked)
 
     emit(outputs, render)
-    for registry, observed_at, doubts in readings:
-        verdict = "complete" if doubts is None else f"INCOMPLETE: {'; '.join(doubts)}"
-        line = f"{registry}, {observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
+    for reading in readings:
+        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
+        line = f"{reading.registry}, {reading.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
         click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)
 
 
@@ -186,7 +186,11 @@ def query(
 
 
 def lock_down(con: duckdb.DuckDBPyConnection) -> None:
-    """Keep a statement of somebody else away from files, the network and settings."""
+    """Keep a statement of somebody else away from files, the network and settings.
+
+    The session's time zone is UTC, as every moment of the ledger is, on every machine.
+    """
+    con.execute("set timezone = 'UTC'")
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
 
@@ -239,4 +243,24 @@ def _select(
     con: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()
 ) -> Table:
     cursor = con.execute(statement, list(parameters))
-    return Table([column[0] for column in cursor.description or ()], cursor.fetchall())
+    columns = [str(column[0]) for column in cursor.description or ()]
+    types = [str(column[1]) for column in cursor.description or ()]
+    if any(_NEEDS_CAST.search(kind) for kind in types):
+        # DuckDB makes Python values of these types only with pytz, a package that pandas no longer
+        # brings along. Cast inside DuckDB, nothing is needed.
+        names = [f"column_{index}" for index in range(len(types))]
+        casts = ", ".join(
+            f"cast({name} as {_NEEDS_CAST.sub(_cast_type, kind)})"
+            if _NEEDS_CAST.search(kind)
+            else name
+            for name, kind in zip(names, types, strict=True)
+        )
+        cursor = con.execute(
+            f"select {casts} from (\n{statement}\n) as answer({', '.join(names)})",  # noqa: S608 - the statement has run already
+            list(parameters),
+        )
+    return Table(columns, cursor.fetchall())
+
+
+def _cast_type(match: re.Match[str]) -> str:
+    return "TIMESTAMP" if match[0].startswith("TIMESTAMP") else "VARCHAR"

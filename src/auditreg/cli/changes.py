@@ -23,15 +23,10 @@ from auditreg.cli.options import (
 )
 from auditreg.errors import UsageError
 from auditreg.formats.interface import Table
+from auditreg.queries.changes import KINDS
 
 if TYPE_CHECKING:
     from auditreg.config import Config
-
-KINDS = (
-    *("stage", "alias", "tag", "description", "version", "model", "source", "status", "run"),
-    *("logged-model", "artifact", "account", "right"),
-)
-"""What `--kind` takes; a test compares it with `auditreg.queries.changes.KINDS`."""
 
 _WIDE = 10_000
 _MOMENT = 20
@@ -98,11 +93,11 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
         uncaptured=uncaptured,
     )
     with open_ledger(config, ledger).reader() as con:
-        chosen = [resolve(con, text) for text in models]
+        selection = resolve(con, models)
         columns, rows = change_rows(con, wanted)
     if models:
         subject = columns.index("subject")
-        rows = [row for row in rows if any(one.covers(str(row[subject])) for one in chosen)]
+        rows = [row for row in rows if selection.covers(str(row[subject]))]
     table = Table(columns, rows)
     emit(outputs, lambda output: render_table(output, narrow(table, output, _change)))
 
@@ -115,19 +110,19 @@ def differences(
     outputs: tuple[Output, ...],
 ) -> None:
     """Write what differs between two moments."""
-    from auditreg.queries.changes import DIFFERENCES, difference_rows
+    from auditreg.queries.diff import DIFFERENCES, difference_rows
     from auditreg.queries.model_refs import resolve
 
     first, second = (config.moment(text) for text in moments)
     with open_ledger(config, ledger).reader() as con:
-        chosen = [resolve(con, text, second) for text in models]
+        selection = resolve(con, models, second)
         rows = difference_rows(con, first, second)
         read = con.execute(
             "select min(observed_at), max(observed_at) from extractions where complete"
         ).fetchone()
     _warn(first, second, *(read or (None, None)))
     if models:
-        rows = [row for row in rows if any(one.covers(str(row[-1])) for one in chosen)]
+        rows = [row for row in rows if selection.covers(str(row[-1]))]
     table = Table(DIFFERENCES, rows)
     emit(outputs, lambda output: render_table(output, narrow(table, output, _difference)))
 

@@ -47,6 +47,11 @@ _UNLIMITED = 100_000
 @registry_option("Whose registry is at --from.")
 @source_option
 @click.option(
+    "--tracking-from",
+    metavar="URI",
+    help="MLflow's tracking database, where runs are, if the registry has a database of its own.",
+)
+@click.option(
     "--auth-from",
     metavar="URI",
     help="The database of basic-auth's users and rights, where it is not the registry's.",
@@ -86,6 +91,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     uri: str | None,
     registry: str | None,
     names: tuple[str, ...],
+    tracking_from: str | None,
     auth_from: str | None,
     runs: str | None,
     artifacts: str | None,
@@ -117,7 +123,9 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was read.",
             hint="A source has its address in auditreg.toml; --registry says whose --from is.",
         )
-    chosen = targets(config, names, uri=uri, registry=registry, auth_uri=auth_from)
+    chosen = targets(
+        config, names, uri=uri, registry=registry, tracking_uri=tracking_from, auth_uri=auth_from
+    )
     if len(chosen) > 1 and (observed_at or allow_empty):
         raise UsageError(
             f"{'--observed-at' if observed_at else '--allow-empty'} is about one registry, and "
@@ -149,9 +157,9 @@ def read(
     from auditreg.workflows.extract import extract_each
 
     for one in chosen:
-        for uri in (one.uri, one.auth_uri):
+        for uri in (one.uri, one.tracking_uri, one.auth_uri):
             redact(uri)
-        for variable in (one.uri_env, one.auth_uri_env):
+        for variable in (one.uri_env, one.tracking_uri_env, one.auth_uri_env):
             redact(os.environ.get(variable) if variable else None)
     found: list[ExtractionResult] = []
     with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):

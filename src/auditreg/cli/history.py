@@ -84,8 +84,8 @@ def live(
 
     when = moment(config, at)
     with open_ledger(config, ledger).reader() as con:
-        asked = None if model is None else resolve(con, model, when)
-        answers = live_answers(con, when, asked)
+        selection = None if model is None else resolve(con, model, when)
+        answers = live_answers(con, when, selection)
     if not answers and model is None:
         raise NothingToAudit(
             "The ledger knew no registered model at that moment.",
@@ -94,8 +94,8 @@ def live(
     table = Table(COLUMNS, live_rows(answers))
 
     def render(output: Output) -> bytes:
-        if output.format == "text" and asked is not None:
-            return sentences(answers, asked, surface(output.path, otherwise=_ONE_LINE))
+        if output.format == "text" and selection is not None:
+            return sentences(answers, selection, surface(output.path, otherwise=_ONE_LINE))
         shown = Output("table", output.path) if output.format == "text" else output
         return render_table(shown, narrow(table, shown, _short))
 
@@ -149,12 +149,12 @@ def history(
         known_at=moment(config, as_of),
     )
     with open_ledger(config, ledger).reader() as con:
-        asked = resolve(con, model)
-        rows = history_rows(con, asked, span)
+        selection = resolve(con, model)
+        rows = history_rows(con, selection, span)
 
     def render(output: Output) -> bytes:
         if output.format == "text":
-            return timeline(rows, asked, surface(output.path))
+            return timeline(rows, selection, surface(output.path))
         return render_table(output, Table(COLUMNS, [[row[n] for n in COLUMNS] for row in rows]))
 
     emit(outputs, render)

@@ -15,7 +15,7 @@ from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
     from auditreg.config import Config
-    from auditreg.ledger.import_parse import Record
+    from auditreg.ledger.import_parse import ImportedRecord
     from auditreg.ledger.import_record import Imported
 
 _NAMED = 5
@@ -92,7 +92,7 @@ def import_deployments(
 
 def _take(
     file: str,
-    parse: Callable[[bytes, str], list[Record]],
+    parse: Callable[[bytes, str], list[ImportedRecord]],
     registry: str | None,
     config: Config,
     ledger: Path | None,

@@ -124,7 +124,7 @@ def test_rule(file: Path, cases: Path | None) -> None:
 
     Exit codes: 0 every case passes; 1 a case fails; 2 the rule or the cases cannot be read.
     """
-    from auditreg.audit import load_cases, run_cases
+    from auditreg.audit.testing import load_cases, run_cases
     from auditreg.rules.parse import read_rule
 
     rule = read_rule(file)

@@ -35,7 +35,7 @@ SCHEMA: Final = "auditreg.run/1"
 
 
 @dataclass(slots=True)
-class Run:
+class ScheduledRun:
     """What came of each phase; None where a phase did not take place, and `errors` or `why` says why."""
 
     outcomes: Sequence[ExtractionResult] = ()
@@ -111,7 +111,7 @@ def run(
     chosen = targets(config, names)
     book = open_ledger(config, ledger)
     warn(config)
-    done = Run(read(chosen, config, book, ExtractOptions()))
+    done = ScheduledRun(read(chosen, config, book, ExtractOptions()))
     done.codes["extract"] = code_of(done.outcomes)
     _check(done, book, config, fail_on)
     _publish(done, book, config, folder)
@@ -120,7 +120,7 @@ def run(
     click.get_current_context().exit(int(done.code))
 
 
-def _check(done: Run, book: Ledger, config: Config, fail_on: str) -> None:
+def _check(done: ScheduledRun, book: Ledger, config: Config, fail_on: str) -> None:
     from auditreg.cli.check import exit_code
     from auditreg.models import Severity
     from auditreg.workflows.check import CheckOptions, run_check
@@ -138,7 +138,7 @@ def _check(done: Run, book: Ledger, config: Config, fail_on: str) -> None:
     done.codes["check"] = exit_code(done.judged.result, limit)
 
 
-def _publish(done: Run, book: Ledger, config: Config, folder: Path | None) -> None:
+def _publish(done: ScheduledRun, book: Ledger, config: Config, folder: Path | None) -> None:
     from auditreg.workflows.publish import publish_ledger
 
     if folder is None and config.publish.folder is None:
@@ -154,7 +154,7 @@ def _publish(done: Run, book: Ledger, config: Config, folder: Path | None) -> No
     done.codes["publish"] = ExitCode.OK if done.published.complete else ExitCode.ERROR
 
 
-def _text(done: Run) -> bytes:
+def _text(done: ScheduledRun) -> bytes:
     from auditreg.formats.escape import escape_control
     from auditreg.formats.terminal.extraction import one_line
 
@@ -167,7 +167,7 @@ def _text(done: Run) -> bytes:
     return "".join(f"{label:<8} {escape_control(text)}\n" for label, text in lines).encode()
 
 
-def _checked(done: Run) -> str:
+def _checked(done: ScheduledRun) -> str:
     if done.judged is None:
         return ""
     numbers = _severities(done.judged)
@@ -181,7 +181,7 @@ def _checked(done: Run) -> str:
     return said
 
 
-def _published(done: Run) -> str:
+def _published(done: ScheduledRun) -> str:
     if done.published is None:
         return ""
     verb = "published" if done.published.new else "nothing new,"
@@ -198,7 +198,7 @@ def _severities(judged: CheckOutcome) -> dict[str, int]:
     return numbers
 
 
-def _json(done: Run, book: Ledger) -> bytes:
+def _json(done: ScheduledRun, book: Ledger) -> bytes:
     from auditreg.formats import extract_json
     from auditreg.formats.escape import escape_json
 
@@ -233,7 +233,7 @@ def _json(done: Run, book: Ledger) -> bytes:
     return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
-def _tell(done: Run) -> None:
+def _tell(done: ScheduledRun) -> None:
     """What failed, in full, on standard error."""
     from auditreg.cli.errors import print_error
     from auditreg.cli.extract import tell_errors

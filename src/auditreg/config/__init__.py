@@ -69,8 +69,8 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
     def origin(self, key: str) -> Literal["default", "file"]:
         """Whether the file sets a dotted key (`live.stages`), or something below it."""
         below = f"{key}."
-        found = key in self.given or any(name.startswith(below) for name in self.given)
-        return "file" if found else "default"
+        is_given = key in self.given or any(name.startswith(below) for name in self.given)
+        return "file" if is_given else "default"
 
     def resolve(self, name: str) -> Path:
         """A path from the file, taken relative to the file's folder."""
@@ -85,15 +85,15 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
     @property
     def registries(self) -> tuple[str, ...]:
         """Names of the registries that are configured; `default` where none is."""
-        return tuple(one.name for one in self.source) or (SourceSettings().name,)
+        return tuple(source.name for source in self.source) or (SourceSettings().name,)
 
-    def registry(self, wanted: str | None = None, *, uri: str | None = None) -> str:
+    def registry(self, name: str | None = None, *, uri: str | None = None) -> str:
         """The registry that is meant: the one named, the one at `uri`, or the only one.
 
         Raises:
             UsageError: several are configured, and nothing says which.
         """
-        return sources.registry(self.source, wanted, uri)
+        return sources.registry(self.source, name, uri)
 
     def governance_fields(self) -> tuple[Field, ...]:
         """Every governance field with the tags in force: built-in ones first, then your own.
@@ -104,8 +104,8 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         for name, setting in self.fields.items():
             if name not in fields:
                 fields[name] = _overridden(_own(name), setting)
-        for _, own in sources.conventions(self.source):
-            for name, setting in own.fields.items():
+        for _, conventions in sources.conventions(self.source):
+            for name, setting in conventions.fields.items():
                 known = fields.get(name) or _overridden(_own(name), setting)
                 further = _tags(setting)
                 fields[name] = replace(known, tags=tuple(dict.fromkeys((*known.tags, *further))))
@@ -193,11 +193,11 @@ def parse_config(text: str, path: Path) -> Config:
 
 
 def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
-    found = []
+    keys = []
     for name, value in data.items():
         key = f"{prefix}{name}"
-        found += _keys(value, f"{key}.") if isinstance(value, dict) and value else [key]
-    return found
+        keys += _keys(value, f"{key}.") if isinstance(value, dict) and value else [key]
+    return keys
 
 
 def effective_settings(config: Config) -> dict[str, object]:
@@ -223,23 +223,32 @@ def effective_settings(config: Config) -> dict[str, object]:
         for name, value in sorted(params.items()):
             settings[f"{rule}.{name}"] = value
     settings["people"] = [_person(person) for person in config.people]
-    settings["fields"] = {name: list(_tags(one)) for name, one in config.fields.items()}
-    own = {place: _differing(one) for place, one in sources.conventions(config.source)}
-    if found := {place: values for place, values in own.items() if values}:
-        settings["conventions"] = found
+    settings["fields"] = {name: list(_tags(setting)) for name, setting in config.fields.items()}
+    differing = {
+        place: _differing(setting) for place, setting in sources.conventions(config.source)
+    }
+    if conventions := {place: values for place, values in differing.items() if values}:
+        settings["conventions"] = conventions
     return settings
 
 
-def _differing(own: Conventions) -> dict[str, object]:
+def _differing(conventions: Conventions) -> dict[str, object]:
     """What a registry or a workspace sets, under the names of the general settings."""
     values: dict[str, object] = {
         f"live.{name}": list(given)
-        for name, given in (("stages", own.live.stages), ("aliases", own.live.aliases))
+        for name, given in (
+            ("stages", conventions.live.stages),
+            ("aliases", conventions.live.aliases),
+        )
         if given is not None
     }
-    values |= {f"cadence_{rating.lower()}": n for rating, n in own.review.cadence_days.items()}
-    if own.fields:
-        values["fields"] = {name: list(_tags(one)) for name, one in own.fields.items()}
+    values |= {
+        f"cadence_{rating.lower()}": n for rating, n in conventions.review.cadence_days.items()
+    }
+    if conventions.fields:
+        values["fields"] = {
+            name: list(_tags(setting)) for name, setting in conventions.fields.items()
+        }
     return values
 
 

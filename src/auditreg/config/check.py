@@ -123,7 +123,7 @@ def _allowed_values(message: str, parts: list[str]) -> str:
         return ""
     kind = _kind(parts)
     if get_origin(kind) is Union or isinstance(kind, UnionType):
-        kind = next((one for one in get_args(kind) if get_origin(one) is Literal), None)
+        kind = next((option for option in get_args(kind) if get_origin(option) is Literal), None)
     values = [str(value) for value in get_args(kind)]
     return f"It takes {', '.join(values[:-1])} and {values[-1]}."
 
@@ -169,8 +169,8 @@ def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
                 hint="Name the workspaces that are read, or those that are not.",
             )
         _check_fields(source.fields, f"{at}.fields")
-        for name, own in source.workspace.items():
-            _check_fields(own.fields, f"{at}.workspace.{name}.fields")
+        for name, conventions in source.workspace.items():
+            _check_fields(conventions.fields, f"{at}.workspace.{name}.fields")
             if name in choice.except_ or (choice.only and name not in choice.only):
                 raise ConfigError(
                     f"{at}.workspace.{name}: this workspace is not read.",
@@ -237,10 +237,10 @@ def _check_people(people: tuple[Person, ...], path: Path) -> None:
             held.setdefault(account, []).append((index, person))
 
 
-def _overlap(one: Person, other: Person) -> bool:
-    return (one.from_ or date.min) <= (other.until or date.max) and (other.from_ or date.min) <= (
-        one.until or date.max
-    )
+def _overlap(person: Person, other: Person) -> bool:
+    return (person.from_ or date.min) <= (other.until or date.max) and (
+        other.from_ or date.min
+    ) <= (person.until or date.max)
 
 
 def _fold(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditreg.demo.calendar import CALENDAR, FIRST, LAST, READINGS
-from auditreg.demo.firm import PEOPLE, WAIVERS, Person, Waiver
+from auditreg.demo.firm import PEOPLE, WAIVERS, FirmPerson, FirmWaiver
 from auditreg.demo.sins import SINS, Sin
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ __all__ = [
     "SINS",
     "WAIVERS",
     "DemoFiles",
-    "Person",
+    "FirmPerson",
+    "FirmWaiver",
     "Sin",
-    "Waiver",
     "play",
 ]
 

@@ -14,13 +14,13 @@ from auditreg.demo.events import (
     DeleteModel,
     DeleteRun,
     DeleteVersion,
+    DemoReading,
     Event,
     Explore,
     Found,
     Overwrite,
     Promote,
     Prompt,
-    Reading,
     Rename,
     RollBack,
     Stage,
@@ -60,7 +60,7 @@ _SPRING: tuple[Event, ...] = (
     Train("2026-04-08 16:30", _GLASS, 1, "dokafor", "PRC-1107", "First model of the peril"),
     Promote("2026-04-09 07:30", _FREQ, 1),
     Validate("2026-04-10 11:00", _SEV, 1, _BRANDT, date(2027, 4, 10)),
-    Reading("2026-04-10 22:00"),
+    DemoReading("2026-04-10 22:00"),
     Approve("2026-04-13 16:45", _SEV, 1, _SOLBERG),
     Promote("2026-04-14 07:30", _SEV, 1),
     Found("2026-04-14 09:00", _WATER_OLD),
@@ -79,7 +79,7 @@ _SPRING: tuple[Event, ...] = (
     Approve("2026-04-21 15:05", _COST, 1, _SOLBERG),
     Promote("2026-04-22 07:30", _WATER_OLD, 1),
     Promote("2026-04-23 07:30", _COST, 1),
-    Reading("2026-04-24 22:00"),
+    DemoReading("2026-04-24 22:00"),
     # The vendor's model: validated last year on the old platform, its training data never seen.
     Found("2026-04-27 10:00", _SUBS),
     Train(
@@ -98,7 +98,7 @@ _SPRING: tuple[Event, ...] = (
     Approve("2026-05-05 12:00", _SUBS, 1, _SOLBERG),
     Promote("2026-05-06 07:30", _SUBS, 1),
     Validate("2026-05-08 14:00", _BOX, 1, _BRANDT, date(2027, 5, 8)),
-    Reading("2026-05-08 22:00"),
+    DemoReading("2026-05-08 22:00"),
     Approve("2026-05-11 17:00", _BOX, 1, _SOLBERG),
     Promote("2026-05-12 07:30", _BOX, 1),
     Found("2026-05-12 10:00", _LAPSE),
@@ -108,7 +108,7 @@ _SPRING: tuple[Event, ...] = (
     Promote("2026-05-19 07:30", _LAPSE, 1),
     # "Home" becomes "household" everywhere, the registry included.
     Rename("2026-05-20 10:00", _WATER_OLD, _WATER),
-    Reading("2026-05-22 22:00"),
+    DemoReading("2026-05-22 22:00"),
     Explore("2026-05-26 10:00", _FREQ, "pshah", 0.01),
     Explore("2026-05-26 10:20", _FREQ, "pshah", 0.1),
     Train("2026-05-26 17:00", _GBM, 2, "mkowalczyk", "PRC-1126", "Deeper trees"),
@@ -117,7 +117,7 @@ _SPRING: tuple[Event, ...] = (
     Found("2026-06-01 10:00", _VAN),
     Train("2026-06-01 14:00", _VAN, 1, "dokafor", "PRC-1129", "Trades product"),
     Validate("2026-06-04 16:00", _VAN, 1, _BRANDT, date(2028, 6, 4)),
-    Reading("2026-06-05 22:00"),
+    DemoReading("2026-06-05 22:00"),
     Approve("2026-06-08 11:00", _VAN, 1, _DE_SOUZA, _DEPUTY),
     Promote("2026-06-09 07:30", _VAN, 1),
     Train("2026-06-09 15:00", _FREQ, 2, "pshah", "PRC-1133", "Whiplash reform in the data"),
@@ -131,7 +131,7 @@ _SPRING: tuple[Event, ...] = (
     Validate("2026-06-15 10:00", _FREQ, 2, _OSEI, date(2027, 6, 15)),
     Approve("2026-06-16 16:00", _FREQ, 2, _SOLBERG),
     Promote("2026-06-17 07:30", _FREQ, 2),
-    Reading("2026-06-19 22:00"),
+    DemoReading("2026-06-19 22:00"),
     # A hurried release: the log call lost its signature on the way.
     Train(
         "2026-06-22 18:40",
@@ -156,7 +156,7 @@ _SPRING: tuple[Event, ...] = (
     Promote("2026-06-26 07:30", _BOX, 2),
     Validate("2026-06-29 11:00", _GLASS, 2, _BRANDT, date(2028, 6, 29)),
     Approve("2026-06-30 10:00", _GLASS, 2, _DE_SOUZA, _DEPUTY),
-    Reading("2026-06-30 22:00"),
+    DemoReading("2026-06-30 22:00"),
 )
 
 _SUMMER: tuple[Event, ...] = (
@@ -168,12 +168,12 @@ _SUMMER: tuple[Event, ...] = (
     TagModel("2026-07-01 09:01", _COST, "gov.owner", "Rhys Bevan"),
     TagModel("2026-07-01 09:02", _SUBS, "gov.owner", "Rhys Bevan"),
     Train("2026-07-01 16:00", _SEV, 2, "pshah", "PRC-1140", "Repair inflation of the first half"),
-    Reading("2026-07-03 22:00"),
+    DemoReading("2026-07-03 22:00"),
     Train("2026-07-06 10:00", _VAN, 2, "dokafor", "PRC-1141", "Courier use excluded"),
     Validate("2026-07-06 15:00", _SEV, 2, _BRANDT, date(2027, 7, 6)),
     # The author approves, under the spelling the committee tool gives her.
     Approve("2026-07-07 17:50", _SEV, 2, "Shah, Priya"),
-    Reading("2026-07-07 22:00"),
+    DemoReading("2026-07-07 22:00"),
     Promote("2026-07-08 07:30", _SEV, 2),
     Validate("2026-07-09 11:00", _VAN, 2, _BRANDT, date(2028, 7, 9)),
     Approve("2026-07-13 10:00", _VAN, 2, _DE_SOUZA, _DEPUTY),
@@ -186,10 +186,10 @@ _SUMMER: tuple[Event, ...] = (
         "Summer campaign",
         params=(("db_user", "pricing_ro"), ("db_password", "example-only-not-a-secret")),
     ),
-    Reading("2026-07-13 22:00"),
+    DemoReading("2026-07-13 22:00"),
     Promote("2026-07-14 07:30", _VAN, 2),
     Validate("2026-07-17 12:00", _LAPSE, 2, _BRANDT, date(2028, 7, 17)),
-    Reading("2026-07-17 22:00"),
+    DemoReading("2026-07-17 22:00"),
     Train(
         "2026-07-20 14:00",
         _WATER,
@@ -199,11 +199,11 @@ _SUMMER: tuple[Event, ...] = (
         "Winter freeze claims",
         test_data="training",
     ),
-    Reading("2026-07-20 22:00"),
+    DemoReading("2026-07-20 22:00"),
     # The campaign could not wait for the committee.
     Promote("2026-07-21 07:30", _LAPSE, 2),
     Validate("2026-07-21 16:00", _WATER, 2, _OSEI, date(2028, 7, 21)),
-    Reading("2026-07-21 22:00"),
+    DemoReading("2026-07-21 22:00"),
     # A green build is taken for an approval.
     Approve("2026-07-22 06:55", _WATER, 2, "svc-mlflow-ci", "pipeline"),
     Promote("2026-07-22 07:30", _WATER, 2),
@@ -212,28 +212,28 @@ _SUMMER: tuple[Event, ...] = (
     # Somebody tidies up and takes the van model, still in use, for a left-over.
     DeleteModel("2026-07-29 16:20", _VAN),
     Validate("2026-07-31 10:00", _COST, 2, _OSEI, date(2028, 7, 31)),
-    Reading("2026-07-31 22:00"),
+    DemoReading("2026-07-31 22:00"),
     Train("2026-08-03 17:00", _GBM, 3, "mkowalczyk", "PRC-1152", "Same features as the GLM"),
     # The van model is rebuilt in a hurry, from a working tree nobody committed.
     Found("2026-08-04 09:00", _VAN),
     Train("2026-08-04 13:00", _VAN, 1, "dokafor", "PRC-1153", "Emergency rebuild", dirty=True),
     Challenge("2026-08-04 14:00", _GBM, 3),
-    Reading("2026-08-04 22:00"),
+    DemoReading("2026-08-04 22:00"),
     Promote("2026-08-05 07:30", _COST, 2),
     Validate("2026-08-05 15:00", _VAN, 1, _BRANDT, date(2028, 8, 5)),
     Approve("2026-08-05 16:00", _VAN, 1, _DE_SOUZA, _DEPUTY),
-    Reading("2026-08-05 22:00"),
+    DemoReading("2026-08-05 22:00"),
     Promote("2026-08-06 07:30", _VAN, 1),
-    Reading("2026-08-10 22:00"),
+    DemoReading("2026-08-10 22:00"),
     # Three days in August: the new factor doubles the price of electric cars.
     Promote("2026-08-11 09:30", _FREQ, 3, account="dokafor"),
-    Reading("2026-08-11 22:00"),
+    DemoReading("2026-08-11 22:00"),
     Approve("2026-08-12 11:00", _COST, 2, _SOLBERG),
-    Reading("2026-08-12 22:00"),
+    DemoReading("2026-08-12 22:00"),
     TagModel("2026-08-13 16:00", _FREQ, "gov.monitoring.status", "red"),
-    Reading("2026-08-13 22:00"),
+    DemoReading("2026-08-13 22:00"),
     RollBack("2026-08-14 09:30", _FREQ, 3, back_to=2),
-    Reading("2026-08-14 22:00"),
+    DemoReading("2026-08-14 22:00"),
     TagModel("2026-08-17 10:00", _FREQ, "gov.monitoring.status", "green"),
     Prompt(
         "2026-08-19 12:00",
@@ -247,18 +247,18 @@ _SUMMER: tuple[Event, ...] = (
     Train("2026-08-24 15:00", _GLASS, 3, "dokafor", "PRC-1158", "Camera costs, second year"),
     Validate("2026-08-27 11:00", _GLASS, 3, _BRANDT, date(2028, 8, 27)),
     Approve("2026-08-28 10:00", _GLASS, 3, _DE_SOUZA, _DEPUTY),
-    Reading("2026-08-28 22:00"),
-    Reading("2026-08-31 22:00"),
+    DemoReading("2026-08-28 22:00"),
+    DemoReading("2026-08-31 22:00"),
     # The rating engine follows the alias; the stage is forgotten.
     Promote("2026-09-01 07:30", _GLASS, 3, ways=("alias",)),
     DeleteRun("2026-09-02 16:40", _COST, 2),
     Explore("2026-09-03 10:00", _FREQ, "pshah", 0.03),
     Train("2026-09-07 15:00", _FREQ, 4, "pshah", "PRC-1161", "Electric cars, capped"),
-    Reading("2026-09-11 22:00"),
+    DemoReading("2026-09-11 22:00"),
     Validate("2026-09-14 11:00", _FREQ, 4, _OSEI, date(2027, 9, 14)),
     # The Chief Actuary is on a train; the author ticks the box for her.
     Approve("2026-09-15 15:30", _FREQ, 4, _SOLBERG, account="pshah"),
-    Reading("2026-09-15 22:00"),
+    DemoReading("2026-09-15 22:00"),
     Promote("2026-09-16 07:30", _FREQ, 4),
     TagModel("2026-09-18 10:00", _BOX, "gov.monitoring.status", "amber"),
     # Two candidates wait for the committee of October.
@@ -267,10 +267,10 @@ _SUMMER: tuple[Event, ...] = (
     # A review that is due is moved by a year, in the database, where MLflow asks nobody.
     Overwrite("2026-09-23 19:40", _COST, 2, "gov.validation.next_due", "2029-07-31"),
     Stage("2026-09-24 09:00", _SEV, 3, "Staging"),
-    Reading("2026-09-25 22:00"),
+    DemoReading("2026-09-25 22:00"),
     Validate("2026-09-28 16:00", _SEV, 3, _BRANDT, date(2027, 9, 28)),
-    Reading("2026-09-30 22:00"),
-    Reading("2026-10-05 22:00"),
+    DemoReading("2026-09-30 22:00"),
+    DemoReading("2026-10-05 22:00"),
 )
 
 CALENDAR: tuple[Event, ...] = _SPRING + _SUMMER
@@ -292,6 +292,6 @@ DEPLOYMENTS: tuple[dict[str, object], ...] = (
 """What the rating engine really loaded, as its own log has it: one model never followed."""
 
 READINGS: tuple[datetime, ...] = tuple(
-    london(event.at) for event in CALENDAR if isinstance(event, Reading)
+    london(event.at) for event in CALENDAR if isinstance(event, DemoReading)
 )
 """The moments at which the registry is read, in UTC."""

@@ -203,7 +203,7 @@ class Overwrite:
 
 
 @dataclass(frozen=True)
-class Reading:
+class DemoReading:
     """The registry is read at this moment; nothing in it changes."""
 
     at: str
@@ -227,6 +227,6 @@ Event = (
     | Prompt
     | StartCapture
     | Overwrite
-    | Reading
+    | DemoReading
 )
 """Anything that can stand in the calendar."""

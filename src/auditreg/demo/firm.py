@@ -32,7 +32,7 @@ LIVE_STAGE = "Production"
 
 
 @dataclass(frozen=True)
-class Person:
+class FirmPerson:
     """Somebody, or a service account, who acts in the demo."""
 
     id: str
@@ -52,13 +52,13 @@ def _person(
     *roles: str,
     since: date,
     until: date | None = None,
-) -> Person:
+) -> FirmPerson:
     first, last = name.split(" ", 1)
     mail = f"{first}.{last}@{MAIL_DOMAIN}".lower()
-    return Person(id, name, (id, f"{last}, {first}", mail), roles, since, until, title=title)
+    return FirmPerson(id, name, (id, f"{last}, {first}", mail), roles, since, until, title=title)
 
 
-PEOPLE: tuple[Person, ...] = (
+PEOPLE: tuple[FirmPerson, ...] = (
     _person(
         "hashworth", "Helen Ashworth", "Head of Motor Pricing", "owner", since=date(2019, 3, 1)
     ),
@@ -83,7 +83,7 @@ PEOPLE: tuple[Person, ...] = (
         "mkowalczyk", "Marta Kowalczyk", "Data Scientist", "developer", since=date(2022, 11, 14)
     ),
     _person("dokafor", "Daniel Okafor", "Graduate Analyst", "developer", since=date(2025, 9, 8)),
-    Person(
+    FirmPerson(
         "svc-mlflow-ci",
         "MLflow build pipeline",
         ("svc-mlflow-ci",),
@@ -91,7 +91,7 @@ PEOPLE: tuple[Person, ...] = (
         date(2023, 6, 1),
         service=True,
     ),
-    Person(
+    FirmPerson(
         "svc-rating-deploy",
         "Rating engine deployment",
         ("svc-rating-deploy",),
@@ -128,7 +128,7 @@ def account_of(event: Event) -> str:
 
 
 @dataclass(frozen=True)
-class Waiver:
+class FirmWaiver:
     """One entry of waivers.toml; what is None is not written."""
 
     rule: str
@@ -142,8 +142,8 @@ class Waiver:
     due: date | None = None
 
 
-WAIVERS: tuple[Waiver, ...] = (
-    Waiver(
+WAIVERS: tuple[FirmWaiver, ...] = (
+    FirmWaiver(
         "description-present",
         ("household-subsidence-tweedie",),
         "accepted",
@@ -152,7 +152,7 @@ WAIVERS: tuple[Waiver, ...] = (
         approver="Ingrid Solberg",
         expires=date(2026, 12, 31),
     ),
-    Waiver(
+    FirmWaiver(
         "validation-current",
         ("motor-telematics-score",),
         "under_repair",
@@ -162,7 +162,7 @@ WAIVERS: tuple[Waiver, ...] = (
         due=date(2026, 11, 30),
     ),
     # Expired before the demo's last reading, and nobody has looked at it since.
-    Waiver(
+    FirmWaiver(
         "working-tree-clean",
         ("van-frequency",),
         "accepted",
@@ -172,7 +172,7 @@ WAIVERS: tuple[Waiver, ...] = (
         expires=date(2026, 9, 15),
     ),
     # Accepted by the owner of the very model it excuses.
-    Waiver(
+    FirmWaiver(
         "alias-stage-consistent",
         ("motor-windscreen-tweedie",),
         "accepted",

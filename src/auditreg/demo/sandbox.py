@@ -128,12 +128,12 @@ def _let_go(store_uri: str) -> None:
     MLflow caches both for the life of the process. The file could not be removed on Windows, and a
     demo played again into the same folder would write into the file that is gone.
     """
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as DemoRegistry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
     from mlflow.tracking._model_registry.registry import ModelRegistryStoreRegistry
     from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
 
-    for store in (Tracking, Registry):
+    for store in (Tracking, DemoRegistry):
         engine = store._engine_map.pop(store_uri, None)
         if engine is not None:
             engine.dispose()

@@ -19,13 +19,13 @@ from auditreg.demo.events import (
     DeleteModel,
     DeleteRun,
     DeleteVersion,
+    DemoReading,
     Event,
     Explore,
     Found,
     Overwrite,
     Promote,
     Prompt,
-    Reading,
     Rename,
     RollBack,
     Stage,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _EXPERIMENTS = ("motor-pricing", "van-pricing", "household-pricing")
 
 
-class Registry:
+class DemoRegistry:
     """The firm's MLflow, acted on through MLflow's own client."""
 
     def __init__(
@@ -78,8 +78,8 @@ class Registry:
     def _do(self, event: Event) -> str:
         raise TypeError(f"the stage has no way to play a {type(event).__name__}")
 
-    @_do.register(Reading)
-    def _reading(self, event: Reading) -> str:  # noqa: ARG002 - nothing changes
+    @_do.register(DemoReading)
+    def _reading(self, event: DemoReading) -> str:  # noqa: ARG002 - nothing changes
         return "reading"
 
     @_do.register(StartCapture)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from auditreg.demo import DemoFiles
 from auditreg.demo.calendar import CALENDAR, DEPLOYMENTS, FIRST, LAST
 from auditreg.demo.clock import Ids, SimulatedClock, outside, repeatable_ids, simulated
-from auditreg.demo.events import Reading
+from auditreg.demo.events import DemoReading
 from auditreg.demo.firm import config_text, waivers_text
 from auditreg.demo.sandbox import Workstation, environment, own_state, silence
-from auditreg.demo.stage import Registry
+from auditreg.demo.stage import DemoRegistry
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ def perform(
         stack.enter_context(repeatable_ids(Ids("Harbour & Vale")))
         stack.enter_context(own_state(files.store_uri, workstation))
         with silence():
-            registry = Registry(files.folder / _DATABASE, files.artifacts, clock, workstation)
+            registry = DemoRegistry(files.folder / _DATABASE, files.artifacts, clock, workstation)
         for number, event in enumerate(CALENDAR, 1):
             # MLflow's chatter only: what the caller says during a reading is not ours to drop.
             with silence():
                 happened = registry.play(event)
-            if isinstance(event, Reading):
+            if isinstance(event, DemoReading):
                 reading(files, clock.now)
             if progress is not None:
                 progress(f"{event.at[:10]} {happened}", number, len(CALENDAR))

@@ -5,34 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from auditreg.models import Finding, Status
+from auditreg.models import Finding, Status, worst_first
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
 
 _SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
-_WORST = (
-    Status.ERROR,
-    Status.FAIL,
-    Status.NOT_EVIDENCED,
-    Status.WAIVED,
-    Status.PREDATES_POLICY,
-    Status.PASS,
-    Status.NOT_APPLICABLE,
-)
-
-
-def worst_first(answer: Finding) -> tuple[int, int, str, str, int, str]:
-    """Sort key: severity, status, rule, then the subject's names."""
-    subject = answer.subject
-    return (
-        answer.rule.severity.rank,
-        _WORST.index(answer.status),
-        answer.rule.id,
-        subject.model or "",
-        subject.version or 0,
-        subject.key,
-    )
 
 
 def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:

@@ -114,7 +114,9 @@ class _Clause(msgspec.Struct, forbid_unknown_fields=True):
     verified: _Verified | None = None
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class FrameworkFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The file as it is written."""
+
     id: str
     title: str
     publisher: str
@@ -145,7 +147,7 @@ def parse_framework(
         ConfigError: the file is not as it must be; names file, clause and key.
     """
     try:
-        raw = msgspec.toml.decode(text, type=_File, strict=True)
+        raw = msgspec.toml.decode(text, type=FrameworkFile, strict=True)
     except msgspec.ValidationError as error:
         raise _wrong(name, _place(str(error), text)) from error
     except msgspec.DecodeError as error:
@@ -199,9 +201,9 @@ def _check_clauses(
             ("rules", clause.rules, rules),
             ("fields", clause.fields, fields),
         ):
-            for one in named:
-                if one not in known:
-                    raise _wrong(name, f'{where}, key "{key}": there is no "{one}"')
+            for reference in named:
+                if reference not in known:
+                    raise _wrong(name, f'{where}, key "{key}": there is no "{reference}"')
         if clause.coverage is Coverage.AUTOMATED and not (clause.rules or clause.fields):
             raise _wrong(name, f'{where}, key "coverage": automated needs a rule or a field')
 
@@ -240,13 +242,13 @@ def load_library(
 ) -> tuple[Framework, ...]:
     """Every framework of a folder, in order of id; without one, those that come with auditreg."""
     root = files("auditreg.frameworks") / "library" if folder is None else folder
-    found = sorted(
+    entries = sorted(
         (entry for entry in root.iterdir() if entry.name.endswith(".toml")),
         key=lambda entry: entry.name,
     )
     return tuple(
         parse_framework(entry.read_text(encoding="utf-8"), entry.name, rules=rules, fields=fields)
-        for entry in found
+        for entry in entries
     )
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from auditreg.ledger import entries, schema
+from auditreg.ledger import entries, kind_sql, schema
 from auditreg.ledger.entries import Appender
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
 
@@ -54,7 +54,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 class JournalIntake:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
-    `found` counts rows that found another state than the one that was known.
+    `unrecorded` counts rows that found another state than the one that was known.
     `unreadable` says of rows that could not be read why not, each with its number; they are kept
     as they stood.
     """
@@ -63,7 +63,7 @@ class JournalIntake:
     ranges: tuple[tuple[int, int], ...] = ()
     moved: bool = False
     secrets: int = 0
-    found: int = 0
+    unrecorded: int = 0
     unreadable: Mapping[str, int] | None = None
 
 
@@ -146,12 +146,12 @@ def take(
     unreadable = con.execute(
         "select problem, count(*) from journal_problem where problem is not null group by problem"
     ).fetchall()
-    found = entries.number(
+    unrecorded = entries.number(
         con,
         "select count(*) from journal_found f join journal_step s using (journal) "
         "where s.subject in (select subject from ledger.heads) or s.turn > 1",
     )
-    return JournalIntake(rows, _ranges(con), moved > 0, masked, found, dict(unreadable))
+    return JournalIntake(rows, _ranges(con), moved > 0, masked, unrecorded, dict(unreadable))
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:
@@ -176,9 +176,17 @@ def _ranges(con: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int], ...]:
 
 def _run(con: duckdb.DuckDBPyConnection, file: str, parameters: Mapping[str, object]) -> None:
     """Run the steps of one of our files, each with the parameters it names."""
-    for statement in schema.statements(schema.sql(file).replace("{readable}", _READABLE)):
+    for statement in schema.statements(_filled(schema.sql(file))):
         used = {name: value for name, value in parameters.items() if f"${name}" in statement}
         con.execute(statement, used)
+
+
+def _filled(text: str) -> str:
+    """One of our files with the parts that stand in braces."""
+    for kind in KINDS:
+        text = text.replace(f"{{image of {kind}}}", kind_sql.image_columns(kind))
+    structure = kind_sql.journal_structure(KINDS)
+    return text.replace("{readable}", _READABLE).replace("{structure}", structure)
 
 
 def _make_notes(con: duckdb.DuckDBPyConnection) -> None:
@@ -226,7 +234,9 @@ def _name_models(con: duckdb.DuckDBPyConnection) -> None:
         "(workspace VARCHAR, model VARCHAR, created_at TIMESTAMP, subject VARCHAR)"
     )
     schema.insert(
-        con, "image_subject", [(*name, found or minted[name]) for name, found in subjects.items()]
+        con,
+        "image_subject",
+        [(*name, subject or minted[name]) for name, subject in subjects.items()],
     )
     con.execute(
         "create or replace temp table image_model as "
@@ -264,7 +274,7 @@ def _append_states(
     )
     bodies = " union all ".join(
         f"(with todo as (select * from batch where kind = '{kind}') select * from "
-        f"({schema.blocks('bodies.sql', 'body')[kind][1].replace('stage_', 'image_')}))"
+        f"({kind_sql.body(kind).replace('stage_', 'image_')}))"
         for kind in KINDS
     )
     appender.append(

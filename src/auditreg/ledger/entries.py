@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _TEXT = "text"
-_WORD = "word"  # one of our own words or hashes: nothing in it needs escaping
+_WORD = "word"  # a word of auditreg's or a hash: nothing in it needs escaping
 _TIME = "time"
 _INT = "int"
 
@@ -88,8 +88,8 @@ def silent(_phase: str, _done: int, _total: int | None) -> None:
 
 def number(con: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> int:
     """The one number a query answers with; NULL is 0."""
-    [(found, *_)] = con.execute(query, parameters).fetchall()
-    return int(found or 0)
+    [(value, *_)] = con.execute(query, parameters).fetchall()
+    return int(value or 0)
 
 
 def size(con: duckdb.DuckDBPyConnection) -> int:
@@ -130,7 +130,7 @@ class Appender:
         if not events:
             return 0
         self.con.execute(
-            "create or replace temp table own_event (place BIGINT, kind VARCHAR, op VARCHAR, "
+            "create or replace temp table new_event (place BIGINT, kind VARCHAR, op VARCHAR, "
             "subject VARCHAR, registry VARCHAR, workspace VARCHAR, model VARCHAR, "
             "version BIGINT, observed_at TIMESTAMP, valid_at TIMESTAMP, actor VARCHAR, "
             "grade VARCHAR, fingerprint VARCHAR, body VARCHAR)"
@@ -138,7 +138,7 @@ class Appender:
         # One statement for all: a row at a time takes a millisecond each.
         columns = [list(column) for column in zip(*map(Event.row, events), strict=True)]
         self.con.execute(
-            "insert into own_event select unnest(range(?)), "
+            "insert into new_event select unnest(range(?)), "
             + ", ".join(f"unnest(?::{kind}[])" for kind in _EVENT_TYPES),
             [len(events), *columns],
         )
@@ -149,7 +149,7 @@ class Appender:
                    observed_at, valid_at, null::TIMESTAMP as created_at,
                    null::TIMESTAMP as changed_at, actor, grade, fingerprint,
                    null as secrets, null::BIGINT as journal, body
-            from own_event
+            from new_event
             """,
             {"base": size(self.con), "recorded_at": recorded_at},
         )

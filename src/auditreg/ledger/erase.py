@@ -109,7 +109,7 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
 
 def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:
     """Entries that hold one of the erased texts too, if it is long enough to tell."""
-    found: set[int] = set()
+    entries_with_text: set[int] = set()
     for text in texts:
         if len(text) >= 4:
             rows = con.execute(
@@ -117,8 +117,8 @@ def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> t
                 "trim(to_json(?)::VARCHAR, '\"')) order by seq limit 50",
                 [before, text],
             ).fetchall()
-            found.update(seq for (seq,) in rows)
-    return tuple(sorted(found))
+            entries_with_text.update(seq for (seq,) in rows)
+    return tuple(sorted(entries_with_text))
 
 
 def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
@@ -132,6 +132,8 @@ def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
             "select subject, fingerprint from changed"
         ).fetchall()
         if key.hash(f"{subject}\n{fingerprint}") in marks
+        # of an entry of the first form, which did not hash optional columns
+        or key.hash(f"{subject}\n{fingerprint.partition(':')[0]}") in marks
     ]
     if again:
         con.executemany("delete from changed where subject = ?", again)

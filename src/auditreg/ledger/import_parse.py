@@ -73,7 +73,7 @@ class DeploymentLine(Struct, forbid_unknown_fields=True):
 
 
 @dataclass(slots=True)
-class Record:
+class ImportedRecord:
     """A line as it is recorded; times are UTC, whole milliseconds.
 
     `texts` are looked through for credentials; `key` is what `before` and `after` are values of.
@@ -94,7 +94,7 @@ class Record:
 
     def values(self) -> dict[str, Any]:
         """Everything the line says, as plain values, secrets left out."""
-        said = {
+        values = {
             "kind": self.kind,
             "at": ms(self.at),
             "registry": self.registry,
@@ -107,7 +107,7 @@ class Record:
         }
         return {
             name: SECRET if isinstance(value, str) and value.startswith("\x00") else value
-            for name, value in said.items()
+            for name, value in values.items()
         }
 
     def fingerprint(self) -> str:
@@ -116,10 +116,10 @@ class Record:
 
     def subject(self) -> str:
         """Key of what the entry is about: the record itself, or the deployment."""
-        said = self.values()
+        values = self.values()
         if self.identity is not None:
-            said = {name: said[name] for name in self.identity}
-        return f"{self.kind[0]}-{_digest(said)[:16]}"
+            values = {name: values[name] for name in self.identity}
+        return f"{self.kind[0]}-{_digest(values)[:16]}"
 
 
 def ms(moment: datetime) -> int:
@@ -127,7 +127,7 @@ def ms(moment: datetime) -> int:
     return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
-def parse_history(content: bytes, name: str) -> list[Record]:
+def parse_history(content: bytes, name: str) -> list[ImportedRecord]:
     """The records of a file of `import history`; `name` stands for it in errors.
 
     Raises:
@@ -136,7 +136,7 @@ def parse_history(content: bytes, name: str) -> list[Record]:
     return _parse(content, name, HistoryLine, _history)
 
 
-def parse_deployments(content: bytes, name: str) -> list[Record]:
+def parse_deployments(content: bytes, name: str) -> list[ImportedRecord]:
     """The records of a file of `import deployments`; as `parse_history`."""
     return _parse(content, name, DeploymentLine, _deployment)
 
@@ -145,10 +145,10 @@ def _parse(
     content: bytes,
     name: str,
     form: type[Any],
-    record: Callable[[Any], Record],
-) -> list[Record]:
+    record: Callable[[Any], ImportedRecord],
+) -> list[ImportedRecord]:
     decoder = msgspec.json.Decoder(form)
-    records: list[Record] = []
+    records: list[ImportedRecord] = []
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not raw.strip():
             continue
@@ -184,11 +184,11 @@ def _explained(message: str, form: type[Any]) -> str:
     return f"`{where.rstrip('`')}`: {what}" if where else what
 
 
-def _history(line: HistoryLine) -> Record:
+def _history(line: HistoryLine) -> ImportedRecord:
     texts = _texts(line, "item", "before", "after", "actor", "system", "reference", "note")
     _required(line, "model", "system")
     _number(line.version)
-    return Record(
+    return ImportedRecord(
         kind="history_record",
         at=_moment(line.at, "at"),
         registry=line.registry,
@@ -202,7 +202,7 @@ def _history(line: HistoryLine) -> Record:
     )
 
 
-def _deployment(line: DeploymentLine) -> Record:
+def _deployment(line: DeploymentLine) -> ImportedRecord:
     texts = _texts(line, "system", "environment", "reference")
     _required(line, "model", "system")
     _number(line.version)
@@ -212,7 +212,7 @@ def _deployment(line: DeploymentLine) -> Record:
     ended = None if line.until is None else _moment(line.until, "until")
     if ended is not None and ended <= begun:
         raise ValueError("`until` is not after `from`")
-    return Record(
+    return ImportedRecord(
         kind="deployment",
         at=begun,
         registry=line.registry,
@@ -256,10 +256,10 @@ def _number(version: int | None) -> None:
 def _sha256(digest: str | None) -> str | None:
     if digest is None:
         return None
-    found = _DIGEST.fullmatch(digest.strip().lower())
-    if not found:
+    match = _DIGEST.fullmatch(digest.strip().lower())
+    if not match:
         raise ValueError("`digest` is not a SHA-256: 64 hexadecimal digits")
-    return found["hex"]
+    return match["hex"]
 
 
 def _moment(text: str, key: str) -> datetime:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import entries
 from auditreg.ledger.entries import Appender, Event, now_ms
-from auditreg.ledger.import_parse import Record
+from auditreg.ledger.import_parse import ImportedRecord
 from auditreg.ledger.seal import close
 from auditreg.ledger.secrets import SECRET_MARK, Key, mask
 
@@ -42,7 +42,7 @@ class Imported:
 
 def record(
     con: duckdb.DuckDBPyConnection,
-    records: Sequence[Record],
+    records: Sequence[ImportedRecord],
     *,
     file: str,
     content: bytes,
@@ -62,8 +62,8 @@ def record(
         secret_patterns: further patterns of names that hold credentials.
     """
     entries.prepare(con)
-    for one in records:
-        one.registry = one.registry or registry
+    for record in records:
+        record.registry = record.registry or registry
     masked = _mask(con, records, key, secret_patterns)
     new = _unseen(con, records, key)
     about, unknown = _resolve(con, records)
@@ -81,7 +81,7 @@ def record(
             "known": len(records) - len(new),
         }
         close(con, appender, "import", body, entries.load_tree(con), recorded_at, base)
-    moments = sorted(one.at for one in records)
+    moments = sorted(record.at for record in records)
     return Imported(
         lines=len(records),
         added=len(new),
@@ -89,31 +89,31 @@ def record(
         masked=masked,
         unknown_models=unknown,
         unresolved=sum(1 for n in new if n not in about),
-        systems=tuple(sorted({one.texts["system"] or "" for one in records})),
+        systems=tuple(sorted({record.texts["system"] or "" for record in records})),
         first=moments[0],
         last=moments[-1],
     )
 
 
-def _event(one: Record, about: tuple[str, str] | None, file: str) -> Event:
-    body: dict[str, Any] = {name: _shown(text) for name, text in one.texts.items()}
-    body |= {**one.fixed, "file": file}
-    if one.kind == "history_record":
+def _event(record: ImportedRecord, about: tuple[str, str] | None, file: str) -> Event:
+    body: dict[str, Any] = {name: _shown(text) for name, text in record.texts.items()}
+    body |= {**record.fixed, "file": file}
+    if record.kind == "history_record":
         subject = None if about is None else about[0]
-        version = "" if one.version is None else f"/{one.version}"
+        version = "" if record.version is None else f"/{record.version}"
         body["about"] = subject and f"{subject}{version}"
     return Event(
-        kind=one.kind,
-        op="event" if one.kind == "history_record" else "put",
-        subject=one.subject(),
-        registry=one.registry,
-        workspace=one.workspace or (about[1] if about else None),
-        model=one.model,
-        version=one.version,
-        valid_at=one.at,
-        actor=one.actor,
+        kind=record.kind,
+        op="event" if record.kind == "history_record" else "put",
+        subject=record.subject(),
+        registry=record.registry,
+        workspace=record.workspace or (about[1] if about else None),
+        model=record.model,
+        version=record.version,
+        valid_at=record.at,
+        actor=record.actor,
         grade="asserted",
-        fingerprint=one.fingerprint(),
+        fingerprint=record.fingerprint(),
         body=body,
     )
 
@@ -130,23 +130,26 @@ _VALUES = ("before", "after")
 
 
 def _mask(
-    con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key, extra: tuple[str, ...]
+    con: duckdb.DuckDBPyConnection,
+    records: Sequence[ImportedRecord],
+    key: Key,
+    extra: tuple[str, ...],
 ) -> int:
     """Put keyed hashes and asterisks where credentials stand; the number of places."""
     values: list[tuple[int, str, str, str]] = []
     texts: list[tuple[int, str, str]] = []
-    for place, one in enumerate(records):
-        for name, text in [*one.texts.items(), ("actor", one.actor)]:
+    for place, record in enumerate(records):
+        for name, text in [*record.texts.items(), ("actor", record.actor)]:
             if text is None:
                 continue
             if name in _VALUES:
-                values.append((place, name, one.key, text))
+                values.append((place, name, record.key, text))
             else:
                 texts.append((place, name, text))
     _stage(con, "import_values", ("name", "key", "value"), values)
     _stage(con, "import_texts", ("name", "text"), texts)
-    found = mask(con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)})
-    if found:
+    masked = mask(con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)})
+    if masked:
         for table, column in (("import_values", "value"), ("import_texts", "text")):
             query = f"select place, name, {column} from stage_{table}"
             for place, name, text in con.execute(query).fetchall():
@@ -156,7 +159,7 @@ def _mask(
                     records[place].texts[name] = text
     for table in ("import_values", "import_texts"):
         con.execute(f"drop table stage_{table}")
-    return found
+    return masked
 
 
 def _stage(
@@ -174,7 +177,9 @@ def _stage(
     con.execute(f"insert into stage_{table} select unnest(?::BIGINT[]), {lists}", parts)
 
 
-def _unseen(con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key) -> list[int]:
+def _unseen(
+    con: duckdb.DuckDBPyConnection, records: Sequence[ImportedRecord], key: Key
+) -> list[int]:
     """Places of the records that are not on record and were not erased."""
     known = {
         fingerprint
@@ -184,19 +189,19 @@ def _unseen(con: duckdb.DuckDBPyConnection, records: Sequence[Record], key: Key)
     }
     erased = {mark for (mark,) in con.execute("select value_hmac from erasures").fetchall()}
     new: list[int] = []
-    for place, one in enumerate(records):
-        print_ = one.fingerprint()
-        if print_ in known:
+    for place, record in enumerate(records):
+        fingerprint = record.fingerprint()
+        if fingerprint in known:
             continue
-        known.add(print_)
-        if erased and key.hash(f"{one.subject()}\n{print_}") in erased:
+        known.add(fingerprint)
+        if erased and key.hash(f"{record.subject()}\n{fingerprint}") in erased:
             continue
         new.append(place)
     return new
 
 
 def _resolve(
-    con: duckdb.DuckDBPyConnection, records: Sequence[Record]
+    con: duckdb.DuckDBPyConnection, records: Sequence[ImportedRecord]
 ) -> tuple[dict[int, tuple[str, str]], tuple[str, ...]]:
     """Which model each record is about: its subject and workspace, and the names unknown.
 
@@ -204,8 +209,8 @@ def _resolve(
     because other systems keep no finer times.
     """
     rows = [
-        (place, str(one.registry), one.workspace, one.model, one.at)
-        for place, one in enumerate(records)
+        (place, str(record.registry), record.workspace, record.model, record.at)
+        for place, record in enumerate(records)
     ]
     con.execute(
         "create or replace temp table stage_about (place BIGINT, registry VARCHAR, "
@@ -226,7 +231,7 @@ def _resolve(
         where t.op = 'put' and l.model in (select model from stage_about)
         """
     )
-    found = con.execute(
+    matches = con.execute(
         """
         select a.place, any_value(n.subject), any_value(n.workspace)
         from stage_about a join stage_named n
@@ -247,6 +252,6 @@ def _resolve(
     ).fetchall()
     con.execute("drop table stage_about")
     con.execute("drop table stage_named")
-    return {place: (subject, space) for place, subject, space in found}, tuple(
+    return {place: (subject, space) for place, subject, space in matches}, tuple(
         name for (name,) in unknown
     )

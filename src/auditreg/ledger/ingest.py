@@ -8,29 +8,33 @@ carries the Merkle root over all earlier entries.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import NothingToAudit, SourceError
-from auditreg.ledger import capture_journal, entries, schema, state
+from auditreg.ledger import capture_journal, entries, secrets, state
+from auditreg.ledger.comparison import compare_states, unexplained_changes
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.intake import Intake
+from auditreg.ledger.merkle import Tree
 from auditreg.ledger.out_of_order import (
     reposition_by_journal,
-    reposition_by_state,
     restate_next_reading,
 )
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
     Progress,
+    StagedReading,
     drop_compared,
     drop_scratch,
     known_artifacts,
     stage,
 )
+from auditreg.ledger.state_entries import append_states
 from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
@@ -38,30 +42,15 @@ from auditreg.sources.interface import READS, Completeness, Reading
 if TYPE_CHECKING:
     import duckdb
 
-BODIES = {kind: text for kind, (_, text) in schema.blocks("bodies.sql", "body").items()}
-"""Kind of state to the SQL of its entries' bodies, in the order they are written."""
-
-BLOCK = 122_880
-"""Entries that are written at once: a block of DuckDB's, since only whole ones go straight to the file.
-
-Of several at once each thread would leave a rest, and joining rests compresses again what was written.
-"""
-
-HEAVY = {"run": BLOCK // 3, "logged_model": BLOCK // 3}
-"""How many are written at once at most of what holds lists: bounds the memory of an extraction."""
-
-FEW = 5_000
-"""So many of a heavy kind, or fewer, are no burden."""
-
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
     """What an extraction did to the ledger.
 
     `changes` maps (kind, `put` or `gone`) to the number of entries, `new` a kind to how many of those
-    put were not known before; `first` says whether it was the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
-    where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
-    changes the journal should have told of and did not. `clock_offset_ms` is the clock of the
+    put were not known before; `first` says whether it was the registry's first reading; `observed_at`
+    is UTC. `journal` is the id of the server's journal where the reading showed one, `captured` the
+    number of its rows taken in, and `unexplained` that of changes the journal should hold and does not. `clock_offset_ms` is the clock of the
     database or server minus this machine's. `prompts` counts the registered models that are prompts.
     """
 
@@ -121,71 +110,50 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         NothingToAudit: the registry holds no model and the ledger knows none.
         SourceError: the registry is empty although the ledger knows models, or it cannot be read.
     """
-    tell = progress or silent
+    report = progress or silent
     if reading.journal:
         reading.skip_journal(capture_journal.sealed(con, registry, reading.journal))
     if observed_at is None:  # a backup's rows are compared with what was known then
         reading.known_artifacts(known_artifacts(con, registry))
-    scratch = stage(con, reading, tell)
+    staged = stage(con, reading, report)
     completeness = leave_out(con, registry, workspaces or Workspaces(), reading.completeness())
     started, observed = _moments(reading, observed_at)
-    late = _is_late(con, registry, observed)
+    intake = Intake(
+        con=con,
+        reading=reading,
+        registry=registry,
+        staged=staged,
+        started=started,
+        observed=observed,
+        late=_is_late(con, registry, observed),
+        recorded_at=now_ms(),
+        appender=Appender(con),
+        base=entries.size(con),
+    )
     first = _is_first(con, registry)
     _refuse_empty(con, registry, allow_empty=allow_empty, complete=completeness.complete)
-    tell("comparing", 0, None)
-    replaced = mask(con, key, secret_patterns)
-    covered = [kind for kind in reading.kinds() if kind in READS]
-
-    recorded_at = now_ms()
-    appender = Appender(con)
-    base = entries.size(con)
-    appender.append_events(policy_events(con, policies), recorded_at)
-    arrival = (
-        capture_journal.JournalArrival(
-            registry, reading.journal, reading.info.kind, observed, recorded_at
-        )
-        if reading.journal
-        else None
-    )
-    moved = late and reposition_by_journal(con, appender, reading, registry, observed, recorded_at)
-    taken = (
-        capture_journal.take(con, appender, arrival, key, secret_patterns)
-        if arrival
-        else capture_journal.JournalIntake()
-    )
+    report("comparing", 0, None)
+    replaced = _mask(con, staged, key, secret_patterns)
+    intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
+    moved, taken = _take_journal(intake, key, secret_patterns)
     completeness = _with_journal(completeness, taken)
-    compared = {
-        "registry": registry,
-        "late": late,
-        "shows_deleted": reading.info.shows_deleted,
-        "states": list(schema.REGISTRY_KINDS),
-        "covered": covered if completeness.complete else [],
-        "observed_at": observed,
-        "base": base,
-    }
-    _compare(con, compared)
-    if (
-        late
-        and not reading.journal
-        and reposition_by_state(con, appender, registry, observed, recorded_at)
-    ):
-        moved = True
-        _compare(con, compared)
-    _refuse_doubles(con)
-    unexplained = taken.found + _unexplained(con, registry, reading.journal)
+    covered = [kind for kind in reading.kinds() if kind in READS]
+    moved |= compare_states(intake, covered if completeness.complete else [])
+    unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
     drop_erased(con, key)
     new = dict(
         con.execute(
             "select kind, count(*) from changed where previous_seq is null group by kind"
         ).fetchall()
     )
-    changes = _append_states(con, appender, registry, reading, observed, recorded_at, tell)
-    if late:
-        restate_next_reading(con, appender, registry, observed, recorded_at, base)
-    tell("sealing", 0, None)
+    changes = append_states(intake, report)
+    if intake.late:
+        restate_next_reading(
+            con, intake.appender, registry, observed, intake.recorded_at, intake.base
+        )
+    report("sealing", 0, None)
     tree = entries.load_tree(con)
-    appended = tree.size - base
-    root, size = tree.root().hex(), tree.size
+    appended, root, size = tree.size - intake.base, tree.root().hex(), tree.size
     body = {
         **_extraction(reading, completeness, covered),
         "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
@@ -199,21 +167,18 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         "tree_size": size,
         "root": root,
     }
-    closing = Event("extraction", f"extraction:{registry}", body, registry=registry)
-    appender.append_events([replace(closing, observed_at=observed)], recorded_at)
-    entries.grow_tree(con, tree)
-    entries.save_tree(con, tree)
-    tell("building tables", 0, None)
+    _seal(intake, tree, body)
+    report("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
     prompts = entries.number(con, _PROMPTS)
     drop_compared(con)
-    state.refresh(con, base, late=late or moved or taken.moved, staged=True)
-    drop_scratch(con, scratch)
+    state.refresh(con, intake.base, late=intake.late or moved or taken.moved, staged=True)
+    drop_scratch(con, staged)
     return IngestSummary(
         registry=registry,
         observed_at=observed,
         first=first,
-        late=late,
+        late=intake.late,
         appended=appended + 1,
         changes=changes,
         new=new,
@@ -231,28 +196,54 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     )
 
 
+def _mask(
+    con: duckdb.DuckDBPyConnection,
+    staged: StagedReading,
+    key: Key,
+    secret_patterns: tuple[str, ...],
+) -> int:
+    """Replace credentials in the staging tables that hold any row; the number replaced."""
+    return mask(
+        con,
+        key,
+        secret_patterns,
+        staged=[table for table in secrets.STAGED if table in staged.filled],
+        texts={table: names for table, names in secrets.TEXTS.items() if table in staged.filled},
+    )
+
+
+def _take_journal(
+    intake: Intake, key: Key, secret_patterns: tuple[str, ...]
+) -> tuple[bool, capture_journal.JournalIntake]:
+    """Append what the server's journal says; whether older entries moved, and what was taken."""
+    reading, con = intake.reading, intake.con
+    if not reading.journal:
+        return False, capture_journal.JournalIntake()
+    arrival = capture_journal.JournalArrival(
+        intake.registry, reading.journal, reading.info.kind, intake.observed, intake.recorded_at
+    )
+    moved = intake.late and reposition_by_journal(
+        con, intake.appender, reading, intake.registry, intake.observed, intake.recorded_at
+    )
+    taken = capture_journal.take(con, intake.appender, arrival, key, secret_patterns)
+    return moved, taken
+
+
+def _seal(intake: Intake, tree: Tree, body: Mapping[str, Any]) -> None:
+    """Append the closing event, and keep the tree for the next append."""
+    subject = f"extraction:{intake.registry}"
+    closing = Event("extraction", subject, body, registry=intake.registry)
+    intake.appender.append_events(
+        [replace(closing, observed_at=intake.observed)], intake.recorded_at
+    )
+    entries.grow_tree(intake.con, tree)
+    entries.save_tree(intake.con, tree)
+
+
 _PROMPTS = """
 select count(distinct (workspace, model)) from stage_registered_model_tags
 where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
 """
-
-
-def _unexplained(con: duckdb.DuckDBPyConnection, registry: str, kept: str | None) -> int:
-    """Differences that the journal should have told of: it was there at the reading before, too."""
-    if not kept:
-        return 0
-    return entries.number(
-        con,
-        """
-        select count(*) from (
-            select kind from changed where previous_seq is not null union all
-            select kind from vanished)
-        where kind in (select unnest($kinds))
-          and (select max_by(journal, (observed_at, seq)) from extractions
-               where registry = $registry and journal is not null) = $journal
-        """,
-        {"kinds": list(capture_journal.KINDS), "registry": registry, "journal": kept},
-    )
 
 
 def _with_journal(completeness: Completeness, taken: capture_journal.JournalIntake) -> Completeness:
@@ -299,8 +290,7 @@ def _refuse_empty(
     con: duckdb.DuckDBPyConnection, registry: str, *, allow_empty: bool, complete: bool
 ) -> None:
     """An empty list is never an answer by itself."""
-    found = con.execute("select count(*) from stage_registered_models").fetchone()
-    if found and found[0]:
+    if entries.number(con, "select count(*) from stage_registered_models"):
         return
     known = con.execute(
         "select count(*) from registered_models where registry = ? and not deleted", [registry]
@@ -318,133 +308,6 @@ def _refuse_empty(
             state="The ledger was not changed.",
             hint="Check the URI; `auditreg demo` shows the tool on a registry that has some.",
         )
-
-
-def _compare(con: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]) -> None:
-    """Run ingest.sql: what is new, different or gone stands in `changed` and `vanished`."""
-    for statement in schema.statements(schema.sql("ingest.sql")):
-        if "temp macro" not in statement:
-            used = {name: value for name, value in parameters.items() if f"${name}" in statement}
-            con.execute(statement, used)
-
-
-def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
-    """A row that stands in a reading twice would be two states at once."""
-    double = con.execute(
-        "select any_value(kind), any_value(coalesce(model, item)), count(*) from incoming "
-        "group by subject having count(*) > 1 limit 1"
-    ).fetchone()
-    if double:
-        kind, name, number = double
-        raise SourceError(
-            f"The registry showed one {kind.replace('_', ' ')} of {name} {number} times.",
-            state="The ledger was not changed.",
-            hint="Read it again; if it stays so, two rows of its database contradict each other.",
-        )
-
-
-def _append_states(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    registry: str,
-    reading: Reading,
-    observed: datetime,
-    recorded_at: datetime,
-    tell: Progress,
-) -> dict[tuple[str, str], int]:
-    """Append the changed and vanished states; entries per kind and op."""
-    shared = {
-        "registry": registry,
-        "source": reading.info.kind,
-        "observed_at": observed,
-        "recorded_at": recorded_at,
-    }
-    puts = dict(con.execute("select kind, count(*) from changed group by kind").fetchall())
-    gones = dict(con.execute("select kind, count(*) from vanished group by kind").fetchall())
-    con.execute(
-        "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
-        "over (order by list_position($kinds, kind), workspace, model, version, item, subject) "
-        "as seq from changed",
-        {"base": entries.size(con), "kinds": list(BODIES)},
-    )
-    batches, low = list(_batches(puts)), entries.size(con)
-    # In one transaction blocks fill up across statements, and go to the file when they are whole.
-    if len(batches) > 1:
-        con.execute("begin")
-    for kinds, number in batches:
-        tell(f"writing {kinds[0].replace('_', ' ')}s", 0, number)
-        con.execute(
-            "create or replace temp table batch as select * from numbered "
-            "where seq >= $low and seq < $high",
-            {"low": low, "high": low + number},
-        )
-        low += appender.append(
-            f"""
-            select t.seq, $recorded_at::TIMESTAMP as recorded_at, $source as source, t.kind,
-                   t.op, t.subject, $registry as registry, t.workspace, t.model, t.version,
-                   $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
-                   t.created_at, t.changed_at, null as actor, 'observed' as grade,
-                   t.fingerprint, t.secrets, null::BIGINT as journal, b.body
-            from batch t join ({_bodies(kinds)}) b using (seq)
-            """,
-            shared,
-        )
-    if len(batches) > 1:
-        con.execute("commit")
-    if gones:
-        appender.append(
-            """
-            select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
-                   $recorded_at::TIMESTAMP as recorded_at, $source as source, l.kind, 'gone' as op,
-                   l.subject, l.registry, l.workspace, l.model, l.version,
-                   $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
-                   l.created_at, null::TIMESTAMP as changed_at, null as actor,
-                   'observed' as grade, null as fingerprint, null as secrets,
-                   null::BIGINT as journal, coalesce(ledger_body(l.entry), '{}') as body
-            from vanished v join ledger.log l on l.seq = v.previous_seq
-            """,
-            {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
-        )
-    return {
-        **{(kind, "put"): number for kind, number in puts.items()},
-        **{(kind, "gone"): number for kind, number in gones.items()},
-    }
-
-
-def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
-    """What is written at once: (kinds, entries), in the order of the log.
-
-    Light kinds share whole blocks, also because planning a statement takes longer than writing a
-    few entries; a heavy kind goes by itself.
-    """
-    kinds: list[str] = []
-    room = BLOCK
-    for kind in BODIES:
-        left = puts.get(kind, 0)
-        if kind in HEAVY and left > FEW:
-            if kinds:
-                yield kinds, BLOCK - room
-                kinds, room = [], BLOCK
-            for start in range(0, left, HEAVY[kind]):
-                yield [kind], min(HEAVY[kind], left - start)
-            continue
-        while left:
-            kinds.append(kind)
-            taken = min(left, room)
-            left, room = left - taken, room - taken
-            if not room:
-                yield kinds, BLOCK
-                kinds, room = [], BLOCK
-    if kinds:
-        yield kinds, BLOCK - room
-
-
-def _bodies(kinds: Sequence[str]) -> str:
-    """SQL for (seq, body) of the states in `batch`."""
-    return " union all ".join(
-        f"(with todo as (select * from batch where kind = '{kind}') select * from ({BODIES[kind]}))"
-        for kind in kinds
-    )
 
 
 def _extraction(

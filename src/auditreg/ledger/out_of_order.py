@@ -46,7 +46,7 @@ from line join (
            coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
                         where w.rows <= e.rows
                           and case when i.subject is null then w.op = 'gone'
-                                   else w.op = 'put' and w.fingerprint = i.fingerprint end),
+                                   else w.op = 'put' and same_state(w.fingerprint, i.fingerprint) end),
                     any_value(e.rows)) as rows
     from expected e join written w using (subject) left join incoming i using (subject)
     group by e.subject
@@ -148,11 +148,11 @@ def restate_next_reading(
         """
         with next_reading as (
             select kind, min(observed_at) as observed_at
-            from ledger.readings
+            from ledger.readings()
             where registry = $registry and observed_at > $observed
             group by kind
         ),
-        said as (
+        stated as (
             select subject, kind,
                    max_by({'seq': seq, 'op': op, 'fingerprint': fingerprint,
                            'workspace': workspace, 'model': model},
@@ -169,13 +169,13 @@ def restate_next_reading(
                           (p.observed_at, place, seq)) as known
             from ledger.placed(null, $recorded_at::TIMESTAMP - interval 1 millisecond) p
             join next_reading n on n.kind = p.kind and p.observed_at <= n.observed_at
-            where subject in (select subject from said)
+            where subject in (select subject from stated)
             group by p.subject
         ),
         silent as (
             select s.subject, s.kind, s.late.seq as late_seq, e.known.seq as known_seq,
                    n.observed_at
-            from said s join next_reading n using (kind) left join earlier e using (subject)
+            from stated s join next_reading n using (kind) left join earlier e using (subject)
             where not exists (
                 select 1 from ledger.placed(null, null::TIMESTAMP) l
                 where l.subject = s.subject and l.observed_at > $observed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
+from auditreg.kinds.staging import columns_with_credentials
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,42 +61,16 @@ _SUSPECT = (
     "or regexp_matches(value, $values)))"
 )
 
-STAGED = (
-    "registered_model_tags",
-    "model_version_tags",
-    "run_params",
-    "run_tags",
-    "logged_model_params",
-    "logged_model_tags",
-)
+STAGED = tuple(table for table, _ in columns_with_credentials("value"))
 """Staging tables whose values are looked through."""
 
 TEXTS = {
-    "registered_models": ("description",),
-    "model_versions": (
-        "description",
-        "source",
-        "run_link",
-        "status_message",
-        "storage_location",
-    ),
-    "experiments": ("name", "artifact_location"),
-    "runs": ("name", "artifact_uri"),
-    "run_datasets": ("name", "source", "profile"),
-    "logged_models": ("artifact_location", "status_message"),
-    "model_artifacts": (
-        "location",
-        "problem",
-        "flavors",
-        "requirements",
-        "input_example",
-        "serialization",
-        "pins",
-    ),
-    "principals": ("description",),
+    table: tuple(column.name for _, column in columns)
+    for table, columns in itertools.groupby(
+        columns_with_credentials("inside"), lambda place: place[0]
+    )
 }
 """Staged texts and addresses that may hold a credential somewhere inside."""
-
 
 IMAGED = ("registered_model_tags", "model_version_tags")
 IMAGE_TEXTS = {
@@ -209,8 +186,10 @@ def mask(
         f"select distinct '{table}' as place, value from {prefix}{table} where {_SUSPECT}"
         for table in staged
     )
+    # The patterns are tried on no row too: a wrong one is refused whatever the registry holds.
+    tried = f"select '' as place, value from (select '' as key, '' as value) where {_SUSPECT}"
     try:
-        found = con.execute(looked_for, arguments).fetchall()
+        suspects = con.execute(looked_for or tried, arguments).fetchall()
     except duckdb.InvalidInputException as error:
         raise LedgerError(
             f"A pattern under [secrets] is not a regular expression: {error}",
@@ -218,11 +197,11 @@ def mask(
             hint="Correct `patterns` in auditreg.toml.",
         ) from error
     replaced = 0
-    if found:
-        values = {value for _, value in found}
+    if suspects:
+        values = {value for _, value in suspects}
         marks = pa.table({"plain": list(values), "mark": [key.mark(value) for value in values]})
         con.register("secret_marks", marks)
-        for table in sorted({place for place, _ in found}):
+        for table in sorted({place for place, _ in suspects}):
             replaced += con.execute(
                 f"update {prefix}{table} set value = mark from secret_marks "
                 f"where value = plain and {_SUSPECT}",
@@ -236,24 +215,27 @@ def _clean_texts(
     con: duckdb.DuckDBPyConnection, texts: Mapping[str, Sequence[str]], prefix: str
 ) -> int:
     """Replace credentials inside texts and addresses, before anything is made of them."""
-    cleaned, found = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
+    if not texts:
+        return 0
+    cleaned, any_pattern = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
-        cleaned = f"regexp_replace({cleaned}, {_quoted(pattern)}, {_quoted(shown)}, 'g')"
+        cleaned = f"regexp_replace({cleaned}, {_template(pattern)}, {_template(shown)}, 'g')"
     looked_for = " union all ".join(
         f"(select '{table}', '{column}' from {prefix}{table} "
-        f"where regexp_matches({column}, $found) limit 1)"
+        f"where regexp_matches({column}, $patterns) limit 1)"
         for table, columns in texts.items()
         for column in columns
     )
     number = 0
-    for table, column in con.execute(looked_for, {"found": found}).fetchall():
+    for table, column in con.execute(looked_for, {"patterns": any_pattern}).fetchall():
         number += con.execute(
             f"update {prefix}{table} set {column} = {cleaned.format(column)} "
-            f"where regexp_matches({column}, $found)",
-            {"found": found},
+            f"where regexp_matches({column}, $patterns)",
+            {"patterns": any_pattern},
         ).fetchall()[0][0]
     return number
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"
+def _template(text: str) -> str:
+    """The text as an SQL string inside a template that `str.format` fills."""
+    return quoted(text).replace("{", "{{").replace("}", "}}")

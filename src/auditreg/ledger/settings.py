@@ -5,28 +5,28 @@ They follow from the last `policy` entry of kind `settings` and the last complet
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
-from auditreg.ledger.schema import insert
+from auditreg.ledger.schema import create, insert
 
 if TYPE_CHECKING:
     import duckdb
 
 _Tags = Mapping[str, Sequence[str]]
 
-DEFAULTS: dict[str, object] = {
-    "timezone": "UTC",
-    "fiscal_year_start_month": 1,
-    "live.stages": ["Production"],
-    "live.aliases": ["champion", "production", "prod", "live", "current"],
-    "cadence_high": 365,
-    "cadence_medium": 730,
-    "cadence_low": 1095,
-}
+
+@functools.cache
+def _defaults() -> Mapping[str, object]:
+    """The settings that hold where `auditreg.toml` sets nothing."""
+    from auditreg.config import Config, effective_settings
+
+    settings = effective_settings(Config())
+    return {name: value for name, value in settings.items() if value not in (None, [], {})}
 
 
 def settings_rows(
@@ -44,10 +44,10 @@ def settings_rows(
         as_of: moment of the last complete extraction, or the one that is judged, UTC.
         period: start and exclusive end of the fiscal quarter that holds it, UTC.
     """
-    values = {**DEFAULTS, **settings}
+    values = {**_defaults(), **settings}
     people = cast("Sequence[Mapping[str, Any]]", values.pop("people", ()))
     mapped = cast("_Tags", values.pop("fields", {}))
-    own = cast("Mapping[str, Mapping[str, object]]", values.pop("conventions", {}))
+    conventions = cast("Mapping[str, Mapping[str, object]]", values.pop("conventions", {}))
     if as_of is not None:
         values["as_of"] = as_of.isoformat(sep=" ")
     if period is not None:
@@ -58,11 +58,12 @@ def settings_rows(
         "live_names": _live_rows(values, ""),
         "governance_fields": _field_rows(mapped, ""),
     }
-    for place in sorted(own):
+    for place in sorted(conventions):
         registry, slash, _ = place.partition("/")
-        differing = {**(own.get(registry, {}) if slash else {}), **own[place]}
+        general = conventions.get(registry, {})
+        differing = {**(general if slash else {}), **conventions[place]}
         fields: dict[str, Sequence[str]] = dict(mapped)
-        for given in (own.get(registry, {}), own[place]):
+        for given in (general, conventions[place]):
             fields |= cast("_Tags", given.get("fields", {}))
         here = {
             name: value
@@ -82,10 +83,24 @@ def refresh_settings(
     as_of: datetime | None = None,
     period: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Fill the settings tables of a writable ledger anew; arguments as `settings_rows`."""
+    """Fill the settings tables of a writable ledger where they differ; arguments as `settings_rows`."""
     for table, rows in settings_rows(settings, as_of=as_of, period=period).items():
-        con.execute(f"delete from {table}")
-        insert(con, table, rows)
+        if con.execute(f"from {table}").fetchall() != rows:
+            con.execute(f"delete from {table}")
+            insert(con, table, rows)
+
+
+def create_state(
+    con: duckdb.DuckDBPyConnection, settings: Mapping[str, object] | None = None
+) -> None:
+    """Make an empty ledger on a connection and give it settings: what rule cases start from.
+
+    Args:
+        con: a writable connection, usually in memory.
+        settings: as `auditreg.config.effective_settings` gives them; defaults where absent.
+    """
+    create(con)
+    refresh_settings(con, settings or {})
 
 
 def _live_rows(values: Mapping[str, object], place: str) -> list[tuple[object, ...]]:

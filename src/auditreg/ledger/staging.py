@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditreg.errors import AuditregError
 from auditreg.ledger import entries
 from auditreg.sources.interface import STAGING, Reading, arrow_schema
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int | None], None]
 
 
-def stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> str:
-    """Read every staging table into a table `stage_<name>` of a scratch database; its name.
+@dataclass(frozen=True, slots=True)
+class StagedReading:
+    """Where the staging tables of a reading are: the database, and which of them hold any row."""
+
+    database: str
+    filled: frozenset[str]
+
+
+def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) -> StagedReading:
+    """Read every staging table into a table `stage_<name>` of a scratch database.
 
     The scratch database is a file beside the draft of the ledger: compressed, and let go of by
     DuckDB when memory is short, which temporary tables are not.
@@ -28,23 +38,26 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, tell: Progress) -> s
     entries.prepare(con)
     scratch = _attach_scratch(con)
     temporary = "temp " if scratch == "temp" else ""
+    filled = set()
     for place, table in enumerate(STAGING):
-        tell(f"reading {table.replace('_', ' ')}", place, len(STAGING))
+        report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         columns = arrow_schema(table)
         failed: list[AuditregError] = []
-        batches = _told(reading.table(table), failed)
+        batches = _keeping_errors(reading.table(table), failed)
         incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
         con.register("incoming_rows", incoming)
         try:
-            con.execute(
+            [(rows,)] = con.execute(
                 f"create or replace {temporary}table {scratch}.stage_{table} as from incoming_rows"
-            )
+            ).fetchall()
         except duckdb.Error as error:
             if failed:
                 raise failed[0] from error
             raise
         con.unregister("incoming_rows")
-    return scratch
+        if rows:
+            filled.add(table)
+    return StagedReading(scratch, frozenset(filled))
 
 
 def known_artifacts(
@@ -68,7 +81,7 @@ def known_artifacts(
     ).fetchall()
 
 
-def _told(
+def _keeping_errors(
     batches: Iterable[pa.RecordBatch], failed: list[AuditregError]
 ) -> Iterator[pa.RecordBatch]:
     """The batches; keeps the error of a source, of which DuckDB passes on only the text."""
@@ -90,8 +103,7 @@ def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     if not str(place).endswith(".draft"):
         return "temp"
-    path = f"{place}.scratch".replace("'", "''")
-    con.execute(f"attach '{path}' as scratch (recovery_mode 'no_wal_writes')")
+    con.execute(f"attach {quoted(f'{place}.scratch')} as scratch (recovery_mode 'no_wal_writes')")
     con.execute("set search_path = 'audit,scratch'")
     return "scratch"
 
@@ -102,9 +114,9 @@ def drop_compared(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"drop table if exists temp.{table}")
 
 
-def drop_scratch(con: duckdb.DuckDBPyConnection, scratch: str) -> None:
+def drop_scratch(con: duckdb.DuckDBPyConnection, staged: StagedReading) -> None:
     """Let go of what was staged and compared."""
-    if scratch == "scratch":
+    if staged.database == "scratch":
         con.execute("set search_path = 'audit'")
         con.execute("detach scratch")
     else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.config import calendar
-from auditreg.ledger import schema
+from auditreg.ledger import kind_sql, schema
 from auditreg.ledger.settings import refresh_settings
 
 if TYPE_CHECKING:
@@ -56,18 +56,33 @@ def refresh(
     if first_new == 0 or late:
         rebuild(con, staged=staged)
         return
+    changed = _replace_heads(con, first_new)
+    _refresh_events(con, first_new)
+    _refresh_recorded(con)
+    if changed:
+        _insert_states(con, "touched", staged=staged)
+    _refresh_settings(con)
+
+
+def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
+    """Put the last entries of subjects with new ones into `touched` and the heads; whether any has.
+
+    What the state tables held of them goes.
+    """
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    new = f"from ledger.log where seq >= {int(first_new)} and kind in ({kinds})"
+    if not con.execute(f"select 1 {new} limit 1").fetchone():
+        return False
     con.execute(
         f"""
         create or replace temp table touched as
         select subject, any_value(kind) as kind, {LAST} as seq
         from ledger.states(null, null::TIMESTAMP)
-        where subject in (select subject from ledger.log where seq >= ? and kind in ({kinds}))
+        where subject in (select subject {new})
         group by subject
-        """,
-        [first_new],
+        """
     )
-    con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
+    con.execute("delete from touched where seq in (select seq from ledger.erased_states())")
     con.execute(
         "create or replace temp table replaced as "
         "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
@@ -80,16 +95,14 @@ def refresh(
             )
     con.execute("delete from ledger.heads where subject in (select subject from touched)")
     _insert_heads(con, "touched")
-    _refresh_events(con, first_new)
-    _refresh_recorded(con)
-    _insert_states(con, "touched", staged=staged)
-    _refresh_settings(con)
+    return True
 
 
 def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
     """Derive every table from the log alone; `staged` as for `refresh`."""
     for table in (*schema.derived_tables(), "ledger.heads"):
         con.execute(f"delete from {table}")
+    schema.renew_fingerprints(con)
     _refresh_events(con, 0)
     _refresh_recorded(con)
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
@@ -112,7 +125,7 @@ def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
             where touched.subject = last.subject and touched.seq <> last.seq
             """
         )
-        con.execute("delete from touched where seq in (select seq from ledger.erased_states)")
+        con.execute("delete from touched where seq in (select seq from ledger.erased_states())")
     _insert_heads(con, "touched")
     _insert_states(con, "touched", staged=staged)
     _refresh_settings(con)
@@ -123,18 +136,26 @@ def _insert_heads(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
         f"""
         insert into ledger.heads
         select l.subject, l.kind, l.registry, l.workspace, l.model, l.seq, l.op, l.observed_at,
-               l.fingerprint, l.secrets
-        from ledger.log l join {subjects} using (seq)
+               coalesce(f.fingerprint, l.fingerprint), l.secrets
+        from ledger.log l join {subjects} using (seq) left join ledger.fingerprints f using (seq)
         """
     )
 
 
 def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
-    """Add auditreg's own events; of findings and waivers the last of each subject counts."""
+    """Add auditreg's own events; of findings and waivers the last of each subject counts.
+
+    A table whose kind is not among the new entries is not looked at: planning takes its time too.
+    """
     new = f"(select * from ledger.log where seq >= {int(first_new)} and entry is not null)"
-    for table, (_, text) in schema.event_tables().items():
-        con.execute(f"insert into {table} {text.replace('{log}', new)}")
+    added = {kind for (kind,) in con.execute(f"select distinct kind from {new}").fetchall()}
+    captured = con.execute(f"select 1 from {new} where source like 'journal-%' limit 1").fetchone()
+    for table, (kind, text) in schema.event_tables().items():
+        if kind in added or (captured if table == "journal" else not kind):
+            con.execute(f"insert into {table} {text.replace('{log}', new)}")
     for table, (kind, text) in schema.last_tables().items():
+        if kind not in added:
+            continue
         last = (
             "(select * from ledger.log where seq in (select max(seq) from ledger.log "
             f"where kind = '{kind}' and seq >= {int(first_new)} group by subject) "
@@ -151,7 +172,8 @@ def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
 def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
     """Note anew when the server kept its journal: a few rows that every question needs."""
     con.execute("delete from ledger.recorded")
-    con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
+    if con.execute("select 1 from journal limit 1").fetchone():
+        con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
 
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str, *, staged: bool) -> None:
@@ -178,15 +200,10 @@ def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
 
     The text of an entry was made from the same rows: `verify` compares with what it says.
     """
-    ways = schema.staged_tables()
-    tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
-    if any(table not in ways for table, _ in tables):
-        return 0
-    for statement in schema.statements(schema.sql("staged.sql").partition("\n-- staged:")[0]):
-        con.execute(statement)
-    for table, text in tables:
-        source = ways[table].replace("{rows}", _STAGED_ROWS)
-        con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+    for table, (of, text) in schema.state_tables().items():
+        if of == kind:
+            source = kind_sql.staged(table).replace("{rows}", _STAGED_ROWS)
+            con.execute(f"insert into {table} by name {text.replace('{decoded}', source)}")
     [(done,)] = con.execute("delete from bounds where seq in (select seq from numbered)").fetchall()
     return int(done)
 
@@ -209,7 +226,7 @@ def _insert_decoded(con: duckdb.DuckDBPyConnection, kind: str, number: int) -> N
             )
             source = "decoded"
         for table, text in tables:
-            con.execute(f"insert into {table} {text.replace('{decoded}', source)}")
+            con.execute(f"insert into {table} by name {text.replace('{decoded}', source)}")
 
 
 def _refresh_settings(con: duckdb.DuckDBPyConnection) -> None:

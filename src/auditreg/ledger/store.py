@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
 from auditreg.ledger import schema
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,6 +48,17 @@ DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writ
 """How a draft is attached. A crash loses it as a whole, so it needs no write-ahead log."""
 
 UNCHANGED = "The ledger was not changed."
+
+AMBIGUOUS_CATALOG = re.compile(r"ledger|main|system|temp", re.IGNORECASE)
+"""Names DuckDB itself uses for a catalog or schema.
+
+DuckDB names the catalog of a file after it. A catalog `ledger` clashes with the schema `ledger` in
+every release; `Main`, `System` and `Temp` make releases before 2.0 fail or answer from their own
+catalog of that name.
+"""
+
+LONGEST_NAME = 200
+"""Bytes of a file name: drafts and scratch files beside the ledger have longer names than it."""
 
 
 class Ledger:
@@ -81,9 +94,10 @@ class Ledger:
                 state="Nothing was read.",
                 hint="Make one with `auditreg extract --from URI`, or name another with --ledger.",
             )
+        self._refuse_name()
         self._refuse_sqlite()
         try:
-            con = duckdb.connect(str(self.path), read_only=True)
+            con = duckdb.connect(str(self.path.absolute()), read_only=True)
         except duckdb.Error as error:
             raise self._unopenable(error) from error
         try:
@@ -123,6 +137,7 @@ class Ledger:
         import duckdb
         import filelock
 
+        self._refuse_name()
         self._folder_must_be_writable()
         self._refuse_sqlite()
         lock = filelock.FileLock(str(self.path) + ".lock", timeout=LOCK_TIMEOUT_S)
@@ -207,6 +222,17 @@ class Ledger:
         with self.writer(fresh=True) as con:
             return erase(con, seq, reason, load_key(key_file or self.key_path))
 
+    def _refuse_name(self) -> None:
+        """Refuse a file name under which a DuckDB without auditreg could not read the ledger."""
+        reason = name_problem(self.path.name)
+        if reason:
+            raise LedgerError(
+                f"A ledger cannot have the file name {self.path.name!r}: {reason}",
+                state=UNCHANGED,
+                hint="Nothing in a ledger depends on its name: rename the file, or name another "
+                "with --ledger, such as audit.duckdb.",
+            )
+
     def _refuse_sqlite(self) -> None:
         """DuckDB would fetch an extension from the network to open one."""
         if self.path.is_file():
@@ -269,7 +295,7 @@ class Ledger:
         import duckdb
 
         try:
-            con.execute(f"attach '{_escaped(str(self.path))}' as old (read_only)")
+            con.execute(f"attach {quoted(str(self.path))} as old (read_only)")
             con.execute("use old")
             check_format(con, self.path)
             con.execute("use audit")
@@ -341,6 +367,24 @@ class Ledger:
         )
 
 
+def name_problem(name: str) -> str | None:
+    """Why some DuckDB could not read a ledger of this file name; None where every one can."""
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "it is not valid Unicode, which DuckDB cannot open."
+    if length > LONGEST_NAME:
+        return f"it is {length} bytes long, and {LONGEST_NAME} are the most."
+    if "\n" in name or "\r" in name or "\0" in name:
+        return "it holds a line break or a null character."
+    if re.match(r"\w{2,}:|:memory:", name, re.ASCII):
+        return "DuckDB takes what stands before the colon for a kind of database."
+    catalog = name.partition(".")[0]
+    if AMBIGUOUS_CATALOG.fullmatch(catalog):
+        return f"DuckDB uses the word {catalog} for something of its own."
+    return None
+
+
 def _out_of_space(error: Exception) -> LedgerError:
     """That something could not be written, in the words of DuckDB or the system."""
     text = _first_line(error).rpartition("Original error: ")[2]
@@ -361,11 +405,11 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.execute("set preserve_insertion_order = false")
         # One checkpoint at the end: one in between competes with the queries for memory.
         con.execute("set checkpoint_threshold = '1TB'")
-        con.execute(f"set temp_directory = '{_escaped(f'{draft}.tmp')}'")
+        con.execute(f"set temp_directory = {quoted(f'{draft}.tmp')}")
         con.execute("set timezone = 'UTC'")
         if new:
             draft.write_bytes(empty_ledger())
-        con.execute(f"attach '{_escaped(str(draft))}' as audit ({DRAFT})")
+        con.execute(f"attach {quoted(str(draft))} as audit ({DRAFT})")
         con.execute("use audit")
     except BaseException:
         con.close()
@@ -374,23 +418,24 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
 
 
 @functools.cache
-def empty_ledger() -> bytes:
-    """The file of a ledger without entries. Making it takes half a second, once in a process."""
-    import duckdb
+def empty_ledger(*, described: bool = True) -> bytes:
+    """The file of a ledger without entries. Making it takes half a second, once in a process.
 
-    from auditreg.resources import tool_version
+    Without being `described` it has no comments and no dictionary, and takes a third less.
+    """
+    import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
         try:
-            con.execute(f"attach '{_escaped(str(path))}' as audit ({DRAFT})")
+            con.execute(f"attach {quoted(str(path))} as audit ({DRAFT})")
             con.execute("use audit")
             con.execute("begin")  # a commit for each of hundreds of comments takes half the time
-            schema.create(con)
+            schema.create(con, described=described)
             con.execute(
                 "insert into ledger.format values (?, ?, ?)",
-                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, tool_version()],
+                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, schema.writer_name()],
             )
             con.execute("commit")
             con.execute("checkpoint")
@@ -452,10 +497,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ from auditreg.errors import AuditregError, LedgerError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.store import WRITER_MEMORY, Ledger, empty_ledger, is_damaged
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,7 +79,7 @@ def verify(
     """
     import duckdb
 
-    tell = progress or entries.silent
+    report = progress or entries.silent
     problems: list[Problem] = []
     tree = Tree()
     erased = roots = tables = 0
@@ -92,19 +93,19 @@ def verify(
     with contextlib.closing(opened) as con:
         try:
             entries.prepare(con)
-            tell("hashing entries", 0, None)
+            report("hashing entries", 0, None)
             problems += _check_sequence(con)
             problems += _check_leaves(con)
             problems += _check_headers(con)
             erased, missing = _check_erased(con)
             problems += missing
-            tell("recomputing roots", 0, None)
+            report("recomputing roots", 0, None)
             roots, wrong = _check_roots(con, tree, expected)
             problems += wrong
         except (duckdb.Error, ValueError) as error:
             problems += _damaged(con, error)
     if state_too and not problems:
-        tell("rebuilding tables", 0, None)
+        report("rebuilding tables", 0, None)
         try:
             tables, different = _check_state(ledger.path)
             problems += different
@@ -216,24 +217,24 @@ def _check_roots(
         sealed = sorted([*sealed, (*expected, None)], key=lambda item: item[0])
     problems: list[Problem] = []
     pending = iter(sealed)
-    wanted = next(pending, None)
+    sealed_root = next(pending, None)
     query = con.execute("select leaf from ledger.log order by seq")
     while True:
-        while wanted is not None and wanted[0] == tree.size:
-            if tree.root().hex() != wanted[1]:
-                problems.append(_wrong_root(*wanted))
-            wanted = next(pending, None)
-        take = min(100_000, (wanted[0] - tree.size) if wanted is not None else 100_000)
+        while sealed_root is not None and sealed_root[0] == tree.size:
+            if tree.root().hex() != sealed_root[1]:
+                problems.append(_wrong_root(*sealed_root))
+            sealed_root = next(pending, None)
+        take = min(100_000, (sealed_root[0] - tree.size) if sealed_root is not None else 100_000)
         rows = query.fetchmany(max(take, 1))
         if not rows:
             break
         tree.extend(leaf for (leaf,) in rows)
-    if wanted is not None:
+    if sealed_root is not None:
         problems.append(
             Problem(
                 f"The log ends at entry {tree.size - 1}, but a root was sealed over "
-                f"{wanted[0]} entries: its end was cut off.",
-                wanted[2],
+                f"{sealed_root[0]} entries: its end was cut off.",
+                sealed_root[2],
             )
         )
     kept = con.execute("select size, height, hash from ledger.frontier order by height desc")
@@ -262,15 +263,15 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
     problems: list[Problem] = []
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh.duckdb"
-        fresh.write_bytes(empty_ledger())
+        fresh.write_bytes(empty_ledger(described=False))
         con = duckdb.connect()
         try:
             con.execute("set timezone = 'UTC'")
             con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
             con.execute("set preserve_insertion_order = false")
-            con.execute(f"set temp_directory = '{_escaped(folder)}'")
-            con.execute(f"attach '{_escaped(str(path))}' as audit (read_only)")
-            con.execute(f"attach '{_escaped(str(fresh))}' as fresh")
+            con.execute(f"set temp_directory = {quoted(folder)}")
+            con.execute(f"attach {quoted(str(path))} as audit (read_only)")
+            con.execute(f"attach {quoted(str(fresh))} as fresh")
             problems += _check_definitions(con)
             con.execute("use fresh")
             con.execute("drop table ledger.log")
@@ -289,16 +290,56 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
     return len(compared), problems
 
 
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
-
-
 def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
-    row = con.execute(
-        f"select (select count(*) from {table}) <> (select count(*) from {kept}) "
-        f"or exists (from {table} except all from {kept})"
-    ).fetchone()
-    return bool(row and row[0])
+    """Whether two tables hold other rows, or a row another number of times.
+
+    Columns are compared by name: an older ledger got those that were declared later at the end.
+    """
+    names = [str(name) for name, *_ in con.execute(f"describe {table}").fetchall()]
+    matched = _rows_matched_by_key(con, table, kept, names)
+    if matched is not None:
+        return not matched
+    columns = ", ".join(f'"{name}"' for name in names)
+    return bool(
+        entries.number(
+            con,
+            f"select (select count(*) from {table}) <> (select count(*) from {kept}) "
+            f"or exists (select {columns} from {table} except all select {columns} from {kept})",
+        )
+    )
+
+
+def _rows_matched_by_key(
+    con: duckdb.DuckDBPyConnection, table: str, kept: str, names: list[str]
+) -> bool | None:
+    """Whether two tables hold the same rows; None where their rows have no key of their own.
+
+    A join by a key takes a tenth of the time of comparing whole rows. It proves as much only where
+    no key stands twice on either side: else one row could make up for another.
+    """
+    key = [name for name in ("seq", "key") if name in names]
+    if "seq" not in key:
+        return None
+    columns = ", ".join(f'"{name}"' for name in key)
+    numbers = [
+        con.execute(
+            f"select count(*), count(distinct ({columns})), "
+            f"count(*) filter (where {' or '.join(f'{name} is null' for name in key)}) from {side}"
+        ).fetchall()[0]
+        for side in (table, kept)
+    ]
+    (rows, keys, nulls), (kept_rows, kept_keys, _) = numbers
+    if rows != kept_rows:
+        return False
+    if nulls or {keys, kept_keys} != {rows}:
+        return None
+    values = " and ".join(
+        f'r."{name}" is not distinct from k."{name}"' for name in names if name not in key
+    )
+    same = (
+        f"select count(*) from {table} r join {kept} k using ({columns}) where {values or 'true'}"
+    )
+    return entries.number(con, same) == int(rows)
 
 
 def _check_definitions(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
@@ -308,7 +349,6 @@ def _check_definitions(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
     too: DuckDB words a definition differently before it was stored.
     """
     ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
-    told = _descriptions(con)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             yield Problem(
@@ -317,7 +357,7 @@ def _check_definitions(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
             )
     yield from (
         Problem(f"The {what} in the file are not those this release of auditreg writes.")
-        for what in told
+        for what in _descriptions(con)
     )
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.queries.model_refs import ModelRef, literal
+from auditreg.models import Grade
+from auditreg.queries.change_groups import (
+    Change,
+    Parts,
+    count_parts,
+    heads_of_parts,
+    request_key,
+)
+from auditreg.queries.model_refs import Selection
+from auditreg.queries.reader import Row, fetch_rows, interval
+from auditreg.sql import moment_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,15 +29,13 @@ COLUMNS = (
 )
 """Columns of the rows of `history_rows`."""
 
-Row = dict[str, Any]
-
-_TAGS = ("registered_model_tag", "model_version_tag")
-_BORN = (("registered_model", "model"), ("model_version", "version"))
+_CHANGED = ("change", "first seen")
+"""Events that are changes of the registry, seen or captured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of the record is wanted: when it can have happened, and what was known by a moment."""
+    """A part of the record: when it can have happened, and what was known by a moment."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -44,26 +51,26 @@ class Span:
     @property
     def known_sql(self) -> str:
         """The moment of `known_at` as SQL, NULL where there is none."""
-        return "null::TIMESTAMP" if self.known_at is None else literal(self.known_at)
+        return "null::TIMESTAMP" if self.known_at is None else moment_literal(self.known_at)
 
 
 def history_rows(
-    connection: duckdb.DuckDBPyConnection, asked: ModelRef, span: Span | None = None
+    connection: duckdb.DuckDBPyConnection, selection: Selection, span: Span | None = None
 ) -> list[Row]:
-    """The events of what was named, with the gaps of the record around them.
+    """The events of models and versions, with the gaps of the record around them.
 
     Args:
         connection: a reader of the ledger.
-        asked: the models and versions.
-        span: what of the record is wanted; all of it when None.
+        selection: the models and versions.
+        span: the part of the record; all of it when None.
     """
     span = span or Span()
-    arguments = {"models": list(asked.models), "name": asked.name}
+    arguments = {"models": list(selection.owners), "names": list(selection.names)}
     rows: list[Row] = []
     for text in (_CHANGES, _FIRST_SEEN, _STATED, _DEPLOYED):
         rows += _rows(connection, text.replace("[known]", span.known_sql), arguments)
-    numbers = _numbers(asked)
-    rows = [row for row in rows if span.holds(row) and _belongs(row, asked, numbers)]
+    numbers = _numbers(selection)
+    rows = [row for row in rows if span.holds(row) and _belongs(row, selection, numbers)]
     around = _rows(connection, _AROUND.replace("[known]", span.known_sql), arguments)
     rows += _gaps(around, rows, span)
     return sorted(rows, key=_place)
@@ -80,16 +87,14 @@ def _place(row: Row) -> tuple[object, ...]:
     )
 
 
-def _numbers(asked: ModelRef) -> frozenset[tuple[str, str]]:
-    """Model and number of the versions asked for."""
-    return frozenset((m, n) for m, _, n in (v.partition("/") for v in asked.versions or ()))
+def _numbers(selection: Selection) -> frozenset[tuple[str, str]]:
+    """Model and number of the selected versions."""
+    return frozenset((m, n) for m, _, n in (v.partition("/") for v in selection.versions))
 
 
-def _belongs(row: Row, asked: ModelRef, numbers: frozenset[tuple[str, str]]) -> bool:
-    """Whether an event is about what was named; an alias is about both versions it points to."""
-    if asked.versions is None:
-        return True
-    if asked.covers(row["subject"] or ""):
+def _belongs(row: Row, selection: Selection, numbers: frozenset[tuple[str, str]]) -> bool:
+    """Whether an event is about the selection; an alias is about both versions it points to."""
+    if not selection.versions or selection.covers(row["subject"] or ""):
         return True
     owner = (row["subject"] or "").replace(":", "/").partition("/")[0]
     pointed = [row["before"], row["after"]] if row["kind"] == "alias" else []
@@ -110,7 +115,8 @@ def _gaps(around: Sequence[Row], rows: Sequence[Row], span: Span) -> list[Row]:
     for row in around:
         if row["event"] == "beginning":
             blind = any(
-                one["not_before"] is None or one["not_before"] < row["not_after"] for one in rows
+                event["not_before"] is None or event["not_before"] < row["not_after"]
+                for event in rows
             )
             started = span.since is None or span.since < row["not_after"]
             if blind and started:
@@ -124,58 +130,77 @@ def _gaps(around: Sequence[Row], rows: Sequence[Row], span: Span) -> list[Row]:
     return kept
 
 
-def folded(rows: Iterable[Row]) -> list[tuple[Row, int]]:
-    """Events with the tags that were set in the moment of a registration counted there.
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One row of the history, with what came or went along with it."""
 
-    A version that is registered appears with all its tags. Listed one by one, they hide what
-    somebody changed in what was there already.
+    row: Row
+    together: Parts = ()
+
+
+def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
+    """The rows as events: registrations and removals as one, and what one request did together.
+
+    Only neighbours are put together, so that the events stay in the order of time.
     """
-    every = list(rows)
-    born = {
-        row["subject"]: row
-        for row in every
-        if (row["kind"], row["item"]) in _BORN and row["change"] == "added"
-    }
-    tags: Counter[str] = Counter()
-    kept = []
-    for row in every:
-        owner = (row["subject"] or "").partition(":")[0]
-        if (
-            row["kind"] in _TAGS
-            and row["change"] == "added"
-            and owner in born
-            and _together(born[owner], row)
-        ):
-            tags[owner] += 1
+    places = [place for place, row in enumerate(rows) if row["event"] in _CHANGED]
+    changes = [_change(rows[place]) for place in places]
+    heads = heads_of_parts(changes)
+    together = count_parts(changes, heads)
+    by_place = dict(zip(places, range(len(places)), strict=True))
+    groups: list[list[HistoryEvent]] = []
+    last: object = None
+    for place, row in enumerate(rows):
+        number = by_place.get(place)
+        if number is None:
+            key: tuple[object, ...] = (place,)
+            event = HistoryEvent(row)
+        elif number in heads:
+            continue
         else:
-            kept.append(row)
-    return [(row, tags[row["subject"]] if row is born.get(row["subject"]) else 0) for row in kept]
+            key = (row["event"], *request_key(changes[number]))
+            event = HistoryEvent(row, together.get(number, ()))
+        if key == last:
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+        last = key
+    return groups
 
 
-def _together(registration: Row, tag: Row) -> bool:
-    """Whether a tag may have been set in the moment its owner was registered."""
-    if registration["request"] is not None or tag["request"] is not None:
-        return bool(registration["request"] == tag["request"])
-    if tag["not_before"] is None or registration["not_after"] is None:
-        return True
-    return bool(tag["not_before"] <= registration["not_after"])
+def _change(row: Row) -> Change:
+    return Change(
+        seq=row["seq"],
+        subject=row["subject"],
+        model=row["model"],
+        version=row["version"],
+        when=interval(row),
+        observed_at=row["observed_at"],
+        item=row["item"] or row["kind"],
+        kind=row["kind"],
+        before=row["before"],
+        after=row["after"],
+        actor=row["actor"],
+        grade=Grade.OBSERVED if row["known"] == "uncaptured" else Grade(row["known"]),
+        actor_from=row["actor_from"],
+        request=row["request"],
+        uncaptured=row["known"] == "uncaptured",
+    )
 
 
 def _rows(
     connection: duckdb.DuckDBPyConnection, sql: str, arguments: Mapping[str, object]
 ) -> list[Row]:
     used = {name: value for name, value in arguments.items() if f"${name}" in sql}
-    cursor = connection.execute(sql, used)
-    names = [column[0] for column in cursor.description or ()]
-    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [{name: row.get(name) for name in COLUMNS} for row in found]
+    rows = fetch_rows(connection, sql, used)
+    return [{name: row.get(name) for name in (*COLUMNS, "observed_at")} for row in rows]
 
 
 _CHANGES = """
 select changed_not_before as not_before, changed_not_after as not_after, 'change' as event,
        model, version, kind, item, change, before, after, actor, actor_from,
        case when uncaptured then 'uncaptured' else grade end as known, request,
-       source, registry, workspace, subject, seq
+       source, registry, workspace, subject, seq, observed_at
 from changes_as_of(null, known_at := [known])
 where list_contains($models::VARCHAR[], split_part(replace(subject, ':', '/'), '/', 1))
 """
@@ -189,38 +214,38 @@ with first as (
       and t.op = 'put' and l.grade = 'observed'
       and list_contains($models::VARCHAR[], split_part(replace(t.subject, ':', '/'), '/', 1))
 ),
-said as (
+state as (
     select kind, subject, seq, created_at as not_before,
            coalesce(created_at, hi) as not_after, 'model' as item, 'present' as after,
-           registry, workspace, model, version, source
+           registry, workspace, model, version, source, hi as observed_at
     from first where kind = 'registered_model'
     union all
     select kind, subject, seq, created_at, coalesce(created_at, hi), 'version', 'present',
-           registry, workspace, model, version, source
+           registry, workspace, model, version, source, hi
     from first where kind = 'model_version'
     union all
     select kind, subject, seq, lo, hi,
            case when json_extract_string(entry, '$.body.stage') = 'Deleted_Internal'
                 then 'version' else 'stage' end,
            json_extract_string(entry, '$.body.stage'),
-           registry, workspace, model, version, source
+           registry, workspace, model, version, source, hi
     from first where kind = 'model_version' and json_extract_string(entry, '$.body.stage') <> 'None'
     union all
     select kind, subject, seq, lo, hi, json_extract_string(entry, '$.body.key'),
            json_extract_string(entry, '$.body.value'),
-           registry, workspace, model, version, source
+           registry, workspace, model, version, source, hi
     from first where kind in ('registered_model_tag', 'model_version_tag')
     union all
     select kind, subject, seq, lo, hi, json_extract_string(entry, '$.body.alias'),
-           version::VARCHAR, registry, workspace, model, version, source
+           version::VARCHAR, registry, workspace, model, version, source, hi
     from first where kind = 'alias'
 )
 select not_before, not_after, 'first seen' as event, model, version, kind, item,
        case when after = 'Deleted_Internal' then 'removed' else 'added' end as change,
        case when after = 'Deleted_Internal' then 'present' end as before,
        case when after <> 'Deleted_Internal' then after end as after,
-       'observed' as known, source, registry, workspace, subject, seq
-from said
+       'observed' as known, source, registry, workspace, subject, seq, observed_at
+from state
 """
 
 _STATED = """
@@ -228,7 +253,7 @@ select happened_at as not_before, happened_at as not_after, 'stated' as event, m
        what as kind, coalesce(item, what) as item, before, after, actor, grade as known,
        reference, note, system || ' (' || file || ')' as source, registry, workspace, subject, seq
 from history_records
-where (list_contains($models::VARCHAR[], model_subject) or model_subject is null and model = $name)
+where (list_contains($models::VARCHAR[], model_subject) or model_subject is null and list_contains($names::VARCHAR[], model))
   and ([known] is null or recorded_at <= [known])
 """
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auditreg.queries.reader import Reader, Row
-from auditreg.queries.records import Interval
-from auditreg.queries.timeline import (
+from auditreg.queries.records import (
     Capture,
     Deployment,
+    Interval,
     Lifecycle,
     Record,
     StatePeriod,

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditreg.models import Certainty
-from auditreg.queries.model_refs import ModelRef, literal
+from auditreg.queries.model_refs import Selection
+from auditreg.queries.reader import Row, as_of, fetch_rows
+from auditreg.sql import moment_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +29,7 @@ _OPEN = (Certainty.UNCERTAIN, Certainty.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What the governance fields said of the approval then; several values where not sure."""
+    """What the governance fields held about the approval then; several values where not sure."""
 
     approvers: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
@@ -101,33 +103,32 @@ class LiveAnswer:
 def live_answers(
     connection: duckdb.DuckDBPyConnection,
     at: datetime | None = None,
-    asked: ModelRef | None = None,
+    selection: Selection | None = None,
 ) -> list[LiveAnswer]:
-    """What was live at a moment, a model each; of every model where none is asked for.
+    """What was live at a moment, one answer per model.
 
     Args:
         connection: a reader of the ledger.
         at: the moment, UTC; None for the latest reading.
-        asked: the models and versions to answer for.
+        selection: the models and versions to answer for; every model when None.
     """
-    versions = _versions(connection, at, asked)
+    by_model = _versions(connection, at, selection)
     answers = []
-    for model in _models(connection, at, asked):
-        subject = model["subject"]
-        if asked is None and not (model["there"] or versions[subject]):
+    for model in _models(connection, at, selection):
+        versions = by_model[model["subject"]]
+        if selection is None and not (model["there"] or versions):
             continue
-        found = tuple(versions[subject])
         first = model["first_reading"]
         if at is not None and (first is None or at < first):
-            found = tuple(one if one.sure else _unknown(one) for one in found)
-        answers.append(LiveAnswer(**model, at=at, versions=found))
-    # Of several that bore the name, those that were not there then say nothing.
-    there = [one for one in answers if one.there or one.versions]
+            versions = [version if version.sure else _unknown(version) for version in versions]
+        answers.append(LiveAnswer(**model, at=at, versions=tuple(versions)))
+    # Of several that had the name, those that were not there then have no answer.
+    there = [answer for answer in answers if answer.there or answer.versions]
     return there or answers
 
 
-def _unknown(one: LiveVersion) -> LiveVersion:
-    return replace(one, certainty=Certainty.UNKNOWN)
+def _unknown(version: LiveVersion) -> LiveVersion:
+    return replace(version, certainty=Certainty.UNKNOWN)
 
 
 def live_rows(answers: Sequence[LiveAnswer]) -> list[tuple[object, ...]]:
@@ -144,36 +145,66 @@ def _rows(answer: LiveAnswer) -> list[tuple[object, ...]]:
     return [
         (
             *place,
-            one.version,
-            "yes" if one.sure else "possibly",
-            one.via,
-            one.not_before,
-            one.not_after,
-            one.actor,
-            one.actor_from,
-            " or ".join(one.approval.approvers) or None,
-            " or ".join(one.approval.dates) or None,
-            one.certainty.value,
-            one.grade,
+            version.version,
+            "yes" if version.sure else "possibly",
+            version.via,
+            version.not_before,
+            version.not_after,
+            version.actor,
+            version.actor_from,
+            " or ".join(version.approval.approvers) or None,
+            " or ".join(version.approval.dates) or None,
+            version.certainty.value,
+            version.grade,
             *end,
-            one.subject,
+            version.subject,
         )
-        for one in answer.versions
+        for version in answer.versions
     ]
 
 
-def _at(relation: str, at: datetime | None) -> str:
-    return relation if at is None else f"{relation}_as_of({literal(at)})"
+def live_versions_sql(at: datetime | None) -> str:
+    """The query for every version that was or may have been live, with the promotion that made it so.
+
+    A version is live since its promotion, where one is on record, and else since what its stage and
+    aliases show. `at` is the moment, None for the latest state.
+    """
+    lasting = "" if at is None else f"or ended_not_after > {moment_literal(at)}"
+    return f"""
+        with promotion as (
+            select * from {as_of("promotions", at)}
+            where ended_not_after is null {lasting}
+            qualify row_number() over (partition by version_subject
+                                       order by live_not_after desc, seq desc) = 1
+        )
+        select l.subject, l.model_subject, l.version, l.live_via as via, l.certainty,
+               case when p.seq is null then l.live_not_before else p.live_not_before end
+                   as not_before,
+               case when p.seq is null then l.live_not_after else p.live_not_after end
+                   as not_after,
+               p.ended_not_before, p.ended_not_after, p.actor, p.actor_from, p.grade
+        from {as_of("live_versions", at)} l
+        left join promotion p on p.version_subject = l.subject
+        order by l.model_subject, not_after nulls last, l.version
+    """
+
+
+def live_models(connection: duckdb.DuckDBPyConnection, at: datetime) -> frozenset[str]:
+    """The subjects of the models of which a version was, or may have been, live at a moment."""
+    rows = connection.execute(
+        f"select distinct model_subject from {as_of('live_versions', at)}"
+    ).fetchall()
+    return frozenset(str(subject) for (subject,) in rows)
 
 
 def _models(
-    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: ModelRef | None
-) -> list[dict[str, Any]]:
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, selection: Selection | None
+) -> list[Row]:
     """The models, under the name they had then, and the readings around the moment.
 
     Before it was created, a model is none; its latest name stands for it then.
     """
-    return _dicts(
+    return fetch_rows(
         connection,
         f"""
         with latest as (
@@ -183,7 +214,7 @@ def _models(
         then_named as (
             select subject, max_by(workspace, (not_after, seq)) as workspace,
                    max_by(model, (not_after, seq)) as model, not bool_and(deleted) as there
-            from {_at("registered_models", at)}
+            from {as_of("registered_models", at)}
             group by subject
         ),
         reading as (
@@ -195,51 +226,29 @@ def _models(
                coalesce(t.there, false) as there
         from latest l left join then_named t using (subject) left join reading r using (registry)
         where ($all or list_contains($models::VARCHAR[], l.subject))
-          and (not $all or l.subject not in (select model_subject from {_at("prompts", at)}))
+          and (not $all or l.subject not in (select model_subject from {as_of("prompts", at)}))
         order by l.registry, 4, 3, l.subject
-        """,  # noqa: S608 - relations and a moment of our own
-        {"all": asked is None, "models": list(asked.models) if asked else []},
+        """,
+        {"all": selection is None, "models": list(selection.owners) if selection else []},
     )
 
 
 def _versions(
-    connection: duckdb.DuckDBPyConnection, at: datetime | None, asked: ModelRef | None
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, selection: Selection | None
 ) -> Mapping[str, list[LiveVersion]]:
-    ended = (
-        "ended_not_after is null"
-        if at is None
-        else (f"(ended_not_after is null or ended_not_after > {literal(at)})")
-    )
-    rows = _dicts(
-        connection,
-        f"""
-        with promotion as (
-            select * from {_at("promotions", at)} where {ended}
-            qualify row_number() over (partition by version_subject
-                                       order by live_not_after desc, seq desc) = 1
-        )
-        select l.subject, l.model_subject, l.version, l.live_via as via, l.certainty,
-               case when p.seq is null then l.live_not_before else p.live_not_before end
-                   as not_before,
-               case when p.seq is null then l.live_not_after else p.live_not_after end
-                   as not_after,
-               p.ended_not_before, p.ended_not_after, p.actor, p.actor_from, p.grade
-        from {_at("live_versions", at)} l
-        left join promotion p on p.version_subject = l.subject
-        where $all or list_contains($models::VARCHAR[], l.model_subject)
-        order by not_after nulls last, l.version
-        """,  # noqa: S608 - relations and a moment of our own
-        {"all": asked is None, "models": list(asked.models) if asked else []},
-    )
-    if asked is not None and asked.versions is not None:
-        rows = [row for row in rows if row["subject"] in asked.versions]
+    rows = [
+        row
+        for row in fetch_rows(connection, live_versions_sql(at))
+        if selection is None or selection.covers(row["subject"])
+    ]
     approvals = _approvals(connection, at, [row["subject"] for row in rows])
-    found: dict[str, list[LiveVersion]] = defaultdict(list)
+    versions: dict[str, list[LiveVersion]] = defaultdict(list)
     for row in rows:
         owner = row.pop("model_subject")
         row["certainty"] = Certainty(row["certainty"])
-        found[owner].append(LiveVersion(**row, approval=approvals.get(row["subject"], Approval())))
-    return found
+        approval = approvals.get(row["subject"], Approval())
+        versions[owner].append(LiveVersion(**row, approval=approval))
+    return versions
 
 
 def _approvals(
@@ -249,45 +258,39 @@ def _approvals(
 
     That view looks for every field in every place, which takes seconds in a large ledger.
     """
-    rows = _dicts(
+    rows = fetch_rows(
         connection,
         f"""
-        with asked as (
+        with version as (
             select unnest($subjects::VARCHAR[]) as subject, split_part(subject, '/', 1) as owner
         ),
-        found as (
+        record as (
             select a.subject, g.field, t.value, t.certainty, g.rank as place
-            from {_at("model_version_tags", at)} t join asked a on a.subject = t.subject
+            from {as_of("model_version_tags", at)} t join version a on a.subject = t.subject
             join governance_fields g
               on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
             union all
             select a.subject, g.field, t.value, t.certainty, 1000 + g.rank
-            from {_at("registered_model_tags", at)} t join asked a on a.owner = t.model_subject
+            from {as_of("registered_model_tags", at)} t join version a on a.owner = t.model_subject
             join governance_fields g
               on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
         )
         select distinct subject, field, value, certainty in ('uncertain', 'unknown') as open
-        from found
+        from record
         where field in ('approver', 'approval_date') and trim(value) <> ''
         qualify place = min(place) over (partition by subject, field)
         order by all
-        """,  # noqa: S608 - relations and a moment of our own
+        """,
         {"subjects": list(subjects)},
     )
-    made: dict[str, Approval] = {}
-    for subject in {row["subject"] for row in rows}:
-        own = [row for row in rows if row["subject"] == subject]
-        made[subject] = Approval(
-            tuple(dict.fromkeys(row["value"] for row in own if row["field"] == "approver")),
-            tuple(dict.fromkeys(row["value"] for row in own if row["field"] == "approval_date")),
-            not any(row["open"] for row in own),
-        )
-    return made
+    by_subject: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_subject[row["subject"]].append(row)
+    return {subject: _approval(values) for subject, values in by_subject.items()}
 
 
-def _dicts(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, dict(parameters))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def _approval(rows: Sequence[Row]) -> Approval:
+    def values(field: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row["value"] for row in rows if row["field"] == field))
+
+    return Approval(values("approver"), values("approval_date"), not any(r["open"] for r in rows))

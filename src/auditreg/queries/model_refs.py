@@ -1,15 +1,16 @@
-"""What `live` and `history` name: models and versions of any time, deleted and renamed ones too."""
+"""Resolves the names people write (MODEL, MODEL/VERSION, MODEL@ALIAS) to subjects of a ledger."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from auditreg.config.calendar import day_start
 from auditreg.errors import UsageError
+from auditreg.queries.reader import as_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,135 +20,223 @@ if TYPE_CHECKING:
 FORMS = "MODEL, MODEL/VERSION, MODEL@ALIAS, models:/MODEL/VERSION, models:/MODEL@ALIAS"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LONGEST_NUMBER = 17
+"""Digits of a version number that always fit into a BIGINT."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRef:
-    """Models that bear or bore a name, and the versions asked for; all versions where None."""
+class Selection:
+    """Whole models and single versions that names stand for, as subjects of the ledger.
 
-    name: str
-    models: tuple[str, ...]
-    versions: tuple[str, ...] | None = None
+    `names` are the models' names as they were written. In a check, a version named here counts as
+    live, for a gate asks about it before it is.
+    """
+
+    names: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The models, and those that the versions belong to."""
+        parents = (version.partition("/")[0] for version in self.versions)
+        return tuple(dict.fromkeys((*self.models, *parents)))
 
     def covers(self, subject: str) -> bool:
-        """Whether something (a model, a version, a tag, an alias) is among what was named."""
+        """Whether a model, a version, a tag or an alias is selected, or belongs to what is."""
         owner = subject.partition(":")[0]
-        if self.versions is not None:
-            return owner in self.versions
-        return owner.partition("/")[0] in self.models
+        return owner.partition("/")[0] in self.models or owner in self.versions
+
+
+def select(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> Selection | None:
+    """What is to be checked, among what is there now; None for everything.
+
+    The state may be one that is prepared on the connection, with tables that hide the ledger's.
+
+    Raises:
+        UsageError: nothing that is there has that name; the message names the nearest.
+    """
+    resolver = _Present(connection)
+    return _together([resolver.resolve(text) for text in texts]) if texts else None
 
 
 def resolve(
-    connection: duckdb.DuckDBPyConnection, text: str, at: datetime | None = None
-) -> ModelRef:
-    """The subjects a text names, over the whole record; aliases and stages as of a moment.
+    connection: duckdb.DuckDBPyConnection, texts: str | Sequence[str], at: datetime | None = None
+) -> Selection:
+    """What texts name over the whole record, deleted and former names included.
 
-    Several models may have borne one name; all of them are meant.
+    Args:
+        connection: a reader of the ledger.
+        texts: one name or several.
+        at: the moment for which aliases, stages and `latest` are read; None for now.
 
     Raises:
         UsageError: nothing ever had that name; the message names the nearest.
     """
-    name = text.removeprefix("models:/").strip("/") if text.startswith("models:/") else text
-    if models := _bearers(connection, name):
-        return ModelRef(name, models)
-    if text.startswith("models:/") and (found := _of_logged_model(connection, name)):
-        return ModelRef(name, tuple({subject.partition("/")[0] for subject in found}), found)
-    model, slash, version = name.rpartition("/")
-    if slash and (models := _bearers(connection, model)):
-        return ModelRef(model, models, _version(connection, models, model, version, at))
-    model, sign, alias = name.rpartition("@")
-    if sign and (models := _bearers(connection, model)):
-        return ModelRef(model, models, _alias(connection, models, model, alias, at))
-    raise _unknown(connection, model or name, text)
+    resolver = _Recorded(connection, at)
+    listed = [texts] if isinstance(texts, str) else texts
+    return _together([resolver.resolve(text) for text in listed])
 
 
-def _bearers(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...]:
-    return _column(
-        connection,
-        "select distinct subject from ledger.log "
-        "where kind = 'registered_model' and model = ? order by subject",
-        [name],
+def _together(selections: Sequence[Selection]) -> Selection:
+    def union(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value for part in parts for value in part))
+
+    return Selection(
+        union(part.names for part in selections),
+        union(part.models for part in selections),
+        union(part.versions for part in selections),
     )
 
 
-def _of_logged_model(connection: duckdb.DuckDBPyConnection, model_id: str) -> tuple[str, ...]:
-    return _column(
-        connection,
-        "select distinct subject from version_logged_models where logged_model_id = ? order by subject",
-        [model_id],
-    )
+class _Recorded:
+    """Resolves names over everything that is or was on record.
 
+    Model names may hold `@` and `/`, so a text that is itself a model's name is that model. Several
+    models may have the same name, in other workspaces or at other times: all of them are meant.
+    """
 
-def _version(
-    connection: duckdb.DuckDBPyConnection,
-    models: tuple[str, ...],
-    model: str,
-    version: str,
-    at: datetime | None,
-) -> tuple[str, ...]:
-    """A number, `latest`, or a stage; a deleted version has a history too."""
-    owned = "list_contains(?::VARCHAR[], model_subject)"
-    if version.isdecimal():
-        found = _column(
-            connection,
-            f"select distinct subject from model_versions where {owned} and version = ? "  # noqa: S608 - a condition of our own
+    models = "select subject, model from ledger.log where kind = 'registered_model'"
+    logged_models = "select subject, logged_model_id from version_logged_models"
+    state = "Nothing was looked up."
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, at: datetime | None = None) -> None:
+        self._connection = connection
+        self._at = at
+
+    def resolve(self, text: str) -> Selection:
+        """The subjects a text names."""
+        is_uri = text.startswith("models:/")
+        name = text.removeprefix("models:/").strip("/") if is_uri else text
+        if models := self._models(name):
+            return Selection((name,), models=models)
+        if is_uri and (versions := self._of_logged_model(name)):
+            return Selection((name,), versions=versions)
+        model, slash, version = name.rpartition("/")
+        if slash and (models := self._models(model)):
+            return Selection((model,), versions=self._version(models, model, version))
+        model, sign, alias = name.rpartition("@")
+        if sign and (models := self._models(model)):
+            return Selection((model,), versions=self._alias(models, model, alias))
+        raise self._unknown(model or name, text)
+
+    def _models(self, name: str) -> tuple[str, ...]:
+        return self._column(
+            f"select distinct subject from ({self.models}) where model = ? order by subject", [name]
+        )
+
+    def _of_logged_model(self, model_id: str) -> tuple[str, ...]:
+        return self._column(
+            f"select distinct subject from ({self.logged_models}) where logged_model_id = ? "
             "order by subject",
-            [list(models), int(version) if len(version) < 18 else -1],
+            [model_id],
         )
-    elif version.lower() == "latest":
-        found = _column(
-            connection,
-            f"select max_by(subject, version) from {_at('model_versions', at)} "  # noqa: S608 - as above
-            f"where {owned} and not deleted group by model_subject",
-            [list(models)],
+
+    def _version(self, models: tuple[str, ...], model: str, version: str) -> tuple[str, ...]:
+        """A number, `latest`, or a stage, as in `models:/` URIs."""
+        owned = "list_contains(?::VARCHAR[], model_subject)"
+        then = as_of("model_versions", self._at)
+        if version.isdecimal():
+            versions = self._numbered(models, version)
+        elif version.lower() == "latest":
+            versions = self._column(
+                f"select max_by(subject, version) from {then} where {owned} and not deleted "
+                "group by model_subject order by model_subject",
+                [list(models)],
+            )
+        else:
+            versions = self._column(
+                f"select distinct subject from {then} "
+                f"where {owned} and not deleted and lower(stage) = lower(?) order by subject",
+                [list(models), version],
+            )
+        if not versions:
+            raise self._no_version(models, model, version)
+        return versions
+
+    def _numbered(self, models: tuple[str, ...], number: str) -> tuple[str, ...]:
+        """The versions of a number, of any time."""
+        return self._column(
+            "select distinct subject from model_versions "
+            "where list_contains(?::VARCHAR[], model_subject) and version = ? order by subject",
+            [list(models), int(number) if len(number) <= _LONGEST_NUMBER else -1],
         )
-    else:
-        found = _column(
-            connection,
-            f"select distinct subject from {_at('model_versions', at)} "  # noqa: S608 - as above
-            f"where {owned} and not deleted and lower(stage) = lower(?) order by subject",
-            [list(models), version],
-        )
-    if not found:
-        last = _column(
-            connection,
-            f"select max(version)::VARCHAR from model_versions where {owned} having max(version) > 0",  # noqa: S608 - as above
+
+    def _no_version(self, models: tuple[str, ...], model: str, version: str) -> UsageError:
+        last = self._column(
+            "select max(version)::VARCHAR from model_versions "
+            "where list_contains(?::VARCHAR[], model_subject) having max(version) > 0",
             [list(models)],
         )
         hint = f"its versions go up to {last[0]}" if last else "it has no versions"
-        raise _error(f"{model} has no version {version!r}.", f"In the ledger {hint}.")
-    return found
+        return self._error(f"{model} has no version {version!r}.", f"In the ledger {hint}.")
 
+    def _alias(self, models: tuple[str, ...], model: str, alias: str) -> tuple[str, ...]:
+        rows = self._connection.execute(
+            f"select distinct subject, alias from {as_of('aliases', self._at)} "
+            "where list_contains(?::VARCHAR[], model_subject) order by alias, subject",
+            [list(models)],
+        ).fetchall()
+        versions = tuple(subject for subject, name in rows if name.lower() == alias.lower())
+        if not versions:
+            known = ", ".join(dict.fromkeys(name for _, name in rows))
+            raise self._error(
+                f"{model} has no alias {alias!r}{self._when()}.",
+                f"It has: {known}." if known else "It has no aliases.",
+            )
+        return versions
 
-def _alias(
-    connection: duckdb.DuckDBPyConnection,
-    models: tuple[str, ...],
-    model: str,
-    alias: str,
-    at: datetime | None,
-) -> tuple[str, ...]:
-    rows = connection.execute(
-        f"select distinct subject, alias from {_at('aliases', at)} "  # noqa: S608 - a relation of our own
-        "where list_contains(?::VARCHAR[], model_subject) order by alias, subject",
-        [list(models)],
-    ).fetchall()
-    found = tuple(subject for subject, name in rows if name.lower() == alias.lower())
-    if not found:
-        known = ", ".join(dict.fromkeys(name for _, name in rows))
-        when = "then" if at else "now"
-        raise _error(
-            f"{model} has no alias {alias!r} {when}.",
-            f"It has: {known}." if known else "It has no aliases.",
+    def _when(self) -> str:
+        return " now" if self._at is None else " then"
+
+    def _unknown(self, name: str, text: str) -> UsageError:
+        near = self._column(
+            f"select model from (select distinct model from ({self.models}) where model is not null) "
+            "where jaro_winkler_similarity(lower(model), lower(?)) > 0.75 "
+            "order by jaro_winkler_similarity(lower(model), lower(?)) desc, model limit 3",
+            [name, name],
         )
-    return found
+        hint = f"Did you mean {', '.join(near)}?" if near else f"Names can be written as {FORMS}."
+        return self._error(f"The ledger holds no registered model for {text!r}.", hint)
+
+    def _error(self, what: str, hint: str) -> UsageError:
+        return UsageError(what, state=self.state, hint=hint)
+
+    def _column(self, sql: str, values: Sequence[object]) -> tuple[str, ...]:
+        rows = self._connection.execute(sql, list(values)).fetchall()
+        return tuple(str(value) for (value,) in rows)
 
 
-def _at(relation: str, at: datetime | None) -> str:
-    return relation if at is None else f"{relation}_as_of({literal(at)})"
+class _Present(_Recorded):
+    """Resolves names among what is there, as the state tables of the connection have it."""
+
+    models = "select subject, model from registered_models where not deleted"
+    logged_models = "select subject, logged_model_id from model_versions where not deleted"
+    state = "Nothing was checked."
+
+    def _numbered(self, models: tuple[str, ...], number: str) -> tuple[str, ...]:
+        """The versions of a number that are there."""
+        versions = super()._numbered(models, number)
+        return self._column(
+            "select distinct subject from model_versions "
+            "where list_contains(?::VARCHAR[], subject) and not deleted order by subject",
+            [list(versions)],
+        )
+
+    def _no_version(self, models: tuple[str, ...], model: str, version: str) -> UsageError:
+        if version.isdecimal() and super()._numbered(models, version):
+            return self._error(
+                f"Version {version} of {model} is deleted.",
+                "Deleted versions are listed by `auditreg history`.",
+            )
+        return super()._no_version(models, model, version)
+
+    def _when(self) -> str:
+        return ""
 
 
 def start_of(config: Config, given: str | date | datetime) -> datetime:
-    """The UTC moment something is asked from: a date means the beginning of that day."""
+    """The UTC moment from which something is meant: a date means the beginning of that day."""
     text = given.strip() if isinstance(given, str) else given
     if isinstance(text, str) and _DATE.fullmatch(text):
         config.moment(text)  # says what is wrong with a date that is none
@@ -155,30 +244,3 @@ def start_of(config: Config, given: str | date | datetime) -> datetime:
     if isinstance(text, date) and not isinstance(text, datetime):
         return day_start(text, config.calendar.timezone)
     return config.moment(text)
-
-
-def literal(at: datetime) -> str:
-    """A moment as SQL: macros take no parameters in every place."""
-    return f"timestamp '{at:%Y-%m-%d %H:%M:%S.%f}'"
-
-
-def _unknown(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> UsageError:
-    near = _column(
-        connection,
-        "select model from (select distinct model from ledger.log where kind = 'registered_model' "
-        "and model is not null) where jaro_winkler_similarity(lower(model), lower(?)) > 0.75 "
-        "order by jaro_winkler_similarity(lower(model), lower(?)) desc, model limit 3",
-        [name, name],
-    )
-    hint = f"Did you mean {', '.join(near)}?" if near else f"Names can be written as {FORMS}."
-    return _error(f"The ledger holds no registered model for {text!r}.", hint)
-
-
-def _error(what: str, hint: str) -> UsageError:
-    return UsageError(what, state="Nothing was looked up.", hint=hint)
-
-
-def _column(
-    connection: duckdb.DuckDBPyConnection, sql: str, values: Iterable[object]
-) -> tuple[str, ...]:
-    return tuple(str(v) for (v,) in connection.execute(sql, list(values)).fetchall())

@@ -1,21 +1,43 @@
-"""Asks the ledger, and keeps every question for the report's own record of where it is from."""
+"""Puts questions to a ledger and gives the rows as dictionaries."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.queries.records import Interval, RecordedQuery
+from auditreg.sql import moment_literal
 
 if TYPE_CHECKING:
     import duckdb
 
 Row = dict[str, Any]
 
+LAST_READING = (
+    "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1"
+)
+"""Keeps the last reading of each registry, by its own moment: a restored backup that is read today
+does not stand for the reading of last night."""
+
+
+def fetch_rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> list[Row]:
+    """The rows of a query, a dictionary each; `parameters` are bound by name."""
+    cursor = connection.execute(sql, dict(parameters) if parameters else None)
+    columns = [column[0] for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def as_of(relation: str, at: datetime | None) -> str:
+    """A state table, or the macro that gives it at a past moment."""
+    return relation if at is None else f"{relation}_as_of({moment_literal(at)})"
+
 
 class Reader:
-    """Questions to a ledger at one moment.
+    """Queries a ledger at one moment, and keeps each query for the report's list of sources.
 
     The moment is written into the SQL as a literal, so that what the report prints is exactly what
     was run and can be run again in any DuckDB shell.
@@ -27,21 +49,19 @@ class Reader:
         self.queries: list[RecordedQuery] = []
 
     def rows(self, name: str, purpose: str, sql: str) -> list[Row]:
-        """The rows of a question; `{t}` in it is the report's moment."""
-        text = " ".join(sql.format(t=literal(self.as_of)).split())
-        found = self.plain(text)
-        self.queries.append(RecordedQuery(name, purpose, text, len(found)))
-        return found
+        """The rows of a query; `{t}` in it is the report's moment."""
+        text = " ".join(sql.format(t=moment_literal(self.as_of)).split())
+        rows = self.plain(text)
+        self.queries.append(RecordedQuery(name, purpose, text, len(rows)))
+        return rows
 
     def at(self, moment: datetime) -> Reader:
-        """A reader of the same ledger at another moment, whose questions are not kept."""
+        """A reader of the same ledger at another moment, whose queries are not kept."""
         return Reader(self._connection, moment)
 
     def plain(self, sql: str) -> list[Row]:
-        """Rows that need no place in the record of questions."""
-        cursor = self._connection.execute(sql)
-        columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        """Rows that need no place in the list of queries."""
+        return fetch_rows(self._connection, sql)
 
     def has(self, table: str) -> bool:
         """Whether the ledger has a table or view of that name, and any row in it."""
@@ -50,12 +70,7 @@ class Reader:
             "where table_schema = 'main' and table_name = ?",
             [table],
         ).fetchone()
-        return bool(known and known[0]) and bool(self.plain(f"select 1 from {table} limit 1"))  # noqa: S608 - a name of ours
-
-
-def literal(at: datetime) -> str:
-    """A moment as SQL."""
-    return f"timestamp '{at:%Y-%m-%d %H:%M:%S.%f}'"
+        return bool(known and known[0]) and bool(self.plain(f"select 1 from {table} limit 1"))
 
 
 def interval(row: Row, prefix: str = "") -> Interval:

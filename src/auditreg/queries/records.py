@@ -1,9 +1,12 @@
-"""What questions to a ledger answer with, where several share it. Plain frozen data."""
+"""What queries give back where several share it: intervals, timelines, capture. Frozen data only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
+
+_RESTART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,139 @@ class RecordedQuery:
     purpose: str
     sql: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatePeriod:
+    """One time a version was in a stage or had an alias; `live` where that means in use.
+
+    `ran` is what an engine is said to have run. `end` is None while it lasts.
+    """
+
+    kind: Literal["stage", "alias", "ran"]
+    name: str
+    live: bool
+    start: Interval
+    end: Interval | None
+
+    @property
+    def label(self) -> str:
+        """The name as people write it."""
+        return f"@{self.name}" if self.kind == "alias" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a registry's history rests on: readings of it, and what its server recorded itself."""
+
+    readings: tuple[datetime, ...]
+    recorded: tuple[tuple[datetime, datetime], ...]
+    gaps: tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionTimeline:
+    """One version's life: when it was registered, what it was, and when it was deleted."""
+
+    version: int
+    created_at: datetime | None
+    deleted: Interval | None
+    spells: tuple[StatePeriod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """One model's versions over time.
+
+    `known_until` is the last moment anything is known of; after it nothing is certain. A reading
+    after the report's moment vouches for all of it; the readings of its `record` are those before.
+    """
+
+    lanes: tuple[VersionTimeline, ...]
+    left_out: int
+    start: datetime
+    end: datetime
+    known_until: datetime | None
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureGap:
+    """A time in which the server did not record its changes; `end` is None while it lasts."""
+
+    registry: str
+    start: datetime
+    end: datetime | None
+    reason: str
+    detail: str
+
+    @property
+    def brief(self) -> bool:
+        """Whether it is a server's restart, in which hardly anything can have happened."""
+        return (
+            self.reason == "no server with capture"
+            and self.end is not None
+            and self.end - self.start <= _RESTART
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """When one registry's server recorded its changes, and when it did not.
+
+    `restarts` are gaps of a few minutes, which are not among `gaps`.
+    """
+
+    registry: str
+    spans: tuple[tuple[datetime, datetime], ...]
+    gaps: tuple[CaptureGap, ...]
+    restarts: int
+    processes: int
+    hosts: tuple[str, ...]
+    best_effort: bool
+    versions: tuple[str, ...]
+
+    @property
+    def since(self) -> datetime | None:
+        """The beginning of the server's record."""
+        return self.spans[0][0] if self.spans else None
+
+    @property
+    def until(self) -> datetime | None:
+        """The end of the server's record, as far as it was read."""
+        return self.spans[-1][1] if self.spans else None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A change that another system says happened."""
+
+    happened_at: datetime | None
+    version: int | None
+    what: str
+    before: str | None
+    after: str | None
+    actor: str | None
+    system: str | None
+    reference: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version that a system outside MLflow is said to have run.
+
+    `agrees` compares it with what the registry calls live at the report's moment: None where it
+    ended before, or where that cannot be told. `registry_says` is the other side.
+    """
+
+    model_subject: str | None
+    model: str
+    system: str
+    environment: str | None
+    version: int | None
+    deployed_at: datetime | None
+    ended_at: datetime | None
+    running: bool
+    agrees: bool | None
+    registry_says: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.models import Severity
+from auditreg.queries.reader import LAST_READING, fetch_rows, texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,10 +55,10 @@ class LedgerStatus:
     @property
     def complete(self) -> bool:
         """Whether the last reading of every registry left nothing in doubt."""
-        return all(one.complete for one in self.registries)
+        return all(registry.complete for registry in self.registries)
 
 
-_LAST = """
+_LAST = f"""
 select e.registry, e.source, e.observed_at, e.complete, e.doubts, e.tree_size, e.root,
        (select max(c.observed_at) from extractions c
         where c.registry = e.registry and c.complete) as complete_at,
@@ -67,7 +67,7 @@ select e.registry, e.source, e.observed_at, e.complete, e.doubts, e.tree_size, e
        (select count(distinct subject) from live_versions v
         where v.registry = e.registry) as live_versions
 from extractions e
-qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1
+{LAST_READING}
 order by registry
 """
 _SEALS = """
@@ -87,17 +87,14 @@ def ledger_status(con: duckdb.DuckDBPyConnection) -> LedgerStatus:
     opened: dict[str | None, dict[str, int]] = {}
     for registry, severity, number in con.execute(_OPEN).fetchall():
         opened.setdefault(registry, {})[severity] = number
-    cursor = con.execute(_LAST)
-    names = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     seal = con.execute(_SEALS).fetchone()
     return LedgerStatus(
         registries=tuple(
             RegistryStatus(
-                **{**row, "complete": bool(row["complete"]), "doubts": _doubts(row["doubts"])},
+                **{**row, "complete": bool(row["complete"]), "doubts": texts(row["doubts"])},
                 open_findings=_by_severity(opened.get(row["registry"], {})),
             )
-            for row in rows
+            for row in fetch_rows(con, _LAST)
         ),
         tree_size=tree.size,
         root=tree.root().hex(),
@@ -108,29 +105,32 @@ def ledger_status(con: duckdb.DuckDBPyConnection) -> LedgerStatus:
     )
 
 
-def last_readings(
-    con: duckdb.DuckDBPyConnection, at: datetime | None = None
-) -> list[tuple[str, datetime, tuple[str, ...] | None]]:
-    """The last reading of each registry, by `at` where given: name, moment, its doubts.
+@dataclass(frozen=True, slots=True)
+class LastReading:
+    """The last reading of one registry; `doubts` are the reasons for which it is incomplete."""
 
-    The doubts are None where the reading was complete.
-    """
-    rows = con.execute(
-        "select registry, observed_at, complete, doubts from extractions "
-        "where $at::TIMESTAMP is null or observed_at <= $at::TIMESTAMP "
-        "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1 "
+    seq: int
+    registry: str
+    source: str
+    observed_at: datetime
+    complete: bool
+    doubts: tuple[str, ...]
+
+
+def last_readings(con: duckdb.DuckDBPyConnection, at: datetime | None = None) -> list[LastReading]:
+    """The last reading of each registry, by name; by `at` where a moment is given."""
+    rows = fetch_rows(
+        con,
+        "select seq, registry, source, observed_at, complete, doubts from extractions "
+        f"where $at::TIMESTAMP is null or observed_at <= $at::TIMESTAMP {LAST_READING} "
         "order by registry",
         {"at": at},
-    ).fetchall()
+    )
     return [
-        (registry, observed_at, None if complete else _doubts(doubts))
-        for registry, observed_at, complete, doubts in rows
+        LastReading(**{**row, "complete": bool(row["complete"]), "doubts": texts(row["doubts"])})
+        for row in rows
     ]
 
 
-def _by_severity(found: dict[str, int]) -> dict[str, int]:
-    return {severity.value: found.get(severity.value, 0) for severity in Severity}
-
-
-def _doubts(text: str | None) -> tuple[str, ...]:
-    return tuple(str(doubt) for doubt in json.loads(text or "[]"))
+def _by_severity(counts: dict[str, int]) -> dict[str, int]:
+    return {severity.value: counts.get(severity.value, 0) for severity in Severity}

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
 from auditreg.frameworks.parse import Framework, printable
-from auditreg.models import CheckResult, Finding, Status
+from auditreg.models import CheckResult, Finding, Status, worst_first
 from auditreg.queries import lifecycle
+from auditreg.queries.change_groups import Change
 from auditreg.queries.reader import Reader, Row, interval
-from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record
+from auditreg.queries.records import Capture, Deployment, Lifecycle, Record
 from auditreg.report import capture, changes, dossiers, findings, imported, promotions, provenance
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import (
-    Change,
     Dossier,
     Identity,
     InventoryRow,
@@ -122,7 +122,7 @@ def build_report(
         set_aside=tuple(
             sorted(
                 (one for one in check.answers if one.status in findings.SET_ASIDE),
-                key=lambda one: (findings.SET_ASIDE.index(one.status), findings.worst_first(one)),
+                key=lambda one: (findings.SET_ASIDE.index(one.status), worst_first(one)),
             )
         ),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),

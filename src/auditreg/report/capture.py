@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from auditreg.queries.reader import Reader, Row, texts
-from auditreg.queries.timeline import Capture, CaptureGap
+from auditreg.queries.records import Capture, CaptureGap
 
 _CAPTURES = """
 select c.registry, c.process, c.host, c.mode, c.capture_version, c.started_at,

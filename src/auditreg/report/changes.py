@@ -6,14 +6,21 @@ the changes somebody made to what was already there.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from auditreg.models import Grade
+from auditreg.queries.change_groups import (
+    TAGS,
+    Change,
+    collapse_registrations,
+    count_kinds,
+    group_by_request,
+)
 from auditreg.queries.reader import Reader, Row, interval
 from auditreg.queries.records import Interval
-from auditreg.report.model import Change, ChangeGroup, ChangeRow
+from auditreg.report.model import ChangeGroup, ChangeRow
 
 _SHOWN = 12
 _PARTS = 5
@@ -46,32 +53,22 @@ _SORTS = (
     "Governance fields",
     "Descriptions, sources and other tags",
 )
-_TAGS = ("registered_model_tag", "model_version_tag")
-_THINGS = ("registered_model", "model_version")
-_NOUNS = {
-    "model_version": "version",
-    "registered_model_tag": "tag",
-    "model_version_tag": "tag",
-    "alias": "alias",
-}
-_ORDER = ("version", "alias", "tag")
 
 
 def read(reader: Reader) -> list[Change]:
     """Every change of a model, version, tag or alias, oldest first."""
-    found = [
-        _change(row) for row in reader.rows("changes", "What changed in the registry", _CHANGES)
-    ]
-    if not any(one.item == "name" and one.request for one in found):
-        return found
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    rows = reader.rows("changes", "What changed in the registry", _CHANGES)
+    changes = [_change(row) for row in rows]
+    if not any(change.item == "name" and change.request for change in changes):
+        return changes
+    moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for row in reader.rows("journal", "What moved along with a rename", _RENAMED):
-        counts[row["request"]][_NOUNS[row["kind"]]] += row["rows"]
+        moved[row["request"]].append((row["kind"], row["rows"]))
     return [
-        replace(one, together=_counted(counts[one.request]))
-        if one.item == "name" and one.request
-        else one
-        for one in found
+        replace(change, together=count_kinds(moved[change.request]))
+        if change.item == "name" and change.request
+        else change
+        for change in changes
     ]
 
 
@@ -95,116 +92,40 @@ def _change(row: Row) -> Change:
     )
 
 
-def _counted(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple((noun, counts[noun]) for noun in _ORDER if counts[noun])
+def in_rows(changes: Iterable[Change], *, by_reading: bool = False) -> list[ChangeRow]:
+    """Changes that belong together, a row for each; see `group_by_request`."""
+    return [_row(group) for group in group_by_request(changes, by_reading=by_reading)]
 
 
-def folded(found: Iterable[Change]) -> list[Change]:
-    """Changes with each registration, and each removal, as one.
-
-    A version that is registered appears with its stage, its run and its first tags; a model that is
-    removed goes with its versions, aliases and tags.
-    """
-    changes = list(found)
-    heads = [one for one in changes if _is_thing(one)]
-    born = {one.subject: one for one in heads if one.before is None}
-    gone = {one.subject: one for one in heads if one.removed}
-    rows = {one.seq for one in born.values()}
-    together: dict[int, Counter[str]] = defaultdict(Counter)
-    kept = []
-    for one in changes:
-        if one.seq in rows and one is not born.get(one.subject):
-            continue
-        head = _registered_with(one, born) or _removed_with(one, gone)
-        if head is None:
-            kept.append(one)
-        else:
-            together[head.seq][_NOUNS[one.kind]] += 1
-    return [
-        replace(one, together=_counted(together[one.seq])) if one.seq in together else one
-        for one in kept
-    ]
-
-
-def _is_thing(one: Change) -> bool:
-    return one.kind in _THINGS and one.item in ("model", "version")
-
-
-def _registered_with(one: Change, born: dict[str, Change]) -> Change | None:
-    """The registration a first tag belongs to."""
-    head = born.get(one.subject.partition(":")[0])
-    if head is None or one.kind not in _TAGS or one.before is not None:
-        return None
-    if one.request or head.request:
-        return head if one.request == head.request else None
-    early = one.when.not_before is None or head.when.not_after is None
-    return head if early or one.when.not_before <= head.when.not_after else None  # type: ignore[operator]
-
-
-def _removed_with(one: Change, gone: dict[str, Change]) -> Change | None:
-    """The removal that took this along: of its model, or else of its version."""
-    if not one.removed or one.kind not in _NOUNS:
-        return None
-    version = f"{one.model_subject}/{one.before if one.kind == 'alias' else one.version}"
-    for subject in (one.model_subject, version):
-        head = gone.get(subject)
-        if head is not None and head is not one and _at_once(one, head):
-            return head
-    return None
-
-
-def _at_once(one: Change, other: Change) -> bool:
-    """Whether one request did both, or one reading saw both where no request is known."""
-    if one.request or other.request:
-        return one.request == other.request
-    return one.observed_at == other.observed_at
-
-
-def in_rows(found: Iterable[Change], *, by_reading: bool = False) -> list[ChangeRow]:
-    """Changes of one request in one row, and those one reading saw in the same interval.
-
-    Args:
-        found: changes as `folded` gives them.
-        by_reading: put together all that one reading saw of a model, whatever the intervals; the
-            row's interval then contains them all.
-    """
-    rows: dict[object, list[Change]] = defaultdict(list)
-    for one in found:
-        if one.request:
-            rows[one.request, one.model_subject].append(one)
-        else:
-            when = one.observed_at if by_reading else one.when
-            apart = one.seq if _is_thing(one) else None
-            rows[one.model_subject, when, one.actor, one.uncaptured, apart].append(one)
-    return [_row(own) for own in rows.values()]
-
-
-def _row(own: Sequence[Change]) -> ChangeRow:
-    # What happened to the thing itself says most, and tags the least.
-    told = sorted(own, key=lambda one: (not _is_thing(one), one.kind in _TAGS))
+def _row(group: Sequence[Change]) -> ChangeRow:
+    # What happened to the model or version itself says most, and tags the least.
+    ordered = sorted(group, key=lambda change: (not change.is_existence, change.kind in TAGS))
     return ChangeRow(
-        when=_around([one.when for one in own]),
-        changes=tuple(told[:_PARTS]),
-        more=len(told[_PARTS:]),
-        count=len(own),
-        tags_only=_are_tags(own),
+        when=_around([change.when for change in group]),
+        changes=tuple(ordered[:_PARTS]),
+        more=len(ordered[_PARTS:]),
+        count=len(group),
+        tags_only=_are_tags(group),
     )
 
 
-def _are_tags(own: Sequence[Change]) -> bool:
-    """Whether these are several tags of one thing, all set anew or all removed."""
+def _are_tags(group: Sequence[Change]) -> bool:
+    """Whether these are several tags of one model or version, all set anew or all removed."""
     return (
-        len(own) > 1
-        and all(one.kind in _TAGS for one in own)
-        and len({one.subject.partition(":")[0] for one in own}) == 1
-        and (all(one.removed for one in own) or all(one.before is None for one in own))
+        len(group) > 1
+        and all(change.kind in TAGS for change in group)
+        and len({change.subject.partition(":")[0] for change in group}) == 1
+        and (
+            all(change.removed for change in group)
+            or all(change.before is None for change in group)
+        )
     )
 
 
 def _around(intervals: Sequence[Interval]) -> Interval:
     """The narrowest interval that contains them all."""
-    first = [one.not_before for one in intervals]
-    last = [one.not_after for one in intervals]
+    first = [interval.not_before for interval in intervals]
+    last = [interval.not_after for interval in intervals]
     return Interval(
         None if None in first else min(at for at in first if at is not None),
         None if None in last else max(at for at in last if at is not None),
@@ -212,27 +133,27 @@ def _around(intervals: Sequence[Interval]) -> Interval:
 
 
 def grouped(
-    found: Iterable[Change], governance_tags: frozenset[str], limit: int = _SHOWN
+    listed: Iterable[Change], governance_tags: frozenset[str], limit: int = _SHOWN
 ) -> tuple[ChangeGroup, ...]:
     """Changes by what they are about, what the server's record does not know first."""
     requests: dict[str, int] = {}
     sorts: dict[int, list[Change]] = defaultdict(list)
-    changes = folded(found)
-    for one in changes:
-        if one.request:
-            place = _sort_of(one, governance_tags)
-            requests[one.request] = min(place, requests.get(one.request, place))
-    for one in changes:
-        place = requests[one.request] if one.request else _sort_of(one, governance_tags)
-        sorts[place].append(one)
+    changes = collapse_registrations(listed)
+    for change in changes:
+        if change.request:
+            place = _sort_of(change, governance_tags)
+            requests[change.request] = min(place, requests.get(change.request, place))
+    for change in changes:
+        place = requests[change.request] if change.request else _sort_of(change, governance_tags)
+        sorts[place].append(change)
     return tuple(
         _group(place, in_rows(sorts[place], by_reading=True), limit) for place in sorted(sorts)
     )
 
 
-def behind(found: Iterable[Change], limit: int) -> ChangeGroup | None:
+def behind(changes: Iterable[Change], limit: int) -> ChangeGroup | None:
     """What the server's record does not know, latest first; None where there is none."""
-    rows = in_rows(one for one in found if one.uncaptured)[::-1]
+    rows = in_rows(change for change in changes if change.uncaptured)[::-1]
     return _group(0, rows, limit) if rows else None
 
 
@@ -249,7 +170,7 @@ def _group(place: int, rows: Sequence[ChangeRow], limit: int) -> ChangeGroup:
 def _sort_of(change: Change, governance_tags: frozenset[str]) -> int:
     if change.uncaptured:
         return 0
-    if _is_thing(change) or change.item == "name":
+    if change.is_existence or change.item == "name":
         return 1
     if change.kind == "alias" or (change.kind == "model_version" and change.item == "stage"):
         return 2

@@ -7,21 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditreg.fields import Field
-from auditreg.models import Finding, Grade
+from auditreg.models import Finding, Grade, worst_first
+from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.reader import Reader, Row, decoded
-from auditreg.queries.timeline import Deployment, Lifecycle, Statement
-from auditreg.report.changes import behind, folded, in_rows
-from auditreg.report.findings import SET_ASIDE, worst_first
-from auditreg.report.model import Change, Dossier, InventoryRow, Promotion
+from auditreg.queries.records import Deployment, Lifecycle, Statement
+from auditreg.report.changes import behind, in_rows
+from auditreg.report.findings import SET_ASIDE
+from auditreg.report.model import Dossier, InventoryRow, Promotion
 from auditreg.report.version_sheet import (
     Artifact,
-    Column,
     Dataset,
     FieldEntry,
     FieldGroup,
     Live,
     Run,
     Sheet,
+    SignatureColumn,
     VersionRow,
 )
 
@@ -188,7 +189,7 @@ def dossier(
     )
     shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
     answers = sorted(answers, key=worst_first)
-    told = folded(past.changes)
+    told = collapse_registrations(past.changes)
     rows = in_rows(one for one in told if not one.uncaptured)
     return Dossier(
         slug=row.slug,
@@ -267,7 +268,7 @@ def _artifact(row: Row) -> Artifact:
     )
 
 
-def _columns(row: Row) -> tuple[Column, ...]:
+def _columns(row: Row) -> tuple[SignatureColumn, ...]:
     found = []
     for key, direction in (
         ("signature_inputs", "input"),
@@ -276,7 +277,7 @@ def _columns(row: Row) -> tuple[Column, ...]:
     ):
         listed = decoded(row[key], [])
         found += [
-            Column(
+            SignatureColumn(
                 direction,
                 str(item.get("name") or "(without a name)"),
                 _type(item),

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.frameworks.parse import Clause, Framework
-from auditreg.models import CheckResult, Finding, Severity, Status
+from auditreg.models import CheckResult, Finding, Severity, Status, worst_first
 from auditreg.report.model import (
     ClauseCoverage,
     FieldPresence,
@@ -19,7 +19,6 @@ from auditreg.report.model import (
     SeverityCount,
 )
 
-_NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 - UTC without a zone, as everywhere here
 SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
 """Answers that are neither open nor passed: shown as what they are, never dropped."""
 
@@ -32,18 +31,6 @@ def model_key(answer: Finding) -> str:
 def oldest(answers: Iterable[Finding]) -> datetime | None:
     """Since when the oldest of the answers is open, as far as that is known."""
     return min((answer.since for answer in answers if answer.since), default=None)
-
-
-def worst_first(answer: Finding) -> tuple[int, bool, datetime, str, int, str]:
-    """Sorts answers: severity, contradictions before missing records, age, subject."""
-    return (
-        answer.rule.severity.rank,
-        answer.status is not Status.FAIL,
-        answer.since or _NEVER,
-        answer.subject.model or "",
-        answer.subject.version or 0,
-        answer.rule.id,
-    )
 
 
 def severities(answers: Sequence[Finding]) -> tuple[SeverityCount, ...]:

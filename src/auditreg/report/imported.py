@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from auditreg.queries.reader import Reader, Row
-from auditreg.queries.timeline import Deployment, Statement
+from auditreg.queries.records import Deployment, Statement
 
 _STATED = """
 select model_subject, registry, model, version, happened_at, what, item, before, after, actor,

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
-from auditreg.queries.records import Interval, RecordedQuery
-from auditreg.queries.timeline import Capture, Deployment, Lifecycle, Record, Statement
+from auditreg.queries.change_groups import Change
+from auditreg.queries.records import (
+    Capture,
+    Deployment,
+    Interval,
+    Lifecycle,
+    Record,
+    RecordedQuery,
+    Statement,
+)
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.version_sheet import Live, Sheet, VersionRow
 
@@ -66,42 +74,6 @@ class SeverityCount:
     def total(self) -> int:
         """Both kinds together."""
         return self.contradicts + self.missing
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one thing in the registry.
-
-    `uncaptured`: a reading saw it although the server recorded its changes around it. `together`
-    is what came or went with it, counted: a registration's tags, the versions of a deleted model.
-    """
-
-    seq: int
-    subject: str
-    model: str | None
-    version: int | None
-    when: Interval
-    observed_at: datetime
-    item: str
-    kind: str
-    before: str | None
-    after: str | None
-    actor: str | None
-    grade: Grade
-    actor_from: str | None = None
-    request: str | None = None
-    uncaptured: bool = False
-    together: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def model_subject(self) -> str:
-        """`m-…` out of the subject of a model, a version, a tag or an alias."""
-        return self.subject.replace(":", "/").partition("/")[0]
-
-    @property
-    def removed(self) -> bool:
-        """Whether the thing is gone after it."""
-        return self.after in (None, "gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +156,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LiveSpan:
     """One bar of a timeline: a version's time in use."""
 
     version: int
@@ -197,7 +169,7 @@ class Lane:
     """One row of a timeline: a model, or a version of it."""
 
     label: str
-    spans: tuple[Span, ...]
+    spans: tuple[LiveSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from auditreg.models import Finding, Grade
 from auditreg.queries.reader import Reader, Row, interval
 from auditreg.queries.records import Interval
-from auditreg.report.model import Lane, Promotion, Span
+from auditreg.report.model import Lane, LiveSpan, Promotion
 
 APPROVAL_RULE = "approval-precedes-live"
 """The rule whose answer for a promotion says whether an approval came before it."""
@@ -93,6 +93,6 @@ def lanes(
     )
 
 
-def _span(promotion: Promotion, seen: datetime | None) -> Span:
+def _span(promotion: Promotion, seen: datetime | None) -> LiveSpan:
     ended = promotion.ended or (Interval(seen, None) if seen else None)
-    return Span(promotion.version, promotion.live, ended)
+    return LiveSpan(promotion.version, promotion.live, ended)

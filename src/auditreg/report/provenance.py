@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from auditreg.models import CheckResult
-from auditreg.queries.reader import Reader, Row, decoded, literal, texts
+from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.report import completeness
 from auditreg.report.account import ExtractionAccount
 from auditreg.report.model import Extraction, Integrity
 from auditreg.report.wording import several
+from auditreg.sql import moment_literal
 
 _SHOWN = 6
 
@@ -88,7 +89,7 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
 def prompts(reader: Reader) -> tuple[str, ...]:
     """What is left out because it is no model, though MLflow keeps it as one."""
     [row] = reader.plain(
-        f"select count(*) as prompts from prompts_as_of({literal(reader.as_of)}) "  # noqa: S608 - a literal of ours
+        f"select count(*) as prompts from prompts_as_of({moment_literal(reader.as_of)}) "  # noqa: S608 - a literal of ours
         "where model is not null"
     )
     if not row["prompts"]:

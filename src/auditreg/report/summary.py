@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Period
 from auditreg.models import CheckResult, Grade, Status
-from auditreg.queries.timeline import CaptureGap, Deployment
+from auditreg.queries.change_groups import Change, collapse_registrations
+from auditreg.queries.records import CaptureGap, Deployment
 from auditreg.report import changes, findings, promotions
 from auditreg.report.account import ExtractionAccount
-from auditreg.report.model import Change, Number, Promotion
+from auditreg.report.model import Number, Promotion
 from auditreg.report.provenance import Provenance
 from auditreg.report.wording import clip, moment, several
 
@@ -160,7 +161,7 @@ def numbers(found: ReportData, source: Provenance) -> tuple[Number, ...]:
 
 def _history_numbers(found: ReportData) -> tuple[Number, ...]:
     """Who changed it: what the server recorded, what went past it, and what engines run."""
-    shown = changes.folded(found.in_period)
+    shown = collapse_registrations(found.in_period)
     captured = sum(one.grade is Grade.CAPTURED for one in shown)
     made = [
         Number(

@@ -65,7 +65,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SignatureColumn:
     """One input or output of a signature."""
 
     direction: str
@@ -102,7 +102,7 @@ class Sheet:
     run_id: str | None
     datasets: tuple[Dataset, ...]
     artifact: Artifact | None
-    columns: tuple[Column, ...]
+    columns: tuple[SignatureColumn, ...]
     metrics: tuple[tuple[str, float | None], ...]
 
 

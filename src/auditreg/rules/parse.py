@@ -128,7 +128,7 @@ def load_rules(folders: Iterable[Path] = ()) -> tuple[RuleInfo, ...]:
     return tuple(rules)
 
 
-def select_rules(rules: Sequence[RuleInfo], wanted: Iterable[str]) -> tuple[RuleInfo, ...]:
+def select_rules(rules: Sequence[RuleInfo], names: Iterable[str]) -> tuple[RuleInfo, ...]:
     """The rules of the given ids or aliases, in the rules' own order.
 
     Raises:
@@ -136,7 +136,7 @@ def select_rules(rules: Sequence[RuleInfo], wanted: Iterable[str]) -> tuple[Rule
     """
     by_name = {name: rule for rule in rules for name in (rule.id, *rule.aliases)}
     chosen = set()
-    for name in wanted:
+    for name in names:
         if name not in by_name:
             near = difflib.get_close_matches(name, list(by_name), n=3)
             raise UsageError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auditreg.rules.validate import lock_connection
+from auditreg.sql import quoted, quoted_name
 
 
 def main() -> None:
@@ -34,8 +35,7 @@ def main() -> None:
             note = ""
             try:
                 for name, value in rule["params"].items():
-                    text = value.replace("'", "''")
-                    connection.execute(f"set variable \"{name}\" = '{text}'")
+                    connection.execute(f"set variable {quoted_name(name)} = {quoted(value)}")
                 # Not lazily: a reader would go on computing while the file is written.
                 answers: Any = connection.execute(rule["sql"]).to_arrow_table()
                 with (

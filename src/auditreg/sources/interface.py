@@ -1,7 +1,7 @@
 """What a source of registry state is, and the staging tables every source fills.
 
-A source yields Arrow record batches for the tables below, always with these columns and types,
-whatever the registry's own schema looks like; the ledger compares them with what it already
+A source yields Arrow record batches for the tables of `STAGING`, always with these columns and
+types, whatever the registry's own schema looks like; the ledger compares them with what it already
 holds. `sources` never sees the ledger.
 
 Text that is not valid Unicode is staged as `BYTES_MARK` + base64; text that happens to begin
@@ -9,6 +9,7 @@ with NUL and `$` is staged the same way, so the mark is unambiguous.
 Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 """
 
+# ruff: noqa: PLC0414 - declared in `auditreg.kinds`, known to sources and the ledger from here
 from __future__ import annotations
 
 import abc
@@ -16,6 +17,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from auditreg.kinds.declaration import BOOL as BOOL
+from auditreg.kinds.declaration import INT as INT
+from auditreg.kinds.declaration import REAL as REAL
+from auditreg.kinds.declaration import TEXT as TEXT
+from auditreg.kinds.staging import READS as READS
+from auditreg.kinds.staging import STAGING as STAGING
+from auditreg.kinds.staging import arrow_schema as arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,229 +41,6 @@ JOURNAL = "journal"
 NO_RUN_POINTED = "runs no version points to"
 RUN_GONE = "runs that versions point to and that no longer exist"
 NO_ARTIFACTS = {"artifacts": "none"}
-
-TEXT, INT, REAL, BOOL = "string", "int64", "float64", "bool"
-
-STAGING: dict[str, dict[str, str]] = {
-    "registered_models": {
-        "workspace": TEXT,
-        "model": TEXT,
-        "creation_time": INT,
-        "last_updated_time": INT,
-        "description": TEXT,
-    },
-    "registered_model_tags": {"workspace": TEXT, "model": TEXT, "key": TEXT, "value": TEXT},
-    "model_versions": {
-        "workspace": TEXT,
-        "model": TEXT,
-        "version": INT,
-        "creation_time": INT,
-        "last_updated_time": INT,
-        "description": TEXT,
-        "user_id": TEXT,
-        "stage": TEXT,
-        "source": TEXT,
-        "run_id": TEXT,
-        "run_link": TEXT,
-        "status": TEXT,
-        "status_message": TEXT,
-        "storage_location": TEXT,
-    },
-    "model_version_tags": {
-        "workspace": TEXT,
-        "model": TEXT,
-        "version": INT,
-        "key": TEXT,
-        "value": TEXT,
-    },
-    "aliases": {"workspace": TEXT, "model": TEXT, "alias": TEXT, "version": INT},
-    "experiments": {
-        "experiment_id": TEXT,
-        "workspace": TEXT,
-        "name": TEXT,
-        "artifact_location": TEXT,
-        "lifecycle_stage": TEXT,
-        "creation_time": INT,
-        "last_update_time": INT,
-    },
-    "runs": {
-        "run_id": TEXT,
-        "experiment_id": TEXT,
-        "name": TEXT,
-        "user_id": TEXT,
-        "status": TEXT,
-        "start_time": INT,
-        "end_time": INT,
-        "lifecycle_stage": TEXT,
-        "deleted_time": INT,
-        "artifact_uri": TEXT,
-    },
-    "run_params": {"run_id": TEXT, "key": TEXT, "value": TEXT},
-    "run_metrics": {
-        "run_id": TEXT,
-        "key": TEXT,
-        "value": REAL,
-        "timestamp": INT,
-        "step": INT,
-    },
-    "run_tags": {"run_id": TEXT, "key": TEXT, "value": TEXT},
-    "run_datasets": {
-        "run_id": TEXT,
-        "name": TEXT,
-        "digest": TEXT,
-        "context": TEXT,
-        "source_type": TEXT,
-        "source": TEXT,
-        "schema": TEXT,
-        "profile": TEXT,
-    },
-    "logged_models": {
-        "model_id": TEXT,
-        "experiment_id": TEXT,
-        "name": TEXT,
-        "artifact_location": TEXT,
-        "creation_time": INT,
-        "last_updated_time": INT,
-        "status": TEXT,
-        "lifecycle_stage": TEXT,
-        "model_type": TEXT,
-        "source_run_id": TEXT,
-        "status_message": TEXT,
-    },
-    "logged_model_params": {"model_id": TEXT, "key": TEXT, "value": TEXT},
-    "logged_model_metrics": {
-        "model_id": TEXT,
-        "key": TEXT,
-        "value": REAL,
-        "timestamp": INT,
-        "step": INT,
-        "run_id": TEXT,
-        "dataset_name": TEXT,
-        "dataset_digest": TEXT,
-    },
-    "logged_model_tags": {"model_id": TEXT, "key": TEXT, "value": TEXT},
-    "model_artifacts": {
-        "workspace": TEXT,
-        "model": TEXT,
-        "version": INT,
-        "location": TEXT,
-        "state": TEXT,
-        "problem": TEXT,
-        "mlmodel_sha256": TEXT,
-        "signature_inputs": TEXT,
-        "signature_outputs": TEXT,
-        "signature_params": TEXT,
-        "flavors": TEXT,
-        "requirements": TEXT,
-        "python_version": TEXT,
-        "mlflow_version": TEXT,
-        "model_id": TEXT,
-        "run_id": TEXT,
-        "utc_time_created": TEXT,
-        "model_size_bytes": INT,
-        "input_example": TEXT,
-        "files": TEXT,
-        "serialization": TEXT,
-        "pins": TEXT,
-        "unpinned": INT,
-        "files_size_bytes": INT,
-        "manifest_sha256": TEXT,
-        "model_uuid": TEXT,
-        "marker": TEXT,
-        "last_read_at": INT,
-    },
-    "principals": {
-        "kind": TEXT,
-        "workspace": TEXT,
-        "principal": TEXT,
-        "admin": BOOL,
-        "description": TEXT,
-    },
-    "permissions": {
-        "workspace": TEXT,
-        "resource_type": TEXT,
-        "resource": TEXT,
-        "principal_kind": TEXT,
-        "principal": TEXT,
-        "permission": TEXT,
-        "via": TEXT,
-    },
-    "journal": {
-        "id": INT,
-        "server_time": INT,
-        "request": TEXT,
-        "process": TEXT,
-        "operation": TEXT,
-        "table_name": TEXT,
-        "workspace": TEXT,
-        "name": TEXT,
-        "version": INT,
-        "item": TEXT,
-        "model_created": INT,
-        "before_row": TEXT,
-        "after_row": TEXT,
-        "actor": TEXT,
-        "actor_from": TEXT,
-        "claimed": TEXT,
-        "path": TEXT,
-        "method": TEXT,
-        "client": TEXT,
-    },
-}
-"""Column name to type for every staging table.
-
-- `registered_model*`, `model_version*`, `aliases`: MLflow's rows; `workspace` is `default` where
-  the registry has none. A deleted version (SQL only) has stage `Deleted_Internal`.
-- `runs` and their children: the runs that a version or a logged model of a version points to
-  (`run_id` or `source` `runs:/…` of a version, `source_run_id` of a logged model, a run whose
-  32-digit id is the value of a version's tag). Deleted versions point nowhere.
-- `experiments`: those of the runs above. `logged_models`: those a version's `source`
-  (`models:/m-…`) points to, and those whose tag `mlflow.modelVersions` says that they were registered
-  (SQL: also where the version it names is no longer there).
-- `run_datasets.context` is the input tag `mlflow.data.context`. Metrics are the latest value of
-  each key, non-finite ones as IEEE values.
-- `model_artifacts`: one row per version whose artifacts were looked for. `state` is `read`,
-  `no_mlmodel`, `unreadable` (the file is there and cannot be parsed), `unreachable` (no access),
-  `not_looked_at`, or `unchanged` (looked at, and what `Reading.known_artifacts` was told still holds;
-  the row says nothing else); `problem` says why in one line. `signature_*` hold MLmodel's JSON text
-  or NULL; `flavors`, `requirements`, `files` JSON text (`files`: list of {path, size, sha256?});
-  `serialization` the format each flavour saved in, JSON object by flavour; `pins` the lines of
-  `requirements` that are pinned exactly, JSON list, `unpinned` how many are not. `files_size_bytes`
-  is the sum over `files` where every one is listed with its size, `manifest_sha256` the SHA-256 of
-  the text of `files` where every one is listed and hashed; `model_size_bytes` is MLmodel's claim.
-  `marker` is equal as long as the files seem the same. `last_read_at` is NULL: the ledger fills it.
-- `principals`: the accounts and roles of MLflow's basic-auth. `kind` is `user` or `role`; a role
-  belongs to a `workspace`, a user to none (NULL). Passwords are never read, hashed or not.
-- `permissions`: who may do what. `principal_kind` is `user`, `role` or `everyone`; `resource` is a
-  model's name, an experiment's id, or `*`. `via` is `direct` (given to the user), `workspace`
-  (given to the user for a whole workspace, by MLflow before roles), `role` (given to the role),
-  `member` (the user has the role `resource`; `permission` is `MEMBER`), and for `everyone`
-  `default` or `floor`: what holds where nothing was given, or whatever was given. Exactly one row
-  is of `everyone`; its `permission` is NULL where it is not known: MLflow keeps it in a file.
-- `journal`: what `auditreg-capture` wrote into the registry's database, as it stands there, in
-  ascending `id`, each id once; without the rows told to `Reading.skip_journal`. `before_row` and
-  `after_row` are JSON text nobody has parsed yet. It is a record of changes, no kind of state.
-"""
-
-READS: dict[str, tuple[str, ...]] = {
-    "registered_model": ("registered_models",),
-    "registered_model_tag": ("registered_model_tags",),
-    "model_version": ("model_versions",),
-    "model_version_tag": ("model_version_tags",),
-    "alias": ("aliases",),
-    "experiment": ("experiments",),
-    "run": ("runs", "run_params", "run_metrics", "run_tags", "run_datasets"),
-    "logged_model": (
-        "logged_models",
-        "logged_model_params",
-        "logged_model_metrics",
-        "logged_model_tags",
-    ),
-    "model_artifact": ("model_artifacts",),
-    "principal": ("principals",),
-    "permission": ("permissions",),
-}
-"""Which staging tables make up each kind of ledger entry; the first one holds its subjects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +69,8 @@ class Completeness:
 
     `counts` maps a staging table to (as the source counts it, as read); the first is None where the
     source gives no count of its own. Over REST it is what the pass before the last one listed: there
-    is no other count. `asked` maps an option to its value ("runs": "linked").
+    is no other count. Of `model_artifacts` it counts versions: those whose files were to be read,
+    and those whose files could be looked at. `asked` maps an option to its value ("runs": "linked").
     `left_out` maps a reason to a number ("runs no version points to": 120). `gaps` counts the version
     numbers below a model's highest that no version has, `tombstones` the deleted versions that are
     still shown. `passes` is how often the source was read until two readings agreed. `complete` is
@@ -387,12 +174,20 @@ class ArtifactFiles(Protocol):
     """What a source needs of the reader of model files, which it does not otherwise know."""
 
     @property
-    def asked(self) -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         """What was asked for, as `Completeness.asked` says it."""
 
     @property
+    def counts(self) -> tuple[int, int]:
+        """How many versions' files the last reading had to read, and how many it did."""
+
+    @property
     def left_out(self) -> dict[str, int]:
-        """What the last reading did not look at, and how many versions that concerns."""
+        """What the last reading did not read, by reason, and how many versions that concerns."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Mistakes of a program that kept files from being read, which make a reading incomplete."""
 
     @property
     def cannot_show(self) -> tuple[str, ...]:
@@ -405,30 +200,22 @@ class ArtifactFiles(Protocol):
         self,
         versions: Iterable[pa.RecordBatch],
         aliases: Iterable[pa.RecordBatch],
+        model_tags: Iterable[pa.RecordBatch],
         places: Mapping[str, Any],
-    ) -> Iterator[Any]:
+    ) -> Sequence[Any]:
         """The versions that are not deleted, with the place of their files.
 
         Args:
             versions: the staging table `model_versions`.
             aliases: the staging table `aliases`.
+            model_tags: the staging table `registered_model_tags`, which tells what is a prompt.
             places: artifact location by logged model id and by run id.
         """
 
-    def read(
-        self, versions: Iterable[Any], progress: Progress, total: int | None
-    ) -> Iterator[pa.RecordBatch]:
+    def read(self, versions: Sequence[Any], progress: Progress) -> Iterator[pa.RecordBatch]:
         """The rows of `model_artifacts`, one per version of `versions_to_read`."""
 
 
 def clock() -> int:
     """This machine's time in milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
-
-
-def arrow_schema(table: str) -> pa.Schema:
-    """The Arrow schema of a staging table."""
-    import pyarrow as pa
-
-    kinds = {TEXT: pa.string(), INT: pa.int64(), REAL: pa.float64(), BOOL: pa.bool_()}
-    return pa.schema([(name, kinds[kind]) for name, kind in STAGING[table].items()])

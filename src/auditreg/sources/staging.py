@@ -4,6 +4,7 @@ A value a staging column cannot hold is never bent into one that fits: it become
 counted in `IncompletenessLog`, and a row without its identity is left out and counted there too.
 """
 
+# ruff: noqa: PLC0414 - declared in `auditreg.kinds`
 from __future__ import annotations
 
 import base64
@@ -11,54 +12,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from auditreg.sources.interface import BYTES_MARK, INT, REAL, STAGING, TEXT, arrow_schema
+from auditreg.kinds.declaration import INT, REAL, TEXT
+from auditreg.kinds.staging import EMPTY_IS_NULL as EMPTY_IS_NULL
+from auditreg.kinds.staging import KEYS as KEYS
+from auditreg.kinds.staging import STAGING, arrow_schema
+from auditreg.kinds.staging import ZERO_IS_NULL as ZERO_IS_NULL
+from auditreg.sources.interface import BYTES_MARK
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 INFINITE = 1.7976931348623157e308
 """What MLflow's SQL store writes for an infinite metric; read back as infinity."""
-
-EMPTY_IS_NULL: dict[str, frozenset[str]] = {
-    "registered_models": frozenset({"description"}),
-    "model_versions": frozenset({"description", "run_id", "run_link", "status_message"}),
-    "runs": frozenset({"name", "artifact_uri"}),
-    "run_datasets": frozenset({"schema", "profile"}),
-    "logged_models": frozenset({"model_type", "source_run_id", "status_message"}),
-    "logged_model_metrics": frozenset({"run_id", "dataset_name", "dataset_digest"}),
-    "principals": frozenset({"description"}),
-}
-"""Columns whose empty text is staged as NULL: MLflow's REST API does not tell the two apart, and
-the same registry has to look the same through either source."""
-
-ZERO_IS_NULL: dict[str, frozenset[str]] = {
-    "registered_models": frozenset({"last_updated_time"}),
-    "runs": frozenset({"end_time"}),
-    "experiments": frozenset({"creation_time", "last_update_time"}),
-}
-"""Columns whose 0 MLflow's REST API leaves out, staged as NULL by every source."""
-
-KEYS: dict[str, tuple[str, ...]] = {
-    "registered_models": ("model",),
-    "registered_model_tags": ("model", "key"),
-    "model_versions": ("model", "version"),
-    "model_version_tags": ("model", "version", "key"),
-    "aliases": ("model", "alias", "version"),
-    "experiments": ("experiment_id",),
-    "runs": ("run_id",),
-    "run_params": ("run_id", "key"),
-    "run_metrics": ("run_id", "key"),
-    "run_tags": ("run_id", "key"),
-    "run_datasets": ("run_id", "name", "digest"),
-    "logged_models": ("model_id",),
-    "logged_model_params": ("model_id", "key"),
-    "logged_model_metrics": ("model_id", "key"),
-    "logged_model_tags": ("model_id", "key"),
-    "principals": ("kind", "principal"),
-    "permissions": ("resource_type", "resource", "principal_kind", "principal"),
-    "journal": ("id",),
-}
-"""Columns a row cannot do without: they say which thing it is about."""
 
 NEEDED: dict[str, tuple[str, ...]] = {"journal": ("operation",)}
 """Columns without which a row says nothing; it is kept, and counted as a doubt."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import LedgerError
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
 from auditreg.models import CheckResult, Finding, Status
+from auditreg.workflows.sealed_result import last_result, sealed_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
 Numbers = Mapping[str, tuple[int, datetime | None]]
 """Key of a finding to its number and since when it is open."""
 
+SLICE = 1_000
+"""Answers given to DuckDB as one text: decoding takes twenty kilobytes of memory for each."""
+
+NOTHING_NEW = Sealed(opened=0, changed=0, closed=0)
+"""What is sealed of a check that comes to the last one's result: nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """What a check is asked for. `as_of` is UTC; None judges the latest state."""
+    """What a check covers. `as_of` is UTC; None judges the latest state."""
 
     as_of: datetime | None = None
     period: Period | None = None
@@ -51,47 +58,70 @@ class CheckOutcome:
     unsealed: str = ""
 
 
-def run_check(ledger: Ledger, governing: PolicySet, asked: CheckOptions) -> CheckOutcome:
-    """Check a ledger file and seal the result.
+def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> CheckOutcome:
+    """Check a ledger file and seal the result, where it is not the last one's.
 
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
-    with open_check(ledger, governing, asked) as (connection, found):
+    if (last := _last_result(ledger, policy_set, options)) is not None:
+        return CheckOutcome(last, NOTHING_NEW)
+    with open_check(ledger, policy_set, options, all_views=False) as (connection, opened):
         # The file cannot be replaced everywhere while it is read, so all answers are taken first.
-        result = replace(found, every=tuple(found.every) if asked.everything else ())
-        subjects = _selected(connection) if asked.selection else None
-    if not asked.sealable:
+        result = replace(opened, every=tuple(opened.every) if options.everything else ())
+        subjects = _selected(connection, result) if options.selection else None
+    if not options.sealable:
         return CheckOutcome(result)
     try:
-        sealed, numbers = _seal(ledger, governing, result, subjects)
+        sealed, numbers = _seal(ledger, policy_set, result, subjects)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
     return CheckOutcome(_numbered(result, numbers), sealed)
 
 
+def _last_result(
+    ledger: Ledger, policy_set: PolicySet, options: CheckOptions
+) -> CheckResult | None:
+    """The last check's result, where this one covers the same and would come to the same."""
+    from auditreg.ledger.policies import policy_digest
+
+    narrowed = options.selection or options.only or options.period
+    if not options.sealable or narrowed or options.everything or not ledger.exists:
+        return None
+    with ledger.reader() as connection:
+        policy = policy_digest(policy_set.policies())
+        return last_result(connection, policy_set, policy, identity(connection, ledger.path.name))
+
+
 @contextlib.contextmanager
 def open_check(
-    ledger: Ledger, governing: PolicySet, asked: CheckOptions
+    ledger: Ledger, policy_set: PolicySet, options: CheckOptions, *, all_views: bool = True
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
-    """The result of a check with the connection it was made on, for what asks further."""
+    """The result of a check with the connection it was made on, for what asks further.
+
+    Without `all_views` the connection shows only what the rules read.
+    """
     from auditreg.audit import Auditor
     from auditreg.ledger.policies import policy_digest
 
     with ledger.reader() as connection:
         auditor = Auditor(
             connection,
-            governing.config,
-            governing.rules,
-            governing.parsed_waivers(),
-            policy=policy_digest(governing.policies()),
+            policy_set.config,
+            policy_set.rules,
+            policy_set.parsed_waivers(),
+            policy=policy_digest(policy_set.policies()),
             ledger=identity(connection, ledger.path.name),
         )
         yield (
             connection,
             auditor.check(
-                asked.as_of, period=asked.period, selection=asked.selection, only=asked.only
+                options.as_of,
+                period=options.period,
+                selection=options.selection,
+                only=options.only,
+                all_views=all_views,
             ),
         )
 
@@ -99,45 +129,38 @@ def open_check(
 def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, object]:
     """Which record is judged: its file, its size and root, and the last reading of each registry."""
     from auditreg.ledger.entries import load_tree
+    from auditreg.queries.status import last_readings
 
     tree = load_tree(connection)
-    rows = connection.execute(
-        "select registry, source, observed_at, complete, seq from extractions "
-        # A restored backup read today must not stand in for the reading of last night.
-        "qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1 "
-        "order by registry"
-    ).fetchall()
     return {
         "file": name,
         "tree_size": tree.size,
         "root": tree.root().hex(),
         "extractions": [
             {
-                "registry": registry,
-                "source": source,
-                "observed_at": observed_at,
-                "complete": complete,
-                "seq": seq,
+                "registry": reading.registry,
+                "source": reading.source,
+                "observed_at": reading.observed_at,
+                "complete": reading.complete,
+                "seq": reading.seq,
             }
-            for registry, source, observed_at, complete, seq in rows
+            for reading in last_readings(connection)
         ],
     }
 
 
-def _selected(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _selected(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> tuple[str, ...]:
     """Every subject the check was limited to."""
-    from auditreg.audit.snapshot import population_names
-
     parts = " union ".join(
-        f"select subject from {name}"  # noqa: S608 - names of our own
-        for name in population_names()
+        f"select subject from population_{scope}"  # noqa: S608 - names of our own
+        for scope in sorted({rule.rule.scope for rule in result.rules})
     )
     return tuple(str(subject) for (subject,) in connection.execute(parts).fetchall())
 
 
 def _seal(
     ledger: Ledger,
-    governing: PolicySet,
+    policy_set: PolicySet,
     result: CheckResult,
     subjects: tuple[str, ...] | None,
 ) -> tuple[Sealed, Numbers]:
@@ -172,7 +195,7 @@ def _seal(
             record,
             _Answers(result.answers),
             waivers=waivers,
-            policies=governing.policies(),
+            policies=policy_set.policies(),
         )
         rows = connection.execute("select key, number, since from findings").fetchall()
     return sealed, {key: (number, since) for key, number, since in rows}
@@ -201,10 +224,14 @@ class _Answers:
         import duckdb
 
         self._connection = duckdb.connect()
-        self._connection.execute(
-            "create table answer as select unnest(from_json(?, ?), recursive := true)",
-            [json.dumps([_row(answer) for answer in answers]), json.dumps([FINDING_COLUMNS])],
-        )
+        columns = ", ".join(f"{name} {kind}" for name, kind in FINDING_COLUMNS.items())
+        self._connection.execute(f"create table answer ({columns})")
+        for start in range(0, len(answers), SLICE):
+            rows = [_row(answer) for answer in answers[start : start + SLICE]]
+            self._connection.execute(
+                "insert into answer select unnest(from_json(?, ?), recursive := true)",
+                [json.dumps(rows), json.dumps([FINDING_COLUMNS])],
+            )
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         table = self._connection.table("answer")
@@ -227,13 +254,9 @@ def _row(answer: Finding) -> dict[str, Any]:
         "grade": answer.grade.value,
         "fix": answer.fix,
         "repair": rule.repair.value,
-        "evidence": _json(dict(answer.evidence)),
-        "waiver": _json(asdict(answer.waiver)) if answer.waiver else None,
+        "evidence": sealed_json(dict(answer.evidence)),
+        "waiver": sealed_json(asdict(answer.waiver)) if answer.waiver else None,
     }
-
-
-def _json(values: Mapping[str, object]) -> str:
-    return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _numbered(result: CheckResult, known: Numbers) -> CheckResult:

@@ -60,33 +60,38 @@ def targets(
     *,
     uri: str | None = None,
     registry: str | None = None,
+    tracking_uri: str | None = None,
     auth_uri: str | None = None,
 ) -> tuple[SourceSettings, ...]:
     """The sources to read: those named, the one at `uri`, or all that are configured.
 
-    What is read from a `uri` of its own keeps the settings of its registry, without the address of
-    the user database, which is of another moment, unless `auth_uri` names one.
+    What is read from a `uri` of its own keeps the settings of its registry, without the addresses of
+    the tracking and the user database, which are of another moment, unless they are given too.
 
     Raises:
         UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
     """
     from auditreg.config import SourceSettings, sources
 
-    if auth_uri and not uri:
-        raise UsageError(
-            "--auth-from goes with --from.",
-            state="Nothing was read.",
-            hint="A source names its user database in auditreg.toml: auth_uri or auth_uri_env.",
-        )
+    for option, address, setting in (
+        ("--tracking-from", tracking_uri, "tracking_uri"),
+        ("--auth-from", auth_uri, "auth_uri"),
+    ):
+        if address and not uri:
+            raise UsageError(
+                f"{option} goes with --from.",
+                state="Nothing was read.",
+                hint=f"A source names that database in auditreg.toml: {setting} or {setting}_env.",
+            )
     if uri:
         name = config.registry(registry, uri=uri)
         known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
-        if known.uri_env is None and known.uri == uri and not auth_uri:
+        if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
             return (known,)
         default = known.auth_default if auth_uri else None
         return (
             _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
-                     auth_default=default),
+                     auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None),
         )  # fmt: skip
     if registry is not None:
         raise UsageError(

@@ -106,15 +106,15 @@ class PolicySet:
         from auditreg.ledger.policies import Policy
 
         settings = in_force(self.config, self.enabled)
-        found = [Policy("rule", rule.id, rule.text) for rule in self.enabled]
-        found += [
+        policies = [Policy("rule", rule.id, rule.text) for rule in self.enabled]
+        policies += [
             Policy("framework", framework.id, framework.text) for framework in self.frameworks
         ]
-        found.append(
+        policies.append(
             Policy("settings", "settings", json.dumps(settings, sort_keys=True, ensure_ascii=False))
         )
         if self.config.text:
-            found.append(Policy("config", "auditreg.toml", self.config.text))
+            policies.append(Policy("config", "auditreg.toml", self.config.text))
         if self.waivers is not None:
-            found.append(Policy("waivers", WAIVERS, self.waivers))
-        return tuple(found)
+            policies.append(Policy("waivers", WAIVERS, self.waivers))
+        return tuple(policies)

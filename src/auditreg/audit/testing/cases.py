@@ -19,24 +19,26 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from auditreg.audit.isolation import result_table
-from auditreg.audit.results import check_result
-from auditreg.audit.snapshot import quoted
-from auditreg.audit.testing.registry import Case, Part, build
+from auditreg.audit.results import check_results, result_columns
+from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError
-from auditreg.ledger.schema import create_state
+from auditreg.ledger.settings import create_state
 from auditreg.models import RuleInfo
 from auditreg.rules.validate import wrapped
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
 
 
-class _File(Part, frozen=True):
+class CaseFile(CasePart, frozen=True):
+    """The file as a whole."""
+
     case: tuple[Case, ...]
 
 
@@ -61,7 +63,7 @@ def load_cases(path: Path) -> tuple[Case, ...]:
         UsageError: it cannot be read or holds something that is no part of a case.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).case
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), CaseFile).case
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", state="No case was run.") from error
     except msgspec.ValidationError as error:
@@ -94,8 +96,8 @@ def run_cases(
     """
     if connection is not None:
         return [_run(connection, rule, case) for case in cases]
-    with empty_ledger() as own:
-        return [_run(own, rule, case) for case in cases]
+    with empty_ledger() as empty:
+        return [_run(empty, rule, case) for case in cases]
 
 
 def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> CaseOutcome:
@@ -104,16 +106,16 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     params = {**rule.params, **case.params}
     connection.execute("begin")
     try:
-        build(connection, case)
+        build(connection, case, f"{rule.sql} population_{rule.scope}")
         for name, value in params.items():
-            connection.execute(f'set variable "{name}" = {quoted(str(value))}')
+            connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
         try:
             connection.execute(
                 f"create or replace temp table {result_table(rule)} as {wrapped(rule.sql)}"
             )
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
-        result = check_result(connection, rule, None, selected=False)
+        [result] = check_results(connection, [rule], {})
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
@@ -126,7 +128,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
 def _compare(
     connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
 ) -> tuple[dict[str, str], list[str]]:
-    has_fix = "fix" in [c[0] for c in _describe(connection, rule)]
+    has_fix = "fix" in result_columns(connection)[result_table(rule).strip('"')]
     rows = connection.execute(
         f"select r.subject, p.model, p.version, r.status::VARCHAR, r.reason::VARCHAR, "
         f"{'r.fix::VARCHAR' if has_fix else 'null'} "
@@ -134,21 +136,21 @@ def _compare(
         "order by p.model, p.version, r.subject"
     ).fetchall()
     answers: dict[str, str] = {}
-    said: dict[str, tuple[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for subject, model, version, status, reason, fix in rows:
         label = subject if model is None else model if version is None else f"{model}/{version}"
         same = sum(known.split("#")[0] == label for known in answers)
         label = f"{label}#{same + 1}" if same else label
-        answers[label], said[label] = status, (reason or "", fix or "")
+        answers[label], texts[label] = status, (reason or "", fix or "")
     problems = [
         f"{label}: {answers.get(label, 'no answer')}, expected {case.expect.get(label, 'none')}"
-        + (f" ({said[label][0]})" if label in said else "")
+        + (f" ({texts[label][0]})" if label in texts else "")
         for label in sorted({*answers, *case.expect})
         if answers.get(label) != case.expect.get(label)
     ]
-    for place, wanted in enumerate((case.reasons, case.fixes)):
-        for label, part in wanted.items():
-            text = said.get(label, ("", ""))[place]
+    for place, expected in enumerate((case.reasons, case.fixes)):
+        for label, part in expected.items():
+            text = texts.get(label, ("", ""))[place]
             if part not in text or (text and not part):  # "" expects nothing
                 problems.append(
                     f"{label}: {text!r} does not hold {part!r}"
@@ -156,7 +158,3 @@ def _compare(
                     else f"{label}: {text!r}, expected nothing"
                 )
     return answers, problems
-
-
-def _describe(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> Sequence[tuple[Any, ...]]:
-    return connection.execute(f"select * from {result_table(rule)} limit 0").description or ()

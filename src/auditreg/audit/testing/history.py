@@ -20,7 +20,7 @@ JOURNAL = "journal-0123456789ab"
 """The server's journal in a case."""
 
 
-class Tag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseTag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tag and since when it has its value.
 
     `at`: the server recorded when it was set, and `actor` by whom; otherwise readings bound it.
@@ -35,7 +35,7 @@ class Tag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_after: datetime = CREATED
 
 
-class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CasePromotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A version that became live between two moments, or when the server says (`at`), by whom."""
 
     version: str
@@ -49,7 +49,7 @@ class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ended_not_after: datetime | None = None
 
 
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A row of `changes`. `of` is `model/version` or `model`; other words as the table has them.
 
     `at`: the server recorded it; otherwise it lies between two moments. `seen`: when a reading
@@ -70,14 +70,14 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seen: datetime | None = None
 
 
-class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseCapture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A server process that kept the journal."""
 
     started_at: datetime = CREATED
     stopped_at: datetime | None = None
 
 
-class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseGap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A time when the registry may have changed without a row in the journal."""
 
     start: datetime
@@ -86,7 +86,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: str | None = None
 
 
-class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseDeployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ran where, as imported."""
 
     model: str | None = None
@@ -106,7 +106,9 @@ _MARKS = {
 }
 
 
-def tag_rows(connection: duckdb.DuckDBPyConnection, tag: Tag, subject: str) -> dict[str, object]:
+def tag_rows(
+    connection: duckdb.DuckDBPyConnection, tag: CaseTag, subject: str
+) -> dict[str, object]:
     """What a state table says of a tag, and its row of the journal, where there is one."""
     if tag.at is None:
         return {"value": tag.value, "not_before": tag.not_before, "not_after": tag.not_after}
@@ -131,7 +133,7 @@ def tag_rows(connection: duckdb.DuckDBPyConnection, tag: Tag, subject: str) -> d
 
 
 def promotion_row(
-    connection: duckdb.DuckDBPyConnection, subject: str, promotion: Promotion, number: int
+    connection: duckdb.DuckDBPyConnection, subject: str, promotion: CasePromotion, number: int
 ) -> None:
     """A row of the prepared table `promotions`."""
     model, _, version = promotion.version.rpartition("/")
@@ -158,11 +160,11 @@ def promotion_row(
 
 
 def change_row(
-    connection: duckdb.DuckDBPyConnection, subject: str, change: Change, number: int
+    connection: duckdb.DuckDBPyConnection, subject: str, change: CaseChange, number: int
 ) -> None:
     """A row of the prepared table `changes`, and one of the log where a reading saw the value."""
     model, slash, version = change.of.rpartition("/")
-    own = subject + _MARKS.get(change.kind, "").format(item=change.item)
+    changed_subject = subject + _MARKS.get(change.kind, "").format(item=change.item)
     at = change.at or change.not_after or CREATED
     insert(
         connection,
@@ -175,7 +177,7 @@ def change_row(
         workspace="default",
         model=model if slash else version,
         version=int(version) if slash else None,
-        subject=own,
+        subject=changed_subject,
         kind=change.kind,
         item=change.item,
         change="added"
@@ -199,7 +201,7 @@ def change_row(
             leaf=b"",
             kind=change.kind,
             op="put",
-            subject=own,
+            subject=changed_subject,
             registry="default",
             observed_at=change.seen,
         )
@@ -207,8 +209,8 @@ def change_row(
 
 def capture_rows(
     connection: duckdb.DuckDBPyConnection,
-    captures: tuple[Capture, ...],
-    gaps: tuple[Gap, ...],
+    captures: tuple[CaseCapture, ...],
+    gaps: tuple[CaseGap, ...],
     as_of: datetime,
 ) -> None:
     """Rows of the prepared tables `captures` and `capture_gaps`."""
@@ -237,7 +239,7 @@ def capture_rows(
 
 
 def deployment_row(
-    connection: duckdb.DuckDBPyConnection, deployment: Deployment, number: int
+    connection: duckdb.DuckDBPyConnection, deployment: CaseDeployment, number: int
 ) -> None:
     """A row of `deployments`, from which `running` follows."""
     given: Mapping[str, object] = msgspec.structs.asdict(deployment)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An account of MLflow's basic-auth; `rights` maps a model's name to what was given for it."""
 
     admin: bool = False
@@ -16,7 +16,7 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rights: dict[str, str] = {}
 
 
-class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A role of the default workspace; `rights` maps a model's name, or `*`, to what it gives."""
 
     rights: dict[str, str] = {}
@@ -24,8 +24,8 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def entitle(
     state: Callable[..., None],
-    users: Mapping[str, User],
-    roles: Mapping[str, Role],
+    users: Mapping[str, CaseUser],
+    roles: Mapping[str, CaseRole],
     default: str | None,
 ) -> None:
     """Write the rows of `principals` and `permissions`; none where the case has no users.
@@ -47,7 +47,7 @@ def entitle(
 
 
 def _permissions(
-    users: Mapping[str, User], roles: Mapping[str, Role], default: str | None
+    users: Mapping[str, CaseUser], roles: Mapping[str, CaseRole], default: str | None
 ) -> Iterator[dict[str, Any]]:
     for name, user in users.items():
         for role in user.roles:

@@ -5,21 +5,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditreg.audit.snapshot import Moment, prepare_snapshot, quoted, selection_statements
+from auditreg.audit.snapshot import (
+    Moment,
+    relations_read_by,
+    selection_statements,
+    state_statements,
+)
 from auditreg.audit.testing.history import (
     CREATED,
-    Capture,
-    Change,
-    Deployment,
-    Gap,
-    Promotion,
-    Tag,
+    CaseCapture,
+    CaseChange,
+    CaseDeployment,
+    CaseGap,
+    CasePromotion,
+    CaseTag,
     capture_rows,
     change_row,
     deployment_row,
@@ -27,8 +33,9 @@ from auditreg.audit.testing.history import (
     promotion_row,
     tag_rows,
 )
-from auditreg.audit.testing.permissions import Role, User, entitle
+from auditreg.audit.testing.permissions import CaseRole, CaseUser, entitle
 from auditreg.ledger.schema import REGISTRY_KINDS
+from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,11 +47,11 @@ PERIOD = (datetime(2026, 7, 1), datetime(2026, 10, 1))
 """The period of a case."""
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CasePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something written down in a case; what it does not know it refuses."""
 
 
-class Version(Part, frozen=True):
+class CaseVersion(CasePart, frozen=True):
     """A model version. `files` holds columns of `model_artifacts`.
 
     A deleted one was deleted by `as_of`, unless `gone_not_before` and `gone_not_after` say when,
@@ -52,7 +59,7 @@ class Version(Part, frozen=True):
     """
 
     stage: str = "Production"
-    tags: dict[str, str | Tag] = {}
+    tags: dict[str, str | CaseTag] = {}
     description: str | None = None
     run: str | None = None
     run_link: str | None = None
@@ -67,19 +74,19 @@ class Version(Part, frozen=True):
     files: dict[str, str] | None = None
 
 
-class Model(Part, frozen=True):
+class CaseModel(CasePart, frozen=True):
     """A registered model. `earlier`: creation times of deleted models of the same name."""
 
-    tags: dict[str, str | Tag] = {}
+    tags: dict[str, str | CaseTag] = {}
     aliases: dict[str, int] = {}
     description: str | None = None
     created_at: datetime = CREATED
     deleted: bool = False
-    versions: dict[str, Version] = {}
+    versions: dict[str, CaseVersion] = {}
     earlier: tuple[datetime, ...] = ()
 
 
-class Run(Part, frozen=True):
+class CaseRun(CasePart, frozen=True):
     """A run; `datasets` are rows of `run_datasets`."""
 
     user: str | None = None
@@ -89,7 +96,7 @@ class Run(Part, frozen=True):
     datasets: tuple[dict[str, str], ...] = ()
 
 
-class LoggedModel(Part, frozen=True):
+class CaseLoggedModel(CasePart, frozen=True):
     """A logged model; `datasets` are name and digest of what its metrics were computed on."""
 
     run: str | None = None
@@ -97,14 +104,14 @@ class LoggedModel(Part, frozen=True):
     datasets: tuple[dict[str, str], ...] = ()
 
 
-class Person(Part, frozen=True):
+class CasePerson(CasePart, frozen=True):
     """A person or service account with its spellings."""
 
     accounts: tuple[str, ...] = ()
     service: bool = False
 
 
-class Uncertain(Part, frozen=True):
+class CaseUncertainty(CasePart, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
     version: str
@@ -113,7 +120,7 @@ class Uncertain(Part, frozen=True):
     after: str | None = None
 
 
-class Rows(Part, frozen=True):
+class CaseRows(CasePart, frozen=True):
     """Rows changed by hand after everything is built: an UPDATE of a temporary state table."""
 
     table: str
@@ -121,7 +128,7 @@ class Rows(Part, frozen=True):
     where: str = "true"
 
 
-class Case(Part, frozen=True):
+class Case(CasePart, frozen=True):
     """One small registry and the answers expected."""
 
     name: str
@@ -130,26 +137,32 @@ class Case(Part, frozen=True):
     fixes: dict[str, str] = {}
     settings: dict[str, Any] = {}
     params: dict[str, str | int | float | bool] = {}
-    people: dict[str, Person] = {}
-    models: dict[str, Model] = {}
-    runs: dict[str, Run] = {}
-    logged_models: dict[str, LoggedModel] = {}
-    users: dict[str, User] = {}
-    roles: dict[str, Role] = {}
+    people: dict[str, CasePerson] = {}
+    models: dict[str, CaseModel] = {}
+    runs: dict[str, CaseRun] = {}
+    logged_models: dict[str, CaseLoggedModel] = {}
+    users: dict[str, CaseUser] = {}
+    roles: dict[str, CaseRole] = {}
     default_permission: str | None = None
-    promotions: tuple[Promotion, ...] = ()
-    changes: tuple[Change, ...] = ()
-    captures: tuple[Capture, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
-    uncertain: tuple[Uncertain, ...] = ()
-    changed: tuple[Rows, ...] = ()
+    promotions: tuple[CasePromotion, ...] = ()
+    changes: tuple[CaseChange, ...] = ()
+    captures: tuple[CaseCapture, ...] = ()
+    gaps: tuple[CaseGap, ...] = ()
+    deployments: tuple[CaseDeployment, ...] = ()
+    uncertain: tuple[CaseUncertainty, ...] = ()
+    changed: tuple[CaseRows, ...] = ()
     kinds: tuple[str, ...] = REGISTRY_KINDS
     as_of: datetime = AS_OF
 
 
-def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
-    """Put a case's registry into an empty ledger and make the state that rules read."""
+def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = None) -> None:
+    """Put a case's registry into an empty ledger and make the state that rules read.
+
+    Args:
+        connection: an empty ledger.
+        case: the registry.
+        sql: what reads the state; without it, everything is prepared.
+    """
     _settings(connection, case)
     insert(
         connection,
@@ -172,7 +185,9 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
-    prepare_snapshot(connection, moment)
+    relations = None if sql is None else relations_read_by((sql, *_written_tables(case)), moment)
+    for statement in state_statements(moment, relations):
+        connection.execute(statement)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
@@ -189,8 +204,21 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
         connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
         connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
-    for statement in selection_statements(None):
+    for statement in selection_statements(None, relations):
         connection.execute(statement)
+
+
+def _written_tables(case: Case) -> Iterator[str]:
+    """The prepared tables that a case writes rows into."""
+    for table, rows in (
+        ("promotions", case.promotions),
+        ("changes", case.changes),
+        ("captures capture_gaps", case.captures or case.gaps),
+        ("fields inventory", case.uncertain),
+    ):
+        if rows:
+            yield table
+    yield from (rows.table for rows in case.changed)
 
 
 def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
@@ -211,7 +239,11 @@ def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
 
 
 def _model(
-    connection: duckdb.DuckDBPyConnection, subject: str, name: str, model: Model, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    subject: str,
+    name: str,
+    model: CaseModel,
+    as_of: datetime,
 ) -> None:
     place = {"registry": "default", "workspace": "default", "model": name}
     for number, created in enumerate(model.earlier, 1):
@@ -262,14 +294,14 @@ def _version(
     model: str,
     place: dict[str, str],
     number: int,
-    version: Version,
+    version: CaseVersion,
     as_of: datetime,
 ) -> None:
-    own = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
+    names = {**place, "subject": f"{model}/{number}", "model_subject": model, "version": number}
     _state(
         connection,
         "model_versions",
-        **own,
+        **names,
         description=version.description,
         stage="Deleted_Internal" if version.deleted else version.stage,
         run_id=version.run,
@@ -285,18 +317,18 @@ def _version(
         actor=version.gone_by,
     )
     for key, value in version.tags.items():
-        told = _tag(connection, value, f"{model}/{number}:tag:{key}")
-        _state(connection, "model_version_tags", **own, key=key, **told)
+        state = _tag(connection, value, f"{model}/{number}:tag:{key}")
+        _state(connection, "model_version_tags", **names, key=key, **state)
     if version.files is not None:
-        _state(connection, "model_artifacts", **own, **{"state": "read", **version.files})
+        _state(connection, "model_artifacts", **names, **{"state": "read", **version.files})
 
 
-def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: Run) -> None:
-    own = {"registry": "default", "run_id": run_id}
+def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) -> None:
+    names = {"registry": "default", "run_id": run_id}
     _state(
         connection,
         "runs",
-        **own,
+        **names,
         subject=f"r-{run_id}",
         user_id=run.user,
         deleted=run.deleted or run.gone,
@@ -305,9 +337,9 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: Run) -> N
         **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )
     for key, value in run.tags.items():
-        _state(connection, "run_tags", **own, run_subject=f"r-{run_id}", key=key, value=value)
+        _state(connection, "run_tags", **names, run_subject=f"r-{run_id}", key=key, value=value)
     for dataset in run.datasets:
-        _state(connection, "run_datasets", **own, run_subject=f"r-{run_id}", **dataset)
+        _state(connection, "run_datasets", **names, run_subject=f"r-{run_id}", **dataset)
 
 
 def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
@@ -318,12 +350,14 @@ def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     return seq
 
 
-def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: LoggedModel) -> None:
-    own = {"registry": "default", "model_id": model_id}
+def _logged_model(
+    connection: duckdb.DuckDBPyConnection, model_id: str, model: CaseLoggedModel
+) -> None:
+    names = {"registry": "default", "model_id": model_id}
     _state(
         connection,
         "logged_models",
-        **own,
+        **names,
         subject=f"l-{model_id}",
         source_run_id=model.run,
         deleted=False,
@@ -332,7 +366,7 @@ def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: L
         _state(
             connection,
             "logged_model_tags",
-            **own,
+            **names,
             logged_model_subject=f"l-{model_id}",
             key=key,
             value=value,
@@ -341,7 +375,7 @@ def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: L
         _state(
             connection,
             "logged_model_metrics",
-            **own,
+            **names,
             logged_model_subject=f"l-{model_id}",
             key="metric",
             value=0.5,
@@ -350,7 +384,7 @@ def _logged_model(connection: duckdb.DuckDBPyConnection, model_id: str, model: L
         )
 
 
-def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncertain) -> None:
+def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: CaseUncertainty) -> None:
     model, _, version = doubt.version.rpartition("/")
     connection.execute(
         "delete from temp.fields where subject = ? and field = ?", [subject, doubt.field]
@@ -381,7 +415,9 @@ def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: Uncer
             )
 
 
-def _tag(connection: duckdb.DuckDBPyConnection, tag: str | Tag, subject: str) -> dict[str, object]:
+def _tag(
+    connection: duckdb.DuckDBPyConnection, tag: str | CaseTag, subject: str
+) -> dict[str, object]:
     return {"value": tag} if isinstance(tag, str) else tag_rows(connection, tag, subject)
 
 

@@ -21,8 +21,8 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.queries.timeline import Record
-from auditreg.report.model import Lane, SeverityCount, Span
+from auditreg.queries.records import Record
+from auditreg.report.model import Lane, LiveSpan, SeverityCount
 from auditreg.report.wording import several
 
 SEVERITY_COLOURS = {
@@ -125,7 +125,7 @@ def _patterns(name: str) -> str:
     return f"<defs>{made}</defs>"
 
 
-def _bar(scale: Scale, span: Span, y: float, bar: float, tone: int, name: str) -> list[str]:
+def _bar(scale: Scale, span: LiveSpan, y: float, bar: float, tone: int, name: str) -> list[str]:
     """One span: what is certain filled, the edges where it may have begun or ended hatched."""
     last = span.end.not_after if span.end else scale.end
     if last is not None and last <= scale.start:
@@ -160,7 +160,7 @@ def _bar(scale: Scale, span: Span, y: float, bar: float, tone: int, name: str) -
     return body
 
 
-def _edges(scale: Scale, span: Span) -> list[float]:
+def _edges(scale: Scale, span: LiveSpan) -> list[float]:
     """Where a span began or ended at a moment that is known."""
     return [
         scale(known.not_before)

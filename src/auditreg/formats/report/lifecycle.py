@@ -27,7 +27,7 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.queries.timeline import Lifecycle, StatePeriod, VersionTimeline
+from auditreg.queries.records import Lifecycle, StatePeriod, VersionTimeline
 from auditreg.report.wording import day, interval, moment
 
 _WIDTH, _LEFT, _TOP = 680.0, 76.0, 24.0

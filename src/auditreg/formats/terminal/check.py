@@ -17,11 +17,11 @@ from rich.text import Text
 from auditreg.config.calendar import local_day, zone
 from auditreg.errors import ExitCode
 from auditreg.formats.escape import escape_control
-from auditreg.formats.sorting import totals, worst_first
+from auditreg.formats.sorting import totals
 from auditreg.formats.terminal.finding import everything, finding, plural
 from auditreg.formats.terminal.layout import STYLES, cut, height, render
 from auditreg.formats.terminal.onboarding import first_steps
-from auditreg.models import Repair, RuleInfo, Scope, Status
+from auditreg.models import Repair, RuleInfo, Scope, Status, worst_first
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView

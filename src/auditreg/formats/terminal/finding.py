@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from auditreg.formats.escape import escape_control
-from auditreg.formats.sorting import worst_first
 from auditreg.formats.tables import cell
 from auditreg.formats.terminal.layout import STYLES, cut, wrapped
-from auditreg.models import Status
+from auditreg.models import Status, worst_first
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from auditreg.formats.interface import OutputTarget
-    from auditreg.queries.history import Row
+    from auditreg.queries.change_groups import Parts
+    from auditreg.queries.history import HistoryEvent
     from auditreg.queries.live_versions import LiveAnswer, LiveVersion
-    from auditreg.queries.model_refs import ModelRef
+    from auditreg.queries.model_refs import Selection
+    from auditreg.queries.reader import Row
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 _LABEL = 34
@@ -67,14 +69,14 @@ def arrow(before: object, after: object, width: int) -> str:
 # -- what was live ---------------------------------------------------------------------------------
 
 
-def sentences(answers: Sequence[LiveAnswer], asked: ModelRef, surface: OutputTarget) -> bytes:
+def sentences(answers: Sequence[LiveAnswer], selection: Selection, surface: OutputTarget) -> bytes:
     """One line per model, and one per version where several are possible; wrapped on a terminal."""
     from rich.text import Text
 
     from auditreg.formats.terminal.layout import render
 
     alone = len(answers) == 1
-    lines = [line for one in answers for line in _lines(one, asked, alone=alone)]
+    lines = [line for answer in answers for line in _lines(answer, selection, alone=alone)]
     return render([Text(_wrapped(line, surface.width)) for line in lines], surface)
 
 
@@ -87,7 +89,7 @@ def _wrapped(text: str, width: int) -> str:
     )
 
 
-def _lines(answer: LiveAnswer, asked: ModelRef, *, alone: bool) -> Iterator[str]:
+def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator[str]:
     name = escape_control(answer.model)
     if not alone:
         name += (
@@ -95,19 +97,19 @@ def _lines(answer: LiveAnswer, asked: ModelRef, *, alone: bool) -> Iterator[str]
         )
     if len(answer.versions) == 1:
         [one] = answer.versions
-        yield f"{name}: {_claim(answer, asked)}, {_details(one)}; {_how_sure(answer, one)}."
+        yield f"{name}: {_claim(answer, selection)}, {_details(one)}; {_how_sure(answer, one)}."
         return
     sure = _how_sure(answer, answer.versions[-1] if answer.versions else None)
-    yield f"{name}: {_claim(answer, asked)}; {sure}."
+    yield f"{name}: {_claim(answer, selection)}; {sure}."
     for one in answer.versions:
         yield f"  version {one.version}: {_details(one)}."
 
 
-def _claim(answer: LiveAnswer, asked: ModelRef) -> str:
+def _claim(answer: LiveAnswer, selection: Selection) -> str:
     """What was live, in half a sentence."""
     was = "is" if answer.at is None else "was"
     when = _when(answer)
-    numbers = [v.partition("/")[2] for v in asked.versions or () if v.startswith(answer.subject)]
+    numbers = [v.partition("/")[2] for v in selection.versions if v.startswith(answer.subject)]
     if not answer.versions:
         if not answer.there:
             return f"nothing {was} live {when}: there was no such model, by the record"
@@ -184,43 +186,21 @@ _KNOWN = {
 }
 
 
-def timeline(rows: Sequence[Row], asked: ModelRef, surface: OutputTarget) -> bytes:
+def timeline(rows: Sequence[Row], selection: Selection, surface: OutputTarget) -> bytes:
     """Events with what changed in them indented below, cut to the width."""
     from rich.text import Text
 
     from auditreg.formats.terminal.layout import cut, render
-    from auditreg.queries.history import folded
+    from auditreg.queries.history import group_events
 
     if not rows:
-        return f"{fitted(asked.name, surface.width - 24)}: nothing is on record.\n".encode()
+        return f"{fitted(', '.join(selection.names), surface.width - 24)}: nothing is on record.\n".encode()
     lines: list[Text] = []
-    for head, items in _grouped(folded(rows)):
+    for events in group_events(rows):
         style = "bold" if surface.colour else ""
-        lines += [Text(line, style) for line in _heading(head, surface.width)]
-        lines += [cut(Text(line), surface.width) for line in _items(items, surface.width)]
+        lines += [Text(line, style) for line in _heading(events[0].row, surface.width)]
+        lines += [cut(Text(line), surface.width) for line in _items(events, surface.width)]
     return render(lines, surface)
-
-
-def _grouped(
-    rows: Sequence[tuple[Row, int]],
-) -> Iterator[tuple[Row, list[tuple[Row, int]]]]:
-    """Neighbouring events of one request, or seen between the same two readings."""
-    group: list[tuple[Row, int]] = []
-    for row, tags in rows:
-        if group and _one(group[0][0]) != _one(row):
-            yield group[0][0], group
-            group = []
-        group.append((row, tags))
-    if group:
-        yield group[0][0], group
-
-
-def _one(row: Row) -> tuple[object, ...]:
-    if row["request"] is not None:
-        return ("request", row["request"], row["known"])
-    alone = row["seq"] if row["event"] not in ("change", "first seen") else None
-    bounds = (row["not_before"], row["not_after"])
-    return (row["event"], *bounds, row["actor"], row["known"], alone)
 
 
 def _heading(row: Row, width: int) -> list[str]:
@@ -263,12 +243,12 @@ def _how(row: Row) -> str:
     return _KNOWN.get(row["known"], escape_control(str(row["known"])))
 
 
-def _items(rows: Sequence[tuple[Row, int]], width: int) -> Iterator[str]:
-    for row, tags in rows:
-        if row["event"] in ("beginning", "gap"):
+def _items(events: Sequence[HistoryEvent], width: int) -> Iterator[str]:
+    for event in events:
+        if event.row["event"] in ("beginning", "gap"):
             continue
-        label = fitted(_label(row), _LABEL)
-        yield f"    {label}  {_content(row, tags, width - len(label) - 6)}"
+        label = fitted(_label(event.row), _LABEL)
+        yield f"    {label}  {_content(event.row, event.together, width - len(label) - 6)}"
 
 
 def _label(row: Row) -> str:
@@ -289,17 +269,20 @@ def _label(row: Row) -> str:
     return f"{version}{item}"
 
 
-def _content(row: Row, tags: int, width: int) -> str:
+def _counted(together: Parts) -> str:
     from auditreg.formats.terminal.finding import plural
 
+    return ", ".join(plural(number, noun) for noun, number in together)
+
+
+def _content(row: Row, together: Parts, width: int) -> str:
     if row["event"] in ("deployment began", "deployment ended"):
         words = "began to run in" if row["event"] == "deployment began" else "ceased to run in"
         digest = f" (digest {row['after'][:12]}…)" if row["after"] else ""
         return fitted(f"{words} {row['item']}{digest}", width)
     if row["item"] in ("model", "version") and row["event"] != "stated":
-        if row["change"] == "removed":
-            return "deleted"
-        return f"registered, with {plural(tags, 'tag')}" if tags else "registered"
+        what = "deleted" if row["change"] == "removed" else "registered"
+        return f"{what}, with {_counted(together)}" if together else what
     said = ""
     if row["before"] is not None or row["after"] is not None:
         said = arrow(row["before"], row["after"], width)

@@ -1,8 +1,9 @@
--- From staging tables (stage_*) to what changed. Blocks run in order; $-names are parameters.
+-- From staging tables (stage_*) to what changed. Blocks run in order; $-names are parameters. What is in
+-- braces follows from the declared kinds (kind_sql.py); identities and joins stand here.
 
 -- macro: json of a staged text, which may be marked as bytes or as a secret
 create or replace temp macro encoded(text) as
-case when text is null then 'null'
+case when text is null or text = chr(0) || '$unseen' then 'null'
      when starts_with(text, chr(0) || '$secret:')
      then '{"$secret":{"key":' || to_json(split_part(text, ':', 2))
           || ',"hmac":' || to_json(split_part(text, ':', 3)) || '}}'
@@ -38,6 +39,23 @@ create or replace temp macro staged(text) as
 case when starts_with(text, chr(0) || '$') then chr(0) || '$bytes:' || to_base64(encode(text))
      else text end;
 
+-- macro: a text of a body as sources stage it
+create or replace temp macro staged_json(json) as
+case when json_type(json) = 'VARCHAR' then staged(json ->> '$')
+     when json_type(json) = 'OBJECT' then chr(0) || '$bytes:' || json_extract_string(json, '$."$bytes"')
+     end;
+
+-- macro: what decoding a body gives back for a staged text
+create or replace temp macro decoded_text(text) as
+case when starts_with(text, chr(0) || '$secret:') or starts_with(text, chr(0) || '$bytes:')
+     then encoded(text) when text <> chr(0) || '$unseen' then text end;
+
+-- macro: whether two fingerprints may be of one state: ? stands for what a source could not show
+create or replace temp macro same_state(a, b) as
+case when a is null or b is null then a is null and b is null
+     else a = b or split_part(a, ':', 1) = split_part(b, ':', 1)
+                   and (contains(a, '?') or contains(b, '?')) end;
+
 -- macro: the keyed hash in a staged secret, else NULL
 create or replace temp macro secret_of(text) as
 case when starts_with(text, chr(0) || '$secret:') then substr(text, 10) end;
@@ -57,7 +75,8 @@ group by workspace, model;
 
 -- table: identities known from the log
 create or replace temp table known_model as
-select distinct subject, workspace, model, created_at
+select distinct subject, workspace, model,
+       nullif(created_at, timestamp '1970-01-01') as created_at -- before 0 was no time
 from ledger.log
 where kind = 'registered_model' and registry = $registry and entry is not null;
 
@@ -98,6 +117,40 @@ from exact e
 left join (select * from rename where subject in (from single)) r
   on r.workspace = e.workspace and r.model = e.model;
 
+-- table: the states known before this reading
+-- in the order of the source: what readings later than this one saw does not count, what its
+-- journal told does
+create or replace temp table known as
+select subject, kind, seq, op, fingerprint, secrets, workspace, model
+from ledger.heads
+where registry = $registry and not $late
+  and subject not in (select subject from ledger.log where seq >= $base and subject is not null)
+union all
+select subject, last.kind, last.seq, last.op, last.fingerprint, last.secrets, last.workspace,
+       last.model
+from (
+    select subject,
+           max_by({'kind': kind, 'seq': seq, 'op': op, 'fingerprint': fingerprint,
+                   'secrets': secrets, 'workspace': workspace, 'model': model},
+                  (observed_at, place, seq)) as last
+    from ledger.placed(null, null::TIMESTAMP)
+    where registry = $registry and observed_at <= $observed_at
+      and ($late or subject in (select subject from ledger.log
+                                where seq >= $base and subject is not null))
+    group by subject
+);
+
+-- update: what this source cannot show, and is not known from another one
+update stage_model_versions
+set {not shown of model_version} where len($hidden) > 0;
+
+-- update: what this source cannot show is what was last known of it
+update stage_model_versions s
+set {hidden of model_version}
+from model_id i, known k join ledger.log l on l.seq = k.seq
+where i.workspace = s.workspace and i.model = s.model and k.subject = i.subject || '/' || s.version
+  and k.op = 'put' and len($hidden) > 0;
+
 -- table: every state of this reading, with its fingerprint and the row it was staged in
 create or replace temp table incoming (
     kind VARCHAR, subject VARCHAR, workspace VARCHAR, model VARCHAR, version BIGINT,
@@ -109,26 +162,21 @@ create or replace temp table incoming (
 insert into incoming
 select 'registered_model', i.subject, s.workspace, s.model, null, i.created_at,
        moment(s.last_updated_time),
-       sha256(concat_ws(chr(31), printed(s.workspace), printed(s.model), plain(s.creation_time),
-              plain(s.last_updated_time), printed(s.description))),
+       {fingerprint of registered_model},
        null, null, s.rowid
 from stage_registered_models s join model_id i using (workspace, model);
 
 -- kind: registered_model_tag
 insert into incoming
 select 'registered_model_tag', i.subject || ':tag:' || s.key, s.workspace, s.model, null,
-       i.created_at, null, sha256(printed(s.value)), secret_of(s.value), s.key, s.rowid
+       i.created_at, null, {fingerprint of registered_model_tag}, secret_of(s.value), s.key, s.rowid
 from stage_registered_model_tags s join model_id i using (workspace, model);
 
 -- kind: model_version
--- storage_location is left out of the fingerprint: REST does not show it
 insert into incoming
 select 'model_version', i.subject || '/' || s.version, s.workspace, s.model, s.version,
        moment(s.creation_time), moment(s.last_updated_time),
-       sha256(concat_ws(chr(31), plain(s.creation_time),
-              plain(s.last_updated_time), printed(s.description),
-              printed(s.user_id), printed(s.stage), printed(s.source), printed(s.run_id),
-              printed(s.run_link), printed(s.status), printed(s.status_message))),
+       {fingerprint of model_version},
        null, null, s.rowid
 from stage_model_versions s join model_id i using (workspace, model);
 
@@ -136,14 +184,14 @@ from stage_model_versions s join model_id i using (workspace, model);
 insert into incoming
 select 'model_version_tag', i.subject || '/' || s.version || ':tag:' || s.key, s.workspace,
        s.model, s.version, coalesce(moment(v.creation_time), i.created_at), null,
-       sha256(printed(s.value)), secret_of(s.value), s.key, s.rowid
+       {fingerprint of model_version_tag}, secret_of(s.value), s.key, s.rowid
 from stage_model_version_tags s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version);
 
 -- kind: alias
 insert into incoming
 select 'alias', i.subject || ':alias:' || s.alias, s.workspace, s.model, s.version,
-       coalesce(moment(v.creation_time), i.created_at), null, sha256(plain(s.version)), null,
+       coalesce(moment(v.creation_time), i.created_at), null, {fingerprint of alias}, null,
        s.alias, s.rowid
 from stage_aliases s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version);
@@ -152,82 +200,28 @@ left join stage_model_versions v using (workspace, model, version);
 insert into incoming
 select 'experiment', 'x-' || left(sha256($registry || chr(31) || experiment_id), 16), workspace,
        null, null, moment(creation_time), null,
-       sha256(concat_ws(chr(31), printed(experiment_id), printed(name),
-              printed(artifact_location), printed(lifecycle_stage),
-              plain(last_update_time))),
+       {fingerprint of experiment},
        null, experiment_id, s.rowid
 from stage_experiments s;
 
 -- table: fingerprints of what belongs to a run
 create or replace temp table run_child as
-select run_id, sha256(string_agg(fingerprint, '' order by place)) as fingerprint,
-       string_agg(secrets, ' ' order by place) as secrets
-from (
-    select run_id, 1 as place,
-           sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30)))
-               as fingerprint,
-           array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ') as secrets
-    from stage_run_params group by run_id
-    union all
-    select run_id, 2,
-           sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))),
-           array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ')
-    from stage_run_tags group by run_id
-    union all
-    select run_id, 3,
-           sha256(array_to_string(list_sort(list(concat_ws(chr(31), key, plain(value), plain(timestamp), plain(step)))), chr(30))),
-           null
-    from stage_run_metrics group by run_id
-    union all
-    select run_id, 4,
-           sha256(array_to_string(list_sort(list(concat_ws(chr(31), printed(name), printed(digest),
-                  printed(context), printed(source_type), printed(source), printed(schema),
-                  printed(profile)))), chr(30))), null
-    from stage_run_datasets group by run_id
-)
-group by run_id;
+{items of run};
 
 -- kind: run
 insert into incoming
 select 'run', 'r-' || left(sha256($registry || chr(31) || s.run_id), 16), null, null, null,
        moment(s.start_time), null,
-       sha256(concat_ws(chr(31), printed(s.experiment_id), printed(s.name), printed(s.user_id),
-              printed(s.status), plain(s.start_time),
-              plain(s.end_time), printed(s.lifecycle_stage),
-              printed(s.artifact_uri), printed(c.fingerprint))),
+       {fingerprint of run},
        nullif(c.secrets, ''), s.run_id, s.rowid
 from stage_runs s left join run_child c using (run_id);
 
 -- kind: logged_model
 insert into incoming
-with child as (
-    select model_id, sha256(string_agg(fingerprint, '' order by place)) as fingerprint,
-           string_agg(secrets, ' ' order by place) as secrets
-    from (
-        select model_id, 1 as place,
-               sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))) as fingerprint,
-               array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ') as secrets
-        from stage_logged_model_params group by model_id
-        union all
-        select model_id, 2,
-               sha256(array_to_string(list_sort(list(key || chr(31) || printed(value))), chr(30))),
-               array_to_string(list_sort(list(secret_of(value)) filter (where secret_of(value) is not null)), ' ')
-        from stage_logged_model_tags group by model_id
-        union all
-        select model_id, 3,
-               sha256(array_to_string(list_sort(list(concat_ws(chr(31), key, plain(value), plain(timestamp), plain(step),
-                      printed(run_id), printed(dataset_name), printed(dataset_digest)))), chr(30))), null
-        from stage_logged_model_metrics group by model_id
-    )
-    group by model_id
-)
+with child as ({items of logged_model})
 select 'logged_model', 'l-' || left(sha256($registry || chr(31) || s.model_id), 16), null, null,
        null, moment(s.creation_time), null,
-       sha256(concat_ws(chr(31), printed(s.experiment_id), printed(s.name),
-              printed(s.artifact_location), plain(s.creation_time),
-              plain(s.last_updated_time), printed(s.status),
-              printed(s.lifecycle_stage), printed(s.model_type), printed(s.source_run_id),
-              printed(s.status_message), printed(c.fingerprint))),
+       {fingerprint of logged_model},
        nullif(c.secrets, ''), s.model_id, s.rowid
 from stage_logged_models s left join child c using (model_id);
 
@@ -241,14 +235,7 @@ where s.state <> 'not_looked_at' and a.registry = $registry;
 -- update: files that could not be looked at are still said to be what they were when last read,
 -- and when that was
 update stage_model_artifacts s
-set mlmodel_sha256 = h.mlmodel_sha256, signature_inputs = h.signature_inputs,
-    signature_outputs = h.signature_outputs, signature_params = h.signature_params,
-    flavors = h.flavors, requirements = h.requirements, python_version = h.python_version,
-    mlflow_version = h.mlflow_version, model_id = h.model_id, run_id = h.run_id,
-    utc_time_created = h.utc_time_created, model_size_bytes = h.model_size_bytes,
-    input_example = h.input_example, files = h.files, serialization = h.serialization,
-    pins = h.pins, unpinned = h.unpinned, files_size_bytes = h.files_size_bytes,
-    manifest_sha256 = h.manifest_sha256, model_uuid = h.model_uuid,
+set {carried from h},
     last_read_at = epoch_ms(coalesce(h.last_read_at, greatest(h.not_after, r.all_at,
         case when h.subject in (select subject from live_versions) then r.any_at end)))
 from held h cross join (
@@ -273,35 +260,17 @@ where s.rowid = h.place and s.state = 'read' and not $late
 
 -- update: what is known of a version that has another model's name by now
 update stage_model_artifacts s
-set state = 'read', problem = a.problem, mlmodel_sha256 = a.mlmodel_sha256,
-    signature_inputs = a.signature_inputs, signature_outputs = a.signature_outputs,
-    signature_params = a.signature_params, flavors = a.flavors, requirements = a.requirements,
-    python_version = a.python_version, mlflow_version = a.mlflow_version, model_id = a.model_id,
-    run_id = a.run_id, utc_time_created = a.utc_time_created,
-    model_size_bytes = a.model_size_bytes, input_example = a.input_example, files = a.files,
-    serialization = a.serialization, pins = a.pins, unpinned = a.unpinned,
-    files_size_bytes = a.files_size_bytes, manifest_sha256 = a.manifest_sha256,
-    model_uuid = a.model_uuid, marker = a.marker
+set state = 'read', problem = a.problem, marker = a.marker, {carried from a}
 from model_artifacts a
 where s.state = 'unchanged' and a.registry = $registry and a.state = 'read'
   and a.workspace = s.workspace and a.model = s.model and a.version = s.version
   and s.rowid not in (select place from held);
 
 -- kind: model_artifact
--- why something cannot be reached is told in other words each time: that is no change
 insert into incoming
 select 'model_artifact', i.subject || '/' || s.version || ':artifact', s.workspace, s.model,
        s.version, coalesce(moment(v.creation_time), i.created_at), null,
-       sha256(concat_ws(chr(31), printed(location), printed(state),
-              printed(case when state <> 'unreachable' then problem end),
-              printed(mlmodel_sha256), printed(signature_inputs), printed(signature_outputs),
-              printed(signature_params), printed(flavors), printed(requirements),
-              printed(python_version), printed(mlflow_version), printed(s.model_id),
-              printed(s.run_id), printed(utc_time_created),
-              plain(model_size_bytes), printed(input_example),
-              printed(files), printed(serialization), printed(pins), plain(unpinned),
-              plain(files_size_bytes), printed(manifest_sha256), printed(model_uuid),
-              printed(marker))),
+       {fingerprint of model_artifact},
        null, null, s.rowid
 from stage_model_artifacts s join model_id i using (workspace, model)
 left join stage_model_versions v using (workspace, model, version)
@@ -312,7 +281,7 @@ insert into incoming
 select 'principal', 'u-' || left(sha256(concat_ws(chr(31), $registry, s.kind,
               coalesce(s.workspace, ''), s.principal)), 16),
        s.workspace, null, null, null, null,
-       sha256(concat_ws(chr(31), plain(s.admin), printed(s.description))), null, s.principal, s.rowid
+       {fingerprint of principal}, null, s.principal, s.rowid
 from stage_principals s;
 
 -- kind: permission
@@ -323,37 +292,19 @@ select 'permission', 'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(
        s.workspace,
        case when s.resource_type in ('registered_model', 'prompt') and s.resource <> '*'
             then s.resource end,
-       null, null, null, sha256(concat_ws(chr(31), printed(s.permission), printed(s.via))), null,
+       null, null, null, {fingerprint of permission}, null,
        s.principal, s.rowid
 from stage_permissions s;
 
--- table: the states known before this reading
--- in the order of the source: what readings later than this one saw does not count, what its
--- journal told does
-create or replace temp table known as
-select subject, kind, seq, op, fingerprint, secrets, workspace, model
-from ledger.heads
-where registry = $registry and not $late
-  and subject not in (select subject from ledger.log where seq >= $base and subject is not null)
-union all
-select subject, last.kind, last.seq, last.op, last.fingerprint, last.secrets, last.workspace,
-       last.model
-from (
-    select subject,
-           max_by({'kind': kind, 'seq': seq, 'op': op, 'fingerprint': fingerprint,
-                   'secrets': secrets, 'workspace': workspace, 'model': model},
-                  (observed_at, place, seq)) as last
-    from ledger.placed(null, null::TIMESTAMP)
-    where registry = $registry and observed_at <= $observed_at
-      and ($late or subject in (select subject from ledger.log
-                                where seq >= $base and subject is not null))
-    group by subject
-);
-
 -- table: what is new or different
--- a secret hashed with another key is not a change; another name is: what a model holds has moved
+-- a secret hashed with another key is not a change; another name is: what a model holds has moved.
+-- only_shown: it says what a source before could not show, and nothing else
 create or replace temp table changed as
-select i.*, 'put' as op, k.seq as previous_seq
+select i.*, 'put' as op, k.seq as previous_seq,
+       coalesce(k.op = 'put' and k.fingerprint <> i.fingerprint
+                and same_state(k.fingerprint, i.fingerprint)
+                and k.workspace is not distinct from i.workspace
+                and k.model is not distinct from i.model, false) as only_shown
 from incoming i left join known k using (subject)
 where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fingerprint
    or k.workspace is distinct from i.workspace or k.model is distinct from i.model

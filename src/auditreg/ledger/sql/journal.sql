@@ -3,8 +3,8 @@
 
 -- step: read both sides of every row; what is no JSON object of that shape becomes NULL
 create or replace temp table journal_side as
-select id as journal, side, table_name, model_created, text is not null as given,
-       try(from_json(text, '{"workspace":"VARCHAR","name":"VARCHAR","version":"BIGINT","creation_time":"BIGINT","last_updated_time":"BIGINT","description":"VARCHAR","user_id":"VARCHAR","current_stage":"VARCHAR","source":"VARCHAR","storage_location":"VARCHAR","run_id":"VARCHAR","run_link":"VARCHAR","status":"VARCHAR","status_message":"VARCHAR","key":"VARCHAR","value":"VARCHAR","alias":"VARCHAR"}')) as content
+select id as journal, side, table_name, nullif(model_created, 0) as model_created, text is not null as given,
+       try(from_json(text, '{structure}')) as content
 from (
     select id, 'before' as side, table_name, model_created, before_row as text from stage_journal
     where operation in ('insert', 'update', 'delete')
@@ -45,37 +45,27 @@ where {readable} and journal in (select journal from journal_problem where probl
 
 -- step: images of registered models
 create or replace temp table image_registered_models as
-select journal, side, workspace, model, content.creation_time as creation_time,
-       nullif(content.last_updated_time, 0) as last_updated_time,
-       nullif(staged(content.description), '') as description
+select journal, side, workspace, model, {image of registered_model}
 from journal_image where table_name = 'registered_models';
 
 -- step: images of their tags
 create or replace temp table image_registered_model_tags as
-select journal, side, workspace, model, staged(content.key) as key, staged(content.value) as value
+select journal, side, workspace, model, {image of registered_model_tag}
 from journal_image where table_name = 'registered_model_tags';
 
 -- step: images of versions
 create or replace temp table image_model_versions as
-select journal, side, workspace, model, content.version as version,
-       content.creation_time as creation_time, content.last_updated_time as last_updated_time,
-       nullif(staged(content.description), '') as description,
-       staged(content.user_id) as user_id, staged(content.current_stage) as stage,
-       staged(content.source) as source, nullif(staged(content.run_id), '') as run_id,
-       nullif(staged(content.run_link), '') as run_link, staged(content.status) as status,
-       nullif(staged(content.status_message), '') as status_message,
-       staged(content.storage_location) as storage_location
+select journal, side, workspace, model, {image of model_version}
 from journal_image where table_name = 'model_versions';
 
 -- step: images of their tags
 create or replace temp table image_model_version_tags as
-select journal, side, workspace, model, content.version as version, staged(content.key) as key,
-       staged(content.value) as value
+select journal, side, workspace, model, {image of model_version_tag}
 from journal_image where table_name = 'model_version_tags';
 
 -- step: images of aliases
 create or replace temp table image_aliases as
-select journal, side, workspace, model, staged(content.alias) as alias, content.version as version
+select journal, side, workspace, model, {image of alias}
 from journal_image where table_name = 'registered_model_aliases';
 
 -- step: the models they belong to, by name then and creation time
@@ -86,7 +76,9 @@ select distinct journal, workspace, model, moment(model_created) as created_at f
 -- that names one model that is no longer there under its old name (a rename nobody recorded)
 create or replace temp table image_known as
 with known as (
-    select distinct subject, workspace, model, created_at from ledger.log
+    select distinct subject, workspace, model,
+           nullif(created_at, timestamp '1970-01-01') as created_at
+    from ledger.log
     where kind = 'registered_model' and registry = $registry and entry is not null
 ),
 name as (select distinct workspace, model, created_at from image_name),

@@ -48,6 +48,11 @@ create table ledger.heads (
     secrets     VARCHAR
 );
 
+create table ledger.fingerprints (
+    seq         BIGINT NOT NULL,
+    fingerprint VARCHAR NOT NULL
+);
+
 create table ledger.recorded (
     registry VARCHAR,
     begins   TIMESTAMP,

@@ -74,7 +74,7 @@ from (
         select e.subject, e.observed_at,
                coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
                             where w.rows <= e.most and w.op = coalesce(saw.state.op, 'gone')
-                              and (w.op = 'gone' or w.fingerprint = saw.state.fingerprint)),
+                              and (w.op = 'gone' or same_state(w.fingerprint, saw.state.fingerprint))),
                         any_value(e.rows)) as rows
         from expected e join written w using (subject)
         left join saw on saw.subject = e.subject and saw.observed_at = e.observed_at
@@ -110,7 +110,7 @@ select s.journal, case when s.b.kind is null then 'gone' else 'put' end as op,
 from before p join journal_step s using (journal)
 where case when p.op is null or p.op = 'gone' then s.b.kind is not null
            when p.op = 'erased' then s.b.kind is null
-           else s.b.kind is null or p.fingerprint is distinct from s.b.fingerprint
+           else s.b.kind is null or not same_state(p.fingerprint, s.b.fingerprint)
                 or p.workspace is distinct from s.b.workspace
                 or p.model is distinct from s.b.model end;
 

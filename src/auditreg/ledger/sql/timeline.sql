@@ -5,38 +5,44 @@
 -- (observed_at), within it by the row of the server's journal, and after those what the journal does
 -- not explain. place is that row, or a number above all rows.
 
--- view: ledger.readings
+-- readings() and erased_states() are macros, not views: inside a view of schema ledger, DuckDB looks
+-- for extractions and erasures in the current catalog, which may be another ledger.
+
+-- macro: ledger.readings
 -- one row per reading and kind it covered completely
-create view ledger.readings as
+create macro ledger.readings() as table
 select seq, registry, started_at, observed_at, recorded_at,
        unnest(string_split(kinds, ',')) as kind
 from extractions
 where complete;
 
--- view: ledger.erased_states
+-- macro: ledger.erased_states
 -- states whose text was erased, as far as another entry still tells what they were about
-create view ledger.erased_states as
-with recursive told as (
+create macro ledger.erased_states() as table
+with recursive erased as (
     select erased_seq, observed_at, entry_recorded_at, valid_at, journal_row, same_subject
     from erasures where same_subject is not null
     union
     select t.erased_seq, t.observed_at, t.entry_recorded_at, t.valid_at, t.journal_row,
            e.same_subject
-    from told t join erasures e on e.erased_seq = t.same_subject
+    from erased t join erasures e on e.erased_seq = t.same_subject
 )
 select t.erased_seq as seq, l.registry, l.kind, l.subject, t.observed_at, l.created_at,
        t.entry_recorded_at as recorded_at, t.valid_at, t.journal_row as journal
-from told t join ledger.log l on l.seq = t.same_subject
+from erased t join ledger.log l on l.seq = t.same_subject
 where l.kind is not null;
 
 -- macro: ledger.placed
--- the entries of one kind (all kinds where wanted is NULL) in their place. A row of the journal that
--- an older reading, taken in later, showed too stands twice in the log: the earlier place counts
-create macro ledger.placed(wanted, known_at) as table
+-- the entries of one kind (all kinds where entry_kind is NULL) in their place. A row of the journal that
+-- an older reading, taken in later, showed too stands twice in the log: the earlier place counts.
+-- Fingerprints of an older form are given as they would be made now
+create macro ledger.placed(entry_kind, known_at) as table
+select p.* replace (coalesce(renewed.fingerprint, p.fingerprint) as fingerprint)
+from (
 select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
        created_at, changed_at, workspace, model, fingerprint, secrets
 from ledger.log
-where journal is null and (kind = wanted or wanted is null and kind in ({kinds}))
+where journal is null and (kind = entry_kind or entry_kind is null and kind in ({kinds}))
   and (known_at is null or recorded_at <= known_at)
 union all
 select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
@@ -45,20 +51,21 @@ from (
     select *, row_number() over (partition by subject, source, journal
                                  order by observed_at, seq) as turn
     from ledger.log
-    where journal is not null and (kind = wanted or wanted is null and kind in ({kinds}))
+    where journal is not null and (kind = entry_kind or entry_kind is null and kind in ({kinds}))
       and (known_at is null or recorded_at <= known_at)
 )
 where turn = 1
 union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
-from ledger.erased_states
-where (kind = wanted or wanted is null) and (known_at is null or recorded_at <= known_at);
+from ledger.erased_states()
+where (kind = entry_kind or entry_kind is null) and (known_at is null or recorded_at <= known_at)
+) p left join ledger.fingerprints renewed using (seq);
 
 -- macro: ledger.states
 -- the entries in their place without those that say again what the one before them said: a reading
 -- made in between, but taken in later, makes such
-create macro ledger.states(wanted, known_at) as table
+create macro ledger.states(entry_kind, known_at) as table
 select seq, registry, kind, subject, op, observed_at, place, valid_at, created_at, changed_at,
        concat_ws(' ', op, fingerprint, secrets) as content
 from (
@@ -69,27 +76,27 @@ from (
               and (secrets is not distinct from lag(secrets) over earlier
                    or split_part(secrets, ':', 1)
                       is distinct from split_part(lag(secrets) over earlier, ':', 1)) as again
-    from ledger.placed(wanted, known_at)
+    from ledger.placed(entry_kind, known_at)
     window earlier as (partition by subject order by observed_at, place, seq)
 )
 where again is distinct from true;
 
 -- macro: ledger.timeline
--- every state of the subjects of one kind (all kinds where wanted is NULL), with the bounds of its beginning:
+-- every state of the subjects of one kind (all kinds where entry_kind is NULL), with the bounds of its beginning:
 -- lo (not before) and hi (not after), and those of the states before and after it.
 -- A state the server recorded began when it says so, or when the one recorded before it began if its
 -- clock went back; where that lies outside of the readings around it, clocks differ, and the readings
 -- bound it instead
-create macro ledger.timeline(wanted, known_at) as table
+create macro ledger.timeline(entry_kind, known_at) as table
 with reading as (
-    select registry, kind, max(started_at) as started_at, observed_at from ledger.readings
-    where (wanted is null or kind = wanted) and (known_at is null or recorded_at <= known_at)
+    select registry, kind, max(started_at) as started_at, observed_at from ledger.readings()
+    where (entry_kind is null or kind = entry_kind) and (known_at is null or recorded_at <= known_at)
     group by registry, kind, observed_at
 ),
 entry as (
     select *, max(valid_at) over (partition by subject order by observed_at, place, seq
                                   rows between unbounded preceding and current row) as served_at
-    from ledger.states(wanted, known_at)
+    from ledger.states(entry_kind, known_at)
 ),
 looked as (
     select registry, observed_at, min(started_at) as read_from
@@ -136,25 +143,25 @@ window neighbours as (partition by subject order by observed_at, place, seq);
 
 -- macro: ledger.candidates
 -- the entries that hold, or may hold, at a moment, with how sure that is
-create macro ledger.candidates(wanted, ts, known_at) as table
+create macro ledger.candidates(entry_kind, ts, known_at) as table
 with last_reading as (
     -- what a reading that took its time saw at its beginning may have changed before its end
     select registry, max(started_at) as last_at,
            bool_or(started_at = ts and observed_at = ts) as read_now
-    from ledger.readings
-    where kind = wanted and (known_at is null or recorded_at <= known_at)
+    from ledger.readings()
+    where kind = entry_kind and (known_at is null or recorded_at <= known_at)
     group by registry
 ),
 recorded as (
     select registry, true as recorded_now from ledger.recorded
     where ts >= begins and ts < ends
-      and wanted in ('registered_model', 'registered_model_tag', 'model_version',
+      and entry_kind in ('registered_model', 'registered_model_tag', 'model_version',
                      'model_version_tag', 'alias')
     group by registry
 ),
 chosen as (
     select t.*, hi <= ts as before
-    from ledger.timeline(wanted, known_at) t
+    from ledger.timeline(entry_kind, known_at) t
     where (hi <= ts and (next_hi is null or next_hi > ts))
        -- every state that may have begun: readings that take their time overlap
        or (hi > ts and (lo is null or lo < ts or lo = ts and ts = created_at))
@@ -166,7 +173,7 @@ possible as (
            count(*) over (partition by subject) > 1 as repeated
     from chosen
 ),
-distinct_ones as (
+distinct_states as (
     select *, row_number() over (partition by subject, content order by observed_at, place, seq)
                   as turn,
            row_number() over (partition by subject, content
@@ -174,7 +181,7 @@ distinct_ones as (
     from possible
 ),
 counted as (
-    select * from distinct_ones where several and turn = 1 or not several and turn_back = 1
+    select * from distinct_states where several and turn = 1 or not several and turn_back = 1
 ),
 judged as (
     select seq, lo as not_before, hi as not_after,

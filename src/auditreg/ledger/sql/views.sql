@@ -445,9 +445,12 @@ from (select registry, journal, server_time, id,
 where server_time < previous
 
 -- block: changes
+-- every stored column of a row is an item here but last_updated_time, which moves with each of them;
+-- a creation time tells when a row began only where the readings around it allow that
 with item(kind, item, path) as (
     values ('registered_model', 'description', '$.body.description'),
            ('registered_model', 'name', '$.model'),
+           ('registered_model', 'workspace', '$.workspace'),
            ('registered_model', 'model', '$.op'),
            ('registered_model_tag', 'tag', '$.body.value'),
            ('model_version', 'stage', '$.body.stage'),
@@ -455,6 +458,11 @@ with item(kind, item, path) as (
            ('model_version', 'source', '$.body.source'),
            ('model_version', 'run', '$.body.run_id'),
            ('model_version', 'status', '$.body.status'),
+           ('model_version', 'status message', '$.body.status_message'),
+           ('model_version', 'author', '$.body.user_id'),
+           ('model_version', 'creation time', '$.body.creation_time'),
+           ('model_version', 'run link', '$.body.run_link'),
+           ('model_version', 'storage location', '$.body.storage_location'),
            ('model_version', 'version', '$.op'),
            ('model_version_tag', 'tag', '$.body.value'),
            ('alias', 'alias', '$.version'),
@@ -486,7 +494,9 @@ moved as (
       and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
 ),
 compared as (
-    select m.*, i.item as name, i.path = '$.op' as existence,
+    select m.*, i.item as name,
+           i.path = '$.op' and not m.gone and m.grade = 'observed' and m.kind <> 'principal'
+               and m.created_at <= m.hi and (m.lo is null or m.created_at >= m.lo) as claim_holds,
            case when i.path = '$.op' then case when not m.absent then 'present' end
                 when not m.absent then json_extract_string(m.previous_entry, i.path) end as before,
            case when i.path = '$.op' then case when not m.gone then 'present' end
@@ -523,10 +533,8 @@ guarded as (
                        and s.name = 'journal-' || left(a.journal, 12)
 )
 select c.seq,
-       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
-            then c.created_at else c.lo end as changed_not_before,
-       case when c.existence and not c.gone and c.grade = 'observed' and c.kind <> 'principal'
-            then c.created_at else c.hi end as changed_not_after,
+       case when c.claim_holds then c.created_at else c.lo end as changed_not_before,
+       case when c.claim_holds then c.created_at else c.hi end as changed_not_after,
        c.observed_at, c.registry, c.workspace, c.model, c.version, c.subject, c.kind,
        case when c.kind in ('registered_model_tag', 'model_version_tag')
             then json_extract_string(c.entry, '$.body.key')
@@ -544,7 +552,13 @@ select c.seq,
             else c.name end as item,
        case when c.before is null then 'added' when c.after is null then 'removed'
             else 'changed' end as change,
-       c.before, c.after, c.actor,
+       case c.name when 'creation time'
+            then strftime(ledger.moment(try_cast(c.before as BIGINT)), '%Y-%m-%dT%H:%M:%SZ')
+            else c.before end as before,
+       case c.name when 'creation time'
+            then strftime(ledger.moment(try_cast(c.after as BIGINT)), '%Y-%m-%dT%H:%M:%SZ')
+            else c.after end as after,
+       c.actor,
        json_extract_string(c.entry, '$.body.journal.actor_from') as actor_from,
        json_extract_string(c.entry, '$.body.journal.request') as request, c.grade, c.source,
        c.grade = 'observed' and c.journal is not null
@@ -560,6 +574,8 @@ select c.seq,
 from guarded c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
+  -- a server's API shows no storage location: what one source lacks is no change
+  and not (c.name = 'storage location' and (c.before is null or c.after is null))
   and not (c.name = 'administrator' and c.before is null and c.after = 'false')
 
 -- block: population_registered_model

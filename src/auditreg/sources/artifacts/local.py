@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditreg.sources.artifacts import saved_format
-from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES, read_mlmodel
-from auditreg.sources.artifacts.safe_yaml import Unreadable, to_json
+from auditreg.sources.artifacts import mlmodel
+from auditreg.sources.artifacts.errors import NoModelFiles, Unreachable, Unreadable
+from auditreg.sources.artifacts.safe_yaml import to_json
 
 MAX_FILES = 10_000
 """Files of one version that are listed at most."""
@@ -32,8 +32,8 @@ _PIECE = 1024 * 1024
 
 
 @dataclass(slots=True)
-class Listing:
-    """The files of a folder by path, and what is not among them.
+class FileListing:
+    """The files of a folder, and what is not among them.
 
     `whole` is whether every file is listed: nothing was left out.
     """
@@ -47,20 +47,14 @@ class Listing:
         return not self.notes
 
 
-class NotThere(Exception):
-    """There is nothing to read at the location; the text says what is missing."""
-
-
-class NotReached(Exception):
-    """Nobody can tell from here what is at the location; the text says why."""
-
-
-Hashed = Callable[[Path], str]
+FileHasher = Callable[[Path], str]
 """Takes the SHA-256 of a file, hexadecimal."""
 
 
-def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) -> dict[str, Any]:
-    """The columns of a model folder whose MLmodel was had.
+def folder_columns(
+    raw: bytes, listing: FileListing, small: Callable[[str], bytes | None]
+) -> dict[str, Any]:
+    """The staging columns of a model folder.
 
     Args:
         raw: the MLmodel.
@@ -70,18 +64,18 @@ def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) ->
     Raises:
         Unreadable: MLmodel cannot be understood.
     """
-    columns = read_mlmodel(raw)
+    columns = mlmodel.read_mlmodel(raw)
     lines, python = None, columns["python_version"]
     if (content := small("requirements.txt")) is not None:
-        lines = saved_format.requirement_lines(content)
+        lines = mlmodel.requirement_lines(content)
     if python is None and (content := small("python_env.yaml")) is not None:
-        python = saved_format.python_env(content)
+        python = mlmodel.python_env(content)
     if (lines is None or python is None) and (content := small("conda.yaml")) is not None:
-        named, pip = saved_format.conda(content)
+        named, pip = mlmodel.conda(content)
         python, lines = python or named, pip if lines is None else lines
     columns["python_version"] = python
     if lines is not None:
-        columns |= saved_format.requirements(lines)
+        columns |= mlmodel.requirements(lines)
     notes, example = list(listing.notes), columns["input_example"]
     # Named in MLmodel is not there: only a file that exists is an input example.
     if example is not None and example not in {file["path"] for file in listing.files}:
@@ -95,7 +89,7 @@ def found(raw: bytes, listing: Listing, small: Callable[[str], bytes | None]) ->
     }
 
 
-def _sums(listing: Listing) -> dict[str, Any]:
+def _sums(listing: FileListing) -> dict[str, Any]:
     """The list itself, the size of it all, and a digest over it where every file was hashed."""
     files = sorted(listing.files, key=lambda file: str(file["path"]))
     sizes, listed = [file["size"] for file in files], to_json(files)
@@ -107,10 +101,10 @@ def _sums(listing: Listing) -> dict[str, Any]:
     }
 
 
-def mark(location: str, *seen: object) -> str:
-    """A change marker: equal for the same location in the same state, as far as was looked."""
+def change_marker(location: str, *state: object) -> str:
+    """Equal for the same location in the same state, as far as was looked."""
     return hashlib.sha256(
-        "\x1f".join((location, *map(str, seen))).encode("utf-8", "replace")
+        "\x1f".join((location, *map(str, state))).encode("utf-8", "replace")
     ).hexdigest()[:32]
 
 
@@ -120,8 +114,8 @@ class Folder:
     Making one costs one look at the disk, and its marker another.
 
     Raises:
-        NotThere: there is no such folder where it should be.
-        NotReached: nothing of its surroundings is there either, or it may not be read.
+        NoModelFiles: there is no such folder where it should be.
+        Unreachable: nothing of its surroundings is there either, or it may not be read.
         Unreadable: it is a symbolic link.
     """
 
@@ -130,36 +124,38 @@ class Folder:
         try:
             self._status = self._root.lstat()
         except PermissionError:
-            raise NotReached("the folder may not be read") from None
+            raise Unreachable("the folder may not be read") from None
         except (FileNotFoundError, NotADirectoryError):
             # An empty mount point has no folder above the model's; a deleted model has.
             if self._root.parent.is_dir():
-                raise NotThere("the folder is not there any more, or never was") from None
-            raise NotReached("there is no such folder on this machine") from None
+                raise NoModelFiles("the folder is not there any more, or never was") from None
+            raise Unreachable("there is no such folder on this machine") from None
         if stat.S_ISLNK(self._status.st_mode):
             raise Unreadable("the model folder is a symbolic link, which is not followed")
         if not stat.S_ISDIR(self._status.st_mode):
-            raise NotThere("the location is a file, not a model folder")
+            raise NoModelFiles("the location is a file, not a model folder")
 
     def marker(self, location: str) -> str | None:
         """The state of MLmodel and of the folder's own entries; None without an MLmodel."""
         with contextlib.suppress(OSError):
             model = (self._root / "MLmodel").lstat()
-            return mark(location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size)
+            return change_marker(
+                location, self._status.st_mtime_ns, model.st_mtime_ns, model.st_size
+            )
         return None
 
-    def look(self, hashed: Hashed | None) -> dict[str, Any]:
-        """The folder's columns; with `hashed`, the SHA-256 of every file too."""
+    def read(self, hasher: FileHasher | None) -> dict[str, Any]:
+        """The folder's columns; with `hasher`, the SHA-256 of every file too."""
         if not os.access(self._root, os.R_OK | os.X_OK):
-            raise NotReached("the folder may not be read")
-        raw = small_file(self._root, "MLmodel", MAX_BYTES)
+            raise Unreachable("the folder may not be read")
+        raw = small_file(self._root, "MLmodel", mlmodel.MAX_BYTES)
         if raw is None:
-            raise NotThere("the folder holds no MLmodel")
-        return found(raw, _files(self._root, hashed), self._small)
+            raise NoModelFiles("the folder holds no MLmodel")
+        return folder_columns(raw, _files(self._root, hasher), self._small)
 
     def _small(self, name: str) -> bytes | None:
         with contextlib.suppress(Unreadable, OSError):
-            return small_file(self._root, name, MAX_SMALL_BYTES)
+            return small_file(self._root, name, mlmodel.MAX_SMALL_BYTES)
         return None
 
 
@@ -171,42 +167,54 @@ def small_file(root: Path, name: str, limit: int) -> bytes | None:
     """
     path = root / name
     try:
-        # Neither follow a link out of the folder nor hang on a pipe.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         if path.is_symlink():
             raise Unreadable(f"{name} is a symbolic link, which is not followed")
-        handle = os.open(path, flags)
+        handle = _opened(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if handle is None:
+        raise Unreadable(f"{name} is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Unreadable(f"{name} is not a regular file")
         raw = file.read(limit + 1)
     if len(raw) > limit:
         raise Unreadable(f"{name} is larger than {limit // 1024} KiB")
     return raw
 
 
-def sha256(path: Path, tell: Callable[[int], None]) -> str:
-    """The SHA-256 of a regular file, hexadecimal; tells how many bytes were read.
+def sha256(path: Path, count: Callable[[int], None]) -> str:
+    """The SHA-256 of a regular file, hexadecimal; `count` gets the number of bytes read.
 
     Raises:
         OSError: it cannot be read, or is a link or a device by now.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = _opened(path)
+    if handle is None:
+        raise OSError("not a regular file")
     digest = hashlib.sha256()
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("not a regular file")
+    with os.fdopen(handle, "rb") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
-            tell(len(piece))
+            count(len(piece))
     return digest.hexdigest()
 
 
-def _files(root: Path, hashed: Hashed | None) -> Listing:
+def _opened(path: Path) -> int | None:
+    """A regular file, opened without following a link or hanging on a pipe; None for anything else.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)  # a folder cannot even be made a file object
+    return None
+
+
+def _files(root: Path, hasher: FileHasher | None) -> FileListing:
     """The folder's regular files, and how many links and devices are not among them."""
-    listing, links, unread = Listing(), 0, 0
+    listing, links, unread = FileListing(), 0, 0
     for number, (folder, folders, names) in enumerate(os.walk(root)):
         folders.sort()
         links += sum(Path(folder, name).is_symlink() for name in folders)
@@ -224,9 +232,9 @@ def _files(root: Path, hashed: Hashed | None) -> Listing:
                 return listing
             relative = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
             file: dict[str, Any] = {"path": relative, "size": status.st_size}
-            if hashed is not None:
+            if hasher is not None:
                 try:
-                    file["sha256"] = hashed(path)
+                    file["sha256"] = hasher(path)
                 except OSError:
                     unread += 1
             listing.files.append(file)

@@ -1,8 +1,8 @@
 """Reads the model files of versions: MLmodel, requirements, the list of files.
 
-A version whose files cannot be had is a row that says so; nothing here stops an extraction.
-Local folders are read directly (`folders.py`), everything else through MLflow's own artifact
-repositories (`stores.py`), and only the small files are fetched unless a manifest is asked for.
+A version whose files cannot be read is a row that says so, and counts as not read; an outage does
+not stop an extraction. Local folders are read directly (`local.py`), everything else through MLflow's own
+artifact repositories (`remote.py`), and only the small files are fetched unless a manifest is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,15 +21,16 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from auditreg.errors import redact_uri
-from auditreg.sources.artifacts.local import Folder, NotReached, NotThere, sha256
-from auditreg.sources.artifacts.remote import (
-    RemoteFolder,
-    Stores,
-    bounded_clients,
+from auditreg.sources.artifacts.errors import (
+    NoModelFiles,
+    Outage,
+    ProgramError,
+    Unreachable,
+    Unreadable,
     in_one_line,
-    store_of,
 )
-from auditreg.sources.artifacts.safe_yaml import Unreadable
+from auditreg.sources.artifacts.local import Folder, sha256
+from auditreg.sources.artifacts.remote import RemoteFolder, Stores, bounded_clients, store_name
 from auditreg.sources.interface import BYTES_MARK, DELETED
 from auditreg.sources.staging import IncompletenessLog, batches
 
@@ -47,18 +48,27 @@ NOT_LIVE_UNSEEN = (
     "earlier reading, or unknown"
 )
 
+OTHER_REASONS = "model files not read, for other reasons"
+"""Sums up the reasons beyond the first `_REASONS`."""
+
 HASHED = "+sha256"
 """Ends the marker of files that were hashed too."""
 
 _CHUNK = 1024
 _GROUP = 32
+_REASONS = 20
+"""Reasons for which files were not read that are told apart."""
+_EXAMPLE = 200
+"""Characters of a place that is given as an example."""
 _NOT_LIVE = frozenset({None, "", "None", "Archived", DELETED})
 _VERSION_COLUMNS = ("workspace", "model", "version", "stage", "source", "storage_location")
+PROMPT_TAG = "mlflow.prompt.is_prompt"
+"""Tag of a registered model that is a prompt: it has no files, only a text in its tags."""
 _WINDOWS = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class VersionFiles:
     """A version whose artifacts may be looked for, and where they are (None: nobody knows)."""
 
     workspace: str
@@ -66,6 +76,18 @@ class Version:
     version: int
     location: str | None
     live: bool
+    prompt: bool = False
+
+
+@dataclass(slots=True)
+class _Unread:
+    """The versions whose files were not read for one reason, with the place of the first of them."""
+
+    reason: str
+    place: str
+    store: str = ""
+    outage: bool = False
+    versions: int = 0
 
 
 def resolve(source: str | None, storage: str | None, places: Mapping[str, Any]) -> str | None:
@@ -89,24 +111,34 @@ def resolve(source: str | None, storage: str | None, places: Mapping[str, Any]) 
     return storage or source or None
 
 
-def wanted(
+def versions_to_read(
     versions: Iterable[pa.RecordBatch],
     aliases: Iterable[pa.RecordBatch],
+    model_tags: Iterable[pa.RecordBatch],
     places: Mapping[str, Any],
-) -> Iterator[Version]:
+) -> list[VersionFiles]:
     """The versions that are not deleted. `live` are those with an alias or in a stage."""
     aliased = {
         (row["workspace"], row["model"], row["version"])
         for batch in aliases
         for row in batch.to_pylist()
     }
+    prompts = {
+        (row["workspace"], row["model"])
+        for batch in model_tags
+        for row in batch.to_pylist()
+        if row["key"] == PROMPT_TAG and str(row["value"]).lower() == "true"
+    }
+    listed = []
     for batch in versions:
         for row in batch.select(list(_VERSION_COLUMNS)).to_pylist():
             if row["stage"] == DELETED:
                 continue
             key = (row["workspace"], row["model"], row["version"])
             live = key in aliased or row["stage"] not in _NOT_LIVE
-            yield Version(*key, resolve(row["source"], row["storage_location"], places), live)
+            location = resolve(row["source"], row["storage_location"], places)
+            listed.append(VersionFiles(*key, location, live, key[:2] in prompts))
+    return listed
 
 
 class ArtifactReader:
@@ -135,34 +167,65 @@ class ArtifactReader:
         self._known: dict[tuple[str, str, int], str] = {}
         self._begin()
 
-    versions_to_read = staticmethod(wanted)
+    versions_to_read = staticmethod(versions_to_read)
 
     def _begin(self) -> None:
         self._stores = Stores(self._tracking_uri)
         self._lock = threading.Lock()
-        self._unreached: Counter[str] = Counter()
-        self._unchanged = 0
-        self._not_live = 0
+        self._unread: dict[tuple[str, str], _Unread] = {}
+        self._errors: dict[str, _Unread] = {}
+        self._states: Counter[str] = Counter()
         self._bytes = 0
 
     @property
-    def asked(self) -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         """What was asked for, as a reading's account says it; with what a manifest cost."""
-        asked = {
+        options = {
             "artifacts": "live" if self._live_only else "all",
             "manifest": "yes" if self._manifest else "no",
         }
-        return asked | ({"bytes hashed": str(self._bytes)} if self._manifest else {})
+        return options | ({"bytes hashed": str(self._bytes)} if self._manifest else {})
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Versions whose files the last reading had to read, and those whose files it did read.
+
+        Read is also what a look tells to be missing, broken or unchanged. Not read is what nobody
+        could look at. Versions that were not to be looked at, and prompts, are in neither number.
+        """
+        looked_for = self._states.total() - self._states["not_looked_at"] - self._states["prompt"]
+        return looked_for, looked_for - self._states["unreachable"]
 
     @property
     def left_out(self) -> dict[str, int]:
-        """What the last reading did not look at, and how many versions that concerns."""
-        left_out = {
-            f"model files in {store} not looked at: {reason}": self._unreached[store]
-            for store, reason in sorted(self._stores.given_up.items())
+        """What the last reading did not read, by reason: the number of versions it concerns."""
+        reasons = sorted(
+            self._unread.values(), key=lambda unread: (-unread.versions, unread.reason)
+        )
+        left_out = {self._line(unread): unread.versions for unread in reasons[:_REASONS]}
+        counted = {
+            OTHER_REASONS: sum(unread.versions for unread in reasons[_REASONS:]),
+            NOT_LIVE: self._states["not_looked_at"],
+            UNCHANGED: self._states["unchanged"],
         }
-        left_out |= {NOT_LIVE: self._not_live} if self._not_live else {}
-        return left_out | ({UNCHANGED: self._unchanged} if self._unchanged else {})
+        return left_out | {reason: number for reason, number in counted.items() if number}
+
+    def _line(self, unread: _Unread) -> str:
+        given_up = self._stores.given_up.get(unread.store) if unread.outage else None
+        reason = given_up or unread.reason
+        if unread.store.endswith("://") or not unread.store:
+            return f"model files not read, for instance {unread.place}: {reason}"
+        return f"model files in {unread.store} not read: {reason}"
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Errors that no outage raises, and that kept files from being read."""
+        return tuple(
+            f"the files of {error.versions:,} versions (for instance {error.place}) could not be read: "
+            f"{error.reason}. No store that is down raises this: auditreg or a package it uses is "
+            "wrong, or the store answered what its client does not expect"
+            for error in self._errors.values()
+        )
 
     @property
     def cannot_show(self) -> tuple[str, ...]:
@@ -176,12 +239,9 @@ class ArtifactReader:
         }
 
     def read(
-        self,
-        versions: Iterable[Version],
-        tell: Callable[[str, int, int | None], None],
-        total: int | None,
+        self, versions: Sequence[VersionFiles], progress: Callable[[str, int, int | None], None]
     ) -> Iterator[pa.RecordBatch]:
-        """One row per version, in their order, as batches of `model_artifacts`."""
+        """A row per version, in their order, as batches of `model_artifacts`."""
         self._begin()
         remaining, done = iter(versions), 0
         with bounded_clients(), ThreadPoolExecutor(self._threads, "artifacts") as pool:
@@ -191,43 +251,49 @@ class ArtifactReader:
                 rows = (row for group in pool.map(self._rows, groups) for row in group)
                 yield from batches("model_artifacts", rows, IncompletenessLog(), _CHUNK)
                 done += len(chunk)
-                tell("model_artifacts", done, total)
+                progress("model_artifacts", done, len(versions))
         self._known = {}  # it holds for one reading
 
-    def _rows(self, versions: list[Version]) -> list[dict[str, Any]]:
+    def _rows(self, versions: list[VersionFiles]) -> list[dict[str, Any]]:
         return [self.row(version) for version in versions]
 
-    def row(self, version: Version) -> dict[str, Any]:
+    def row(self, version: VersionFiles) -> dict[str, Any]:
         """The `model_artifacts` row of one version."""
-        location = version.location
         row: dict[str, Any] = {
             "workspace": version.workspace,
             "model": version.model,
             "version": version.version,
-            "location": _shown(location) if location else None,
+            "location": _shown(version.location) if version.location else None,
         }
-        if self._live_only and not version.live:
+        if version.prompt or (self._live_only and not version.live):
             with self._lock:
-                self._not_live += 1
+                self._states["prompt" if version.prompt else "not_looked_at"] += 1
             return {**row, "state": "not_looked_at"}
         try:
-            return {**row, **self._look(version)}
+            row |= self._look(version)
         except Unreadable as error:
-            state, problem = "unreadable", f"MLmodel cannot be read: {error}"
-        except NotThere as error:
-            state, problem = "no_mlmodel", str(error)
-        except NotReached as error:
-            state, problem = "unreachable", str(error)
-        except Exception as error:  # noqa: BLE001 (one version's files never stop the others)
-            state, problem = "unreachable", in_one_line(error)
-        if state == "unreachable" and location:
-            self._count_unreached(location)
-        return {**row, "state": state, "problem": problem}
+            row |= {"state": "unreadable", "problem": f"MLmodel cannot be read: {error}"}
+        except NoModelFiles as error:
+            row |= {"state": "no_mlmodel", "problem": str(error)}
+        except Unreachable as error:
+            row |= {"state": "unreachable", "problem": str(error)}
+            self._count_unread(row, error)
+        except OSError as error:  # of this machine's disk: stores raise the others
+            row |= {"state": "unreachable", "problem": in_one_line(error)}
+            self._count_unread(row, Outage(row["problem"]))
+        except ProgramError as error:
+            row |= {"state": "unreachable", "problem": str(error)}
+            self._count_error(row, str(error))
+        with self._lock:
+            self._states[row["state"]] += 1
+        return row
 
-    def _look(self, version: Version) -> dict[str, Any]:
+    def _look(self, version: VersionFiles) -> dict[str, Any]:
         location = version.location
         if not location or location.startswith(BYTES_MARK):
-            raise NotReached("the registry does not say where the files are")
+            raise Unreachable("the registry does not say where the files are")
+        if "\x00" in location:
+            raise Unreachable("the location holds a character that no path has")
         folder = self._folder(location)
         # Before the files are read: what changes meanwhile is read again the next time.
         marker = folder.marker(location)
@@ -235,27 +301,26 @@ class ArtifactReader:
             marker += HASHED if self._manifest else ""
             if not version.live and self._same(version, marker):
                 return {"state": "unchanged"}
-        return {**folder.look(self._hash if self._manifest else None), "marker": marker}
+        return {**folder.read(self._hash if self._manifest else None), "marker": marker}
 
-    def _same(self, version: Version, marker: str) -> bool:
+    def _same(self, version: VersionFiles, marker: str) -> bool:
         """Whether this is what the ledger has; hashes it has beyond what is asked for are welcome."""
         known = self._known.get((version.workspace, version.model, version.version), "")
-        if known not in (marker, marker + HASHED):
-            return False
-        with self._lock:
-            self._unchanged += 1
-        return True
+        return known in (marker, marker + HASHED)
 
     def _folder(self, location: str) -> Folder | RemoteFolder:
-        parts = urlsplit(location)
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            raise Unreachable("the location is no address that can be read") from None
         # One letter is a Windows drive, not a scheme.
         if parts.scheme != "file" and len(parts.scheme) > 1:
             return self._stores.open(location)
         path = url2pathname(parts.path) if parts.scheme == "file" else location
         if parts.netloc not in ("", "localhost") or path.startswith(("\\\\", "//")):
-            raise NotReached("the files are on another machine")
+            raise Unreachable("the files are on another machine")
         if os.name != "nt" and _WINDOWS.match(path):
-            raise NotReached("the files are on a Windows machine")
+            raise Unreachable("the files are on a Windows machine")
         return Folder(path)
 
     def _hash(self, path: Path) -> str:
@@ -265,13 +330,34 @@ class ArtifactReader:
         with self._lock:
             self._bytes += number
 
-    def _count_unreached(self, location: str) -> None:
-        try:
-            store = store_of(location)
-        except ValueError:
-            return
+    def _count_unread(self, row: Mapping[str, Any], error: Unreachable) -> None:
+        """Count a version under the reason why its files were not read."""
+        place = str(row["location"] or f"{row['model']}/{row['version']}")[:_EXAMPLE]
+        place = "".join(sign if sign.isprintable() else "\ufffd" for sign in place)
+        outage = isinstance(error, Outage)
+        store = _store(row["location"])
+        if not outage and store.endswith("://"):
+            store = ""  # a reason that holds for every path, whatever it begins with
         with self._lock:
-            self._unreached[store] += 1
+            unread = self._unread.setdefault(
+                (store, "" if outage else str(error)), _Unread(str(error), place, store, outage)
+            )
+            unread.versions += 1
+
+    def _count_error(self, row: Mapping[str, Any], reason: str) -> None:
+        with self._lock:
+            error = self._errors.setdefault(
+                reason.partition(":")[0], _Unread(reason, f"{row['model']}/{row['version']}")
+            )
+            error.versions += 1
+
+
+def _store(location: str | None) -> str:
+    """The store of a location; it ends in `//` where that names no host or bucket."""
+    try:
+        return store_name(location or "")
+    except ValueError:
+        return ""
 
 
 def _shown(location: str) -> str:

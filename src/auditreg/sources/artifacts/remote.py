@@ -13,25 +13,31 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from auditreg.errors import redact_uri
+from auditreg.sources.artifacts.errors import (
+    NoModelFiles,
+    Outage,
+    ProgramError,
+    Unreachable,
+    Unreadable,
+    in_one_line,
+    is_outage,
+)
 from auditreg.sources.artifacts.local import (
     MAX_FILES,
     MAX_FOLDERS,
     SMALL,
-    Listing,
-    NotReached,
-    NotThere,
-    found,
-    mark,
+    FileHasher,
+    FileListing,
+    change_marker,
+    folder_columns,
     small_file,
 )
 from auditreg.sources.artifacts.mlmodel import MAX_BYTES, MAX_SMALL_BYTES
-from auditreg.sources.artifacts.safe_yaml import Unreadable
 
 MAX_HASHED = 64 * 2**30
 """Bytes of one file that are downloaded at most to be hashed."""
@@ -69,6 +75,8 @@ _PACKAGES = {
     "google": "pip install google-cloud-storage",
     "azure": "pip install azure-storage-blob azure-storage-file-datalake azure-identity",
 }
+_INSTALLED = ("auditreg", "mlflow")
+"""Packages that are there: a module of theirs that is missing is another release's."""
 
 
 class Repository(Protocol):
@@ -103,79 +111,69 @@ class Stores:
         """The folder at a location; nothing is asked of the store yet.
 
         Raises:
-            NotReached: the location is none that is asked, or its store was given up.
+            Unreachable: the location is none that is asked, or its store was given up.
         """
         parts = urlsplit(location)
         self._allow(parts)
-        store = store_of(location)
+        store = store_name(location)
         if store in self._given_up:
-            raise NotReached(self._given_up[store])
+            raise Outage(self._given_up[store])
         return RemoteFolder(location, store, self)
 
     def _allow(self, parts: SplitResult) -> None:
         if parts.password or parts.query or (parts.username and parts.scheme in _SERVERS):
-            raise NotReached("the location holds credentials, which are neither used nor kept")
+            raise Unreachable("the location holds credentials, which are neither used nor kept")
         if ".." in unquote(parts.path).split("/"):
-            raise NotReached("the location leads upwards")
+            raise Unreachable("the location leads upwards")
         if parts.scheme in ("models", "runs"):
-            raise NotReached("it points to a run or model that is not there")
+            raise Unreachable("it points to a run or model that is not there")
         if parts.scheme in _SERVERS:
             if self._tracking_uri is None:
-                raise NotReached("only the tracking server can say; read through its REST API")
+                raise Unreachable("only the tracking server can say; read through its REST API")
             inside = parts.scheme == "mlflow-artifacts" and not parts.netloc
             if not inside and _host(parts) != _host(urlsplit(self._tracking_uri)):
-                raise NotReached("the location is on another host than the tracking server")
+                raise Unreachable("the location is on another host than the tracking server")
         elif parts.scheme not in _STORES:
-            raise NotReached(f"locations of scheme {parts.scheme} are not read")
+            raise Unreachable(f"locations of scheme {parts.scheme} are not read")
         elif not _STORES[parts.scheme].fullmatch(parts.netloc):
-            raise NotReached(
+            raise Unreachable(
                 f"the location names a host that {parts.scheme} files are not read from"
             )
 
-    def repository(self, location: str, store: str) -> Repository:
-        """MLflow's repository for a location.
-
-        Raises:
-            NotReached: a package is missing; the store is given up.
-        """
+    def repository(self, location: str) -> Repository:
+        """MLflow's repository for a location; call it within `asking`."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        try:
-            made: Repository = get_artifact_repository(location, tracking_uri=self._tracking_uri)
-        except ImportError as error:
-            raise self._missing(store, error) from error
+        made: Repository = get_artifact_repository(location, tracking_uri=self._tracking_uri)
         return made
-
-    def _missing(self, store: str, error: ImportError) -> NotReached:
-        name = (error.name or str(error)).partition(".")[0]
-        hint = next((line for start, line in _PACKAGES.items() if start in name), None)
-        hint = hint or next((line for start, line in _PACKAGES.items() if start in str(error)), "")
-        what = f"the package {error.name} is missing" if error.name else in_one_line(error)
-        reason = f"{what}: {hint}" if hint else what
-        self._give_up(store, reason)
-        return NotReached(reason)
 
     @contextlib.contextmanager
     def asking(self, store: str) -> Iterator[None]:
-        """Notes whether a store answers; gives it up where it does not, several times in a row."""
+        """Ask a store; give it up where it does not answer, several times in a row.
+
+        Raises:
+            Outage: the store does not answer, or refuses; a package it needs is missing.
+            ProgramError: its client, or what calls it, is wrong.
+        """
         try:
             yield
-        except (Unreadable, NotThere, NotReached):
-            raise
-        except ImportError as error:
-            raise self._missing(store, error) from error
         except Exception as error:
-            with self._lock:
-                failures = self._failures.get(store, 0) + (_REFUSED if _answered(error) else 1)
-                self._failures[store] = failures
-            over = failures >= _GIVE_UP
-            if over:
-                self._give_up(
-                    store, f"it failed for several versions in a row; {in_one_line(error)}"
-                )
-            raise
+            if isinstance(error, ImportError) and (missing := _missing(error)):
+                self._give_up(store, missing)
+                raise Outage(missing) from error
+            if not is_outage(error):
+                raise ProgramError(in_one_line(error)) from error
+            self._count_failure(store, error)
+            raise Outage(in_one_line(error)) from error
         with self._lock:
             self._failures[store] = 0
+
+    def _count_failure(self, store: str, error: Exception) -> None:
+        with self._lock:
+            failures = self._failures.get(store, 0) + (_REFUSED if _answered(error) else 1)
+            self._failures[store] = failures
+        if failures >= _GIVE_UP:
+            self._give_up(store, f"it failed for several versions in a row; {in_one_line(error)}")
 
     def _give_up(self, store: str, reason: str) -> None:
         with self._lock:
@@ -208,7 +206,7 @@ class RemoteFolder:
     @property
     def _repository(self) -> Repository:
         if self._made is None:
-            self._made = self._stores.repository(self._location, self._store)
+            self._made = self._stores.repository(self._location)
         return self._made
 
     def _listed(self) -> list[Any]:
@@ -219,22 +217,22 @@ class RemoteFolder:
 
     def marker(self, location: str) -> str | None:
         """The names and sizes at the top of the folder, which is all that MLflow's listing tells."""
-        seen = sorted(
-            (str(one.path), bool(one.is_dir), str(one.file_size)) for one in self._listed()
+        entries = sorted(
+            (str(entry.path), bool(entry.is_dir), str(entry.file_size)) for entry in self._listed()
         )
-        return mark(location, *seen) if seen else None
+        return change_marker(location, *entries) if entries else None
 
-    def look(self, hashed: Callable[[Path], str] | None) -> dict[str, Any]:
-        """The folder's columns; with `hashed`, the SHA-256 of every file too, one after the other.
+    def read(self, hasher: FileHasher | None) -> dict[str, Any]:
+        """The folder's columns; with `hasher`, the SHA-256 of every file too, one after the other.
 
         Raises:
-            NotThere: there is no MLmodel.
+            NoModelFiles: there is no MLmodel.
             Unreadable: MLmodel cannot be understood.
         """
         listing = self._walk()
         sizes = {file["path"]: file["size"] for file in listing.files}
         if "MLmodel" not in sizes:
-            raise NotThere("the location holds no MLmodel")
+            raise NoModelFiles("the location holds no MLmodel")
         with tempfile.TemporaryDirectory(prefix="auditreg-") as scratch:
 
             def fetch(name: str, limit: int) -> bytes | None:
@@ -249,16 +247,16 @@ class RemoteFolder:
                 return None
 
             raw = fetch("MLmodel", MAX_BYTES)
-            if hashed is not None:
-                self._hash(listing, Path(scratch, "file"), hashed)
-            return found(raw or b"", listing, small)
+            if hasher is not None:
+                self._hash(listing, Path(scratch, "file"), hasher)
+            return folder_columns(raw or b"", listing, small)
 
     def _download(self, name: str, to: Path) -> None:
         # One request; `download_artifacts` would first list what is known to be a file.
         with self._stores.asking(self._store):
             self._repository._download_file(name, str(to))
 
-    def _hash(self, listing: Listing, to: Path, hashed: Callable[[Path], str]) -> None:
+    def _hash(self, listing: FileListing, to: Path, hasher: FileHasher) -> None:
         """Download each file, hash it and delete it; one that does not fit is said to be missing."""
         left_out = changed = failed = 0
         for file in listing.files:
@@ -270,10 +268,10 @@ class RemoteFolder:
                 try:
                     self._download(file["path"], to)
                     if to.stat().st_size == file["size"]:
-                        file["sha256"] = hashed(to)
+                        file["sha256"] = hasher(to)
                     else:
                         changed += 1
-                except Exception:  # noqa: BLE001 (an archived file says nothing of the others)
+                except (Unreachable, OSError):  # an archived file says nothing of the others
                     failed += 1
                 finally:
                     to.unlink(missing_ok=True)
@@ -284,9 +282,9 @@ class RemoteFolder:
         if changed:
             listing.notes.append(f"{changed} file(s) are not as long as the store lists them")
 
-    def _walk(self) -> Listing:
+    def _walk(self) -> FileListing:
         """Every file, folder by folder, within bounds."""
-        listing, odd = Listing(), 0
+        listing, odd = FileListing(), 0
         folders: list[tuple[str, list[Any]]] = [("", self._listed())]
         entered = {""}
         while folders:
@@ -339,10 +337,23 @@ def _encodable(name: str) -> bool:
     return True
 
 
-def store_of(location: str) -> str:
+def store_name(location: str) -> str:
     """What answers, or does not, for every location in it: scheme and host or bucket."""
     parts = urlsplit(location)
     return f"{parts.scheme}://{parts.hostname or ''}"
+
+
+def _missing(error: ImportError) -> str | None:
+    """What is missing and how to get it; None where it is not a package of a store's that is."""
+    name = error.name or ""
+    hint = next((line for start, line in _PACKAGES.items() if start in name), None)
+    hint = hint or next((line for start, line in _PACKAGES.items() if start in str(error)), None)
+    if hint is None and (
+        not isinstance(error, ModuleNotFoundError) or name.partition(".")[0] in _INSTALLED
+    ):
+        return None
+    what = f"the package {name} is missing" if name else in_one_line(error)
+    return f"{what}: {hint}" if hint else what
 
 
 def _host(parts: SplitResult) -> tuple[str | None, int | None]:
@@ -361,16 +372,9 @@ def _answered(error: Exception) -> bool:
     else:
         code = getattr(response, "status_code", None) or getattr(error, "code", None)
         code = code or getattr(error, "status_code", None)
-        said = getattr(error, "get_http_status_code", None)  # MLflow
-        code = said() if code is None and callable(said) else code
+        status_of = getattr(error, "get_http_status_code", None)  # MLflow
+        code = status_of() if code is None and callable(status_of) else code
     return isinstance(code, int) and 400 <= code < 500 and code != 429
-
-
-def in_one_line(error: BaseException) -> str:
-    """An error's name and text, without passwords and what differs each time, in one short line."""
-    said = redact_uri(" ".join(str(error).split()))
-    said = re.sub(r"\b0x[0-9a-fA-F]+", "0x…", said)[:300]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 @contextlib.contextmanager

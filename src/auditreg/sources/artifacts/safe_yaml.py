@@ -9,12 +9,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from auditreg.sources.artifacts.errors import Unreadable
+
 _MAX_NODES = 400_000
 _MAX_DEPTH = 60
-
-
-class Unreadable(Exception):
-    """The file is there and cannot be understood; the message says why in one line."""
 
 
 def load_yaml(raw: bytes) -> Any:

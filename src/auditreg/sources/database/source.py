@@ -274,7 +274,7 @@ class SqlReading(Reading):
         doubts = [
             f"{table}: the database counts {expected} rows, {read} were read"
             for table, (expected, read) in self._counts.items()
-            if expected != read and table not in RIGHTS
+            if expected != read and table not in (*RIGHTS, "model_artifacts")
         ]
         return Completeness(
             counts=dict(self._counts),
@@ -286,11 +286,12 @@ class SqlReading(Reading):
                 *(limit for store in self._stores for limit in store.database.limits()),
                 *self._rights.doubts,
                 *problem,
+                *(self._artifacts.doubts if self._artifacts else ()),
             ),
             asked={
                 "runs": self._runs,
                 **self._tracking_location(),
-                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+                **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
             gaps=self._dialect.numbers(self._registry.queries.gaps())[0],
             tombstones=self._dialect.numbers(self._registry.queries.tombstones())[0],
@@ -343,11 +344,11 @@ class SqlReading(Reading):
             self._progress(phase, done, total)
 
     def _cannot_show(self) -> Iterator[str]:
+        yield self._journal.cannot_show()  # before what an old store lacks, which may be long
         for store in self._stores:
             yield from store.cannot_show()
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
-        yield self._journal.cannot_show()
 
     def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
         """A batch as staged, and how many of its rows were left out."""
@@ -395,19 +396,15 @@ class SqlReading(Reading):
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
-        places = self._places()
         # All of them before anything else is asked: a connection answers one query at a time.
-        versions = list(
-            self._artifacts.versions_to_read(
-                self.table("model_versions"), self.table("aliases"), places
-            )
+        versions = self._artifacts.versions_to_read(
+            self.table("model_versions"),
+            self.table("aliases"),
+            self.table("registered_model_tags"),
+            self._places(),
         )
-        (version_rows,) = self._dialect.numbers("select count(*) as n0 from model_versions")
-        total = version_rows - self._dialect.numbers(self._registry.queries.tombstones())[0]
-        for batch in self._artifacts.read(versions, self._report, total):
-            read = self._counts.get("model_artifacts", (0, 0))[1] + batch.num_rows
-            self._counts["model_artifacts"] = (total, read)
-            yield batch
+        yield from self._artifacts.read(versions, self._report)
+        self._counts["model_artifacts"] = self._artifacts.counts
 
     def _places(self) -> dict[str, Any]:
         """Where the artifacts of runs and logged models are, by their ids."""

@@ -32,12 +32,12 @@ Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
-class Kind:
+class BulkKind:
     """How one kind of thing is asked for.
 
     `search` is the path of its search, `items` the field that lists what was found, `attribute`
     its id in a filter; only ids that `plain` matches are put into one. `query` is sent besides.
-    `one` is the path and query for a single id, `item` the field that holds it.
+    `by_id` is the path and query for a single id, `item` the field that holds it.
     """
 
     search: str
@@ -45,27 +45,27 @@ class Kind:
     attribute: str
     plain: re.Pattern[str]
     query: Mapping[str, Any]
-    one: Callable[[str], tuple[str, Mapping[str, Any]]]
+    by_id: Callable[[str], tuple[str, Mapping[str, Any]]]
     item: str
 
 
-RUN = Kind(
+RUN = BulkKind(
     search="/runs/search",
     items="runs",
     attribute="attributes.run_id",
     # Older servers take an id without any letter for one that no run has.
     plain=re.compile(r"(?=.*[a-f])[0-9a-f]{32}"),
     query={"run_view_type": "ALL"},
-    one=lambda run_id: ("/runs/get", {"run_id": run_id}),
+    by_id=lambda run_id: ("/runs/get", {"run_id": run_id}),
     item="run",
 )
-LOGGED_MODEL = Kind(
+LOGGED_MODEL = BulkKind(
     search="/logged-models/search",
     items="models",
     attribute="model_id",
     plain=re.compile(r"m-[0-9a-f]{32}"),
     query={},
-    one=lambda model_id: (f"/logged-models/{quote(model_id, safe='')}", {}),
+    by_id=lambda model_id: (f"/logged-models/{quote(model_id, safe='')}", {}),
     item="model",
 )
 
@@ -92,7 +92,7 @@ class Bulk:
 
     def fetch(
         self,
-        kind: Kind,
+        kind: BulkKind,
         ids: Collection[str],
         experiments: Sequence[str],
         workspace: str | None,
@@ -109,45 +109,45 @@ class Bulk:
             Refused: the server knows no such things.
             SourceError: it cannot be read.
         """
-        plain = [one for one in ids if kind.plain.fullmatch(one)] if experiments else []
+        plain = [item_id for item_id in ids if kind.plain.fullmatch(item_id)] if experiments else []
         others = set(ids).difference(plain)
 
-        def search(wanted: Sequence[str]) -> dict[str, Row]:
-            return self._search(kind, wanted, experiments, workspace)
+        def search(chunk_ids: Sequence[str]) -> dict[str, Row]:
+            return self._search(kind, chunk_ids, experiments, workspace)
 
         chunks = list(portions(plain, PAGE))
         under_way = min(self._threads, _UNDER_WAY)
-        for chunk, found in zip(chunks, ahead(self._pool, search, chunks, under_way), strict=True):
-            missing = [one for one in chunk if one not in found]
-            yield [*found.items(), *self._one_by_one(kind, missing, workspace)]
+        for chunk, rows in zip(chunks, ahead(self._pool, search, chunks, under_way), strict=True):
+            missing = [item_id for item_id in chunk if item_id not in rows]
+            yield [*rows.items(), *self._one_by_one(kind, missing, workspace)]
         for chunk in portions(sorted(others), PAGE):
             yield list(self._one_by_one(kind, chunk, workspace))
 
     def _search(
-        self, kind: Kind, wanted: Sequence[str], experiments: Sequence[str], workspace: str | None
+        self, kind: BulkKind, ids: Sequence[str], experiments: Sequence[str], workspace: str | None
     ) -> dict[str, Row]:
         """Those the search finds: all, some or none."""
-        found: dict[str, Row] = {}
-        names = set(wanted)
-        quoted = ", ".join(f"'{one}'" for one in wanted)
+        rows: dict[str, Row] = {}
+        names = set(ids)
+        quoted = ", ".join(f"'{row_id}'" for row_id in ids)
         query = {
             **kind.query,
             "filter": f"{kind.attribute} IN ({quoted})",
             "max_results": PAGE,
         }
         if self._failed[kind.search] >= _GIVE_UP:
-            return found
+            return rows
         try:
             for some in portions(experiments, PAGE):
                 body = {**query, "experiment_ids": list(some)}
                 pages = self._server.pages(kind.search, body, kind.items, workspace, post=True)
                 for page in pages:
                     for row in page:
-                        one = id_of(row)
-                        if one not in names:
-                            return found  # It does not understand the filter: all would come.
-                        found.setdefault(one, row)
-                if len(found) == len(names):
+                        row_id = id_of(row)
+                        if row_id not in names:
+                            return rows  # It does not understand the filter: all would come.
+                        rows.setdefault(row_id, row)
+                if len(rows) == len(names):
                     break
         except Refused:
             self._failed[kind.search] += _GIVE_UP
@@ -155,13 +155,13 @@ class Bulk:
             # A database may refuse a large query. What else is wrong shows when they are asked for
             # one by one.
             self._failed[kind.search] += 1
-        return found
+        return rows
 
     def _one_by_one(
-        self, kind: Kind, ids: Sequence[str], workspace: str | None
+        self, kind: BulkKind, ids: Sequence[str], workspace: str | None
     ) -> Iterator[tuple[str, Row | Denied | None]]:
-        def get(one: str) -> Row | Denied | None:
-            path, query = kind.one(one)
+        def get(item_id: str) -> Row | Denied | None:
+            path, query = kind.by_id(item_id)
             return or_none(lambda: self._server.get(path, query, workspace).get(kind.item))
 
         yield from zip(ids, ahead(self._pool, get, ids, self._threads), strict=True)
@@ -177,7 +177,7 @@ def id_of(row: Row) -> str:
 def or_none(fetch: Callable[[], Row | None]) -> Row | Denied | None:
     """What the server has, or None: nothing there, or an id it says nothing can have."""
     try:
-        found = fetch()
+        row = fetch()
     except NotThere:
         return None
     except NotAllowed as denied:
@@ -188,7 +188,7 @@ def or_none(fetch: Callable[[], Row | None]) -> Row | Denied | None:
         if refused.bad_value:
             return None
         raise
-    return found if isinstance(found, dict) else None
+    return row if isinstance(row, dict) else None
 
 
 def portions(items: Iterable[In], size: int) -> Iterator[list[In]]:
@@ -211,5 +211,5 @@ def ahead(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        for one in waiting:
-            one.cancel()
+        for future in waiting:
+            future.cancel()

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from auditreg.errors import SourceError, redact_uri
+from auditreg.sources.server import failures
 from auditreg.sources.server.strict_json import Malformed, decode
 
 API = "/api/2.0/mlflow"
@@ -204,7 +204,7 @@ class Server:
     ) -> tuple[list[dict[str, Any]], str]:
         """What an answer lists, and the token of the next page."""
         listed = answer.get(items) or []
-        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
             raise self._not_mlflow(f"{path} answers without a list of {items}")
         return listed, str(answer.get("next_page_token") or "")
 
@@ -245,30 +245,30 @@ class Server:
         for attempt in range(self._retries + 1):
             self._hold()
             failed: _Passing | None = None
-            status, asked, raw = 0, None, b""
+            status, retry_after, raw = 0, None, b""
             try:
-                status, asked, raw = self._once(method, path, content, workspace)
+                status, retry_after, raw = self._once(method, path, content, workspace)
             except _Passing as error:
                 failed = error
-            wait = self._backoff(attempt) if asked is None else asked
+            wait = self._backoff(attempt) if retry_after is None else retry_after
             waited += wait
             patient = attempt < self._retries and wait <= _LONGEST_WAIT and waited <= PATIENCE
             if (failed or status in _MOMENTARY) and patient:
                 with self._lock:
                     # What one request is told holds for those of the other threads, too.
-                    self._not_before = max(self._not_before, time.monotonic() + (asked or 0))
+                    self._not_before = max(self._not_before, time.monotonic() + (retry_after or 0))
                 self._sleep(wait)
             elif failed:
                 raise self._unreachable(str(failed)) from failed
             elif status == 429:
-                raise self._too_many(path, asked)
+                raise self._too_many(path, retry_after)
             else:
                 self._judge(status, path, raw)
                 return raw
         raise AssertionError("the last attempt ends in an answer or an error")
 
-    def _too_many(self, path: str, asked: float | None) -> SourceError:
-        when = f" for {asked:.0f} s" if asked else ""
+    def _too_many(self, path: str, seconds: float | None) -> SourceError:
+        when = f" for {seconds:.0f} s" if seconds else ""
         return SourceError(
             f"{self.location} answered {path} with HTTP 429: it wants no more requests{when}.",
             state=STATE,
@@ -315,14 +315,14 @@ class Server:
                 raw = self._body(response)
         except (MlflowException, OSError, ValueError) as error:  # requests' own are OSErrors
             brief = str(error)
-            if _timed_out(error):
+            if failures.timed_out(error):
                 slow = self._unreachable(brief)
                 raise TooSlow(slow.what, state=slow.state, hint=slow.hint) from error
             if isinstance(error, ValueError) or "certificate" in brief.lower():
                 raise self._unreachable(brief) from error
             raise _Passing(brief) from error
-        asked = response.headers.get("Retry-After") if self._obeys in ("true", "1") else None
-        return response.status_code, _seconds(asked), raw
+        retry_after = response.headers.get("Retry-After") if self._obeys in ("true", "1") else None
+        return response.status_code, _seconds(retry_after), raw
 
     def _body(self, response: Any) -> bytes:
         parts, size = [], 0
@@ -396,33 +396,13 @@ class Server:
 
     def _unreachable(self, reason: str) -> SourceError:
         brief = redact_uri(" ".join(reason.split()))
-        lowered = brief.lower()
-        if "certificate" in lowered or "ssl" in lowered:
-            why = "its TLS certificate is not accepted"
-            hint = "Set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of your CA."
-        elif "refused" in lowered:
-            why, hint = "the connection was refused", "Start the server, or check the port."
-        elif "name or service" in lowered or "resolve" in lowered or "nodename" in lowered:
-            why, hint = "its name is not known", "Check the host's name."
-        elif "timed out" in lowered or "timeout" in lowered:
-            why = f"no answer within {self._timeout:g} s"
-            hint = "Try again, or set MLFLOW_HTTP_REQUEST_TIMEOUT to more seconds."
-        elif "incomplete" in lowered or "broken" in lowered or "aborted" in lowered:
-            why, hint = "the connection was cut in the middle of an answer", "Check the network."
-        else:
-            why, hint = brief[:300], "Check the address and the network."
-        host = urlsplit(self.uri).hostname or ""
-        proxy = " A proxy is configured." if _proxied(host) else ""
+        why, hint = failures.explain(brief, self._timeout)
+        proxy = failures.proxy_note(self.uri)
         return SourceError(
             f"The tracking server {self.location} could not be read: {why}.{proxy}",
             state=STATE,
             hint=hint,
         )
-
-
-def _timed_out(error: BaseException) -> bool:
-    lowered = str(error).lower()
-    return "timed out" in lowered or "timeout" in lowered
 
 
 def _seconds(retry_after: str | None) -> float | None:
@@ -447,9 +427,3 @@ def _setting(name: str, default: float) -> float:
             state="Nothing was read or changed.",
             hint=f"Correct or unset {name}.",
         ) from None
-
-
-def _proxied(host: str) -> bool:
-    from urllib.request import getproxies, proxy_bypass
-
-    return bool(getproxies()) and not proxy_bypass(host)

@@ -14,6 +14,7 @@ from typing import Any
 from auditreg.errors import SourceError
 from auditreg.sources.capture_journal import WITHOUT, Range, holes, joined, limits, valid_id
 from auditreg.sources.interface import JOURNAL, STAGING, TEXT
+from auditreg.sources.server.client import JOURNAL as PATH
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import integer
 
@@ -75,7 +76,8 @@ class ServedJournal:
             self.cannot_show += (NO_ADMINISTRATOR,)
             return
         except (NotThere, Refused):
-            self.cannot_show += (NONE_THERE,)
+            # Not looked for elsewhere on this host: another registry's journal would be taken for this one's.
+            self.cannot_show += (f"{NONE_THERE} at {server.location}{PATH}",)
             return
         except (SourceError, _Malformed) as error:
             self._doubt(error)
@@ -90,14 +92,14 @@ class ServedJournal:
 
     @property
     def exact(self) -> bool:
-        """Whether `stands_still` notices every row that is added.
+        """Whether `is_unchanged` notices every row that is added.
 
         Ids are given before a commit, so a row may come in below the last id: only the ids of all
         rows show it.
         """
         return self._state is not None and self._state.ranges is not None
 
-    def stands_still(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether nothing was added since the last time; true where there is no journal."""
         if self._state is None:
             return True
@@ -128,7 +130,7 @@ class ServedJournal:
         """How many rows the server says `rows` has, where it says so."""
         if self._state is None or self._state.ranges is None:
             return None
-        return sum(last - first + 1 for first, last in self._wanted(self._sealed))
+        return sum(last - first + 1 for first, last in self._to_ask_for(self._sealed))
 
     def ranges(self) -> list[Range]:
         """See `Reading.journal_ranges`. Costs a whole reading where the server does not say."""
@@ -139,24 +141,24 @@ class ServedJournal:
         return joined((row["id"], row["id"]) for row in self._rows([]))
 
     def _rows(self, sealed: list[Range]) -> Iterator[dict[str, Any]]:
-        wanted = self._wanted(sealed)
+        ranges = self._to_ask_for(sealed)
         pages = 0
-        for start in range(0, len(wanted), _RANGES_ASKED):
-            remaining = wanted[start : start + _RANGES_ASKED]
+        for start in range(0, len(ranges), _RANGES_ASKED):
+            remaining = ranges[start : start + _RANGES_ASKED]
             while remaining:
                 pages += 1
                 if pages > _MAX_PAGES:
                     self._doubt(_Malformed("it does not come to an end"))
                     return
                 try:
-                    found, more = self._page(remaining, _PAGE)
+                    rows, more = self._page(remaining, _PAGE)
                 except (SourceError, _Malformed) as error:
                     self._doubt(error)
                     return
-                yield from found
-                remaining = _above(remaining, found[-1]["id"]) if found and more else []
+                yield from rows
+                remaining = _above(remaining, rows[-1]["id"]) if rows and more else []
 
-    def _wanted(self, sealed: list[Range]) -> list[Range]:
+    def _to_ask_for(self, sealed: list[Range]) -> list[Range]:
         """The ids to ask for."""
         if self._state is None:
             return []
@@ -165,22 +167,22 @@ class ServedJournal:
             present = ((0, self._state.last),)
         return _without(present, sealed)
 
-    def _page(self, wanted: list[Range], size: int) -> tuple[list[dict[str, Any]], bool]:
-        """Rows of the ranges wanted, and whether there are more of them."""
-        ranges = [f"{first}-{last}" for first, last in wanted]
-        answer = self._server.journal({"from": wanted[0][0], "range": ranges, "limit": size})
+    def _page(self, ranges: list[Range], size: int) -> tuple[list[dict[str, Any]], bool]:
+        """Rows of the ranges, and whether there are more of them."""
+        texts = [f"{first}-{last}" for first, last in ranges]
+        answer = self._server.journal({"from": ranges[0][0], "range": texts, "limit": size})
         if self._state is not None and answer.get("journal") != self._state.journal:
             raise _Malformed("its answers are of two journals")
-        found = answer.get("rows")
-        if not isinstance(found, list):
+        rows = answer.get("rows")
+        if not isinstance(rows, list):
             raise _Malformed("an answer has no list of rows")
-        cursor = wanted[0][0] - 1
-        for row in found:
-            cursor = _check(row, wanted, cursor)
+        cursor = ranges[0][0] - 1
+        for row in rows:
+            cursor = _check(row, ranges, cursor)
         more = answer.get("next") is not None
-        if more and not found:
+        if more and not rows:
             raise _Malformed("an answer promises rows and gives none")
-        return found, more
+        return rows, more
 
     def _ask_state(self) -> State:
         answer = self._server.journal({"ids": 1, "limit": 1})
@@ -210,7 +212,7 @@ class ServedJournal:
         self.doubts.append(f"the server's journal could not be read: {reason.rstrip('.')}")
 
 
-def _check(row: object, wanted: list[Range], cursor: int) -> int:
+def _check(row: object, ranges: list[Range], cursor: int) -> int:
     """The id of a row, which has to be one of those wanted, above the one before."""
     if not isinstance(row, dict) or not row.keys() >= STAGING[JOURNAL].keys():
         raise _Malformed("a row does not have the columns of a journal")
@@ -221,8 +223,8 @@ def _check(row: object, wanted: list[Range], cursor: int) -> int:
         raise _Malformed("a row has no id")
     if number <= cursor:
         raise _Malformed("the ids of its rows do not ascend")
-    place = bisect_right(wanted, (number, 2**63)) - 1
-    if place < 0 or number > wanted[place][1]:
+    place = bisect_right(ranges, (number, 2**63)) - 1
+    if place < 0 or number > ranges[place][1]:
         raise _Malformed("it gives rows nobody asked for")
     return number
 
@@ -240,16 +242,16 @@ def _number(answer: Mapping[str, Any], name: str) -> int:
 def _ranges(listed: object) -> Iterator[Range]:
     """Ranges as a server lists them: ascending, and apart from each other."""
     end: int | None = None
-    for one in listed if isinstance(listed, list) else [None]:
+    for pair in listed if isinstance(listed, list) else [None]:
         if not (
-            isinstance(one, list)
-            and len(one) == 2
-            and all(type(number) is int and 0 <= number < 2**63 for number in one)
-            and (-2 if end is None else end) + 1 < one[0] <= one[1]
+            isinstance(pair, list)
+            and len(pair) == 2
+            and all(type(number) is int and 0 <= number < 2**63 for number in pair)
+            and (-2 if end is None else end) + 1 < pair[0] <= pair[1]
         ):
             raise _Malformed("an answer has no proper ranges of ids")
-        end = one[1]
-        yield one[0], one[1]
+        end = pair[1]
+        yield pair[0], pair[1]
 
 
 def _above(ranges: list[Range], number: int) -> list[Range]:
@@ -259,7 +261,7 @@ def _above(ranges: list[Range], number: int) -> list[Range]:
 
 def _without(present: Sequence[Range], sealed: list[Range]) -> list[Range]:
     """Ascending ranges without those of another ascending list; both are walked once."""
-    found: list[Range] = []
+    remaining: list[Range] = []
     gaps = iter(holes(sealed))
     gap = next(gaps, None)
     for first, last in present:
@@ -267,8 +269,8 @@ def _without(present: Sequence[Range], sealed: list[Range]) -> list[Range]:
             low = first if gap[0] is None else max(first, gap[0])
             high = last if gap[1] is None else min(last, gap[1])
             if low <= high:
-                found.append((low, high))
+                remaining.append((low, high))
             if gap[1] is None or gap[1] >= last:
                 break
             gap = next(gaps, None)
-    return found
+    return remaining

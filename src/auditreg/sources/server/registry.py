@@ -72,7 +72,7 @@ class RegistryScan:
         if table == "registered_models":
             for key, model in self.models.items():
                 yield {
-                    **_own(key),
+                    **_key_columns(key),
                     "creation_time": model.get("creation_timestamp"),
                     "last_updated_time": model.get("last_updated_timestamp"),
                     "description": model.get("description"),
@@ -98,9 +98,9 @@ class RegistryScan:
     ) -> Iterator[Row]:
         for key, holder in holders:
             for child in dicts_in(holder.get(items)):
-                yield {**_own(key), **{name: child.get(name) for name in names}}
+                yield {**_key_columns(key), **{name: child.get(name) for name in names}}
 
-    def account(self) -> tuple[int, dict[str, int]]:
+    def digest_and_counts(self) -> tuple[int, dict[str, int]]:
         """A digest of all rows, whatever their order, and how many each table has."""
         total, counts = 0, {}
         encode = msgspec.json.Encoder(order="sorted").encode
@@ -119,16 +119,16 @@ class RegistryScan:
 
 
 @dataclass
-class Registry:
+class RegistryState:
     """The pass that counts, and how it came about.
 
-    `told` is how many rows of each table the pass before it found, if there was one. `workspaces` are those that
-    could be read.
+    `counts_before` is how many rows of each table the pass before it found, if there was one: over REST
+    there is no other count. `workspaces` are those that could be read.
     """
 
     last: RegistryScan
     digest: int
-    told: dict[str, int]
+    counts_before: dict[str, int]
     workspaces: tuple[str | None, ...]
     passes: int
     doubts: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ class RegistryScanner:
         server: the tracking server.
         workspaces: those to read.
         pool: asks several things at once.
-        progress: told about each pass.
+        progress: is called with each pass.
     """
 
     def __init__(
@@ -162,62 +162,64 @@ class RegistryScanner:
         self._progress = progress
         self._denied: dict[str | None, NotAllowed] = {}
 
-    def read(self, most: int, stands_still: Callable[[], bool] = lambda: True) -> Registry:
-        """Read until two passes agree.
+    def read_until_stable(
+        self, most: int, journal_unchanged: Callable[[], bool] = lambda: True
+    ) -> RegistryState:
+        """Read until two passes agree; the module's docstring says what that proves.
 
         Args:
             most: the most passes.
-            stands_still: whether the journal is as it was when last asked; it is asked after each
-                pass, and was asked before the first.
+            journal_unchanged: whether the journal is as it was when last asked; it is asked after
+                each pass, and was asked before the first.
 
         Raises:
             SourceError: the server cannot be reached, refuses, or is not MLflow.
         """
-        found = self._once()
-        digest, counts = found.account()
+        scan = self._scan()
+        digest, counts = scan.digest_and_counts()
+        unrepeated, unchanged, agree, passes = not scan.repeated, journal_unchanged(), False, 1
+        counts_before: dict[str, int] = {}
         doubts: list[str] = []
-        clean, same, still, number = not found.repeated, False, stands_still(), 1
-        told: dict[str, int] = {}
-        while number < most:
-            self._tell("registry", number)
-            before, told, was_clean = digest, counts, clean
-            found = RegistryScan()  # the rows of one pass at a time are in memory
-            found = self._once()
-            digest, counts = found.account()
-            clean, same, still = not found.repeated, before == digest, stands_still()
-            number += 1
-            if same and still and clean and was_clean:
+        while passes < most:
+            self._report_progress("registry", passes)
+            digest_before, counts_before, unrepeated_before = digest, counts, unrepeated
+            # Let go of these rows first: those of one pass at a time are in memory.
+            scan = RegistryScan()
+            scan = self._scan()
+            digest, counts = scan.digest_and_counts()
+            # A listing that repeats rows shifted under its pages, and may have skipped others: two
+            # such passes can agree and both be wrong.
+            agree, unrepeated = digest == digest_before, not scan.repeated
+            unchanged = journal_unchanged()
+            passes += 1
+            if agree and unchanged and unrepeated and unrepeated_before:
                 break
         else:
-            if not same:
-                doubts.append(f"the registry changed between each of {most} passes over it")
-            if not still:
-                doubts.append(f"the journal grew while the registry was read {most} times")
-            if same and still:
-                doubts.append(
-                    f"the server listed {found.repeated} rows more than once: it may have left out "
-                    "others"
-                )
-        gaps = self._ask_gaps(found)
-        doubts += found.doubts
+            doubts += _unstable(most, agree, unchanged, scan.repeated)
+        # Only now: a request for each gap would make every pass slow, and a version that search hides
+        # is hidden from all of them alike.
+        gaps = self._ask_gaps(scan)
+        doubts += scan.doubts
         doubts += [
             f"workspace {workspace}: this user may not read it" for workspace in self._denied
         ]
-        return Registry(found, digest, told, self._readable(), number, tuple(doubts), gaps)
+        return RegistryState(
+            scan, digest, counts_before, self._readable(), passes, tuple(doubts), gaps
+        )
 
-    def same_again(self, registry: Registry) -> bool:
-        """Whether one more pass finds what the last one did. Raises as `read`."""
-        self._tell("registry", registry.passes)
-        return self._once().account()[0] == registry.digest
+    def is_unchanged(self, registry: RegistryState) -> bool:
+        """Whether one more pass finds what the last one did. Raises as `read_until_stable`."""
+        self._report_progress("registry", registry.passes)
+        return self._scan().digest_and_counts()[0] == registry.digest
 
     def _readable(self) -> tuple[str | None, ...]:
-        return tuple(one for one in self._workspaces if one not in self._denied)
+        return tuple(workspace for workspace in self._workspaces if workspace not in self._denied)
 
-    def _tell(self, phase: str, done: int) -> None:
+    def _report_progress(self, phase: str, done: int) -> None:
         if self._progress is not None:
             self._progress(phase, done, None)
 
-    def _once(self) -> RegistryScan:
+    def _scan(self) -> RegistryScan:
         """Everything: without a filter, then prompts, which newer servers leave out of that."""
         listings = [
             (workspace, items, filtered)
@@ -225,20 +227,20 @@ class RegistryScanner:
             for items in ("registered_models", "model_versions")
             for filtered in ("", _PROMPTS)
         ]
-        found = RegistryScan()
-        listed = self._pool.map(lambda one: self._list(*one), listings)
+        scan = RegistryScan()
+        listed = self._pool.map(lambda listing: self._list(*listing), listings)
         for (workspace, items, _), rows in zip(listings, listed, strict=True):
             if isinstance(rows, NotAllowed):
                 self._denied[workspace] = rows
             elif items == "registered_models":
-                _add_models(found, workspace, rows)
+                _add_models(scan, workspace, rows)
             else:
-                _add_versions(found, workspace, rows)
+                _add_versions(scan, workspace, rows)
         if not self._readable():
             raise next(iter(self._denied.values()))
-        self._add_unlisted_models(found)
-        self._add_unlisted_versions(found)
-        return found
+        self._add_unlisted_models(scan)
+        self._add_unlisted_versions(scan)
+        return scan
 
     def _list(self, workspace: str | None, items: str, filtered: str) -> list[Row] | NotAllowed:
         """All rows of one listing; why not, where this user may not read the workspace."""
@@ -264,40 +266,40 @@ class RegistryScanner:
                 raise
         return rows
 
-    def _add_unlisted_models(self, found: RegistryScan) -> None:
+    def _add_unlisted_models(self, scan: RegistryScan) -> None:
         unlisted = sorted(
-            {key[:2] for key in found.versions} - found.models.keys(), key=lambda key: key[1]
+            {key[:2] for key in scan.versions} - scan.models.keys(), key=lambda key: key[1]
         )
         confirmed = []
         for key, answer in zip(unlisted, self._pool.map(self._model, unlisted), strict=True):
             if answer is not None:  # else deleted meanwhile; the next pass sees neither
-                found.models[key] = answer
+                scan.models[key] = answer
                 confirmed.append(key[1])
         if confirmed:
-            found.doubts.append(
+            scan.doubts.append(
                 f"the server's list of models leaves out {len(confirmed)} whose versions it "
                 f"shows ({some(confirmed)}); there may be others without versions"
             )
 
-    def _add_unlisted_versions(self, found: RegistryScan) -> None:
+    def _add_unlisted_versions(self, scan: RegistryScan) -> None:
         """A model's own row names its latest versions: they must be among those searched."""
         unlisted = [
             (*key, number)
-            for key, model in found.models.items()
+            for key, model in scan.models.items()
             for latest in dicts_in(model.get("latest_versions"))
-            if (number := _number(latest)) is not None and (*key, number) not in found.versions
+            if (number := _number(latest)) is not None and (*key, number) not in scan.versions
         ]
-        there = self._add(found, unlisted)
+        there = self._add(scan, unlisted)
         if there:
-            found.doubts.append(
+            scan.doubts.append(
                 f"the server's search leaves out {len(there)} versions its models name "
                 f"({some(there)}); there may be others"
             )
 
-    def _ask_gaps(self, found: RegistryScan) -> int:
-        """How many version numbers below a model's highest have no version."""
+    def _ask_gaps(self, scan: RegistryScan) -> int:
+        """How many version numbers below a model's highest have no version, after asking for each."""
         numbers: dict[ModelKey, set[int]] = defaultdict(set)
-        for workspace, name, number in found.versions:
+        for workspace, name, number in scan.versions:
             numbers[workspace, name].add(number)
         gaps = sum(max(0, max(present) - len(present)) for present in numbers.values())
         missing = (
@@ -307,31 +309,31 @@ class RegistryScanner:
             for number in range(1, max(present))
             if number not in present
         )
-        asked = list(islice(missing, GAPS_ASKED))
-        there = self._add(found, asked)
+        tried = list(islice(missing, GAPS_ASKED))
+        there = self._add(scan, tried)
         if there:
-            found.doubts.append(
+            scan.doubts.append(
                 f"the server's search leaves out {len(there)} versions that exist "
                 f"({some(there)}); there may be later ones"
             )
-        if gaps > len(asked):
-            found.doubts.append(
+        if gaps > len(tried):
+            scan.doubts.append(
                 f"{gaps} numbers below a model's highest version have no version, and only "
-                f"{len(asked)} of them were asked for one by one"
+                f"{len(tried)} of them were asked for one by one"
             )
         return gaps - len(there)
 
-    def _add(self, found: RegistryScan, keys: list[VersionKey]) -> list[str]:
+    def _add(self, scan: RegistryScan, keys: list[VersionKey]) -> list[str]:
         """Ask for versions by number and add those that are there; their names."""
         there, hidden = [], []
         for key, answer in zip(keys, self._pool.map(self._version, keys), strict=True):
             if isinstance(answer, NotAllowed):
                 hidden.append(f"{key[1]}/{key[2]}")
             elif answer is not None:
-                found.versions[key] = answer
+                scan.versions[key] = answer
                 there.append(f"{key[1]}/{key[2]}")
         if hidden:
-            found.doubts.append(
+            scan.doubts.append(
                 f"{len(hidden)} version numbers may not be asked for by this user ({some(hidden)})"
             )
         return there
@@ -342,8 +344,8 @@ class RegistryScanner:
             answer = self._server.get("/registered-models/get", {"name": name}, workspace)
         except NotThere:
             return None
-        found: Row | None = answer.get("registered_model")
-        return found
+        model: Row | None = answer.get("registered_model")
+        return model
 
     def _version(self, key: VersionKey) -> Row | NotAllowed | None:
         workspace, name, number = key
@@ -354,20 +356,30 @@ class RegistryScanner:
             return None
         except NotAllowed as denied:
             return denied
-        found: Row | None = answer.get("model_version")
-        return found
+        version: Row | None = answer.get("model_version")
+        return version
 
 
-def _add_models(found: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
+def _unstable(most: int, agree: bool, unchanged: bool, repeated: int) -> Iterator[str]:
+    """Why no two passes could be taken for one state."""
+    if not agree:
+        yield f"the registry changed between each of {most} passes over it"
+    if not unchanged:
+        yield f"the journal grew while the registry was read {most} times"
+    if agree and unchanged:
+        yield f"the server listed {repeated} rows more than once: it may have left out others"
+
+
+def _add_models(scan: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
     named = [row for row in rows if isinstance(row.get("name"), str)]
     listed = {(workspace, row["name"]): row for row in named}
-    found.repeated += len(named) - len(listed)
-    found.models.update(listed)
+    scan.repeated += len(named) - len(listed)
+    scan.models.update(listed)
     if len(named) < len(rows):
-        found.doubts.append(f"{len(rows) - len(named)} models in the server's list have no name")
+        scan.doubts.append(f"{len(rows) - len(named)} models in the server's list have no name")
 
 
-def _add_versions(found: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
+def _add_versions(scan: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
     listed: dict[VersionKey, Row] = {}
     odd = []
     for row in rows:
@@ -376,21 +388,21 @@ def _add_versions(found: RegistryScan, workspace: str | None, rows: list[Row]) -
             listed[workspace, name, number] = row
         else:
             odd.append(((workspace, name), row))
-    found.repeated += len(rows) - len(listed) - len(odd)
-    found.versions.update(listed)
-    found.odd += odd
+    scan.repeated += len(rows) - len(listed) - len(odd)
+    scan.versions.update(listed)
+    scan.odd += odd
 
 
-def _own(key: Iterable[Any]) -> Row:
+def _key_columns(key: Iterable[Any]) -> Row:
     workspace, name, *number = key
-    own = {"workspace": workspace or "default", "model": name}
-    return {**own, "version": number[0], "_workspace": workspace} if number else own
+    columns = {"workspace": workspace or "default", "model": name}
+    return {**columns, "version": number[0], "_workspace": workspace} if number else columns
 
 
 def _version_row(key: tuple[Any, ...], version: Row) -> Row:
     kept = ("description", "user_id", "source", "run_id", "run_link", "status_message")
     return {
-        **_own(key),
+        **_key_columns(key),
         **{column: version.get(column) for column in kept},
         "creation_time": version.get("creation_timestamp"),
         "last_updated_time": version.get("last_updated_timestamp"),

@@ -23,7 +23,7 @@ from auditreg.sources.server.bulk_runs import (
     portions,
 )
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
-from auditreg.sources.server.registry import Registry, some
+from auditreg.sources.server.registry import RegistryState, some
 from auditreg.sources.server.spool import Spool
 from auditreg.sources.server.strict_json import dict_in, dicts_in
 from auditreg.sources.staging import IncompletenessLog
@@ -51,12 +51,12 @@ Ids = dict[str | None, dict[str, None]]
 
 
 class VersionLinks:
-    """What the versions name: runs and logged models, and `own`, the runs they say are theirs."""
+    """What the versions name: runs and logged models, and `run_ids`, the runs they name as theirs."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: RegistryState) -> None:
         self.runs: Ids = defaultdict(dict)
         self.logged_models: Ids = defaultdict(dict)
-        self.own: set[str] = set()
+        self.run_ids: set[str] = set()
         self.versions: set[tuple[str | None, str, int]] = set(registry.last.versions)
         for version in registry.rows("model_versions"):
             self._follow(version)
@@ -69,7 +69,7 @@ class VersionLinks:
         workspace = version["_workspace"]
         source = str(version.get("source") or "")
         if run_id := version.get("run_id"):
-            self.own.add(str(run_id))
+            self.run_ids.add(str(run_id))
             self.runs[workspace][str(run_id)] = None
         if source.startswith("runs:/"):
             if run_id := source.removeprefix("runs:/").split("/")[0]:
@@ -90,24 +90,24 @@ class RunReader:
         pool: asks several things at once.
         threads: how many.
         doubts: counts what could not be staged.
-        tell: told about phases: name, done, total.
+        progress: is called with each phase: name, done, total.
     """
 
     def __init__(
         self,
         server: Server,
-        registry: Registry,
+        registry: RegistryState,
         all_runs: bool,
         pool: Executor,
         threads: int,
         doubts: IncompletenessLog,
-        tell: Callable[[str, int, int | None], None],
+        progress: Callable[[str, int, int | None], None],
     ) -> None:
         self._server = server
         self._registry = registry
         self._all_runs = all_runs
         self._pool = pool
-        self._tell = tell
+        self._progress = progress
         self._bulk = Bulk(server, pool, threads)
         self._spool = Spool(doubts)
         self.loaded = False
@@ -146,7 +146,7 @@ class RunReader:
             for workspace in self._registry.workspaces:
                 self._every_run(workspace)
         for workspace, ids in links.runs.items():
-            self._runs(ids, workspace, links.own)
+            self._runs(ids, workspace, links.run_ids)
         for workspace in self._registry.workspaces:
             sources = self._logged_models(links, workspace)
             self._runs(sources, workspace, set())
@@ -160,7 +160,7 @@ class RunReader:
             }  # fmt: skip
             try:
                 pages = self._server.pages("/experiments/search", query, "experiments", workspace)
-                listed = [one for page in pages for one in page]
+                listed = [experiment for page in pages for experiment in page]
             except (NotThere, Refused):
                 # An old server has no such search; runs are found by their ids.
                 if self._all_runs:
@@ -171,30 +171,32 @@ class RunReader:
                     raise
                 listed = []
                 self._doubts.append(_NOT_LOOKED.format("experiments"))
-            self._listed[workspace] = {str(one.get("experiment_id")): one for one in listed}
+            self._listed[workspace] = {
+                str(experiment.get("experiment_id")): experiment for experiment in listed
+            }
         return self._listed[workspace]
 
-    def _runs(self, ids: Iterable[str], workspace: str | None, own: set[str]) -> None:
+    def _runs(self, ids: Iterable[str], workspace: str | None, named: set[str]) -> None:
         """Fetch runs by id that were not read before."""
-        wanted = [one for one in ids if one not in self._read["runs"]]
-        if not wanted:
+        unread = [run_id for run_id in ids if run_id not in self._read["runs"]]
+        if not unread:
             return
         experiments = list(self._experiments_of(workspace))
         done = 0
-        for portion in self._bulk.fetch(RUN, wanted, experiments, workspace):
-            found = []
-            for one, run in portion:
+        for portion in self._bulk.fetch(RUN, unread, experiments, workspace):
+            runs = []
+            for run_id, run in portion:
                 if isinstance(run, dict):
-                    found.append(run)
+                    runs.append(run)
                 elif run is None:
-                    self.gone += one in own
+                    self.gone += run_id in named
                 else:
-                    self._denied["runs"].append(one)
-            self._keep_runs(found, workspace)
+                    self._denied["runs"].append(run_id)
+            self._keep_runs(runs, workspace)
             done += len(portion)
-            self._tell("runs", done, len(wanted))
+            self._progress("runs", done, len(unread))
         if self.runs_counted is not None:
-            self.runs_counted += len(self._read["runs"].intersection(wanted))
+            self.runs_counted += len(self._read["runs"].intersection(unread))
 
     def _every_run(self, workspace: str | None) -> None:
         """Read all runs twice: pages shift while runs come and go."""
@@ -214,7 +216,7 @@ class RunReader:
                 ):
                     ids.update(map(id_of, page))
                     self._keep_runs(page, workspace)
-                    self._tell("runs", len(ids), None)
+                    self._progress("runs", len(ids), None)
             seen.append(ids)
         self.runs_counted = (self.runs_counted or 0) + len(seen[1])
         if seen[0] != seen[1]:
@@ -245,10 +247,10 @@ class RunReader:
                 experiments = list(self._experiments_of(workspace))
                 for portion in self._bulk.fetch(LOGGED_MODEL, ids, experiments, workspace):
                     self._denied["logged models"] += [
-                        one for one, model in portion if isinstance(model, Denied)
+                        model_id for model_id, model in portion if isinstance(model, Denied)
                     ]
                     self._keep_models([m for _, m in portion if isinstance(m, dict)], sources)
-                    self._tell("logged_models", len(self._read["logged_models"]), None)
+                    self._progress("logged_models", len(self._read["logged_models"]), None)
             if links.versions:
                 self._keep_models(self._tagged(links, workspace), sources)
         except Refused:
@@ -297,19 +299,19 @@ class RunReader:
         """Those of the runs that were read."""
 
         def find(key: tuple[str | None, str]) -> Row | Denied | None:
-            workspace, one = key
-            if found := self._listed.get(workspace, {}).get(one):
-                return found
-            query = {"experiment_id": one}
+            workspace, experiment_id = key
+            if listed := self._listed.get(workspace, {}).get(experiment_id):
+                return listed
+            query = {"experiment_id": experiment_id}
             return or_none(
                 lambda: self._server.get("/experiments/get", query, workspace).get("experiment")
             )
 
-        found = zip(self._used, self._pool.map(find, self._used), strict=True)
+        answers = zip(self._used, self._pool.map(find, self._used), strict=True)
         rows = [
-            {**one, "workspace": one.get("workspace") or workspace or "default"}
-            for (workspace, _), one in found
-            if isinstance(one, dict)
+            {**row, "workspace": row.get("workspace") or workspace or "default"}
+            for (workspace, _), row in answers
+            if isinstance(row, dict)
         ]
         self._spool.put({"experiments": rows})
 
@@ -321,16 +323,16 @@ def run_rows(runs: Iterable[Row]) -> dict[str, list[Row]]:
     }
     for run in runs:
         info, data = dict_in(run.get("info")), dict_in(run.get("data"))
-        own = {"run_id": info.get("run_id") or info.get("run_uuid")}
+        key = {"run_id": info.get("run_id") or info.get("run_uuid")}
         tags = dicts_in(data.get("tags"))
         name = info.get("run_name") or _by_key(tags).get("mlflow.runName")
-        rows["runs"].append({**info, **own, "name": name})
-        rows["run_params"] += [{**one, **own} for one in dicts_in(data.get("params"))]
-        rows["run_metrics"] += [{**one, **own} for one in dicts_in(data.get("metrics"))]
-        rows["run_tags"] += [{**one, **own} for one in tags]
+        rows["runs"].append({**info, **key, "name": name})
+        rows["run_params"] += [{**row, **key} for row in dicts_in(data.get("params"))]
+        rows["run_metrics"] += [{**row, **key} for row in dicts_in(data.get("metrics"))]
+        rows["run_tags"] += [{**row, **key} for row in tags]
         for used in dicts_in(dict_in(run.get("inputs")).get("dataset_inputs")):
             context = _by_key(dicts_in(used.get("tags"))).get("mlflow.data.context")
-            rows["run_datasets"].append({**dict_in(used.get("dataset")), **own, "context": context})
+            rows["run_datasets"].append({**dict_in(used.get("dataset")), **key, "context": context})
     return rows
 
 
@@ -341,7 +343,7 @@ def logged_model_rows(models: Iterable[Row]) -> dict[str, list[Row]]:
     }
     for model in models:
         info, data = dict_in(model.get("info")), dict_in(model.get("data"))
-        own = {"model_id": info.get("model_id")}
+        key = {"model_id": info.get("model_id")}
         status = info.get("status")
         rows["logged_models"].append(
             {
@@ -353,9 +355,9 @@ def logged_model_rows(models: Iterable[Row]) -> dict[str, list[Row]]:
                 "lifecycle_stage": "active",
             }
         )
-        rows["logged_model_params"] += [{**one, **own} for one in dicts_in(data.get("params"))]
-        rows["logged_model_metrics"] += [{**one, **own} for one in dicts_in(data.get("metrics"))]
-        rows["logged_model_tags"] += [{**one, **own} for one in dicts_in(info.get("tags"))]
+        rows["logged_model_params"] += [{**row, **key} for row in dicts_in(data.get("params"))]
+        rows["logged_model_metrics"] += [{**row, **key} for row in dicts_in(data.get("metrics"))]
+        rows["logged_model_tags"] += [{**row, **key} for row in dicts_in(info.get("tags"))]
     return rows
 
 
@@ -366,12 +368,12 @@ def _named(model: Row, workspace: str | None) -> Iterator[tuple[str | None, str,
         named = json.loads(str(text))
     except (ValueError, RecursionError):
         return
-    for one in dicts_in(named):
+    for version in dicts_in(named):
         try:
-            yield workspace, str(one.get("name")), int(str(one.get("version")))
+            yield workspace, str(version.get("name")), int(str(version.get("version")))
         except ValueError:
             continue
 
 
 def _by_key(listed: list[Row]) -> dict[Any, Any]:
-    return {str(one.get("key")): one.get("value") for one in listed}
+    return {str(pair.get("key")): pair.get("value") for pair in listed}

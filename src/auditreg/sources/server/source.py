@@ -5,7 +5,7 @@ so the registry is read again until two passes agree, every model is collected i
 (the list, its versions, its latest versions), and every disagreement is a doubt.
 
 Every row stood so at some moment between the reading's start and its end. The rows of the registry
-itself (models, versions, tags, aliases) stood so all at once: `passes.py` says when, and why. Runs,
+itself (models, versions, tags, aliases) stood so all at once: `registry.py` says when, and why. Runs,
 logged models and model files are read after that.
 """
 
@@ -36,10 +36,10 @@ from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
 from auditreg.sources.server.permissions import rights_of_server
-from auditreg.sources.server.registry import TABLES, Registry, RegistryScanner, some
+from auditreg.sources.server.registry import TABLES, RegistryScanner, RegistryState, some
 from auditreg.sources.server.runs import RunReader
+from auditreg.sources.server.visibility import Visibility, visibility
 from auditreg.sources.staging import IncompletenessLog, batches
-from auditreg.sources.visibility import Visibility, visibility
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,14 +109,14 @@ class RestSource(Source):
         journal = ServedJournal(self._server, self._now)
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
-            passes = RegistryScanner(self._server, workspaces, pool, progress)
-            registry = passes.read(self._passes, journal.stands_still)
+            scanner = RegistryScanner(self._server, workspaces, pool, progress)
+            registry = scanner.read_until_stable(self._passes, journal.is_unchanged)
             registry.doubts += tuple(
                 f"workspace {name}: the server does not show it to this user" for name in unseen
             )
             return RestReading(
                 self._server,
-                passes,
+                scanner,
                 registry,
                 journal,
                 granted=rights_of_server(self._server, self._access),
@@ -140,9 +140,9 @@ class RestSource(Source):
         """
         unseen: tuple[str, ...] = ()
         if self._workspaces is not None:
-            named = {one or "default": one for one in shown}
+            named = {name or "default": name for name in shown}
             unseen = tuple(sorted(set(self._workspaces).difference(named)))
-            shown = tuple(named[one] for one in dict.fromkeys(self._workspaces) if one in named)
+            shown = tuple(named[name] for name in dict.fromkeys(self._workspaces) if name in named)
         if not shown:
             raise SourceError(
                 f"{self._server.location} shows this user no workspace that is to be read.",
@@ -162,8 +162,8 @@ class RestReading(Reading):
     def __init__(  # noqa: PLR0913 - what the source was told, and what it has read so far
         self,
         server: Server,
-        passes: RegistryScanner,
-        registry: Registry,
+        scanner: RegistryScanner,
+        registry: RegistryState,
         served: ServedJournal,
         *,
         granted: Rights,
@@ -175,7 +175,7 @@ class RestReading(Reading):
         progress: Progress | None,
     ) -> None:
         self._server = server
-        self._passes = passes
+        self._scanner = scanner
         self._registry = registry
         self._served = served
         self._granted = granted
@@ -190,10 +190,10 @@ class RestReading(Reading):
         self.ended_at = now()
         self._stood = time.monotonic()
         self._staging = IncompletenessLog()
-        self._tracked = RunReader(
-            server, registry, all_runs, pool, threads, self._staging, self._tell
+        self._runs = RunReader(
+            server, registry, all_runs, pool, threads, self._staging, self._report_progress
         )
-        self._later: list[str] | None = None
+        self._changed_later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
         self._visible = visibility(server)
         version = server.version()
@@ -204,13 +204,13 @@ class RestReading(Reading):
             schema_version=None,
             shows_deleted=False,
             cannot_show=(
+                *served.cannot_show,  # first: nobody else says that the journal was not found
                 *CANNOT_SHOW,
                 *self._visible.cannot_show(),
                 *(artifacts.cannot_show if artifacts else ()),
                 *granted.cannot_show,
                 *_too_old(version),
                 *(() if served.exact else (CHANGED_BACK,)),
-                *served.cannot_show,
             ),
             hidden_columns=HIDDEN_COLUMNS,
             clock_offset_ms=served.clock_offset_ms,
@@ -219,7 +219,7 @@ class RestReading(Reading):
     def kinds(self) -> tuple[str, ...]:
         """All kinds; logged models and rights where the server has them, artifacts if asked for."""
         self._load()
-        hidden = {"logged_model"} if self._tracked.no_logged_models else set()
+        hidden = {"logged_model"} if self._runs.no_logged_models else set()
         if self._artifacts is None:
             hidden.add("model_artifact")
         if not self._granted.shown:
@@ -238,33 +238,33 @@ class RestReading(Reading):
                 self._counts[name] = self._granted.counts[name]
                 yield from self._granted.tables[name]
             return
-        read, found = 0, self._found(name)
-        for batch in found:
+        read, parts = 0, self._batches(name)
+        for batch in parts:
             read += batch.num_rows
             yield batch
-        self._counts[name] = (self._told(name), read)
+        self._counts[name] = (self._counted(name), read)
         if name == JOURNAL:
             self.ended_at = self._now()
 
-    def _found(self, name: str) -> Iterator[pa.RecordBatch]:
+    def _batches(self, name: str) -> Iterator[pa.RecordBatch]:
         if name in TABLES:
             return batches(name, self._registry.rows(name), self._staging)
         if name == JOURNAL:
             return batches(name, self._served.rows(), self._staging)
         self._load()
-        return self._tracked.table(name)
+        return self._runs.table(name)
 
-    def _told(self, name: str) -> int | None:
-        """How many rows the server has of a table, where it told twice or counts them."""
+    def _counted(self, name: str) -> int | None:
+        """How many rows the server has of a table, where it listed them twice or counts them."""
         if name in TABLES:
-            return self._registry.told.get(name)
+            return self._registry.counts_before.get(name)
         if name == JOURNAL:
             return self._served.expected()
-        return self._tracked.runs_counted if name == "runs" else None
+        return self._runs.runs_counted if name == "runs" else None
 
     def _load(self) -> None:
-        if not self._tracked.loaded:
-            self._tracked.load()
+        if not self._runs.loaded:
+            self._runs.load()
             self.ended_at = self._now()
 
     def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
@@ -286,12 +286,12 @@ class RestReading(Reading):
         Where no journal tells what was changed since, and reading the rest took long, the registry
         is read once more: what was moved meanwhile is a doubt.
         """
-        if self._later is None:
-            self._later = list(self._changed_since())
+        if self._changed_later is None:
+            self._changed_later = list(self._changed_since())
         expected, read = self._counts.get(JOURNAL, (0, 0))
         missing = [f"journal: the server counts {expected} rows, {read} were read"]
         short = expected not in (None, read)
-        left_out = {RUN_GONE: self._tracked.gone} if self._tracked.gone else {}
+        left_out = {RUN_GONE: self._runs.gone} if self._runs.gone else {}
         if self._artifacts is not None:
             left_out |= self._artifacts.left_out
         return Completeness(
@@ -300,17 +300,18 @@ class RestReading(Reading):
             doubts=(
                 *self._registry.doubts,
                 *_refused(self._visible),
-                *self._tracked.doubts(),
+                *self._runs.doubts(),
                 *self._served.doubts,
                 *(missing if short else ()),
                 *self._granted.doubts,
                 *self._staging.sentences(),
-                *self._later,
+                *self._changed_later,
+                *(self._artifacts.doubts if self._artifacts else ()),
             ),
             passes=self._registry.passes,
             asked={
                 "runs": "all" if self._all_runs else "linked",
-                **(self._artifacts.asked if self._artifacts else NO_ARTIFACTS),
+                **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
             gaps=self._registry.gaps,
         )
@@ -318,13 +319,13 @@ class RestReading(Reading):
     def close(self) -> None:
         """Stop the threads that fetch."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._tracked.close()
+        self._runs.close()
 
     def _changed_since(self) -> Iterator[str]:
         took = time.monotonic() - self._stood
         if self.journal is not None or took < LONG:
             return
-        same = self._passes.same_again(self._registry)
+        same = self._scanner.is_unchanged(self._registry)
         self.ended_at = self._now()
         if not same:
             yield (
@@ -332,7 +333,7 @@ class RestReading(Reading):
                 f"{took:.0f} s: what was read is how it stood before"
             )
 
-    def _tell(self, phase: str, done: int, total: int | None) -> None:
+    def _report_progress(self, phase: str, done: int, total: int | None) -> None:
         if self._progress is not None:
             self._progress(phase, done, total)
 
@@ -345,20 +346,19 @@ class RestReading(Reading):
         if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = self._artifacts.versions_to_read(
-            self._stored_versions(), self.table("aliases"), places
+            self._stored_versions(),
+            self.table("aliases"),
+            self.table("registered_model_tags"),
+            places,
         )
-        total = sum(1 for _ in self._registry.last.numbered())
-        read = 0
-        for batch in self._artifacts.read(versions, self._tell, total):
-            read += batch.num_rows
-            yield batch
-        self._counts["model_artifacts"] = (total, read)
+        yield from self._artifacts.read(versions, self._report_progress)
+        self._counts["model_artifacts"] = self._artifacts.counts
         self.ended_at = self._now()
 
     def _places(self, table: str, key: str, value: str) -> dict[str, Any]:
         """Where the artifacts of runs or logged models are, by their ids."""
         places: dict[str, Any] = {}
-        for batch in self._tracked.table(table):
+        for batch in self._runs.table(table):
             ids, uris = batch.column(key).to_pylist(), batch.column(value).to_pylist()
             places.update(zip(ids, uris, strict=True))
         return places

@@ -42,27 +42,27 @@ class Visibility:
 
 def visibility(server: Server) -> Visibility:
     """Ask the server; two requests at most, and none of their answers is an error."""
-    found = _asked(server, "/users/current/permissions", {}, "/api/3.0/mlflow")
-    if isinstance(found.get("is_admin"), bool):
+    user_rights = _answer(server, "/users/current/permissions", {}, "/api/3.0/mlflow")
+    if isinstance(user_rights.get("is_admin"), bool):
         refused = [
-            str(one.get("resource_pattern"))
-            for one in dicts_in(found.get("permissions"))
-            if one.get("resource_type") == "registered_model" and one.get("permission") in _NONE
+            str(right.get("resource_pattern"))
+            for right in dicts_in(user_rights.get("permissions"))
+            if right.get("resource_type") == "registered_model" and right.get("permission") in _NONE
         ]
-        return _visible(found["is_admin"], refused)
+        return _visible(user_rights["is_admin"], refused)
     user = _user(server)
     if user is None:
         return Visibility()
     # Before there were roles, a user's own permissions came with the user.
-    told = _asked(server, "/users/get", {"username": user}).get("user")
-    if not isinstance(told, dict) or not isinstance(told.get("is_admin"), bool):
+    account = _answer(server, "/users/get", {"username": user}).get("user")
+    if not isinstance(account, dict) or not isinstance(account.get("is_admin"), bool):
         return Visibility()
     refused = [
-        str(one.get("name"))
-        for one in dicts_in(told.get("registered_model_permissions"))
-        if one.get("permission") in _NONE
+        str(right.get("name"))
+        for right in dicts_in(account.get("registered_model_permissions"))
+        if right.get("permission") in _NONE
     ]
-    return _visible(told["is_admin"], refused)
+    return _visible(account["is_admin"], refused)
 
 
 def _visible(administrator: bool, refused: list[str]) -> Visibility:
@@ -70,7 +70,7 @@ def _visible(administrator: bool, refused: list[str]) -> Visibility:
     return Visibility(administrator, () if administrator else tuple(sorted(set(refused))))
 
 
-def _asked(server: Server, path: str, query: dict[str, str], *api: str) -> dict[str, Any]:
+def _answer(server: Server, path: str, query: dict[str, str], *api: str) -> dict[str, Any]:
     try:
         return server.get(path, query, None, *api)
     except (NotAllowed, NotThere, Refused, NotMlflow):

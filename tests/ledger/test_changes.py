@@ -1,0 +1,129 @@
+"""`changes` tells of every stored column, and dates a row by what was observed of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from auditreg.ledger import kind_sql, schema
+from auditreg.ledger.store import Ledger
+from tests.ledger.conftest import ask, take
+from tests.ledger.reading import START, MemoryReading, Registry, Rows, moment
+
+COLUMNS = {
+    "user_id": ("author", "eve"),
+    "run_link": ("run link", "http://elsewhere"),
+    "status_message": ("status message", "broken"),
+    "storage_location": ("storage location", "s3://elsewhere"),
+    "source": ("source", "s3://other"),
+    "run_id": ("run", "r9"),
+    "description": ("description", "another"),
+    "status": ("status", "FAILED_REGISTRATION"),
+    "creation_time": ("creation time", START - 1000),
+}
+"""Column of a version to its item in `changes` and another value."""
+
+
+def version_rows(registry: Registry, **values: Any) -> Rows:
+    """The registry's rows, with these values in those of its versions."""
+    rows = registry.rows()
+    for row in rows["model_versions"]:
+        row.update({"storage_location": "s3://here", "run_link": "http://here", **values})
+    return rows
+
+
+def test_every_stored_column_of_a_model_or_version_is_an_item_or_left_out():
+    text = schema.view_sql("changes", as_of=False)
+    for kind in ("registered_model", "model_version"):
+        columns = kind_sql.structure(kind)
+        missing = {name for name in columns if f"('{kind}', " not in text}
+        missing |= {name for name in columns if f"'$.body.{name}'" not in text}
+        # last_updated_time moves with every other column
+        assert missing == {"last_updated_time"}, kind
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_change_of_any_column_of_a_version_is_told(
+    ledger: Ledger, registry: Registry, column: str
+):
+    registry.create("motor")
+    registry.version("motor", description="a text")
+    take(ledger, MemoryReading(version_rows(registry), registry.wait()))
+    item, value = COLUMNS[column]
+    changed = {column: value, "last_updated_time": registry.clock}
+    take(ledger, MemoryReading(version_rows(registry, **changed), registry.wait()))
+    [(told, after)] = ask(ledger, "select item, after from changes where version = 1")
+    assert told == item
+    assert after == ("2025-12-31T23:59:59Z" if column == "creation_time" else value)
+
+
+def test_a_source_without_storage_locations_changes_none(ledger: Ledger, registry: Registry):
+    registry.create("motor")
+    registry.version("motor")
+    take(ledger, MemoryReading(version_rows(registry), registry.wait()))
+    registry.describe("motor", 1, "new")
+    bare = version_rows(registry, storage_location=None)
+    take(ledger, MemoryReading(bare, registry.wait(), source="rest", shows_deleted=False))
+    assert ask(ledger, "select item from changes where version = 1") == [("description",)]
+
+
+@pytest.mark.parametrize("days", [800, 0])
+def test_a_row_is_dated_by_its_own_claim_only_between_the_readings(
+    ledger: Ledger, registry: Registry, days: int
+):
+    registry.create("motor")
+    take(ledger, registry.read())
+    before = registry.wait()
+    take(ledger, MemoryReading(registry.rows(), before))
+    registry.version("motor")
+    claim = registry.clock - days * 86_400_000
+    rows = version_rows(registry, creation_time=claim, last_updated_time=claim)
+    after = registry.wait()
+    take(ledger, MemoryReading(rows, after))
+    [bounds] = ask(
+        ledger, "select changed_not_before, changed_not_after from changes where item = 'version'"
+    )
+    believed = before < claim <= after
+    assert believed == (days == 0)
+    assert bounds == (
+        (moment(claim), moment(claim)) if believed else (moment(before), moment(after))
+    )
+
+
+def journal_rows(registry: Registry) -> list[dict[str, Any]]:
+    """The server's journal: its start, and eve's move of motor to the workspace `risk`."""
+    created = registry.models["motor"].created
+    row = {"name": "motor", "creation_time": created, "last_updated_time": created}
+    start = {"id": 1, "server_time": START, "operation": "start", "process": "p"}
+    move = {
+        "id": 2,
+        "server_time": registry.clock,
+        "operation": "update",
+        "process": "p",
+        "table_name": "registered_models",
+        "name": "motor",
+        "model_created": created,
+        "before_row": json.dumps({**row, "workspace": "default"}),
+        "after_row": json.dumps({**row, "workspace": "risk"}),
+        "actor": "eve",
+        "actor_from": "basic-auth",
+        "workspace": "default",
+    }
+    return [start, move]
+
+
+def test_a_recorded_move_to_another_workspace_names_who_made_it(ledger: Ledger, registry: Registry):
+    registry.create("motor")
+    rows = registry.rows()
+    rows["journal"] = journal_rows(registry)[:1]
+    take(ledger, MemoryReading(rows, registry.wait(), journal="a" * 32))
+    registry.wait()
+    rows = registry.rows()
+    rows["registered_models"][0]["workspace"] = "risk"
+    rows["journal"] = journal_rows(registry)
+    take(ledger, MemoryReading(rows, registry.wait(), journal="a" * 32))
+    told = "select item, before, after, actor, grade from changes"
+    assert ask(ledger, told) == [("workspace", "default", "risk", "eve", "captured")]
+    assert ask(ledger, "select count(distinct subject) from registered_models") == [(1,)]
