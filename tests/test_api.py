@@ -73,3 +73,8 @@ def test_importing_the_package_loads_nothing():
 def test_an_unknown_name():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = auditreg.nonsense
+
+
+def test_every_public_name_is_there():
+    for name in auditreg.__all__:
+        assert getattr(auditreg, name) is not None

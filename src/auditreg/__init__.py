@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["Book", "__version__", "open"]
+__all__ = ["LedgerView", "__version__", "open"]
 
 
 def __getattr__(name: str) -> object:
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> object:
         from auditreg.resources import tool_version
 
         return tool_version()
-    if name in ("Book", "open"):
+    if name in ("LedgerView", "open"):
         from auditreg import api
 
         return getattr(api, name)
