@@ -20,6 +20,9 @@ run = client.create_run(client.create_experiment("pricing", artifact_location="r
 client.log_param(run, "depth", "7")
 client.create_registered_model("motor")
 client.create_model_version("motor", ".", run)
+kept = client.create_run("0").info.run_id
+client.create_model_version("motor", ".", kept)
+print(kept)
 """
 DELETE = """
 import sys
@@ -29,7 +32,7 @@ client.delete_run(client.get_model_version("motor", "1").run_id)
 """
 
 
-def python(*arguments: str) -> None:
+def python(*arguments: str) -> str:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": STORE, "AUDITREG_CAPTURE": "off"}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -40,6 +43,7 @@ def python(*arguments: str) -> None:
         timeout=180,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def extract(ledger: str) -> None:
@@ -54,17 +58,18 @@ def asked(ledger: str, sql: str) -> list[tuple]:
 @pytest.mark.integration
 def test_a_run_removed_for_good_is_shown_only_where_it_was_read_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    python("-c", MAKE, STORE)
+    kept = python("-c", MAKE, STORE).split()[-1]
     extract("before.duckdb")
     python("-c", DELETE, STORE)
     python("-m", "mlflow", "gc", "--backend-store-uri", STORE)
     extract("before.duckdb")
     extract("after.duckdb")
     assert asked("before.duckdb", "select key, value from run_params") == [("depth", "7")]
-    assert asked("before.duckdb", "select deleted from runs") == [(True,)]
+    deleted = "select deleted, run_id = '" + kept + "' from runs order by deleted"
+    assert asked("before.duckdb", deleted) == [(False, True), (True, False)]
     kinds = "select op, count(*) from ledger.log where kind = 'run' group by op order by op"
-    assert asked("before.duckdb", kinds) == [("gone", 1), ("put", 1)]
-    assert asked("after.duckdb", "select count(*) from runs") == [(0,)]
+    assert asked("before.duckdb", kinds) == [("gone", 1), ("put", 2)]
+    assert asked("after.duckdb", "select run_id from runs") == [(kept,)]
     assert asked("after.duckdb", "select count(*) from run_params") == [(0,)]
     for ledger in ("before.duckdb", "after.duckdb"):
         [(left_out,)] = asked(ledger, "select left_out from extractions order by seq desc limit 1")

@@ -79,3 +79,20 @@ def test_runs_known_from_elsewhere_are_not_gone(split):
     assert "gone" not in extract()
     assert run_ids() == [split]
     assert run_status() == ["pass"]
+
+
+REGISTER = """
+from mlflow import MlflowClient
+
+client = MlflowClient("sqlite:///backend.db", "sqlite:///registry.db")
+run = client.create_run("0").info.run_id
+client.create_model_version("motor", "s3://nowhere/motor", run_id=run)
+client.set_registered_model_alias("motor", "champion", "2")
+"""
+
+
+def test_a_version_newer_than_the_last_look_at_runs_is_not_accused(split):
+    extract("--tracking-from", "sqlite:///backend.db")
+    subprocess.run([sys.executable, "-c", REGISTER], check=True, capture_output=True)
+    extract()
+    assert run_status() == ["not_evidenced"]

@@ -368,7 +368,7 @@ def test_a_schema_newer_than_any_known_is_read_and_said(uri):
     run(uri, MODEL.format("m"), "update alembic_version set version_num = 'feedfacecafe'")
     with open_source(uri, artifacts="none").read() as reading:
         assert reading.info.schema_version == "feedfacecafe"
-        assert "newer" in reading.info.cannot_show[0]
+        assert any("newer" in line for line in reading.info.cannot_show)
         assert len(rows(reading, "registered_models")) == 1
 
 

@@ -33,8 +33,10 @@ run as (
     from runs group by registry, run_id
 ),
 covered as (
+    -- whether the last reading looked for runs: an earlier one knows nothing of later versions
     select registry,
-           bool_or(list_contains(string_split(replace(kinds, ' ', ''), ','), 'run')) as runs_read
+           last(list_contains(string_split(replace(kinds, ' ', ''), ','), 'run')
+                order by observed_at, seq) as runs_read
     from extractions
     where observed_at <= as_of()
     group by registry
