@@ -152,6 +152,10 @@ class DatabaseConnection(SqlDialect):
         """The database's clock in milliseconds UTC; None where it has none of its own."""
         return None
 
+    def age(self) -> int:
+        """How many milliseconds ago the database was as the snapshot shows it."""
+        return 0
+
     def numbers(self, select: str, count: int = 1) -> list[int]:
         """The row of numbers a query answers with; NULL is 0."""
         types = {f"n{index}": INT for index in range(count)}

@@ -137,7 +137,7 @@ class SqlReading(Reading):
         connect_tracking: Callable[[], DatabaseConnection] | None,
     ) -> None:
         # The snapshot began with the first read, just now: what commits later is not in it.
-        self.started_at = self.ended_at = now()
+        self.started_at = self.ended_at = now() - dialect.age()
         database_time = dialect.now()
         self._dialect = dialect
         self._artifacts = artifacts
