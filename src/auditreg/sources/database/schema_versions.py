@@ -6,7 +6,8 @@ auditreg knows, and whether a table that a server will not show can be there at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 
 HEADS = (
     "451aebb31d03", "90e64c465722", "181f10493468", "df50e92ffc5e", "7ac759974ad8",
@@ -47,7 +48,27 @@ def may_have(table: str, head: str | None) -> bool:
     return HEADS.index(head) >= HEADS.index(since)
 
 
-def unknown(head: str | None) -> Iterator[str]:
-    """What cannot be shown where a store's schema is of no version that is known."""
-    if head is not None and head not in HEADS:
-        yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+def of_mlflow(revisions: Collection[str]) -> str | None:
+    """MLflow's revision among those of `alembic_version`, which other programs may share.
+
+    MLflow has one. One that is not known is taken for that of a newer MLflow where it looks like
+    those that are.
+    """
+    known = sorted(set(revisions) & set(HEADS), key=HEADS.index)
+    if known:
+        return known[-1]
+    alike = [revision for revision in revisions if re.fullmatch("[0-9a-f]{12,13}", revision)]
+    return ", ".join(sorted(alike)) or None
+
+
+def unknown(revisions: Collection[str]) -> Iterator[str]:
+    """What cannot be shown because of revisions that are not known."""
+    version = of_mlflow(revisions)
+    if version is not None and version not in HEADS:
+        yield f"what an MLflow newer than auditreg knows has added (schema version {version})"
+    others = sorted(set(revisions) - set((version or "").split(", ")))
+    if others:
+        yield (
+            "anything of another program in this database: the table alembic_version also holds "
+            f"revisions that are not MLflow's ({', '.join(others)})"
+        )
