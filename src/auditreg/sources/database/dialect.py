@@ -133,6 +133,10 @@ class DatabaseConnection(SqlDialect):
         """The schema MLflow's tables were found in; None where a database has but one."""
         return None
 
+    def other_schemas(self) -> tuple[str, ...]:
+        """Other schemas of this database that have MLflow's tables of a registry, too."""
+        return ()
+
     def limits(self) -> tuple[str, ...]:
         """What puts the snapshot itself in doubt, in sentences."""
         return ()

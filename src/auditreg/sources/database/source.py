@@ -14,7 +14,7 @@ from auditreg.sources.database.journal import Ascending, StoredJournal
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
 from auditreg.sources.database.sqlite import SQLite
-from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store
+from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store, unread_schemas
 from auditreg.sources.interface import (
     INT,
     JOURNAL,
@@ -345,6 +345,7 @@ class SqlReading(Reading):
 
     def _cannot_show(self) -> Iterator[str]:
         yield self._journal.cannot_show()  # before what an old store lacks, which may be long
+        yield from unread_schemas(self._dialect, self._tracking.database)
         for store in self._stores:
             yield from store.cannot_show()
         yield from self._artifacts.cannot_show if self._artifacts else ()

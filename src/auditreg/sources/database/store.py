@@ -108,6 +108,22 @@ class Store:
         return bool(named) and not present
 
 
+def unread_schemas(registry: DatabaseConnection, tracking: DatabaseConnection) -> Iterator[str]:
+    """Schemas of the registry's database whose MLflow tables nobody looked at, in words."""
+    schema = registry.schema()
+    same_database = _without_options(tracking) == _without_options(registry)
+    for other in registry.other_schemas():
+        if not (same_database and other == tracking.schema()):
+            yield (
+                f"what MLflow's tables in the schema {other} hold: those in the schema {schema} were "
+                f"read (add `?schema={other}` to the address for the others)"
+            )
+
+
+def _without_options(database: DatabaseConnection) -> str:
+    return database.location.partition("?")[0]
+
+
 def _revisions(database: DatabaseConnection) -> list[str]:
     """What `alembic_version` holds, of MLflow and of whoever else keeps tables there."""
     if "version_num" not in database.columns("alembic_version"):
