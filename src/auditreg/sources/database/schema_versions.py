@@ -36,8 +36,18 @@ ADDED = {
     "logged_model_metrics": "400f98739977",
     "logged_model_params": "400f98739977",
     "logged_model_tags": "400f98739977",
+    "scorers": "534353b11cbc",
+    "evaluation_datasets": "71994744cf8e",
+    "webhooks": "1a0cddfcaa16",
+    "endpoints": "1bd49d398cd23",
+    "model_definitions": "1bd49d398cd23",
+    "budget_policies": "e1f2a3b4c5d6",
+    "guardrails": "ae8bbe7743c9",
+    "label_schemas": "89d3d66ed43f",
+    "review_queues": "b7e4c1a90f23",
+    "mcp_servers": "a8b9c0d1e2f3",
 }
-"""The schema version that brought a table; all others are older than any release that is read."""
+"""The schema version that brought a table; the others are older than any release that is read."""
 
 
 def may_have(table: str, head: str | None) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.sources.database import queries
 from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.journal import Ascending, StoredJournal
+from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
 from auditreg.sources.database.sqlite import SQLite
@@ -348,6 +349,7 @@ class SqlReading(Reading):
         yield from unread_schemas(self._dialect, self._tracking.database)
         for store in self._stores:
             yield from store.cannot_show()
+        yield from unread_registries(self._dialect, self._registry.schema_version)
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
 
