@@ -376,10 +376,9 @@ def test_of_two_schemas_with_mlflows_tables_the_one_read_is_named(pg_server):
             assert [row["model"] for row in rows(reading, "registered_models")] == [model]
             lines = [line for line in reading.info.cannot_show if "in the schema" in line]
             assert reading.completeness().complete
-        assert lines == [
-            f"what MLflow's tables in the schema {other} hold: those in the schema {schema} were "
-            f"read (add `?schema={other}` to the address for the others)"
-        ]
+        (line,) = lines
+        assert f"in the schema {other} hold: those in the schema {schema} were read" in line
+        assert f"?schema={other}`" in line
     settings = SourceSettings(uri=uri, tracking_uri=f"{uri}?schema=tracking")
     with open_source(settings, artifacts="none").read() as reading:
         assert not [line for line in reading.info.cannot_show if "in the schema" in line]

@@ -126,7 +126,9 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         if not schemas:
             return ""
         name = schemas[0]
-        (usable,) = self.numbers(f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0")
+        (usable,) = self.numbers(
+            f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0"
+        )
         if usable:
             return f"The schema {name} has such a table: add `?schema={name}` to the address."
         return (
