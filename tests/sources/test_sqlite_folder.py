@@ -240,7 +240,7 @@ def test_a_file_system_without_locks_is_read_from_a_copy(database, monkeypatch, 
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(sqlite_files.fcntl, "lockf", refuse)
-    assert opened_as(database) == "copy.db?mode=rw"
+    assert opened_as(database) == "copy.db?mode=rw&vfs=unix-none"
     assert models(database) == ["motor"]
     assert state(database.parent) == before
 

@@ -101,6 +101,8 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             # A writer that is committing just now is waited for.
             self._execute(f"pragma busy_timeout = {PATIENCE_MS}")
             self._execute("pragma temp_store = memory")
+            if self._file.is_private:
+                self._execute("pragma locking_mode = exclusive")  # it needs no lock, and has none
             # From here on one transaction: its first read, just below, is the snapshot.
             self._connection.adbc_connection.set_autocommit(False)
         self._tables = frozenset(

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from auditreg.errors import SourceError
+from auditreg.errors import NO_LOCKS, SourceError
 from auditreg.sources.database.dialect import UNRECORDED
 
 if sys.platform != "win32":
@@ -36,9 +36,6 @@ PATIENCE_MS = 20_000
 
 ATTEMPTS = 5
 """How often a database that changes while it is copied is copied anew."""
-
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
-"""What a file system answers that has no locks."""
 
 _BESIDE = ("-wal", "-journal")
 """What holds a part of the content beside the database itself."""
@@ -61,7 +58,7 @@ def milliseconds() -> int:
 class DatabaseFile:
     """An SQLite database's file, and how it is opened.
 
-    `uri` is what SQLite is to open.
+    `uri` is what SQLite is to open; `is_private` says that nobody else can.
 
     Args:
         path: the file; it is there and begins as an SQLite database does.
@@ -78,6 +75,7 @@ class DatabaseFile:
         self._taken: int | None = None
         self._stamp: _Stamp | None = None
         self.uri = _uri(self._file, "mode=ro")
+        self.is_private = False
         try:
             self._choose()
         except BaseException:
@@ -117,7 +115,8 @@ class DatabaseFile:
             self._copy_files(files, target)
             if _stamp(files) == stamp:
                 # Writable, so that SQLite can undo or take in what was left beside the database.
-                self.uri, self._taken = _uri(target, "mode=rw"), taken
+                options = "mode=rw" if sys.platform == "win32" else "mode=rw&vfs=unix-none"
+                self.uri, self._taken, self.is_private = _uri(target, options), taken, True
                 return
             self._folder.cleanup()
         self._folder = None
