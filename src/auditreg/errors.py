@@ -17,7 +17,11 @@ it prints or exits.
 from __future__ import annotations
 
 import enum
+import errno
 import re
+
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+"""What the system answers where a file system has no locks."""
 
 
 class ExitCode(enum.IntEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -241,6 +242,72 @@ def test_a_folder_that_cannot_be_written_to(filled: Ledger, monkeypatch: pytest.
     with pytest.raises(LedgerError, match="cannot be written to") as caught, filled.writer():
         pass
     says(caught.value)
+
+
+@pytest.mark.parametrize("step", ["ingest._refuse_empty", "ingest._seal", "store.Ledger._replace"])
+@pytest.mark.parametrize("key_file", ["audit.duckdb.key", "elsewhere/hash.key"])
+def test_a_first_write_that_fails_leaves_no_file_behind(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, step: str, key_file: str
+):
+    registry.create("motor", password="hunter22x")
+    reading, key = registry.read(), tmp_path / key_file
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"auditreg.ledger.{step}", fail)
+        with pytest.raises(OSError, match="broken"):
+            take(Ledger(tmp_path / "audit.duckdb"), reading, key_file=key)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    take(Ledger(tmp_path / "audit.duckdb"), registry.read(), key_file=key)
+    made = key.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"auditreg.ledger.{step}", fail)
+        with pytest.raises(OSError, match="broken"):
+            take(Ledger(tmp_path / "audit.duckdb"), registry.read(), key_file=key)
+    assert key.read_bytes() == made
+    assert (tmp_path / "audit.duckdb").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_as_one_when_it_is_written(
+    filled: Ledger, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    before = sorted(filled.path.parent.iterdir())
+    with pytest.raises(LedgerError, match="file system has no locks") as caught, filled.writer():
+        pass
+    assert "docs/operations.md" in caught.value.hint
+    assert sorted(filled.path.parent.iterdir()) == before
+    new = Ledger(filled.path.with_name("new.duckdb"))
+    with pytest.raises(LedgerError, match="file system has no locks"), new.writer():
+        pass
+    assert sorted(filled.path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "No locks available. See also https://duckdb.org/",
+        "File locks are not supported for this file system, cannot open the file in read-write mode.",
+    ],
+)
+def test_a_file_system_without_locks_is_told_as_one_when_it_is_read(
+    filled: Ledger, monkeypatch: pytest.MonkeyPatch, answer: str
+):
+    """What DuckDB answered where `fcntl` was made to fail."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise duckdb.IOException(f'IO Error: Could not set lock on file "/mnt/a.duckdb": {answer}')
+
+    monkeypatch.setattr("duckdb.connect", refuse)
+    with pytest.raises(LedgerError, match="file system has no locks") as caught:
+        filled.connect()
+    assert "docs/operations.md" in caught.value.hint
 
 
 def test_a_file_that_cannot_be_replaced(filled: Ledger, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from auditreg.errors import ExitCode, SourceError
 from auditreg.sources import open_source
-from auditreg.sources.database import queries
+from auditreg.sources.database import queries, schema_versions
 from auditreg.sources.database.queries import SPECS, Queries
 from auditreg.sources.database.source import SqlSource
 from auditreg.sources.database.sqlite import SQLite
@@ -138,7 +138,7 @@ def test_what_commits_after_the_snapshot_is_not_seen_and_nothing_is_written(copy
     run_sql(copy, "pragma journal_mode = wal")
     run_sql(copy, "insert into registered_models (workspace, name) values ('default', 'before')")
     with SqlSource.sqlite(str(copy), now=lambda: 42).read() as reading:
-        assert (reading.started_at, reading.ended_at) == (42, 42)
+        assert reading.started_at == reading.ended_at <= 42
         insert = "insert into registered_models (workspace, name) values ('default', 'after')"
         in_another_process(copy, insert)
         assert [row["model"] for row in rows(reading, "registered_models")] == ["before"]
@@ -195,6 +195,38 @@ def test_an_older_store_is_read_as_far_as_it_goes(tmp_path):
     ]  # fmt: skip
     assert [(run["run_id"], run["name"]) for run in tables["runs"]] == [("r1", "nightly")]
     assert tables["experiments"][0]["experiment_id"] == "3"
+
+
+KNOWN = schema_versions.HEADS[-1]
+NEWER = "feedfacecafe"
+
+
+@pytest.mark.parametrize(
+    ("revisions", "version", "newer", "others"),
+    [
+        ([KNOWN], KNOWN, None, None),
+        ([KNOWN, "v2.4.0.a", "v3.0.0.d"], KNOWN, None, "v2.4.0.a, v3.0.0.d"),
+        ([KNOWN, "0123456789ab"], KNOWN, None, "0123456789ab"),
+        ([NEWER], NEWER, NEWER, None),
+        (["v2.4.0.a", NEWER], NEWER, NEWER, "v2.4.0.a"),
+        (["v2.4.0.a"], None, None, "v2.4.0.a"),
+        ([], None, None, None),
+    ],
+)
+def test_revisions_of_another_program_are_not_taken_for_mlflows(
+    copy, revisions, version, newer, others
+):
+    run_sql(copy, "delete from alembic_version")
+    run_sql(copy, *[("insert into alembic_version values (?)", (name,)) for name in revisions])
+    with SqlSource.sqlite(str(copy)).read() as reading:
+        assert reading.info.schema_version == version
+        cannot_show = [line for line in reading.info.cannot_show if "schema version" in line]
+        foreign = [line for line in reading.info.cannot_show if "another program" in line]
+        assert reading.completeness().complete
+    assert [line.rpartition(" (schema version ")[2] for line in cannot_show] == (
+        [f"{newer})"] if newer else []
+    )
+    assert [line.rpartition(" (")[2] for line in foreign] == ([f"{others})"] if others else [])
 
 
 @pytest.mark.parametrize("table", [t for t in SPECS if t.startswith("run_")])

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from auditreg.config.settings import SourceSettings
 from auditreg.errors import ExitCode, SourceError
 from auditreg.sources import open_source
 from auditreg.sources.database import schema_versions
@@ -352,6 +353,35 @@ def test_another_applications_database_and_a_hidden_schema(pg_server, my_server)
     run(uri, "drop role if exists outsider", "create role outsider login")
     error = refused(uri.replace("postgres@", "outsider@"))
     assert 'GRANT USAGE ON SCHEMA "hidden" TO "outsider"' in error.hint
+
+
+def test_of_two_schemas_with_mlflows_tables_the_one_read_is_named(pg_server):
+    """An abandoned pilot in `public`, and the registry in `tracking`."""
+    uri = new_store(pg_server)
+    run(
+        uri,
+        MODEL.format("pilot"),
+        "create schema tracking",
+        *[
+            f"create table tracking.{table} as table public.{table}"
+            for table in ("registered_models", "model_versions", "runs", "experiments")
+        ],
+        "update tracking.registered_models set name = 'motor'",
+    )
+    for address, model, schema, other in (
+        (uri, "pilot", "public", "tracking"),
+        (f"{uri}?schema=tracking", "motor", "tracking", "public"),
+    ):
+        with open_source(address, artifacts="none").read() as reading:
+            assert [row["model"] for row in rows(reading, "registered_models")] == [model]
+            lines = [line for line in reading.info.cannot_show if "in the schema" in line]
+            assert reading.completeness().complete
+        (line,) = lines
+        assert f"in the schema {other} hold: those in the schema {schema} were read" in line
+        assert f"?schema={other}`" in line
+    settings = SourceSettings(uri=uri, tracking_uri=f"{uri}?schema=tracking")
+    with open_source(settings, artifacts="none").read() as reading:
+        assert not [line for line in reading.info.cannot_show if "in the schema" in line]
 
 
 def test_a_missing_table_is_said_and_not_a_kind(uri):

@@ -99,7 +99,6 @@ def _take(
     following: str,
 ) -> None:
     from auditreg.ledger.import_record import record
-    from auditreg.ledger.secrets import load_key
 
     content, name = _read(file)
     records = parse(content, name)
@@ -117,7 +116,7 @@ def _take(
             file=name,
             content=content,
             registry=of,
-            key=load_key(config.resolve(key_file) if key_file else book.key_path),
+            key=book.key(config.resolve(key_file) if key_file else None),
             secret_patterns=config.secrets.patterns,
         )
     _say(done, name, book.path, following)

@@ -176,7 +176,6 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     still hold it.
     """
     from auditreg.ledger.erase import erase as remove
-    from auditreg.ledger.secrets import load_key
 
     book = open_ledger(config, ledger)
     with book.reader():
@@ -184,9 +183,8 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     if not yes:
         click.confirm(f"Erase entry {seq} of {book.path} for good?", abort=True, err=True)
     key_file = config.secrets.key_file
-    key = load_key(config.resolve(key_file) if key_file else book.key_path)
     with book.writer(fresh=True) as con:
-        done = remove(con, seq, reason, key)
+        done = remove(con, seq, reason, book.key(config.resolve(key_file) if key_file else None))
     click.echo(f"erased entry {done.seq}: {done.kind} {escape_control(done.subject)}")
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)

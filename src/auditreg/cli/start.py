@@ -99,7 +99,6 @@ def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
     """Take in what the rating engine ran, quietly."""
     from auditreg.ledger.import_parse import parse_deployments
     from auditreg.ledger.import_record import record as take
-    from auditreg.ledger.secrets import load_key
 
     content = file.read_bytes()
     with book.writer() as con:
@@ -109,7 +108,7 @@ def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
             file=file.name,
             content=content,
             registry=config.registry(),
-            key=load_key(book.key_path),
+            key=book.key(),
         )
 
 

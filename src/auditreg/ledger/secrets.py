@@ -105,11 +105,9 @@ def load_key(path: Path, *, create: bool = True) -> Key:
         LedgerError: the file cannot be read or made, or holds no key.
     """
     try:
-        if not path.exists() and create:
-            _make(path)
+        if create:
+            make_key(path)
         secret = base64.b64decode(path.read_bytes().strip(), validate=True)
-    except FileExistsError:
-        return load_key(path, create=False)
     except (OSError, ValueError) as error:
         raise LedgerError(
             f"The key for hashing secrets, {path}, cannot be used: {error}.",
@@ -125,13 +123,16 @@ def load_key(path: Path, *, create: bool = True) -> Key:
     return Key(hashlib.sha256(b"auditreg key id" + secret).hexdigest()[:12], secret)
 
 
-def _make(path: Path) -> None:
-    """A new key, there as a whole or not at all; whoever else made one first wins.
+def make_key(path: Path) -> bool:
+    """Make a key where there is none; whether it was made here.
+
+    It is there as a whole or not at all; whoever else makes one first wins.
 
     Raises:
-        FileExistsError: somebody did.
         OSError: it cannot be made.
     """
+    if path.exists():
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -143,13 +144,14 @@ def _make(path: Path) -> None:
         try:
             os.link(draft, path)
         except FileExistsError:
-            raise
+            return False
         except OSError:  # a file system without hard links
             if path.exists():
-                raise FileExistsError(path) from None
+                return False
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+    return True
 
 
 def mask(

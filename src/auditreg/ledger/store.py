@@ -19,16 +19,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditreg.errors import LedgerError
+from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.ledger import schema
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
+    import filelock
 
     from auditreg.ledger.erase import Erased
     from auditreg.ledger.ingest import IngestSummary
     from auditreg.ledger.policies import Policy
+    from auditreg.ledger.secrets import Key
     from auditreg.ledger.staging import Progress
     from auditreg.sources.interface import Reading
 
@@ -69,6 +71,7 @@ class Ledger:
         # The file behind a link is replaced, not the link.
         self.path = given.resolve() if given.is_symlink() else given
         self.notes: list[str] = []
+        self._made: list[Path] = []
 
     @property
     def exists(self) -> bool:
@@ -124,7 +127,8 @@ class Ledger:
     def writer(self, *, fresh: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to a copy of the ledger, which replaces it when the block ends well.
 
-        A missing ledger is created. If the block raises, nothing has changed.
+        A missing ledger is created. If the block raises, nothing has changed, and no file is left that
+        was not there: neither a key nor a lock.
 
         Args:
             fresh: write a new file, so that no old block remains. The ledger is attached as
@@ -140,15 +144,10 @@ class Ledger:
         self._refuse_name()
         self._folder_must_be_writable()
         self._refuse_sqlite()
-        lock = filelock.FileLock(str(self.path) + ".lock", timeout=LOCK_TIMEOUT_S)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise LedgerError(
-                f"Another auditreg process has been writing to {self.path} for a minute.",
-                state=UNCHANGED,
-                hint="Wait for it to end and run the command again.",
-            ) from error
+        lock_file = Path(f"{self.path}.lock")
+        self._made = [] if lock_file.exists() else [lock_file]
+        lock = filelock.FileLock(lock_file, timeout=LOCK_TIMEOUT_S)
+        self._acquire(lock)
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.draft")
         try:
             self._clear_drafts()
@@ -177,11 +176,50 @@ class Ledger:
             if not new:
                 shutil.copymode(self.path, draft)
             self._replace(draft)
+        except BaseException:
+            self._remove_made()
+            raise
         finally:
             for ending in ("", ".wal", ".scratch", ".scratch.wal"):
                 Path(f"{draft}{ending}").unlink(missing_ok=True)
             shutil.rmtree(f"{draft}.tmp", ignore_errors=True)
             lock.release()
+
+    def key(self, key_file: Path | None = None) -> Key:
+        """The key for hashing secrets, inside `writer`: one made here is gone if the write fails.
+
+        Raises:
+            LedgerError: the file cannot be read or made, or holds no key.
+        """
+        from auditreg.ledger.secrets import load_key, make_key
+
+        path = key_file or self.key_path
+        with contextlib.suppress(OSError):  # which `load_key` explains
+            if make_key(path):
+                self._made.append(path)
+        return load_key(path)
+
+    def _acquire(self, lock: filelock.BaseFileLock) -> None:
+        import filelock
+
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise LedgerError(
+                f"Another auditreg process has been writing to {self.path} for a minute.",
+                state=UNCHANGED,
+                hint="Wait for it to end and run the command again.",
+            ) from error
+        except OSError as error:
+            self._remove_made()
+            if error.errno in NO_LOCKS:
+                raise self._without_locks(f"{error.strerror}.") from error
+            raise
+
+    def _remove_made(self) -> None:
+        for path in self._made:
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                path.unlink(missing_ok=True)
 
     def ingest(
         self,
@@ -197,14 +235,13 @@ class Ledger:
     ) -> IngestSummary:
         """Take a reading in and seal it; see `auditreg.ledger.ingest.ingest`."""
         from auditreg.ledger.ingest import ingest
-        from auditreg.ledger.secrets import load_key
 
         with self.writer() as con:
             return ingest(
                 con,
                 reading,
                 registry=registry,
-                key=load_key(key_file or self.key_path),
+                key=self.key(key_file),
                 policies=policies,
                 observed_at=observed_at,
                 allow_empty=allow_empty,
@@ -215,12 +252,11 @@ class Ledger:
     def erase(self, seq: int, reason: str, *, key_file: Path | None = None) -> Erased:
         """Erase the text of an entry; see `auditreg.ledger.erase.erase`."""
         from auditreg.ledger.erase import erase
-        from auditreg.ledger.secrets import load_key
 
         if not self.exists:
             self.connect()
         with self.writer(fresh=True) as con:
-            return erase(con, seq, reason, load_key(key_file or self.key_path))
+            return erase(con, seq, reason, self.key(key_file))
 
     def _refuse_name(self) -> None:
         """Refuse a file name under which a DuckDB without auditreg could not read the ledger."""
@@ -333,8 +369,18 @@ class Ledger:
                 time.sleep(0.25)
         _sync(self.path.parent)
 
+    def _without_locks(self, reason: str) -> LedgerError:
+        return LedgerError(
+            f"{self.path} cannot be locked, because its file system has no locks: {reason}",
+            state=UNCHANGED,
+            hint="Keep the ledger on a local disk, not on a network share, and read copies of it "
+            "elsewhere: docs/operations.md.",
+        )
+
     def _unopenable(self, error: Exception) -> LedgerError:
         text = _first_line(error)
+        if re.search("No locks available|locks are not supported|not supported.*lock", text):
+            return self._without_locks(text)
         if "lock" in text.lower() and "conflict" in text.lower():
             return LedgerError(
                 f"{self.path} is open for writing in another program.",

@@ -8,11 +8,15 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One table: as the source counts it (None where it gives no count) and as it was read."""
+    """One table: as the source counts it (None where it gives no count) and as it was read.
+
+    `elsewhere` says that its rows are not the source's: what is missing could not be reached.
+    """
 
     name: str
     counted: int | None
     read: int | None
+    elsewhere: bool = False
 
     @property
     def agrees(self) -> bool | None:
@@ -20,6 +24,11 @@ class Part:
         if self.counted is None or self.read is None:
             return None
         return self.counted == self.read
+
+    @property
+    def missing(self) -> int:
+        """How many were counted and not read, as far as both numbers are known."""
+        return (self.counted or 0) - self.read if self.read is not None else 0
 
     @property
     def empty(self) -> bool:
@@ -32,7 +41,8 @@ class ExtractionAccount:
     """The last reading of one registry and how complete it was.
 
     `later` says that it was made after the moment the report shows: no complete reading came after
-    that moment. `lead`, `asked` and `passes` are sentences or parts of one.
+    that moment. `lead`, `asked` and `passes` are sentences or parts of one. `left_out` is what was not
+    to be read, `unread` what was and could not be.
     """
 
     seq: int
@@ -46,6 +56,7 @@ class ExtractionAccount:
     parts: tuple[Part, ...]
     doubts: tuple[str, ...]
     left_out: tuple[str, ...]
+    unread: tuple[str, ...]
     gaps: int | None
     tombstones: int | None
     passes: str

@@ -8,6 +8,7 @@ from typing import Any
 from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.report.account import ExtractionAccount, Part
 from auditreg.report.wording import several
+from auditreg.sources.interface import is_of_unread_files
 
 PARTS = {
     "registered_models": ("registered model", "registered models"),
@@ -26,8 +27,8 @@ PARTS = {
     "logged_model_metrics": ("metric of a logged model", "metrics of logged models"),
     "logged_model_tags": ("tag of a logged model", "tags of logged models"),
     "model_artifacts": (
-        "version whose files were looked for",
-        "versions whose files were looked for",
+        "version whose model files were to be read",
+        "versions whose model files were to be read",
     ),
     "journal": ("row of the server's journal", "rows of the server's journal"),
     "principals": ("user", "users"),
@@ -71,6 +72,7 @@ def _account(row: Row) -> ExtractionAccount:
     counts = decoded(row["counts"], {})
     parts = _parts(counts if isinstance(counts, dict) else {})
     versions = next((part for part in parts if part.name == "versions"), None)
+    left_out, unread = _left_out(row["left_out"])
     return ExtractionAccount(
         seq=row["seq"],
         registry=row["registry"],
@@ -78,11 +80,12 @@ def _account(row: Row) -> ExtractionAccount:
         observed_at=row["observed_at"],
         complete=bool(row["complete"]),
         later=bool(row["later"]),
-        lead=_lead("server" if of_server else "database", versions),
+        lead=_lead("server" if of_server else "database", versions) + _lead_of_files(parts),
         asked=_asked(decoded(row["asked"], {})),
         parts=parts,
         doubts=texts(row["doubts"]),
-        left_out=_left_out(row["left_out"]),
+        left_out=left_out,
+        unread=unread,
         gaps=row["gaps"],
         tombstones=row["tombstones"],
         passes=_passes(row["passes"], of_server=of_server),
@@ -98,7 +101,7 @@ def _parts(counts: Mapping[str, Any]) -> tuple[Part, ...]:
         name = PARTS[table][1] if table in PARTS else table.replace("_", " ")
         match counts[table]:
             case [int() | None as counted, int() | None as taken]:
-                found.append(Part(name, counted, taken))
+                found.append(Part(name, counted, taken, elsewhere=table == "model_artifacts"))
             case int() as taken:
                 found.append(Part(name, None, taken))
             case _:
@@ -117,6 +120,16 @@ def _lead(source: str, versions: Part | None) -> str:
     return f"The {source} counted {several(versions.counted, 'version')}; {versions.read:,} {were} read."
 
 
+def _lead_of_files(parts: tuple[Part, ...]) -> str:
+    """What is added to it where model files could not be read."""
+    files = next((part for part in parts if part.elsewhere), None)
+    if files is None or not files.missing:
+        return ""
+    read = f"{files.read:,}" if files.read else "none"
+    were = "was" if (files.read or 0) < 2 else "were"
+    return f" The files of {several(files.counted or 0, 'version')} were to be read; {read} {were}."
+
+
 def _asked(asked: object) -> tuple[str, ...]:
     if not isinstance(asked, dict) or not asked:
         return ()
@@ -130,14 +143,17 @@ def _asked(asked: object) -> tuple[str, ...]:
     return (first, *filter(None, said))
 
 
-def _left_out(value: object) -> tuple[str, ...]:
-    found = decoded(value, value)
-    if isinstance(found, dict):
-        return tuple(
-            f"{number:,} {reason}" if isinstance(number, int) else f"{reason}: {number}"
-            for reason, number in found.items()
-        )
-    return texts(found)
+def _left_out(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was left out on purpose, and what could not be read, in words."""
+    reasons = decoded(value, value)
+    if not isinstance(reasons, dict):
+        return texts(reasons), ()
+    left_out: list[str] = []
+    unread: list[str] = []
+    for reason, number in reasons.items():
+        words = f"{number:,} {reason}" if isinstance(number, int) else f"{reason}: {number}"
+        (unread if is_of_unread_files(reason) else left_out).append(words)
+    return tuple(left_out), tuple(unread)
 
 
 def _passes(passes: int | None, *, of_server: bool) -> str:

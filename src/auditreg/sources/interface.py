@@ -13,6 +13,7 @@ Moments are integer milliseconds since the epoch, UTC, as MLflow keeps them.
 from __future__ import annotations
 
 import abc
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,11 @@ class Completeness:
     def complete(self) -> bool:
         """Whether nothing read is in doubt."""
         return not self.doubts
+
+
+def is_of_unread_files(reason: str) -> bool:
+    """Whether a reason of `Completeness.left_out` is that nobody could read model files."""
+    return re.match("model files (in .* )?not read[:,]", reason) is not None
 
 
 Progress = Callable[[str, int, int | None], None]

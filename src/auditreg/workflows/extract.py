@@ -242,7 +242,6 @@ def record(
         watch: told about phases.
     """
     from auditreg.ledger.ingest import ingest
-    from auditreg.ledger.secrets import load_key
     from auditreg.ledger.workspaces import Workspaces
     from auditreg.workflows.policy import PolicySet
 
@@ -257,7 +256,7 @@ def record(
             con,
             reading,
             registry=registry,
-            key=load_key(config.resolve(key_file) if key_file else ledger.key_path),
+            key=ledger.key(config.resolve(key_file) if key_file else None),
             policies=policies,
             observed_at=wanted.observed_at,
             allow_empty=wanted.allow_empty,

@@ -10,6 +10,7 @@ from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import OutputTarget
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.result import ExtractionResult
+from auditreg.sources.interface import is_of_unread_files
 
 NAMES = {
     "registered_model": ("model", "models"),
@@ -104,6 +105,8 @@ def _counted(number: int, kind: str) -> str:
 def _read(done: IngestSummary) -> str:
     kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
     found = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
+    if _has_unread_files(done):  # a line of their own says how many
+        found.pop("model_artifact", None)
     if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
         them = "a prompt" if done.prompts == 1 else "prompts"
         found["registered_model"] += f" ({done.prompts:,} of them {them})"
@@ -129,6 +132,7 @@ def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
     yield "read", f"{_read(done)} in {_seconds(outcome)}"
     location = outcome.info.location if outcome.info else ""
     yield "from", f"{location}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z"
+    yield from _model_files(done)
     yield from _journal(done)
     if left := _left_out(done):
         yield "left out", ", ".join(left)
@@ -154,9 +158,36 @@ def _seconds(outcome: ExtractionResult) -> str:
     return f"{outcome.seconds:,.1f} s{rate}"
 
 
+def _unread_files(done: IngestSummary) -> dict[str, int]:
+    """The versions whose files nobody could read, by reason."""
+    left_out = done.completeness.left_out
+    return {reason: count for reason, count in left_out.items() if is_of_unread_files(reason)}
+
+
+def _has_unread_files(done: IngestSummary) -> bool:
+    counted, read = done.completeness.counts.get("model_artifacts", (0, 0))
+    return counted != read
+
+
+def _model_files(done: IngestSummary) -> Iterator[tuple[str, str]]:
+    """How many versions' files were read, where it was not all, and why not."""
+    if _has_unread_files(done):
+        counted, read = done.completeness.counts["model_artifacts"]
+        reasons = [
+            f"{count:,} {reason.removeprefix('model files ')}"
+            for reason, count in _unread_files(done).items()
+        ]
+        yield "model files", "; ".join([f"{read:,} of {counted or 0:,} versions' read", *reasons])
+
+
 def _left_out(done: IngestSummary) -> list[str]:
     account = done.completeness
-    left = [f"{count:,} {what}" for what, count in account.left_out.items() if count]
+    unread = _unread_files(done)
+    left = [
+        f"{count:,} {what}"
+        for what, count in account.left_out.items()
+        if count and what not in unread
+    ]
     if account.tombstones:
         left.append(f"{account.tombstones:,} deleted versions, kept as such")
     if account.gaps:

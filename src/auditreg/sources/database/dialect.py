@@ -133,6 +133,10 @@ class DatabaseConnection(SqlDialect):
         """The schema MLflow's tables were found in; None where a database has but one."""
         return None
 
+    def other_schemas(self) -> tuple[str, ...]:
+        """Other schemas of this database that have MLflow's tables of a registry, too."""
+        return ()
+
     def limits(self) -> tuple[str, ...]:
         """What puts the snapshot itself in doubt, in sentences."""
         return ()
@@ -151,6 +155,10 @@ class DatabaseConnection(SqlDialect):
     def now(self) -> int | None:
         """The database's clock in milliseconds UTC; None where it has none of its own."""
         return None
+
+    def age(self) -> int:
+        """How many milliseconds ago the database was as the snapshot shows it."""
+        return 0
 
     def numbers(self, select: str, count: int = 1) -> list[int]:
         """The row of numbers a query answers with; NULL is 0."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LISTED = 1_000_000
 """Ids written into a query at most; more are selected again by each query that needs them."""
 
+_REGISTRY_TABLE = "registered_models"
 _TYPES = {TEXT: "text", INT: "bigint", REAL: "double precision"}
 _BATCH_BYTES = 16 * 2**20
 
@@ -121,21 +122,13 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
 
     def whereabouts(self, table: str) -> str:
         """See `DatabaseConnection.whereabouts`."""
-        found = self.texts(
-            "select n.nspname::text as t from pg_catalog.pg_class c "
-            "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-            f"where c.relname = {_literal(table)} and c.relkind in ('r', 'p') order by 1"
-        )
-        schemas = [
-            (
-                name,
-                self.numbers(f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0"),
-            )
-            for name in found
-        ]
+        schemas = self._schemas_with(table)
         if not schemas:
             return ""
-        name, (usable,) = schemas[0]
+        name = schemas[0]
+        (usable,) = self.numbers(
+            f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0"
+        )
         if usable:
             return f"The schema {name} has such a table: add `?schema={name}` to the address."
         return (
@@ -145,11 +138,23 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
 
     def schema(self) -> str | None:
         """See `DatabaseConnection.schema`."""
-        found = self.texts(
+        names = self.texts(
             "select n.nspname::text as t from pg_catalog.pg_class c join pg_catalog.pg_namespace n "
-            "on n.oid = c.relnamespace where c.oid = to_regclass('registered_models')"
+            f"on n.oid = c.relnamespace where c.oid = to_regclass('{_REGISTRY_TABLE}')"
         )
-        return found[0] if found else None
+        return names[0] if names else None
+
+    def other_schemas(self) -> tuple[str, ...]:
+        """See `DatabaseConnection.other_schemas`."""
+        return tuple(name for name in self._schemas_with(_REGISTRY_TABLE) if name != self.schema())
+
+    def _schemas_with(self, table: str) -> list[str]:
+        return self.texts(
+            "select n.nspname::text as t from pg_catalog.pg_class c "
+            "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+            f"where c.relname = {_literal(table)} and c.relkind in ('r', 'p') "
+            "and c.relpersistence <> 't' order by 1"
+        )
 
     def keep(
         self,

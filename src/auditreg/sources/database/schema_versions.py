@@ -6,7 +6,8 @@ auditreg knows, and whether a table that a server will not show can be there at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 
 HEADS = (
     "451aebb31d03", "90e64c465722", "181f10493468", "df50e92ffc5e", "7ac759974ad8",
@@ -35,8 +36,18 @@ ADDED = {
     "logged_model_metrics": "400f98739977",
     "logged_model_params": "400f98739977",
     "logged_model_tags": "400f98739977",
+    "scorers": "534353b11cbc",
+    "evaluation_datasets": "71994744cf8e",
+    "webhooks": "1a0cddfcaa16",
+    "endpoints": "1bd49d398cd23",
+    "model_definitions": "1bd49d398cd23",
+    "budget_policies": "e1f2a3b4c5d6",
+    "guardrails": "ae8bbe7743c9",
+    "label_schemas": "89d3d66ed43f",
+    "review_queues": "b7e4c1a90f23",
+    "mcp_servers": "a8b9c0d1e2f3",
 }
-"""The schema version that brought a table; all others are older than any release that is read."""
+"""The schema version that brought a table; the others are older than any release that is read."""
 
 
 def may_have(table: str, head: str | None) -> bool:
@@ -47,7 +58,27 @@ def may_have(table: str, head: str | None) -> bool:
     return HEADS.index(head) >= HEADS.index(since)
 
 
-def unknown(head: str | None) -> Iterator[str]:
-    """What cannot be shown where a store's schema is of no version that is known."""
-    if head is not None and head not in HEADS:
-        yield f"what an MLflow newer than auditreg knows has added (schema version {head})"
+def of_mlflow(revisions: Collection[str]) -> str | None:
+    """MLflow's revision among those of `alembic_version`, which other programs may share.
+
+    MLflow has one. One that is not known is taken for that of a newer MLflow where it looks like
+    those that are.
+    """
+    known = sorted(set(revisions) & set(HEADS), key=HEADS.index)
+    if known:
+        return known[-1]
+    alike = [revision for revision in revisions if re.fullmatch("[0-9a-f]{12,13}", revision)]
+    return ", ".join(sorted(alike)) or None
+
+
+def unknown(revisions: Collection[str]) -> Iterator[str]:
+    """What cannot be shown because of revisions that are not known."""
+    version = of_mlflow(revisions)
+    if version is not None and version not in HEADS:
+        yield f"what an MLflow newer than auditreg knows has added (schema version {version})"
+    others = sorted(set(revisions) - set((version or "").split(", ")))
+    if others:
+        yield (
+            "anything of another program in this database: the table alembic_version also holds "
+            f"revisions that are not MLflow's ({', '.join(others)})"
+        )

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from auditreg.sources.database import queries
 from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.journal import Ascending, StoredJournal
+from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
 from auditreg.sources.database.sqlite import SQLite
-from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store
+from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store, unread_schemas
 from auditreg.sources.interface import (
     INT,
     JOURNAL,
@@ -137,7 +138,7 @@ class SqlReading(Reading):
         connect_tracking: Callable[[], DatabaseConnection] | None,
     ) -> None:
         # The snapshot began with the first read, just now: what commits later is not in it.
-        self.started_at = self.ended_at = now()
+        self.started_at = self.ended_at = now() - dialect.age()
         database_time = dialect.now()
         self._dialect = dialect
         self._artifacts = artifacts
@@ -345,8 +346,10 @@ class SqlReading(Reading):
 
     def _cannot_show(self) -> Iterator[str]:
         yield self._journal.cannot_show()  # before what an old store lacks, which may be long
+        yield from unread_schemas(self._dialect, self._tracking.database)
         for store in self._stores:
             yield from store.cannot_show()
+        yield from unread_registries(self._dialect, self._registry.schema_version)
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
 

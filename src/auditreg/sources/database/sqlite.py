@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from auditreg.errors import SourceError
 from auditreg.sources.database.dialect import (
@@ -18,13 +17,11 @@ from auditreg.sources.database.dialect import (
     IdSet,
     SqlDialect,
 )
+from auditreg.sources.database.sqlite_files import PATIENCE_MS, DatabaseFile
 from auditreg.sources.interface import INT, REAL, TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PATIENCE_MS = 20_000
-"""How long a writer that is committing is waited for."""
 
 
 class SQLiteSpelling(SqlDialect):
@@ -60,7 +57,7 @@ class SQLiteSpelling(SqlDialect):
 
 
 class SQLite(SQLiteSpelling, DatabaseConnection):
-    """A SQLite file, opened `mode=ro`: it is never created and never written.
+    """A SQLite file, opened for reading: it is never created and never written; see `sqlite_files`.
 
     What is remembered between queries (`keep`) is in SQLite's temporary database, in memory.
     While a snapshot is open, SQLite lets a writer of a file in its default journal mode wait.
@@ -79,31 +76,42 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
     def __init__(self, path: str) -> None:
         self.location = f"sqlite:///{path}"
         self._path = path
-        _check_file(path)
-        import adbc_driver_sqlite.dbapi as driver
-
-        absolute = Path(path).resolve().as_posix()
-        if not absolute.startswith("/"):
-            absolute = "/" + absolute  # C:/… on Windows
         self._connection: Any = None
-        with self._errors():
-            self._connection = driver.connect(f"file:{quote(absolute)}?mode=ro", autocommit=True)
+        self._columns: dict[str, frozenset[str]] = {}
+        _check_file(path)
+        self._file = DatabaseFile(path)
         try:
-            with self._errors():
-                # A hostile file must not run functions of its own through views or defaults.
-                self._execute("pragma trusted_schema = off")
-                # A writer that is committing just now is waited for.
-                self._execute(f"pragma busy_timeout = {PATIENCE_MS}")
-                self._execute("pragma temp_store = memory")
-                # From here on one transaction: its first read, just below, is the snapshot.
-                self._connection.adbc_connection.set_autocommit(False)
-                self._tables = frozenset(
-                    self.texts("select name as t from main.sqlite_master where type = 'table'")
-                )
+            try:
+                self._open()
+            except _NeedsWriting:
+                self._disconnect()
+                self._file.copy()
+                self._open()
         except BaseException:
             self.close()
             raise
-        self._columns: dict[str, frozenset[str]] = {}
+
+    def _open(self) -> None:
+        import adbc_driver_sqlite.dbapi as driver
+
+        with self._errors():
+            self._connection = driver.connect(self._file.uri, autocommit=True)
+            # A hostile file must not run functions of its own through views or defaults.
+            self._execute("pragma trusted_schema = off")
+            # A writer that is committing just now is waited for.
+            self._execute(f"pragma busy_timeout = {PATIENCE_MS}")
+            self._execute("pragma temp_store = memory")
+            if self._file.is_private:
+                self._execute("pragma locking_mode = exclusive")  # it needs no lock, and has none
+            # From here on one transaction: its first read, just below, is the snapshot.
+            self._connection.adbc_connection.set_autocommit(False)
+        self._tables = frozenset(
+            self.texts("select name as t from main.sqlite_master where type = 'table'")
+        )
+
+    def age(self) -> int:
+        """See `DatabaseConnection.age`."""
+        return self._file.age()
 
     def is_file(self, path: str | None) -> bool:
         """See `DatabaseConnection.is_file`."""
@@ -156,9 +164,14 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
                     batch, dropped = batch.slice(1), True
                 if batch.num_rows:
                     yield batch
+        self._file.check_unchanged()
 
     def close(self) -> None:
         """See `DatabaseConnection.close`."""
+        self._disconnect()
+        self._file.close()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.close()
@@ -192,6 +205,7 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         try:
             yield
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+            self._file.check_unchanged()  # a mixture of two states may well look damaged
             raise self._explain(str(error)) from error
 
     def _explain(self, message: str) -> SourceError:
@@ -202,10 +216,12 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             hint = "The file is damaged: read a backup, or `sqlite3 FILE '.recover'` a copy."
         elif "locked" in reason or "busy" in reason:
             hint = "Another program holds the database: try again, or read a copy of it."
-        elif "readonly" in reason or "unable to open" in reason or "failed to open" in reason:
-            hint = (
-                "The database needs a recovery that reading alone cannot do, or access to its "
-                "-wal and -shm files: start MLflow on it once, or read a backup of it."
+        elif re.search("readonly|(unable|failed) to open", reason):
+            return _NeedsWriting(
+                f"The SQLite database {self._path} could not be read: {reason}.",
+                state=UNRECORDED,
+                hint="It needs a recovery that reading alone cannot do, or access to its -wal and -shm "
+                "files: start MLflow on it once, or read a backup of it.",
             )
         else:
             hint = "Check that the file can be read, or read a copy of it."
@@ -214,6 +230,10 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             state=UNRECORDED,
             hint=hint,
         )
+
+
+class _NeedsWriting(SourceError):
+    """SQLite cannot read on without writing beside the database."""
 
 
 def _check_file(path: str) -> None:

@@ -9,7 +9,7 @@ from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection
 from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.database.permissions import keeps_users
 from auditreg.sources.database.queries import SPECS, Queries
-from auditreg.sources.database.schema_versions import unknown
+from auditreg.sources.database.schema_versions import of_mlflow, unknown
 from auditreg.sources.interface import JOURNAL, READS
 
 TRACKED_KINDS = ("experiment", "run", "logged_model")
@@ -48,7 +48,8 @@ class Store:
         linked_ids: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.database = database
-        self.schema_version = _schema_version(database)
+        self._revisions = _revisions(database)
+        self.schema_version = of_mlflow(self._revisions)
         specs = [SPECS[table] for table in tables]
         bases = {spec.base for spec in specs}
         bases |= {joined for spec in specs for joined, _ in spec.joins.values()}
@@ -81,7 +82,7 @@ class Store:
 
     def cannot_show(self) -> Iterator[str]:
         """What is not read from this database, in words."""
-        yield from unknown(self.schema_version)
+        yield from unknown(self._revisions)
         if self.runs_elsewhere:
             yield ELSEWHERE
         for table in SPECS:
@@ -107,10 +108,27 @@ class Store:
         return bool(named) and not present
 
 
-def _schema_version(database: DatabaseConnection) -> str | None:
+def unread_schemas(registry: DatabaseConnection, tracking: DatabaseConnection) -> Iterator[str]:
+    """Schemas of the registry's database whose MLflow tables nobody looked at, in words."""
+    schema = registry.schema()
+    same_database = _without_options(tracking) == _without_options(registry)
+    for other in registry.other_schemas():
+        if not (same_database and other == tracking.schema()):
+            yield (
+                f"what MLflow's tables in the schema {other} hold: those in the schema {schema} were "
+                f"read (add `?schema={other}` to the address for the others)"
+            )
+
+
+def _without_options(database: DatabaseConnection) -> str:
+    return database.location.partition("?")[0]
+
+
+def _revisions(database: DatabaseConnection) -> list[str]:
+    """What `alembic_version` holds, of MLflow and of whoever else keeps tables there."""
     if "version_num" not in database.columns("alembic_version"):
-        return None
-    return ", ".join(sorted(database.texts(SCHEMA_VERSION))) or None
+        return []
+    return database.texts(SCHEMA_VERSION)
 
 
 def _without_table(database: DatabaseConnection, table: str) -> SourceError:
