@@ -87,7 +87,6 @@ def test_every_setting_is_one_and_parses():
     for text in blocks("toml"):
         tomllib.loads(text)
         config = parse_config(text, Path("/srv/auditreg/auditreg.toml"))
-        assert config.publish.keep_quarterly
         assert config.publish.folder == "/mnt/audit/mlflow"
 
 

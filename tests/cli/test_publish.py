@@ -8,17 +8,16 @@ import json
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from auditreg.config import Config, parse_config
-from auditreg.errors import AuditregError, ConfigError, UsageError, VerificationError
+from auditreg.errors import AuditregError, ConfigError, VerificationError
 from auditreg.ledger.store import Ledger
 from auditreg.workflows import publish
-from auditreg.workflows.publication import Copy, Keep, Manifest, days_of, manifest_of
+from auditreg.workflows.publication import manifest_of
 from auditreg.workflows.publish import publish_ledger
 from tests.cli.running import run
 from tests.sources.lying import VERSION, registry, standing_in
@@ -57,17 +56,17 @@ def test_a_folder_holds_a_copy_its_manifest_and_sums(ledger):
     assert sums_hold()
     assert (PLACE / "latest.txt").read_text() == f"{name}\n"
     document = json.loads((PLACE / "manifest.json").read_text())
-    (told,) = document["copies"]
-    assert document["latest"] == told["file"] == name
-    assert told["bytes"] == copy.stat().st_size
-    assert told["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
-    assert told["complete"]
-    assert told["extractions"][0]["registry"] == "default"
-    run("verify", str(copy), "--root", f"{told['tree_size']}:{told['root']}")
+    (entry,) = document["copies"]
+    assert document["latest"] == entry["file"] == name
+    assert entry["bytes"] == copy.stat().st_size
+    assert entry["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert entry["complete"]
+    assert entry["extractions"][0]["registry"] == "default"
+    run("verify", str(copy), "--root", f"{entry['tree_size']}:{entry['root']}")
     with duckdb.connect(str(copy), read_only=True) as con:
         (at, policy) = con.execute("select recorded_at, policy from extractions").fetchone()
     assert name == f"audit-{at:%Y-%m-%dT%H%MZ}.duckdb"
-    assert told["policy"] == policy
+    assert entry["policy"] == policy
     assert not list(PLACE.glob("*.key"))
 
 
@@ -94,23 +93,46 @@ def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(ledger):
     with standing_in(registry([], [VERSION])) as uri:
         run("extract", "--from", uri, code=2)
     assert "INCOMPLETE" in run("publish", str(PLACE), code=2).stdout
-    (told,) = json.loads((PLACE / "manifest.json").read_text())["copies"]
-    assert not told["complete"]
-    assert told["extractions"][0]["doubts"]
+    (entry,) = json.loads((PLACE / "manifest.json").read_text())["copies"]
+    assert not entry["complete"]
+    assert entry["extractions"][0]["doubts"]
     run("publish", str(PLACE), code=2)
 
 
-def test_the_folder_and_what_is_kept_come_from_the_settings(ledger):
-    Path("auditreg.toml").write_text('[publish]\nfolder = "copies"\nkeep_last = 1\n')
+def test_the_folder_comes_from_the_settings(ledger):
+    Path("auditreg.toml").write_text('[publish]\nfolder = "copies"\n')
     run("publish")
-    (first,) = copies()
-    grow(ledger)
-    assert f"removed      {first}" in run("publish").stdout
-    assert copies() != {first}
-    assert len(copies()) == 1
-    assert sums_hold()
-    (gone,) = json.loads((PLACE / "manifest.json").read_text())["removed"]
-    assert gone["file"] == first
+    (name,) = copies()
+    assert (PLACE / name).read_bytes() == ledger.read_bytes()
+
+
+@pytest.mark.parametrize("option", ["--keep=90d", "--keep-last=1", "--keep-quarterly"])
+def test_no_option_removes_copies(ledger, option):
+    assert "No such option" in run("publish", str(PLACE), option, code=2).output
+    assert not PLACE.exists()
+
+
+def test_no_setting_removes_copies(ledger):
+    Path("auditreg.toml").write_text('[publish]\nfolder = "copies"\nkeep_last = 1\n')
+    with pytest.raises(ConfigError, match="keep_last"):
+        run("publish")
+    assert not PLACE.exists()
+
+
+def test_copies_that_the_folder_s_owner_removed_stay_on_record(ledger):
+    """A backup's or bucket's rule removes old copies; what they were is still in the manifest."""
+    for _ in range(2):
+        run("publish", str(PLACE))
+        grow(ledger)
+    (first, second) = json.loads((PLACE / "manifest.json").read_text())["copies"]
+    (PLACE / first["file"]).unlink()
+    run("publish", str(PLACE))
+    manifest = json.loads((PLACE / "manifest.json").read_text())
+    assert manifest["copies"][:2] == [first, second]
+    assert first["file"] not in copies()
+    assert len(copies()) == 2
+    sums = ["sha256sum", "-c", "--strict", "--ignore-missing", "SHA256SUMS"]
+    subprocess.run(sums, cwd=PLACE, capture_output=True, check=True)
 
 
 def test_no_folder_is_named(ledger):
@@ -124,19 +146,8 @@ def test_what_the_manifest_does_not_name_is_never_touched(ledger):
     other.write_text("somebody else's")
     run("publish", str(PLACE))
     grow(ledger)
-    run("publish", str(PLACE), "--keep-last", "1")
-    assert other.read_text() == "somebody else's"
-
-
-def test_a_retired_name_that_holds_something_else_is_left_alone(ledger):
     run("publish", str(PLACE))
-    (first,) = copies()
-    grow(ledger)
-    (PLACE / first).chmod(0o644)
-    (PLACE / first).write_text("something else")
-    shown = run("publish", str(PLACE), "--keep-last", "1").stdout
-    assert "holds something else now" in shown
-    assert (PLACE / first).read_text() == "something else"
+    assert other.read_text() == "somebody else's"
 
 
 @pytest.mark.parametrize("how", ["changed", "gone"])
@@ -158,17 +169,17 @@ def test_a_newest_copy_that_is_not_what_was_published_is_4(ledger, how):
 @pytest.mark.parametrize(
     "content", ["{", '{"schema": "other"}', "\xff", "path"], ids=["cut", "other", "bytes", "path"]
 )
-def test_a_manifest_that_auditreg_did_not_write_is_4_and_removes_nothing(ledger, content):
+def test_a_manifest_that_auditreg_did_not_write_is_4(ledger, content):
     run("publish", str(PLACE))
     text = (PLACE / "manifest.json").read_text()
-    if content == "path":  # a manifest that was given a file elsewhere to remove
+    if content == "path":  # a manifest that was given a file elsewhere
         Path("precious.duckdb").write_text("x")
         (name,) = copies()
         content = text.replace(name, "../precious.duckdb")
     (PLACE / "manifest.json").write_text(content, encoding="latin-1")
     grow(ledger)
     with pytest.raises(VerificationError, match="not a manifest"):
-        run("publish", str(PLACE), "--keep-last", "1")
+        run("publish", str(PLACE))
     assert len(copies()) == 1
 
 
@@ -233,8 +244,7 @@ def test_a_folder_that_keeps_no_modes_says_so(ledger, monkeypatch):
 KILLER = """
 import os, signal, sys
 from pathlib import Path
-from auditreg.workflows import publish
-from auditreg.workflows.publication import Manifest
+from auditreg.workflows import publication, publish
 from auditreg.cli import main
 
 def die(*_, **__):
@@ -251,7 +261,12 @@ elif sys.argv[1] == "verified":
 elif sys.argv[1] == "renamed":
     publish._sync_folder = die
 elif sys.argv[1] == "manifest":
-    publish._unlink = die
+    write = publication.write_whole
+    def first_only(path, content):
+        if path.name == publication.SUMS:
+            die()
+        write(path, content)
+    publication.write_whole = first_only
 sys.argv[1:2] = []
 main()
 """
@@ -261,17 +276,21 @@ main()
 def test_killed_at_any_point_no_half_file_has_a_final_name_and_the_next_one_completes(ledger, when):
     run("publish", str(PLACE))
     grow(ledger)
-    arguments = ["publish", str(PLACE), "--keep-last", "1"]
+    arguments = ["publish", str(PLACE)]
     done = subprocess.run([sys.executable, "-c", KILLER, when, *arguments], check=False)
     assert done.returncode == -9
     assert sums_hold()
     for name in copies():
         run("verify", str(PLACE / name), "--log-only")
     run(*arguments)
-    (name,) = copies()
-    assert files() == {name, "manifest.json", "SHA256SUMS", "latest.txt"}
+    named = [copy["file"] for copy in json.loads((PLACE / "manifest.json").read_text())["copies"]]
+    assert len(named) == 2
+    assert files() == {*named, "manifest.json", "SHA256SUMS", "latest.txt"}
+    sums = [line.split()[1] for line in (PLACE / "SHA256SUMS").read_text().splitlines()]
+    assert sums == named
     assert sums_hold()
-    assert (PLACE / name).read_bytes() == ledger.read_bytes()
+    assert (PLACE / "latest.txt").read_text() == f"{named[-1]}\n"
+    assert (PLACE / named[-1]).read_bytes() == ledger.read_bytes()
 
 
 def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(ledger, monkeypatch):
@@ -288,64 +307,6 @@ def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(led
     path = PLACE / first["file"]
     run("verify", str(path), "--root", f"{first['tree_size']}:{first['root']}")
     assert path.read_bytes() != ledger.read_bytes()
-
-
-def made(day: datetime, number: int) -> Copy:
-    return Copy(
-        file=f"audit-{number}.duckdb",
-        sha256="0" * 64,
-        bytes=1,
-        published_at=day,
-        sealed_at=day,
-        tree_size=number,
-        root="0" * 64,
-        complete=True,
-        extractions=(),
-        policy=None,
-        tool_version="0",
-    )
-
-
-DAYS = [datetime(2026, 1, 1, 3, tzinfo=UTC) + timedelta(days=10 * number) for number in range(30)]
-NOW = datetime(2026, 10, 20)
-
-
-@pytest.mark.parametrize(
-    ("keep", "stay"),
-    [
-        (Keep(), 30),
-        (Keep(last=3), 3),
-        (Keep(days=30), sum(day >= datetime(2026, 9, 20, tzinfo=UTC) for day in DAYS)),
-        (Keep(quarterly=True), 4),
-        (Keep(last=2, quarterly=True), 5),
-        (Keep(days=1), 1),
-    ],
-    ids=str,
-)
-def test_a_copy_stays_if_one_rule_keeps_it(keep, stay):
-    manifest = Manifest([made(day, number) for number, day in enumerate(DAYS)])
-    removed = manifest.retire(keep, NOW)
-    assert len(manifest.copies) == stay
-    assert len(removed) + stay == len(DAYS)
-    assert manifest.copies[-1].file == "audit-29.duckdb"
-
-
-def test_the_last_copy_of_each_fiscal_quarter_stays():
-    manifest = Manifest([made(day, number) for number, day in enumerate(DAYS)])
-    manifest.retire(Keep(quarterly=True, fiscal_year_start_month=2), NOW)
-    ends = [copy.published_at.date().isoformat() for copy in manifest.copies]
-    assert ends == ["2026-01-31", "2026-04-21", "2026-07-30", "2026-10-18"]
-
-
-@pytest.mark.parametrize(("text", "days"), [("90d", 90), ("12w", 84), ("7y", 2562)])
-def test_spans(text, days):
-    assert days_of(text) == days
-
-
-@pytest.mark.parametrize("text", ["90", "0d", "-1d", "1m", "", "9" * 9 + "d"])
-def test_what_is_no_span(text):
-    with pytest.raises(UsageError):
-        days_of(text)
 
 
 def test_the_function_behind_it(ledger):

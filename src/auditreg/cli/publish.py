@@ -22,7 +22,6 @@ from auditreg.formats.escape import escape_control, escape_json
 
 if TYPE_CHECKING:
     from auditreg.config import Config
-    from auditreg.workflows.publication import Keep
     from auditreg.workflows.publish import Published
 
 SCHEMA = "auditreg.published/1"
@@ -31,26 +30,17 @@ SCHEMA = "auditreg.published/1"
 @click.command(
     epilog=examples(
         "auditreg publish /mnt/audit/mlflow",
-        "auditreg publish /mnt/audit/mlflow --keep 90d --keep-quarterly",
         "cd /mnt/audit/mlflow && sha256sum -c SHA256SUMS",
     )
 )
 @click.argument(
     "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, dir_okay=True)
 )
-@click.option("--keep", metavar="SPAN", help="Keep copies of the last 90d, 12w or 7y.")
-@click.option(
-    "--keep-last", type=click.IntRange(min=1), metavar="N", help="Keep the N newest copies."
-)
-@click.option("--keep-quarterly", is_flag=True, help="Keep the last copy of every fiscal quarter.")
 @config_option
 @ledger_option
 @format_option(("text", "json"))
 def publish(
     folder: Path | None,
-    keep: str | None,
-    keep_last: int | None,
-    keep_quarterly: bool,
     config: Config,
     ledger: Path | None,
     outputs: tuple[Output, ...],
@@ -61,9 +51,7 @@ def publish(
     manifest of all copies, SHA256SUMS, and latest.txt with the newest copy's name. Where nothing
     was recorded since the last copy, no new one is made. The key of hashed secrets is never copied.
 
-    Copies stay unless a --keep option, or keep_days, keep_last or keep_quarterly under [publish],
-    is given; then a copy stays if one of them keeps it. The newest always stays, and a file that
-    the manifest does not name is never touched. Options replace the settings' rules as a whole.
+    No copy is ever removed or changed.
 
     Exit codes: 0 published, or nothing new; 2 not published, or the last reading in the copy was
     incomplete; 4 the ledger or the newest copy does not verify.
@@ -76,28 +64,11 @@ def publish(
             config,
             open_ledger(config, ledger),
             folder,
-            keep=_keep(config, keep, keep_last, keep_quarterly),
             progress=tell,
         )
     emit(outputs, lambda output: _json(done) if output.format == "json" else _text(done))
     if not done.complete:
         click.get_current_context().exit(int(ExitCode.ERROR))
-
-
-def _keep(config: Config, span: str | None, last: int | None, quarterly: bool) -> Keep | None:
-    """The rules of the command line; None leaves those of the settings."""
-    if span is None and last is None and not quarterly:
-        return None
-    from auditreg.workflows.publication import Keep, days_of
-
-    calendar = config.calendar
-    return Keep(
-        days_of(span) if span is not None else None,
-        last,
-        quarterly,
-        calendar.timezone,
-        calendar.fiscal_year_start_month,
-    )
 
 
 def _text(done: Published) -> bytes:
@@ -108,12 +79,12 @@ def _text(done: Published) -> bytes:
         ("root", f"{copy.tree_size}:{copy.root}"),
         ("SHA-256", copy.sha256),
     ]
-    for one in copy.extractions:
-        verdict = "complete" if one.complete else f"INCOMPLETE: {'; '.join(one.doubts)}"
-        lines.append(("reading", f"{one.registry}, {one.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"))
-    lines += [("removed", name) for name in done.removed]
+    for reading in copy.extractions:
+        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
+        when = f"{reading.observed_at:%Y-%m-%d %H:%M}Z"
+        lines.append(("reading", f"{reading.registry}, {when}, {verdict}"))
     lines += [("note", note) for note in done.notes]
-    lines.append(("copies", f"{done.kept:,} in {done.file.parent}"))
+    lines.append(("copies", f"{done.copies:,} in {done.file.parent}"))
     return "".join(f"{label:<12} {escape_control(text)}\n" for label, text in lines).encode()
 
 
@@ -125,8 +96,7 @@ def _json(done: Published) -> bytes:
         "file": str(done.file),
         "new": done.new,
         "copy": msgspec.to_builtins(done.copy),
-        "copies": done.kept,
-        "removed": list(done.removed),
+        "copies": done.copies,
         "notes": list(done.notes),
     }
     return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()

@@ -245,20 +245,11 @@ class LedgerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublishSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where dated copies of the ledger go, and which of them stay."""
+    """Where dated copies of the ledger go."""
 
     folder: Annotated[
         str | None, Meta(description="The folder of the copies, relative to this file.")
     ] = None
-    keep_days: Annotated[
-        Days | None, Meta(description="Keep copies that were published within so many days.")
-    ] = None
-    keep_last: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Keep so many of the newest copies.")
-    ] = None
-    keep_quarterly: Annotated[
-        bool, Meta(description="Keep the last copy of every fiscal quarter for good.")
-    ] = False
 
 
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):

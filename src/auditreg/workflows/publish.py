@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from auditreg.errors import AuditregError, ConfigError, VerificationError
 from auditreg.queries.status import LedgerStatus, ledger_status
-from auditreg.workflows.publication import Copy, Keep, Manifest, manifest_of
+from auditreg.workflows.publication import Copy, Manifest, manifest_of
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -38,15 +38,14 @@ _NOTHING = "Nothing was published; the copies that are there are as they were."
 class Published:
     """What publishing did.
 
-    `copy` is the newest copy and `file` its path; `new` says whether it was made now. `removed` are
-    the names of older copies that retention removed, `notes` what a reader should know.
+    `copy` is the newest copy and `file` its path; `new` says whether it was made now. `copies` is how
+    many the manifest names, `notes` what a reader should know.
     """
 
     file: Path
     copy: Copy
     new: bool
-    kept: int
-    removed: tuple[str, ...]
+    copies: int
     notes: tuple[str, ...]
 
     @property
@@ -60,17 +59,15 @@ def publish_ledger(
     ledger: Ledger,
     folder: Path | None = None,
     *,
-    keep: Keep | None = None,
     now: datetime | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Put a copy of the ledger into a folder, unless the newest copy there already says the same.
 
     Args:
-        config: the settings; `[publish]` names the folder and what is kept.
+        config: the settings; `[publish]` names the folder.
         ledger: the ledger.
         folder: the folder, instead of the settings'.
-        keep: which older copies stay, instead of the settings' rules.
         now: the moment of publishing, UTC.
         progress: told about phases.
 
@@ -88,32 +85,26 @@ def publish_ledger(
             hint="auditreg publish DIR, or publish.folder in auditreg.toml.",
         )
     moment = (now or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
-    rule = keep or Keep.of(config)
     with ledger.reader() as con:
         state = ledger_status(con)
-    with _told(place), _locked(place):
+    with _explained(place), _locked(place):
         _clear_drafts(place)
         manifest = manifest_of(place)
         newest = manifest.newest
         notes: tuple[str, ...] = ()
         if newest is not None and _same(state, newest):
             _still_there(place, newest)
-            made = newest
+            copy = newest
         else:
-            made, notes = _copy(place, manifest, ledger, moment, progress)
-            manifest.add(made)
-        new = newest is not made
-        removed = manifest.retire(rule, moment)
-        if new or removed or not (place / "SHA256SUMS").exists():
-            manifest.write(place)
-        leftover = _unlink(place, manifest)
+            copy, notes = _copy(place, manifest, ledger, moment, progress)
+            manifest.add(copy)
+        manifest.write(place)
         return Published(
-            file=place / made.file,
-            copy=made,
-            new=new,
-            kept=len(manifest.copies),
-            removed=removed,
-            notes=(*notes, *leftover),
+            file=place / copy.file,
+            copy=copy,
+            new=copy is not newest,
+            copies=len(manifest.copies),
+            notes=notes,
         )
 
 
@@ -128,10 +119,10 @@ def _still_there(place: Path, copy: Copy) -> None:
         VerificationError: it is gone, or other bytes.
     """
     path = place / copy.file
-    found = _digest(path) if path.is_file() else None
-    if found != copy.sha256:
+    digest = _digest(path) if path.is_file() else None
+    if digest != copy.sha256:
         raise VerificationError(
-            f"{path} {'is not what was published' if found else 'was published and is gone'}.",
+            f"{path} {'is not what was published' if digest else 'was published and is gone'}.",
             state=_NOTHING,
             hint="Find out who changed it. Move it and manifest.json away, and publish again.",
         )
@@ -209,12 +200,12 @@ def _verify(draft: Path, state: LedgerStatus, progress: Progress | None) -> None
     from auditreg.ledger.store import Ledger
     from auditreg.ledger.verify import verify
 
-    found = verify(
+    verification = verify(
         Ledger(draft), state_too=False, expected=(state.tree_size, state.root), progress=progress
     )
-    if not found.ok:
+    if not verification.ok:
         raise VerificationError(
-            f"The ledger does not verify: {found.problems[0].what}",
+            f"The ledger does not verify: {verification.problems[0].what}",
             state=_NOTHING,
             hint="auditreg verify tells everything that is wrong.",
         )
@@ -251,27 +242,8 @@ def _free_name(place: Path, manifest: Manifest, stem: str, at: datetime, digest:
     )
 
 
-def _unlink(place: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Remove the copies the manifest says are retired, and nothing else of the same name."""
-    notes = []
-    for one in manifest.retired:
-        path = place / one.file
-        try:
-            if not path.exists():
-                continue
-            if _digest(path) != one.sha256:
-                notes.append(f"{one.file} was retired, but holds something else now: left alone.")
-                continue
-            with contextlib.suppress(OSError):
-                path.chmod(0o644)  # Windows removes no read-only file
-            path.unlink()
-        except OSError as error:
-            notes.append(f"{one.file} is no longer kept and cannot be removed: {error.strerror}.")
-    return tuple(notes)
-
-
 @contextlib.contextmanager
-def _told(place: Path) -> Iterator[None]:
+def _explained(place: Path) -> Iterator[None]:
     """Errors of the system, as what they mean for publishing."""
     try:
         if place.exists() and not place.is_dir():
