@@ -16,13 +16,13 @@ PROGRAM = "auditreg"
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
-        "demo": ("start", "Play a realistic pricing registry: extract, check and report it."),
+        "demo": ("demo", "Play a realistic pricing registry: extract, check and report it."),
         "doctor": (
             "doctor",
             "Show what works here, what does not, and the command that repairs it.",
         ),
         "config": ("config", "Show the settings in force and where each comes from."),
-        "completion": ("start", "Print the script that completes commands in your shell."),
+        "completion": ("completion", "Print the script that completes commands in your shell."),
     },
     "Record": {
         "extract": ("extract", "Append what changed in a registry to the ledger."),

@@ -1,4 +1,4 @@
-"""Commands to start with: demo and completion."""
+"""`auditreg demo`: a made-up registry, extracted, checked and reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -114,23 +113,3 @@ def _import_deployments(file: Path, book: Ledger, config: Config) -> None:
 
 def _naive(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
-
-
-@click.command(
-    epilog=examples(
-        'eval "$(auditreg completion bash)"     in ~/.bashrc',
-        'eval "$(auditreg completion zsh)"      in ~/.zshrc',
-        "auditreg completion fish > ~/.config/fish/completions/auditreg.fish",
-    )
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the script that completes commands in your shell."""
-    from click.shell_completion import get_completion_class
-
-    from auditreg.cli import PROGRAM, cli
-
-    kind = get_completion_class(shell)
-    if kind is None:  # click always has the three above
-        raise UsageError(f"click completes nothing in {shell}.")
-    click.echo(kind(cli, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source())
