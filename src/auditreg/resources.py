@@ -1,6 +1,6 @@
-"""Where the files that are not code are: templates, rules, frameworks and the ledger's SQL.
+"""Where the files that are not code are: templates, rules, frameworks, the ledger's SQL, the demo.
 
-Rules, frameworks and SQL live inside the package. The templates stand at the top of the checkout,
+All but the templates live inside the package. Those stand at the top of the checkout,
 because they are for people to copy and change, and are put into the package when a wheel is built;
 an editable install has only the checkout's. Everything found here is a folder on disk.
 """
@@ -32,6 +32,11 @@ def frameworks() -> Path:
 def ledger_sql() -> Path:
     """The folder of the SQL that makes and derives the ledger's tables."""
     return _packaged("ledger", "sql")
+
+
+def recorded_demo() -> Path:
+    """The folder with the recorded registry of the demo and the files of its firm."""
+    return _packaged("demo", "recorded")
 
 
 def _packaged(*parts: str) -> Path:

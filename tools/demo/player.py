@@ -10,40 +10,40 @@ from contextlib import closing
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Literal
 
-from auditreg.demo import training
-from auditreg.demo.cards import CARDS
-from auditreg.demo.events import (
+from tools.demo import training
+from tools.demo.events import (
     LONDON,
     Approve,
     Challenge,
+    CreateModel,
     DeleteModel,
     DeleteRun,
     DeleteVersion,
     DemoReading,
     Event,
     Explore,
-    Found,
+    MoveToStage,
     Overwrite,
     Promote,
     Prompt,
     Rename,
     RollBack,
-    Stage,
     StartCapture,
     TagModel,
     Train,
     Validate,
     london,
 )
-from auditreg.demo.firm import CHALLENGER, CHAMPION, LIVE_STAGE, account_of
+from tools.demo.model_cards import CARDS
+from tools.demo.organisation import CHALLENGER, CHAMPION, LIVE_STAGE, account_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlflow import MlflowClient
 
-    from auditreg.demo.clock import SimulatedClock
-    from auditreg.demo.sandbox import Workstation
+    from tools.demo.clock import SimulatedClock
+    from tools.demo.environment import Workstation
 
 _EXPERIMENTS = ("motor-pricing", "van-pricing", "household-pricing")
 
@@ -99,8 +99,8 @@ class DemoRegistry:
             store.commit()
         return f"{event.model}/{event.version} changed in the database"
 
-    @_do.register(Found)
-    def _found(self, event: Found) -> str:
+    @_do.register(CreateModel)
+    def _create_model(self, event: CreateModel) -> str:
         card = CARDS[event.model]
         self._client.create_registered_model(
             event.model, tags=card.tags(), description=card.description or None
@@ -176,8 +176,8 @@ class DemoRegistry:
         self._go_live(event.model, event.back_to, ("stage", "alias"))
         return f"{event.model}/{event.version} rolled back"
 
-    @_do.register(Stage)
-    def _stage(self, event: Stage) -> str:
+    @_do.register(MoveToStage)
+    def _stage(self, event: MoveToStage) -> str:
         self._move(event.model, event.version, event.stage, archive=False)
         return f"{event.model}/{event.version} moved to {event.stage}"
 

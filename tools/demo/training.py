@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditreg.demo.events import Explore, Train
-from auditreg.demo.portfolio import extract
-from auditreg.demo.recipes import RECIPES, Recipe, fit, kept, metrics, parameters
+from tools.demo.events import Explore, Train
+from tools.demo.portfolio import extract
+from tools.demo.recipes import RECIPES, Recipe, fit, kept, metrics, parameters
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mlflow.data.pandas_dataset import PandasDataset
     from mlflow.models import ModelSignature
 
-    from auditreg.demo.clock import SimulatedClock
-    from auditreg.demo.sandbox import Workstation
+    from tools.demo.clock import SimulatedClock
+    from tools.demo.environment import Workstation
 
 _REPOSITORY = "https://git.harbourvale.example/pricing/models.git"
 _PENALTY = 0.01

@@ -1,6 +1,6 @@
 """The vocabulary of the calendar: what can happen in the demo, each kind one small dataclass.
 
-Events are data. What they do to MLflow is written in `stage.py`; when they happen in
+Events are data. What they do to MLflow is written in `player.py`; when they happen in
 `calendar.py`.
 """
 
@@ -21,8 +21,8 @@ def london(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A registered model is created, with the governance tags of its card in `cards.py`."""
+class CreateModel:
+    """A registered model is created, with the governance tags of its card in `model_cards.py`."""
 
     at: str
     model: str
@@ -110,7 +110,7 @@ class RollBack:
 
 
 @dataclass(frozen=True)
-class Stage:
+class MoveToStage:
     """A version is moved to a stage that is not live."""
 
     at: str
@@ -210,14 +210,14 @@ class DemoReading:
 
 
 Event = (
-    Found
+    CreateModel
     | Train
     | Explore
     | Validate
     | Approve
     | Promote
     | RollBack
-    | Stage
+    | MoveToStage
     | Challenge
     | TagModel
     | Rename

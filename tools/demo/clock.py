@@ -3,9 +3,10 @@
 MLflow's stores take the time from `mlflow.utils.time.get_current_time_millis`, which two dozen
 modules import by name. All of them run that one function, and it looks `time` up in its own
 module when called; replacing that one name therefore reaches every holder, also the modules that
-are imported later, and nothing is left behind in any of them. The one other clock that ends up in
+are imported later. The one other clock that ends up in
 what is stored is `datetime.now` in `mlflow.models.model` (`utc_time_created` in MLmodel), and
-the journal's own is `time` in `auditreg_capture.journal`. That no other one is missed is not assumed: `outside` looks at every time in the finished store.
+the journal's is `time` in `auditreg_capture.journal`. That no other one is missed is not assumed: `outside`
+looks at every time in the finished store.
 """
 
 from __future__ import annotations
@@ -16,14 +17,10 @@ import sys
 import time
 import types
 import uuid
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Self
-from unittest.mock import patch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from pathlib import Path
+from typing import Self
 
 
 class SimulatedClock:
@@ -74,9 +71,8 @@ def _stand_in(module: types.ModuleType, **replaced: object) -> types.ModuleType:
     return copy
 
 
-@contextmanager
-def simulated(clock: SimulatedClock) -> Iterator[None]:
-    """While this is open, MLflow takes the time from the simulated clock."""
+def simulate(clock: SimulatedClock) -> None:
+    """From now on MLflow and capture take the time from the simulated clock."""
     import auditreg_capture.journal
     import mlflow.models.model
     import mlflow.utils.time
@@ -89,38 +85,32 @@ def simulated(clock: SimulatedClock) -> Iterator[None]:
     def now() -> float:
         return clock.now.timestamp()
 
-    fake_time = _stand_in(time, time=now, time_ns=lambda: round(now() * 1000) * 1_000_000)
-    with (
-        patch.object(mlflow.utils.time, "time", fake_time),
-        patch.object(mlflow.models.model, "datetime", _Datetime),
-        patch.object(auditreg_capture.journal, "time", fake_time),
-    ):
-        yield
+    stand_in = _stand_in(time, time=now, time_ns=lambda: round(now() * 1000) * 1_000_000)
+    mlflow.utils.time.time = stand_in
+    mlflow.models.model.datetime = _Datetime
+    auditreg_capture.journal.time = stand_in  # type: ignore[attr-defined]
 
 
-@contextmanager
-def repeatable_ids(ids: Ids) -> Iterator[None]:
-    """While this is open, what MLflow takes for a random UUID comes from `ids`.
+def repeat_ids(ids: Ids) -> None:
+    """From now on what MLflow and capture take for a random UUID comes from `ids`.
 
-    Only MLflow's own modules get the stand-in: whoever else in the process asks for a UUID needs
-    an unpredictable one.
+    Modules that are imported later still draw random ones, so everything is imported before.
     """
     stand_in = _stand_in(uuid, uuid4=ids.uuid4)
-    with ExitStack() as stack:
-        for name, module in list(sys.modules.items()):
-            if name.partition(".")[0] == "mlflow" and vars(module).get("uuid") is uuid:
-                stack.enter_context(patch.object(module, "uuid", stand_in))
-        yield
+    for name, module in list(sys.modules.items()):
+        known = name.partition(".")[0] in {"mlflow", "auditreg_capture"}
+        if known and vars(module).get("uuid") is uuid:
+            module.uuid = stand_in  # type: ignore[attr-defined]
 
 
 def outside(database: Path, first: datetime, last: datetime) -> list[str]:
     """Every time in an MLflow SQLite store that lies before `first` or after `last`.
 
     Looks at all whole-number columns whose name speaks of a time, in all tables, so that a column
-    a later MLflow adds is looked at too. An empty list is what one wants.
+    a later MLflow adds is looked at too.
     """
     bounds = [int(moment.astimezone(UTC).timestamp() * 1000) for moment in (first, last)]
-    found: list[str] = []
+    strangers: list[str] = []
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as store:
         tables = [
             row[0] for row in store.execute("select name from sqlite_master where type = 'table'")
@@ -131,5 +121,7 @@ def outside(database: Path, first: datetime, last: datetime) -> list[str]:
                     continue
                 # Table and column names come from the store's own catalogue.
                 query = f'select "{column}" from "{table}" where "{column}" not between ? and ?'  # noqa: S608
-                found += [f"{table}.{column} = {row[0]}" for row in store.execute(query, bounds)]
-    return found
+                strangers += [
+                    f"{table}.{column} = {row[0]}" for row in store.execute(query, bounds)
+                ]
+    return strangers

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from auditreg.demo.events import (
+from tools.demo.events import (
     Approve,
     Challenge,
+    CreateModel,
     DeleteModel,
     DeleteRun,
     DeleteVersion,
     DemoReading,
     Event,
     Explore,
-    Found,
+    MoveToStage,
     Overwrite,
     Promote,
     Prompt,
     Rename,
     RollBack,
-    Stage,
     StartCapture,
     TagModel,
     Train,
@@ -50,27 +50,27 @@ _DEPUTY = "Deputy Chief Actuary"
 
 _SPRING: tuple[Event, ...] = (
     # The tariff models of the spring review come first.
-    Found("2026-04-01 10:05", _FREQ),
-    Found("2026-04-01 10:20", _SEV),
+    CreateModel("2026-04-01 10:05", _FREQ),
+    CreateModel("2026-04-01 10:20", _SEV),
     Train("2026-04-02 10:15", _FREQ, 1, "pshah", "PRC-1101", "Spring tariff review"),
     Train("2026-04-03 09:40", _SEV, 1, "pshah", "PRC-1102", "Spring tariff review"),
     Validate("2026-04-07 15:00", _FREQ, 1, _OSEI, date(2027, 4, 7)),
     Approve("2026-04-08 14:10", _FREQ, 1, _SOLBERG),
-    Found("2026-04-08 16:00", _GLASS),
+    CreateModel("2026-04-08 16:00", _GLASS),
     Train("2026-04-08 16:30", _GLASS, 1, "dokafor", "PRC-1107", "First model of the peril"),
     Promote("2026-04-09 07:30", _FREQ, 1),
     Validate("2026-04-10 11:00", _SEV, 1, _BRANDT, date(2027, 4, 10)),
     DemoReading("2026-04-10 22:00"),
     Approve("2026-04-13 16:45", _SEV, 1, _SOLBERG),
     Promote("2026-04-14 07:30", _SEV, 1),
-    Found("2026-04-14 09:00", _WATER_OLD),
+    CreateModel("2026-04-14 09:00", _WATER_OLD),
     Train("2026-04-14 11:20", _WATER_OLD, 1, "tellwood", "PRC-1110", "Move from the old platform"),
     Validate("2026-04-14 17:00", _GLASS, 1, _BRANDT, date(2028, 4, 14)),
     Approve("2026-04-15 10:00", _GLASS, 1, _DE_SOUZA, _DEPUTY),
-    Found("2026-04-15 13:00", _COST),
+    CreateModel("2026-04-15 13:00", _COST),
     Train("2026-04-15 14:10", _COST, 1, "tellwood", "PRC-1111", "Move from the old platform"),
     Promote("2026-04-16 07:30", _GLASS, 1),
-    Found("2026-04-20 09:00", _GBM),
+    CreateModel("2026-04-20 09:00", _GBM),
     Train("2026-04-20 17:30", _GBM, 1, "mkowalczyk", "PRC-1113", "Challenger wanted by committee"),
     Validate("2026-04-20 18:00", _WATER_OLD, 1, _OSEI, date(2028, 4, 20)),
     Validate("2026-04-20 18:20", _COST, 1, _OSEI, date(2028, 4, 20)),
@@ -81,7 +81,7 @@ _SPRING: tuple[Event, ...] = (
     Promote("2026-04-23 07:30", _COST, 1),
     DemoReading("2026-04-24 22:00"),
     # The vendor's model: validated last year on the old platform, its training data never seen.
-    Found("2026-04-27 10:00", _SUBS),
+    CreateModel("2026-04-27 10:00", _SUBS),
     Train(
         "2026-04-27 11:00",
         _SUBS,
@@ -93,7 +93,7 @@ _SPRING: tuple[Event, ...] = (
         described=False,
     ),
     Validate("2026-04-29 10:00", _SUBS, 1, _OSEI, date(2026, 8, 20), on=date(2025, 8, 20)),
-    Found("2026-05-04 09:00", _BOX),
+    CreateModel("2026-05-04 09:00", _BOX),
     Train("2026-05-04 16:00", _BOX, 1, "mkowalczyk", "PRC-1118", "Young driver product"),
     Approve("2026-05-05 12:00", _SUBS, 1, _SOLBERG),
     Promote("2026-05-06 07:30", _SUBS, 1),
@@ -101,7 +101,7 @@ _SPRING: tuple[Event, ...] = (
     DemoReading("2026-05-08 22:00"),
     Approve("2026-05-11 17:00", _BOX, 1, _SOLBERG),
     Promote("2026-05-12 07:30", _BOX, 1),
-    Found("2026-05-12 10:00", _LAPSE),
+    CreateModel("2026-05-12 10:00", _LAPSE),
     Train("2026-05-12 15:00", _LAPSE, 1, "mkowalczyk", "PRC-1121", "Retention campaign"),
     Validate("2026-05-15 11:00", _LAPSE, 1, _BRANDT, date(2028, 5, 15)),
     Approve("2026-05-18 09:30", _LAPSE, 1, _DE_SOUZA, _DEPUTY),
@@ -113,8 +113,8 @@ _SPRING: tuple[Event, ...] = (
     Explore("2026-05-26 10:20", _FREQ, "pshah", 0.1),
     Train("2026-05-26 17:00", _GBM, 2, "mkowalczyk", "PRC-1126", "Deeper trees"),
     Challenge("2026-05-28 09:00", _GBM, 2),
-    Stage("2026-05-28 09:02", _GBM, 1, "Archived"),
-    Found("2026-06-01 10:00", _VAN),
+    MoveToStage("2026-05-28 09:02", _GBM, 1, "Archived"),
+    CreateModel("2026-06-01 10:00", _VAN),
     Train("2026-06-01 14:00", _VAN, 1, "dokafor", "PRC-1129", "Trades product"),
     Validate("2026-06-04 16:00", _VAN, 1, _BRANDT, date(2028, 6, 4)),
     DemoReading("2026-06-05 22:00"),
@@ -215,7 +215,7 @@ _SUMMER: tuple[Event, ...] = (
     DemoReading("2026-07-31 22:00"),
     Train("2026-08-03 17:00", _GBM, 3, "mkowalczyk", "PRC-1152", "Same features as the GLM"),
     # The van model is rebuilt in a hurry, from a working tree nobody committed.
-    Found("2026-08-04 09:00", _VAN),
+    CreateModel("2026-08-04 09:00", _VAN),
     Train("2026-08-04 13:00", _VAN, 1, "dokafor", "PRC-1153", "Emergency rebuild", dirty=True),
     Challenge("2026-08-04 14:00", _GBM, 3),
     DemoReading("2026-08-04 22:00"),
@@ -266,7 +266,7 @@ _SUMMER: tuple[Event, ...] = (
     Train("2026-09-22 11:00", _SUBS, 2, "tellwood", "PRC-1165", "In-house successor, first fit"),
     # A review that is due is moved by a year, in the database, where MLflow asks nobody.
     Overwrite("2026-09-23 19:40", _COST, 2, "gov.validation.next_due", "2029-07-31"),
-    Stage("2026-09-24 09:00", _SEV, 3, "Staging"),
+    MoveToStage("2026-09-24 09:00", _SEV, 3, "Staging"),
     DemoReading("2026-09-25 22:00"),
     Validate("2026-09-28 16:00", _SEV, 3, _BRANDT, date(2027, 9, 28)),
     DemoReading("2026-09-30 22:00"),
@@ -275,23 +275,3 @@ _SUMMER: tuple[Event, ...] = (
 
 CALENDAR: tuple[Event, ...] = _SPRING + _SUMMER
 """Everything that happens, in order of time."""
-
-DEPLOYMENTS: tuple[dict[str, object], ...] = (
-    {"model": _COST, "version": 1, "from": "2026-04-23T06:45:00Z"},
-    {
-        "model": _GLASS,
-        "version": 2,
-        "from": "2026-07-01T06:45:00Z",
-        "until": "2026-09-01T06:45:00Z",
-    },
-    {"model": _GLASS, "version": 3, "from": "2026-09-01T06:45:00Z"},
-    {"model": _SEV, "version": 2, "from": "2026-07-08T06:45:00Z"},
-    {"model": _FREQ, "version": 2, "from": "2026-08-14T08:45:00Z", "until": "2026-09-16T06:45:00Z"},
-    {"model": _FREQ, "version": 4, "from": "2026-09-16T06:45:00Z"},
-)
-"""What the rating engine really loaded, as its own log has it: one model never followed."""
-
-READINGS: tuple[datetime, ...] = tuple(
-    london(event.at) for event in CALENDAR if isinstance(event, DemoReading)
-)
-"""The moments at which the registry is read, in UTC."""
