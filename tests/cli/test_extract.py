@@ -284,7 +284,7 @@ def test_users_and_rights_are_read_where_a_source_names_their_database(several, 
 
 def test_the_choice_of_workspaces_is_sealed(several):
     Path("auditreg.toml").write_text(SOURCES + 'workspaces = { except = ["default"] }\n')
-    with pytest.raises(Exception, match="no registered models"):
+    with pytest.raises(Exception, match="no registered model"):
         run("extract", "--from", "claims.db", "--registry", "claims")
 
 

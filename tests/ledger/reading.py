@@ -92,6 +92,9 @@ class MemoryReading(Reading):
         filled = [{column: row.get(column) for column in STAGING[name]} for row in rows]
         yield pa.RecordBatch.from_pylist(filled, schema=arrow_schema(name))
 
+    def contents(self) -> str:
+        return "a reading of nothing"
+
     def completeness(self) -> Completeness:
         """As counted; the doubts given."""
         counts = {table: (len(rows), len(rows)) for table, rows in self._rows.items()}

@@ -180,9 +180,8 @@ def test_an_older_store_is_read_as_far_as_it_goes(tmp_path):
         assert reading.kinds() == (
             "registered_model", "model_version", "model_version_tag", "experiment", "run",
         )  # fmt: skip
-        said = " ".join(reading.info.cannot_show)
-        assert "registered_model_aliases" in said
-        assert "logged_models" in said
+        missing = "aliases, data sets of runs, logged models: this MLflow (schema unknown)"
+        assert any(missing in line for line in reading.info.cannot_show)
         assert reading.info.schema_version is None
         tables = {table: rows(reading, table) for table in STAGING}
         assert reading.completeness().left_out == {

@@ -35,7 +35,7 @@ from auditreg.ledger.staging import (
     stage,
 )
 from auditreg.ledger.state_entries import append_states
-from auditreg.ledger.workspaces import Workspaces, leave_out
+from auditreg.ledger.workspaces import EVERY, Workspaces, leave_out
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
 
@@ -131,7 +131,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         base=entries.size(con),
     )
     first = _is_first(con, registry)
-    _refuse_empty(con, registry, allow_empty=allow_empty, complete=completeness.complete)
+    _refuse_empty(intake, completeness, allow_empty=allow_empty)
     report("comparing", 0, None)
     replaced = _mask(con, staged, key, secret_patterns)
     intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
@@ -286,27 +286,29 @@ def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
     return not (row and row[0])
 
 
-def _refuse_empty(
-    con: duckdb.DuckDBPyConnection, registry: str, *, allow_empty: bool, complete: bool
-) -> None:
+def _refuse_empty(intake: Intake, completeness: Completeness, *, allow_empty: bool) -> None:
     """An empty list is never an answer by itself."""
+    con, registry, reading = intake.con, intake.registry, intake.reading
     if entries.number(con, "select count(*) from stage_registered_models"):
         return
     known = con.execute(
         "select count(*) from registered_models where registry = ? and not deleted", [registry]
     ).fetchone()
     number = known[0] if known else 0
-    if number and not (allow_empty and complete):
+    if number and not (allow_empty and completeness.complete):
         raise SourceError(
             f"The registry holds no models, but the ledger knows {number} of registry {registry}.",
             state="The ledger was not changed.",
             hint="Check the URI. If they really were all deleted, say so with --allow-empty.",
         )
     if not number and not allow_empty:
+        chosen = completeness.asked.get("workspaces", EVERY)
+        of_them = "" if chosen == EVERY else f" of the workspaces to be read ({chosen})"
         raise NothingToAudit(
-            "The registry holds no registered models.",
+            f"{reading.info.location} is {reading.contents()}, and holds no registered model{of_them}.",
             state="The ledger was not changed.",
-            hint="Check the URI; `auditreg demo` shows the tool on a registry that has some.",
+            hint="auditreg audits registered models: register one (mlflow.register_model), give another "
+            "address, or see `auditreg demo`, which brings a registry that has some.",
         )
 
 

@@ -93,8 +93,8 @@ def _folder(uri: str, shown: str) -> SourceError:
             hint=_ACCEPTED,
         )
     return SourceError(
-        f"{shown} is a folder of MLflow's file store ({_number(experiments, 'experiment')}, "
-        f"{_number(models, 'registered model')}), which auditreg does not read.",
+        f"{shown} is a folder of MLflow's file store ({counted(experiments, 'experiment')}, "
+        f"{counted(models, 'registered model')}), which auditreg does not read.",
         state=NOTHING_DONE,
         hint="Copy it into a database with MLflow 3.10 or newer and read that; the folder stays as "
         f"it is: `mlflow migrate-filestore --source {shlex.quote(str(folder))} --target "
@@ -118,5 +118,6 @@ def _file_store(folder: Path) -> tuple[int, int]:
     return experiments, models
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, which takes an s where it is not 1."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

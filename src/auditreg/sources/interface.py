@@ -126,6 +126,10 @@ class Reading(abc.ABC):
     def completeness(self) -> Completeness:
         """What was read; valid once every table has been consumed."""
 
+    @abc.abstractmethod
+    def contents(self) -> str:
+        """What the source is and what else it holds, for whoever finds no model in it."""
+
     def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:  # noqa: B027 (no journal)
         """Leave out of `table("journal")` the rows whose ids are in these inclusive ranges.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from auditreg.sources import Reading
 
 log = logging.getLogger("auditreg.extract")
+
+MLFLOW_URI = "MLFLOW_TRACKING_URI"
+"""Where MLflow's own programs find their registry."""
 
 
 class ExtractObserver(Protocol):
@@ -106,9 +110,20 @@ def targets(
         raise UsageError(
             "No registry is named.",
             state="Nothing was read.",
-            hint="Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
+            hint=_of_environment()
+            or "Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
         )
     return found
+
+
+def _of_environment() -> str:
+    """How to read the registry MLflow's own programs would use, where one is set."""
+    if not os.environ.get(MLFLOW_URI):
+        return ""
+    return (
+        f'{MLFLOW_URI} is set, which is not read unasked: give --from "${MLFLOW_URI}", or set '
+        f'uri_env = "{MLFLOW_URI}" of a [[source]] in auditreg.toml.'
+    )
 
 
 def extract(

@@ -298,6 +298,10 @@ class SqlReading(Reading):
             tombstones=self._dialect.numbers(self._registry.queries.tombstones())[0],
         )
 
+    def contents(self) -> str:
+        """See `Reading.contents`."""
+        return self._tracking.contents()
+
     def close(self) -> None:
         """End the snapshot; the file is free for others again."""
         for store in self._stores:

@@ -243,7 +243,7 @@ def _check_file(path: str) -> None:
         raise SourceError(f"{path} is a directory, not a database.", state=UNCHANGED, hint=hint)
     try:
         with Path(path).open("rb") as file:
-            head = file.read(16)
+            head = file.read(64)
     except FileNotFoundError:
         raise SourceError(
             f"There is no file {path}.", state="Nothing was read, and no file was made.", hint=hint
@@ -256,7 +256,13 @@ def _check_file(path: str) -> None:
         ) from error
     if not head:
         raise SourceError(f"{path} is empty: it holds no registry.", state=UNCHANGED, hint=hint)
-    if head != b"SQLite format 3\x00":
+    if head.startswith(b"version https://git-lfs"):
+        raise SourceError(
+            f"{path} is a pointer of Git LFS to a file that is not here.",
+            state=UNCHANGED,
+            hint="Fetch the file itself: git lfs pull.",
+        )
+    if not head.startswith(b"SQLite format 3\x00"):
         raise _not_sqlite(path)
 
 

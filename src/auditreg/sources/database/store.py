@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from auditreg.errors import SourceError
+from auditreg.sources.addresses import counted
 from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection
 from auditreg.sources.database.grants import ESSENTIAL, SCHEMA_VERSION, readable_kinds, withheld
 from auditreg.sources.database.permissions import keeps_users
@@ -25,6 +26,9 @@ ELSEWHERE = (
 )
 
 _ESSENTIAL_TRACKING = ("runs", "experiments")
+_EXPERIMENTS_AND_RUNS = (
+    "select (select count(*) from experiments) as n0, (select count(*) from runs) as n1"
+)
 
 
 class Store:
@@ -80,21 +84,33 @@ class Store:
         select = f"select count(*) as n0 from runs r where r.run_uuid in ({ids.members})"
         return self.database.numbers(select)[0]
 
+    def contents(self) -> str:
+        """See `Reading.contents`."""
+        store = f"an MLflow store (schema {self.schema_version or 'unknown'})"
+        if not all(self.database.columns(table) for table in _ESSENTIAL_TRACKING):
+            return store
+        experiments, runs = self.database.numbers(_EXPERIMENTS_AND_RUNS, 2)
+        return f"{store} with {counted(experiments, 'experiment')} and {counted(runs, 'run')}"
+
     def cannot_show(self) -> Iterator[str]:
         """What is not read from this database, in words."""
         yield from unknown(self._revisions)
         if self.runs_elsewhere:
             yield ELSEWHERE
+        missing = []
         for table in SPECS:
             if table == JOURNAL or table not in self._tables or self.shows(table):
                 continue
             if self.runs_elsewhere and table in TRACKED_TABLES:
                 continue
-            what, base = table.replace("_", " "), SPECS[table].base
-            if self.queries.shown(table) or base in self._hidden:
+            if self.queries.shown(table) or SPECS[table].base in self._hidden:
+                what = table.replace("_", " ")
                 yield f"{what}: this user may not read all of it and what belongs to it"
             else:
-                yield f"{what}: this store has no table {base}"
+                missing.append(_plural(table))
+        if missing:
+            version = self.schema_version or "unknown"
+            yield f"{', '.join(dict.fromkeys(missing))}: this MLflow (schema {version}) has no tables for them"
 
     def _has_none_of_the_named(self) -> bool:
         """Whether versions name runs or logged models, and not a single one of them is here.
@@ -106,6 +122,13 @@ class Store:
             return False
         named, present = self.database.numbers(self.queries.named_and_present(), 2)
         return bool(named) and not present
+
+
+def _plural(table: str) -> str:
+    """What the rows of a staging table are, for people; what belongs to logged models is of them."""
+    if table.startswith("logged_model"):
+        return "logged models"
+    return {"run_datasets": "data sets of runs"}.get(table, table.replace("_", " "))
 
 
 def unread_schemas(registry: DatabaseConnection, tracking: DatabaseConnection) -> Iterator[str]:

@@ -226,6 +226,10 @@ class RestReading(Reading):
             hidden |= {"principal", "permission"}
         return tuple(kind for kind in READS if kind not in hidden)
 
+    def contents(self) -> str:
+        """See `Reading.contents`."""
+        return f"a tracking server of MLflow {self.info.mlflow_version or ''}".rstrip()
+
     def table(self, name: str) -> Iterator[pa.RecordBatch]:
         """See `Reading.table`."""
         if name == "model_artifacts":
