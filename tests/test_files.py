@@ -13,7 +13,7 @@ import pytest
 
 from auditreg import files
 from auditreg.errors import AuditregError
-from auditreg.files import draft_of, locked, write_whole
+from auditreg.files import locked, write_whole
 
 BUSY = AuditregError("It is busy.", state="Nothing was written.", hint="Wait.")
 
@@ -58,13 +58,6 @@ def test_a_writer_killed_before_the_end_leaves_what_was_there(path):
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"first"
-
-
-def test_what_a_killed_process_of_the_same_number_left_is_no_obstacle(path):
-    draft_of(path).write_bytes(b"a longer text that was cut")
-    write_whole(path, b"short")
-    assert path.read_bytes() == b"short"
-    assert names(path) == ["document.txt"]
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 def draft_of(path: Path, ending: str = "draft") -> Path:
-    """A hidden name beside a file, for what is to replace it. No other process uses it."""
-    return path.with_name(f".{path.name}.{os.getpid()}.{ending}")
+    """A hidden name beside a file that nobody else uses, for what is to replace the file."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.{ending}")
 
 
 def write_whole(
@@ -31,7 +31,6 @@ def write_whole(
         OSError: it cannot be written; an existing file is as it was.
     """
     draft = draft_of(path)
-    draft.unlink(missing_ok=True)  # of a killed process that had the same number
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         with os.fdopen(handle, "wb") as file:
