@@ -259,7 +259,7 @@ if sys.argv[1] == "copying":
 elif sys.argv[1] == "verified":
     publish._verify = die
 elif sys.argv[1] == "renamed":
-    publish._sync_folder = die
+    publish.sync_folder = die
 elif sys.argv[1] == "manifest":
     write = publication.write_whole
     def first_only(path, content):

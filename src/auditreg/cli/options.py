@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from auditreg.errors import AuditregError, UsageError
+from auditreg.files import write_whole
 from auditreg.formats import TABLE_FORMATS, table_format
 from auditreg.formats.interface import WIDTH, OutputTarget, Table
 
@@ -250,16 +251,13 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         AuditregError: it cannot be written; an existing file is as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # a device or a pipe is written to, never replaced
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise AuditregError(
             f"{path} cannot be written: {error.strerror}.",
             state="Files written before it are complete; this one is as it was.",

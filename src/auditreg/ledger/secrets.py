@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import itertools
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError
+from auditreg.files import write_whole
 from auditreg.kinds.staging import columns_with_credentials
 from auditreg.sql import quoted
 
@@ -134,23 +134,11 @@ def make_key(path: Path) -> bool:
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    secret = base64.b64encode(secrets.token_bytes(32)) + b"\n"
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
-            file.flush()
-            os.fsync(handle)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without hard links
-            if path.exists():
-                return False
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        write_whole(path, secret, mode=0o600, new=True)
+    except FileExistsError:
+        return False
     return True
 
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import NO_LOCKS, LedgerError
+from auditreg.files import draft_of, locked, sync_file, sync_folder
 from auditreg.ledger import schema
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
-    import filelock
 
     from auditreg.ledger.erase import Erased
     from auditreg.ledger.ingest import IngestSummary
@@ -138,17 +138,23 @@ class Ledger:
             LedgerError: another writer holds the lock, the folder cannot be written, the file is
                 not a ledger, or it cannot be replaced.
         """
-        import duckdb
-        import filelock
-
         self._refuse_name()
         self._folder_must_be_writable()
         self._refuse_sqlite()
-        lock_file = Path(f"{self.path}.lock")
-        self._made = [] if lock_file.exists() else [lock_file]
-        lock = filelock.FileLock(lock_file, timeout=LOCK_TIMEOUT_S)
-        self._acquire(lock)
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.draft")
+        with self._locked():
+            try:
+                with self._draft(fresh=fresh) as con:
+                    yield con
+            except BaseException:
+                self._remove_made()
+                raise
+
+    @contextlib.contextmanager
+    def _draft(self, *, fresh: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to the file that replaces the ledger when the block ends well."""
+        import duckdb
+
+        draft = draft_of(self.path)
         try:
             self._clear_drafts()
             self._set_wal_aside()
@@ -176,14 +182,10 @@ class Ledger:
             if not new:
                 shutil.copymode(self.path, draft)
             self._replace(draft)
-        except BaseException:
-            self._remove_made()
-            raise
         finally:
             for ending in ("", ".wal", ".scratch", ".scratch.wal"):
                 Path(f"{draft}{ending}").unlink(missing_ok=True)
             shutil.rmtree(f"{draft}.tmp", ignore_errors=True)
-            lock.release()
 
     def key(self, key_file: Path | None = None) -> Key:
         """The key for hashing secrets, inside `writer`: one made here is gone if the write fails.
@@ -199,22 +201,24 @@ class Ledger:
                 self._made.append(path)
         return load_key(path)
 
-    def _acquire(self, lock: filelock.BaseFileLock) -> None:
-        import filelock
-
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise LedgerError(
-                f"Another auditreg process has been writing to {self.path} for a minute.",
-                state=UNCHANGED,
-                hint="Wait for it to end and run the command again.",
-            ) from error
-        except OSError as error:
-            self._remove_made()
-            if error.errno in NO_LOCKS:
-                raise self._without_locks(f"{error.strerror}.") from error
-            raise
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock_file = Path(f"{self.path}.lock")
+        self._made = [] if lock_file.exists() else [lock_file]
+        busy = LedgerError(
+            f"Another auditreg process has been writing to {self.path} for a minute.",
+            state=UNCHANGED,
+            hint="Wait for it to end and run the command again.",
+        )
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(lock_file, LOCK_TIMEOUT_S, busy))
+            except OSError as error:
+                self._remove_made()
+                if error.errno in NO_LOCKS:
+                    raise self._without_locks(f"{error.strerror}.") from error
+                raise
+            yield
 
     def _remove_made(self) -> None:
         for path in self._made:
@@ -352,7 +356,7 @@ class Ledger:
 
     def _replace(self, draft: Path) -> None:
         """Put the finished draft in the ledger's place, durably."""
-        _sync(draft)
+        sync_file(draft)
         give_up = time.monotonic() + REPLACE_TIMEOUT_S
         while True:
             try:
@@ -367,7 +371,7 @@ class Ledger:
                         "the command again.",
                     ) from error
                 time.sleep(0.25)
-        _sync(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _without_locks(self, reason: str) -> LedgerError:
         return LedgerError(
@@ -531,18 +535,6 @@ def is_damaged(path: Path, error: BaseException | None) -> bool:
     except OSError:
         return False
     return mark == b"DUCK" or (length > 3 * 4096 and (length - 3 * 4096) % 262_144 == 0)
-
-
-def _sync(path: Path) -> None:
-    """Force a file or folder to disk; folders cannot be synced on Windows."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except PermissionError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _first_line(error: Exception) -> str:

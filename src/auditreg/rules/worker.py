@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from auditreg.files import write_whole
 from auditreg.rules.validate import lock_connection
 from auditreg.sql import quoted, quoted_name
 
@@ -56,9 +57,7 @@ def main() -> None:
 
 def write_note(path: Path, text: str) -> None:
     """Write a note whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, text.encode(), durable=False)
 
 
 def limit_memory(megabytes: int) -> None:

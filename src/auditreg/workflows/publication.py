@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from auditreg.errors import VerificationError
+from auditreg.files import write_whole
 
 if TYPE_CHECKING:
     from auditreg.queries.status import LedgerStatus
@@ -148,20 +147,6 @@ def manifest_of(place: Path) -> Manifest:
             hint="Find out who changed it. Move it away to begin a new one.",
         ) from error
     return Manifest(list(document.copies))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file durably, as a whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.publishing")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _aware(moment: datetime | None) -> datetime | None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from auditreg.errors import AuditregError, ConfigError, VerificationError
+from auditreg.files import draft_of, locked, sync_folder
 from auditreg.queries.status import LedgerStatus, ledger_status
-from auditreg.workflows.publication import Copy, Manifest, manifest_of
+from auditreg.workflows.publication import LATEST, MANIFEST, SUMS, Copy, Manifest, manifest_of
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from auditreg.ledger.verify import Progress
 
 _BLOCK = 1 << 20
-_DRAFT = ".publishing"
+_DRAFT = "publishing"
 _LOCK = ".publish.lock"
 _LOCK_SECONDS = 60.0
 _TRIES = 5
@@ -87,7 +88,7 @@ def publish_ledger(
     moment = (now or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
     with ledger.reader() as con:
         state = ledger_status(con)
-    with _explained(place), _locked(place):
+    with _explained(place), locked(place / _LOCK, _LOCK_SECONDS, _busy(place)):
         _clear_drafts(place)
         manifest = manifest_of(place)
         newest = manifest.newest
@@ -134,7 +135,7 @@ def _copy(
     """A verified copy under its final name, with what the manifest says of it."""
     from auditreg.resources import tool_version
 
-    draft = place / f".{ledger.path.name}.{os.getpid()}{_DRAFT}"
+    draft = draft_of(place / ledger.path.name, _DRAFT)
     try:
         state, digest = _copied(ledger, draft)
         _verify(draft, state, progress)
@@ -142,7 +143,7 @@ def _copy(
         name = _free_name(place, manifest, ledger.path.stem, state.sealed_at or moment, digest)
         size = draft.stat().st_size
         draft.replace(place / name)
-        _sync_folder(place)
+        sync_folder(place)
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -262,37 +263,16 @@ def _explained(place: Path) -> Iterator[None]:
         ) from error
 
 
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    """One publisher at a time."""
-    import filelock
-
-    lock = filelock.FileLock(str(place / _LOCK), timeout=_LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise AuditregError(
-            f"Another auditreg process has been publishing to {place} for a minute.",
-            state=_NOTHING,
-            hint="Wait for it to end and run the command again.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _busy(place: Path) -> AuditregError:
+    return AuditregError(
+        f"Another auditreg process has been publishing to {place} for a minute.",
+        state=_NOTHING,
+        hint="Wait for it to end and run the command again.",
+    )
 
 
 def _clear_drafts(place: Path) -> None:
     """Remove what a killed publisher left; the lock says none is alive."""
-    for leftover in place.glob(f".*{_DRAFT}*"):
-        leftover.unlink(missing_ok=True)
-
-
-def _sync_folder(place: Path) -> None:
-    """Make the new name durable, where folders can be synced."""
-    with contextlib.suppress(OSError):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    for pattern in (f".*.{_DRAFT}*", *(f".{name}.*.draft" for name in (MANIFEST, SUMS, LATEST))):
+        for leftover in place.glob(pattern):
+            leftover.unlink(missing_ok=True)
