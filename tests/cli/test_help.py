@@ -45,7 +45,7 @@ def test_every_option_is_explained(path, command):
 def test_the_list_of_commands_says_what_their_help_says():
     context = click.Context(cli)
     for commands in COMMANDS.values():
-        for name, (_, line) in commands.items():
+        for name, line in commands.items():
             assert cli.get_command(context, name).help.partition("\n")[0] == line
 
 

@@ -1,6 +1,6 @@
 """The command line: the only place that prints or exits.
 
-Every command stands in a module of its group and is imported when it is used, so that
+Every command stands in a module of its name and is imported when it is used, so that
 `auditreg --help` does not load what only one of them needs.
 """
 
@@ -14,65 +14,53 @@ from auditreg.cli.examples import examples
 
 PROGRAM = "auditreg"
 
-COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+COMMANDS: dict[str, dict[str, str]] = {
     "Start": {
-        "demo": ("demo", "Play a realistic pricing registry: extract, check and report it."),
-        "doctor": (
-            "doctor",
-            "Show what works here, what does not, and the command that repairs it.",
-        ),
-        "config": ("config", "Show the settings in force and where each comes from."),
-        "completion": ("completion", "Print the script that completes commands in your shell."),
+        "demo": "Play a realistic pricing registry: extract, check and report it.",
+        "doctor": "Show what works here, what does not, and the command that repairs it.",
+        "config": "Show the settings in force and where each comes from.",
+        "completion": "Print the script that completes commands in your shell.",
     },
     "Record": {
-        "extract": ("extract", "Append what changed in a registry to the ledger."),
-        "run": ("run", "Extract, check and publish, with one exit code, for a scheduler."),
-        "import": ("import_", "Take in records of other systems, and what ran where."),
-        "status": ("status", "Say how fresh and how complete the ledger is."),
-        "capture": (
-            "capture",
-            "Show what the ledger holds of the server's own journal, and the gaps in it.",
-        ),
+        "extract": "Append what changed in a registry to the ledger.",
+        "run": "Extract, check and publish, with one exit code, for a scheduler.",
+        "import": "Take in records of other systems, and what ran where.",
+        "status": "Say how fresh and how complete the ledger is.",
+        "capture": "Show what the ledger holds of the server's own journal, and the gaps in it.",
     },
     "Judge": {
-        "check": ("check", "Check models against the rules."),
-        "rules": ("library", "List, show and test the rules."),
-        "frameworks": ("library", "List and show what supervisors ask for."),
-        "waivers": ("library", "List the findings that are accepted or under repair."),
+        "check": "Check models against the rules.",
+        "rules": "List, show and test the rules.",
+        "frameworks": "List and show what supervisors ask for.",
+        "waivers": "List the findings that are accepted or under repair.",
     },
     "Answer": {
-        "live": (
-            "history",
-            "Say which version was live, who put it there, who approved it, and how sure that is.",
-        ),
-        "history": (
-            "history",
-            "Tell what happened to a model or version, oldest first: when, who, what, how known.",
-        ),
-        "inventory": ("answer", "List every version with its governance fields, at any moment."),
-        "changes": ("changes", "List who changed what and when, as far as it is on record."),
-        "query": ("answer", "Run one SELECT on the ledger, read-only."),
-        "questions": ("answer", "List the questions auditors ask most, or answer one."),
+        "live": "Say which version was live, who put it there, who approved it, and how sure that is.",
+        "history": "Tell what happened to a model or version, oldest first: when, who, what, how known.",
+        "inventory": "List every version with its governance fields, at any moment.",
+        "changes": "List who changed what and when, as far as it is on record.",
+        "query": "Run one SELECT on the ledger, read-only.",
+        "questions": "List the questions auditors ask most, or answer one.",
     },
     "Report": {
-        "report": ("report", "Write the report of a period, as HTML and PDF."),
-        "reports": ("report", "List the reports that were issued."),
-        "publish": ("publish", "Put a dated, read-only copy of the ledger where auditors read it."),
+        "report": "Write the report of a period, as HTML and PDF.",
+        "reports": "List the reports that were issued.",
+        "publish": "Put a dated, read-only copy of the ledger where auditors read it.",
     },
     "Prove": {
-        "verify": ("prove", "Recompute that nothing recorded was changed."),
-        "control-totals": (
-            "control_totals",
-            "Print SQL that counts a registry independently, or compare what it found.",
-        ),
-        "erase": ("prove", "Remove the text of one entry and keep the proof."),
+        "verify": "Recompute that nothing recorded was changed.",
+        "control-totals": "Print SQL that counts a registry independently, or compare what it found.",
+        "erase": "Remove the text of one entry and keep the proof.",
     },
 }
-"""Commands by group: the module each is defined in, and its line in `auditreg --help`."""
+"""Commands by group, each with its line in `auditreg --help`."""
 
-_MODULES = {name: where for group in COMMANDS.values() for name, (where, _) in group.items()}
+_NAMES = tuple(name for commands in COMMANDS.values() for name in commands)
 
-_FUNCTIONS = {"import": "import_", "control-totals": "control_totals"}
+
+def _function(command: str) -> str:
+    """The function of a command, and the module it stands in."""
+    return "import_" if command == "import" else command.replace("-", "_")
 
 
 class LazyGroup(click.Group):
@@ -80,23 +68,21 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Every command, in the order of the help."""
-        return list(_MODULES)
+        return list(_NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name."""
-        where = _MODULES.get(cmd_name)
-        if where is None:
+        if cmd_name not in _NAMES:
             return None
-        module = importlib.import_module(f"auditreg.cli.{where}")
-        # A command named as a word of Python has an underscore behind its name there.
-        command: click.Command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
+        name = _function(cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"auditreg.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Commands by group, without importing any of them."""
         for title, commands in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+                formatter.write_dl(list(commands.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -107,7 +93,7 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             from auditreg.config.check import near
 
-            if args and (meant := near(args[0], list(_MODULES))):
+            if args and (meant := near(args[0], _NAMES)):
                 raise click.UsageError(f"{error.message} Did you mean '{meant}'?", ctx) from error
             raise
 

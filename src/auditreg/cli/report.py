@@ -1,4 +1,4 @@
-"""Commands about reports: make one, list those that were issued."""
+"""`auditreg report`: the report of a period, as HTML and PDF."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import click
 
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
-    Output,
     as_of_option,
     config_option,
-    emit_table,
-    format_option,
     ledger_option,
     moment,
     open_ledger,
@@ -22,10 +19,9 @@ from auditreg.cli.options import (
 )
 from auditreg.errors import ExitCode, UsageError
 from auditreg.formats.escape import escape_control
-from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from auditreg.config import Config, Period
@@ -208,30 +204,3 @@ def _seal(
             files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             policy=result.policy,
         )
-
-
-@click.command(epilog=examples("auditreg reports", "auditreg reports --format json"))
-@config_option
-@ledger_option
-@format_option()
-def reports(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
-    """List the reports that were issued.
-
-    The hashes of their files are in the ledger's table `reports`; `auditreg verify FILE` compares
-    a file with them.
-    """
-    names: Sequence[str] = (
-        "recorded_at",
-        "period_first",
-        "period_last",
-        "as_of",
-        "template",
-        "policy",
-        "root",
-    )
-    with open_ledger(config, ledger).reader() as con:
-        rows = con.execute(
-            f"select {', '.join(names)}, length(files) - length(replace(files, ':', '')) "  # noqa: S608 - columns of our own
-            "from reports order by seq"
-        ).fetchall()
-    emit_table(outputs, Table((*names, "files"), rows))

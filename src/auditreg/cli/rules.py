@@ -1,4 +1,4 @@
-"""Commands about what results follow from: rules, frameworks, waivers."""
+"""`auditreg rules`: list, show and test the rules."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from auditreg.cli.options import (
     config_option,
     emit_table,
     format_option,
-    ledger_option,
-    open_ledger,
 )
-from auditreg.errors import ExitCode, UsageError
+from auditreg.errors import ExitCode
 from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
 
@@ -139,101 +137,3 @@ def test_rule(file: Path, cases: Path | None) -> None:
     click.echo(f"{len(outcomes):,} cases, {failed:,} failed")
     code = ExitCode.FINDINGS if failed else ExitCode.OK
     click.get_current_context().exit(int(code))
-
-
-@click.group(epilog=examples("auditreg frameworks list", "auditreg frameworks show osfi-e23-2027"))
-def frameworks() -> None:
-    """List and show what supervisors ask for."""
-
-
-@frameworks.command("list", epilog=examples("auditreg frameworks list --format json"))
-@config_option
-@format_option()
-def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
-    """List the frameworks, and which of them reports print."""
-    from auditreg.workflows.policy import PolicySet
-
-    rows = [
-        (
-            one.id,
-            one.title,
-            one.publisher,
-            one.edition,
-            one.status,
-            len(one.clauses),
-            "draft" if one.draft else "verified",
-            "yes" if one.id in config.frameworks.enabled else "no",
-        )
-        for one in PolicySet.load(config).frameworks
-    ]
-    columns = ("framework", "title", "publisher", "edition", "status", "clauses", "text", "printed")
-    emit_table(outputs, Table(columns, rows))
-
-
-@frameworks.command("show", epilog=examples("auditreg frameworks show naic-model-bulletin"))
-@click.argument("framework_id", metavar="ID")
-@config_option
-@format_option()
-def show_framework(framework_id: str, config: Config, outputs: tuple[Output, ...]) -> None:
-    """Show a framework's clauses with the rules and fields that bear on each."""
-    from auditreg.config.check import near
-    from auditreg.workflows.policy import PolicySet
-
-    found = {one.id: one for one in PolicySet.load(config).frameworks}
-    if framework_id not in found:
-        meant = near(framework_id, list(found))
-        raise UsageError(
-            f"There is no framework {framework_id!r}.",
-            hint=f"Did you mean {meant}?" if meant else f"There are: {', '.join(found)}.",
-        )
-    rows = [
-        (
-            clause.ref,
-            clause.title,
-            clause.coverage.value,
-            ", ".join(clause.rules),
-            ", ".join(clause.fields),
-            clause.verified.on if clause.verified else None,
-            clause.note,
-        )
-        for clause in found[framework_id].clauses
-    ]
-    columns = ("clause", "title", "coverage", "rules", "fields", "verified", "note")
-    emit_table(outputs, Table(columns, rows))
-
-
-@click.command(epilog=examples("auditreg waivers", "auditreg waivers --format csv=waivers.csv"))
-@config_option
-@ledger_option
-@format_option()
-def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
-    """List the findings that are accepted or under repair.
-
-    And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
-    expired, unused, over-broad, self-approved or overdue covers nothing.
-    """
-    from auditreg.workflows.check import CheckOptions, open_check
-    from auditreg.workflows.policy import PolicySet
-
-    with open_check(
-        open_ledger(config, ledger), PolicySet.load(config), CheckOptions(seal=False)
-    ) as (
-        _,
-        result,
-    ):
-        rows = [
-            (
-                one.rule,
-                one.scope,
-                one.status,
-                one.judged,
-                one.covers,
-                one.approver or one.owner,
-                one.expires or one.due,
-                one.ticket,
-                one.reason,
-            )
-            for one in result.waivers
-        ]
-    columns = ("rule", "scope", "status", "judged", "covers", "by", "until", "ticket", "reason")
-    emit_table(outputs, Table(columns, rows))

@@ -1,0 +1,133 @@
+"""`auditreg inventory`: every version with its governance fields, and what differs over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    as_of_option,
+    config_option,
+    emit,
+    format_option,
+    ledger_option,
+    moment,
+    open_ledger,
+    render_table,
+)
+from auditreg.cli.select import select_table
+from auditreg.errors import UsageError
+from auditreg.formats.escape import escape_control
+from auditreg.formats.interface import Table
+
+if TYPE_CHECKING:
+    from auditreg.config import Config
+
+_SHORT = (
+    "model",
+    "version",
+    "live",
+    "stage",
+    "aliases",
+    "owner",
+    "risk_rating",
+    "approver",
+    "validation_date",
+    "uncertain_fields",
+)
+
+
+@click.command(
+    epilog=examples(
+        "auditreg inventory --live",
+        "auditreg inventory motor-frequency --as-of 2026-09-30",
+        "auditreg inventory --kind prompt",
+        "auditreg inventory --diff 2026-06-30 2026-09-30",
+        "auditreg inventory --format csv=inventory.csv",
+    ),
+)
+@click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
+@click.option("--live", "only_live", is_flag=True, help="Only what is live, or possibly live.")
+@click.option(
+    "--kind",
+    type=click.Choice(["model", "prompt", "all"]),
+    default="all",
+    show_default=True,
+    help="Models, prompts (MLflow keeps them as models), or both.",
+)
+@click.option("--all-columns", is_flag=True, help="Every governance field, also in the table.")
+@click.option(
+    "--diff",
+    nargs=2,
+    metavar="MOMENT MOMENT",
+    help="What differs between two moments: versions, what is live, every field.",
+)
+@as_of_option
+@config_option
+@ledger_option
+@format_option()
+def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
+    models: tuple[str, ...],
+    only_live: bool,
+    kind: str,
+    all_columns: bool,
+    diff: tuple[str, str] | None,
+    as_of: str | None,
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """List every version with its governance fields, at any moment.
+
+    One row per version, and one for each model that has none. Where the record leaves two values
+    possible at that moment, the field is empty and named under `uncertain_fields`. The table shows
+    the main columns; JSON, CSV and Markdown hold all of them. Which reading it
+    rests on, and whether that was complete, is said on standard error.
+
+    With --diff: one row per version and field that differs between two moments.
+    """
+    from auditreg.queries.model_refs import resolve, select
+    from auditreg.queries.status import last_readings
+
+    if diff is not None:
+        if as_of is not None or only_live or all_columns or kind != "all":
+            raise UsageError("--diff goes with none of --as-of, --live, --kind and --all-columns.")
+        from auditreg.cli.changes import differences
+
+        differences(models, diff, config, ledger, outputs)
+        return
+    at = moment(config, as_of)
+    with open_ledger(config, ledger).reader() as con:
+        chosen = select(con, models) if at is None or not models else resolve(con, models, at)
+        if at is not None:
+            con.execute("set variable as_of = ?::timestamp", [at])
+        source = "inventory" if at is None else "inventory_as_of(as_of())"
+        table = select_table(
+            con,
+            f"select * from {source} "  # noqa: S608 - one of two names of our own
+            "order by registry, workspace, model, version",
+        )
+        readings = last_readings(con, at)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    if chosen is not None:
+        rows = [row for row in rows if chosen.covers(str(row["subject"]))]
+    if kind != "all":
+        rows = [row for row in rows if row["kind"] == kind]
+    if only_live:
+        rows = [row for row in rows if row["live"] or row["possibly_live"]]
+
+    def render(output: Output) -> bytes:
+        short = output.format == "table" and not all_columns
+        names = _SHORT if short else table.columns
+        picked = Table(names, [[row[name] for name in names] for row in rows])
+        return render_table(output, picked)
+
+    emit(outputs, render)
+    for reading in readings:
+        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
+        line = f"{reading.registry}, {reading.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
+        click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)

@@ -1,0 +1,59 @@
+"""`auditreg waivers`: the findings that are accepted or under repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditreg.cli.examples import examples
+from auditreg.cli.options import (
+    Output,
+    config_option,
+    emit_table,
+    format_option,
+    ledger_option,
+    open_ledger,
+)
+from auditreg.formats.interface import Table
+
+if TYPE_CHECKING:
+    from auditreg.config import Config
+
+
+@click.command(epilog=examples("auditreg waivers", "auditreg waivers --format csv=waivers.csv"))
+@config_option
+@ledger_option
+@format_option()
+def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
+    """List the findings that are accepted or under repair.
+
+    And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
+    expired, unused, over-broad, self-approved or overdue covers nothing.
+    """
+    from auditreg.workflows.check import CheckOptions, open_check
+    from auditreg.workflows.policy import PolicySet
+
+    with open_check(
+        open_ledger(config, ledger), PolicySet.load(config), CheckOptions(seal=False)
+    ) as (
+        _,
+        result,
+    ):
+        rows = [
+            (
+                waiver.rule,
+                waiver.scope,
+                waiver.status,
+                waiver.judged,
+                waiver.covers,
+                waiver.approver or waiver.owner,
+                waiver.expires or waiver.due,
+                waiver.ticket,
+                waiver.reason,
+            )
+            for waiver in result.waivers
+        ]
+    columns = ("rule", "scope", "status", "judged", "covers", "by", "until", "ticket", "reason")
+    emit_table(outputs, Table(columns, rows))
