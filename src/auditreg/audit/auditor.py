@@ -35,6 +35,7 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.queries.model_refs import Selection, select
+from auditreg.queries.prompts import refuse_prompts
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
 from auditreg.sql import quoted, quoted_name
@@ -131,7 +132,7 @@ class Auditor:
                 afterwards; otherwise only what these rules read.
 
         Raises:
-            NothingToAudit: the ledger holds no reading of a registry.
+            NothingToAudit: the ledger holds no reading of a registry, or prompts alone are judged.
             UsageError: the selection or a rule id names nothing.
         """
         moment, period = self._moment(as_of, period)
@@ -140,6 +141,7 @@ class Auditor:
         for statement in state_statements(moment, relations):
             self._connection.execute(statement)
         chosen = select(self._connection, selection)
+        refuse_prompts(self._connection, chosen, as_of, "Nothing was checked.")
         for statement in selection_statements(chosen, relations):
             self._connection.execute(statement)
         results = self._run(rules, moment, chosen)

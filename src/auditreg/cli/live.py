@@ -82,10 +82,12 @@ def live(
     from auditreg.formats.terminal.history import sentences
     from auditreg.queries.live_versions import COLUMNS, live_answers, live_rows
     from auditreg.queries.model_refs import resolve
+    from auditreg.queries.prompts import refuse_prompts
 
     when = moment(config, at)
     with open_ledger(config, ledger).reader() as con:
         selection = None if model is None else resolve(con, model, when)
+        refuse_prompts(con, selection, when)
         answers = live_answers(con, when, selection)
     if not answers and model is None:
         raise NothingToAudit(

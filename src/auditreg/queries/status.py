@@ -63,7 +63,8 @@ select e.registry, e.source, e.observed_at, e.complete, e.doubts, e.tree_size, e
        (select max(c.observed_at) from extractions c
         where c.registry = e.registry and c.complete) as complete_at,
        (select count(distinct subject) from registered_models m
-        where m.registry = e.registry and not deleted) as models,
+        where m.registry = e.registry and not deleted
+          and subject not in (select model_subject from prompt_models)) as models,
        (select count(distinct subject) from live_versions v
         where v.registry = e.registry) as live_versions
 from extractions e

@@ -14,6 +14,7 @@ from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import CheckResult, Finding, Status, worst_first
 from auditreg.queries import lifecycle
 from auditreg.queries.change_groups import Change
+from auditreg.queries.prompts import refuse_prompts
 from auditreg.queries.reader import Reader, Row, interval
 from auditreg.queries.records import Capture, Deployment, Lifecycle, Record
 from auditreg.report import capture, changes, dossiers, findings, imported, promotions, provenance
@@ -82,6 +83,7 @@ def build_report(
     source = provenance.read(reader, check, ledger or config.ledger_path.name)
     found = ReportData(reader, check, config, period)
     if not found.models:
+        refuse_prompts(connection, None, check.as_of, "No report was made.")
         raise NothingToAudit(
             "There is no registered model at the moment the report speaks of.",
             state="No report was made.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import LedgerError
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
 from auditreg.models import CheckResult, Finding, Status
+from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _last_result(
     if not options.sealable or narrowed or options.everything or not ledger.exists:
         return None
     with ledger.reader() as connection:
+        refuse_prompts(connection, None, None, "Nothing was checked.")
         policy = policy_digest(policy_set.policies())
         return last_result(connection, policy_set, policy, identity(connection, ledger.path.name))
 

@@ -229,7 +229,10 @@ def _closing(outcomes: Sequence[ExtractionResult], ledger: str) -> Iterator[tupl
     yield "ledger", f"{ledger}: {appended:,} {noun} appended, {last.tree_size + 1:,} in all"
     yield "root", f"{last.tree_size}:{last.root}"
     if all(outcome.status == "recorded" for outcome in outcomes):
-        yield "next", "auditreg check"
+        only_prompts = all(
+            done.prompts == done.counts.get("registered_model", 0) > 0 for done in recorded
+        )
+        yield "next", "auditreg inventory --kind prompt" if only_prompts else "auditreg check"
     else:
         yield "next", "repair the cause and extract again"
 
