@@ -39,7 +39,7 @@ FLOOR := 95
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test integration slow releases coverage lint format docs goldens samples bench lock build clean
+.PHONY: help demo test integration slow releases coverage lint format docs goldens samples recording bench lock build clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,7 +80,7 @@ lint: $(STAMP) ## style, types, layers, docstrings, and whether generated docume
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m interrogate --config pyproject.toml --quiet src capture/src
+	$(PY) -m interrogate --config pyproject.toml --quiet src capture/src tools
 	@if [ -f docs/generate.py ]; then set -x; $(PY) docs/generate.py --check; fi
 
 format: $(STAMP) ## put the code into its usual form
@@ -96,6 +96,9 @@ goldens: $(STAMP) ## write the expected outputs under tests/golden anew; read th
 samples: $(STAMP) ## make the sample reports and the pictures of their pages
 	$(PY) reports/build_samples.py
 
+recording: $(STAMP) ## play the demo's registry anew with MLflow and write the recording that ships
+	$(PY) -m tools.demo
+
 bench: $(STAMP) ## measure the budgets; takes minutes and prints ratios
 	$(PY) -m benchmarks
 
@@ -103,7 +106,7 @@ lock: $(STAMP) ## choose versions anew and write requirements.lock
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command "make lock" --no-emit-package auditreg-capture \
+	    --custom-compile-command "make lock" \
 	    --all-extras --group dev pyproject.toml --output-file $(LOCK)
 
 build: $(STAMP) ## make the source distributions and wheels of both packages in dist/

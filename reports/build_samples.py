@@ -3,7 +3,7 @@
     python reports/build_samples.py            all of it, into reports/sample (ignored by git)
     python reports/build_samples.py --keep DIR also keeps the demo's registry and ledger there
 
-Needs `pip install 'auditreg[demo]'`, and `pdftoppm` (Debian: poppler-utils) for the pictures.
+Needs `pdftoppm` (Debian: poppler-utils) for the pictures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def run(*arguments: str | Path) -> None:
 
 
 def build(folder: Path) -> None:
-    """Play the demo into `folder` and write the report of the quarter it tells of."""
+    """Run the demo into `folder` and write the report of the quarter it tells of."""
     run(sys.executable, "-m", "auditreg", "demo", folder)
     shutil.rmtree(SAMPLE, ignore_errors=True)
     settings = ("--config", folder / "auditreg.toml", "--ledger", folder / "audit.duckdb")

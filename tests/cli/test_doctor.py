@@ -114,7 +114,6 @@ def test_packages_too_old_or_absent(installed):
 def test_extras_are_not_needed(installed):
     installed["scikit-learn"] = None
     assert module._packages().status is DoctorStatus.OK
-    assert module._demo().status is DoctorStatus.WARNING
 
 
 def test_not_installed_at_all(monkeypatch):

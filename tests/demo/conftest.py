@@ -1,27 +1,38 @@
-"""One play of the demo for the whole session, with what every reading saw."""
+"""One run of the recorded demo, kept for all processes and later runs."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.demo.playing import Played, play
+from auditreg import demo, resources
+from auditreg.api import LedgerView
+from auditreg.config import load_config
+from tests.stores import ROOT, Stores, run
+
+BLOCKED = Path(__file__).with_name("blocked.py")
+RUN = "import auditreg.demo, pathlib; auditreg.demo.run(pathlib.Path(sys.argv[1]))"
 
 
 @pytest.fixture(scope="session")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working directory during the play, empty before it."""
-    return tmp_path_factory.mktemp("elsewhere")
+def files(kept_stores: Stores) -> demo.DemoFiles:
+    """The demo's files, without the report. Do not write to them.
+
+    They are made where neither MLflow, scikit-learn nor capture can be imported, and warnings are errors.
+    """
+    package = sorted((ROOT / "src/auditreg").rglob("*"))
+    causes = [path for path in package if path.suffix in {".py", ".sql", ".toml", ".jsonl"}]
+
+    def make(folder: Path) -> None:
+        # The blank: addresses are where that goes wrong.
+        run("-W", "error", BLOCKED, RUN, folder / "two quarters", cwd=folder)
+
+    archive = resources.recorded_demo() / "recording.tar.xz"
+    folder = kept_stores.get("demo", make, [*causes, archive, BLOCKED])
+    return demo.DemoFiles(folder / "two quarters")
 
 
 @pytest.fixture(scope="session")
-def played(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Played:
-    before = Path.cwd()
-    os.chdir(elsewhere)
-    try:
-        # A blank in the path: URIs of stores and artifacts are where that goes wrong.
-        return play(tmp_path_factory.mktemp("first") / "two quarters")
-    finally:
-        os.chdir(before)
+def ledger(files: demo.DemoFiles) -> LedgerView:
+    return LedgerView(files.ledger, load_config(files.config))

@@ -15,12 +15,13 @@ import hashlib
 import sqlite3
 import sys
 import time
-import types
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Self
+
+from tools.demo.environment import stand_in
 
 
 class SimulatedClock:
@@ -63,14 +64,6 @@ class Ids:
         return uuid.UUID(bytes=digest[:16], version=4)
 
 
-def _stand_in(module: types.ModuleType, **replaced: object) -> types.ModuleType:
-    """A module like the given one but for some names; the real one is not touched."""
-    copy = types.ModuleType(module.__name__)
-    copy.__dict__.update(module.__dict__)
-    copy.__dict__.update(replaced)
-    return copy
-
-
 def simulate(clock: SimulatedClock) -> None:
     """From now on MLflow and capture take the time from the simulated clock."""
     import auditreg_capture.journal
@@ -85,10 +78,10 @@ def simulate(clock: SimulatedClock) -> None:
     def now() -> float:
         return clock.now.timestamp()
 
-    stand_in = _stand_in(time, time=now, time_ns=lambda: round(now() * 1000) * 1_000_000)
-    mlflow.utils.time.time = stand_in
+    simulated = stand_in(time, time=now, time_ns=lambda: round(now() * 1000) * 1_000_000)
+    mlflow.utils.time.time = simulated
     mlflow.models.model.datetime = _Datetime
-    auditreg_capture.journal.time = stand_in  # type: ignore[attr-defined]
+    auditreg_capture.journal.time = simulated  # type: ignore[attr-defined]
 
 
 def repeat_ids(ids: Ids) -> None:
@@ -96,11 +89,11 @@ def repeat_ids(ids: Ids) -> None:
 
     Modules that are imported later still draw random ones, so everything is imported before.
     """
-    stand_in = _stand_in(uuid, uuid4=ids.uuid4)
+    repeating = stand_in(uuid, uuid4=ids.uuid4)
     for name, module in list(sys.modules.items()):
         known = name.partition(".")[0] in {"mlflow", "auditreg_capture"}
         if known and vars(module).get("uuid") is uuid:
-            module.uuid = stand_in  # type: ignore[attr-defined]
+            module.uuid = repeating  # type: ignore[attr-defined]
 
 
 def outside(database: Path, first: datetime, last: datetime) -> list[str]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import types
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # With these MLflow neither talks to anybody nor draws anything. Installed beside MLflow, capture
 # starts with the store; the firm switches it on in July.
@@ -45,6 +48,14 @@ class Workstation:
         self._tags = dict(tags)
 
 
+def stand_in(module: types.ModuleType, **replaced: object) -> types.ModuleType:
+    """A module like the given one but for some names; the real one is not touched."""
+    copy = types.ModuleType(module.__name__)
+    copy.__dict__.update(module.__dict__)
+    copy.__dict__.update(replaced)
+    return copy
+
+
 def prepare(artifacts: Path) -> None:
     """Set the environment, before mlflow is imported: its telemetry starts then."""
     for name in list(os.environ):
@@ -58,6 +69,9 @@ def prepare(artifacts: Path) -> None:
 
 def connect(store_uri: str, workstation: Workstation) -> None:
     """Import what the play needs, and let MLflow write to the demo's store from `workstation`."""
+    import auditreg_capture.process
+    import auditreg_capture.recording
+    import auditreg_capture.runtime
     import mlflow.data.pandas_dataset
     import mlflow.sklearn
     import mlflow.store.model_registry.sqlalchemy_store
@@ -68,3 +82,7 @@ def connect(store_uri: str, workstation: Workstation) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     providers._registry = [workstation]
     mlflow.set_tracking_uri(store_uri)
+    # The journal names the server's machine and process.
+    capture: Any = auditreg_capture.process
+    capture.socket = stand_in(socket, gethostname=lambda: "mlflow.harbourvale.example")
+    capture.os = stand_in(os, getpid=lambda: 1)

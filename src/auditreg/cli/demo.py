@@ -15,9 +15,9 @@ def demo(folder: Path) -> None:
     """Play a realistic pricing registry: extract, check and report it.
 
     Half a year of a pricing team in MLflow, recorded from real trainings, approvals and promotions with
-    everything that goes wrong in it, is laid out below FOLDER as it stood at each of its readings; each is
-    extracted, some are checked, and the report is written. Takes less than a minute and needs nothing
-    but auditreg.
+    everything that goes wrong in it, is laid out below FOLDER as it stood at each of 28 readings. Each is
+    extracted, some are checked, and the report is written. Takes less than a minute and needs neither
+    MLflow's server nor scikit-learn.
     """
     from auditreg import demo as recorded
     from auditreg.cli.progress import progress

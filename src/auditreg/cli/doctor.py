@@ -48,7 +48,6 @@ def examine(ledger: Path) -> list[DoctorCheck]:
         _text(),
         _folder(),
         _ledger(ledger),
-        _demo(),
     ]
 
 
@@ -263,21 +262,6 @@ def _ledger(path: Path) -> DoctorCheck:
         f"{path}: {output}",
         "It cannot be read now: another program has it open, or it is not a ledger.",
         f"auditreg verify {path}",
-    )
-
-
-def _demo() -> DoctorCheck:
-    missing = [name for name in ("mlflow", "scikit-learn") if health.version(name) is None]
-    if not missing:
-        return DoctorCheck(
-            "Demo", DoctorStatus.OK, f"mlflow {health.version('mlflow')} with its store"
-        )
-    return DoctorCheck(
-        "Demo",
-        DoctorStatus.WARNING,
-        f"not installed: {', '.join(missing)}",
-        "All commands work but `auditreg demo`.",
-        "pip install 'auditreg[demo]'",
     )
 
 

@@ -1,0 +1,197 @@
+"""What the tool says of the recorded registry, and what the recording is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from auditreg import demo, resources
+from auditreg.demo import recording
+from auditreg.errors import AuditregError, UsageError
+from auditreg.ledger.store import Ledger
+from auditreg.models import CheckResult, Status
+from auditreg.workflows.check import CheckOptions, run_check
+from auditreg.workflows.policy import PolicySet
+from tests.demo.conftest import BLOCKED
+from tests.stores import ROOT
+from tools.demo.violations import VIOLATIONS
+
+ARCHIVE = resources.recorded_demo() / recording.ARCHIVE
+BY_RULE = [violation for violation in VIOLATIONS if violation.rule]
+
+
+@pytest.fixture(scope="module")
+def quarter(ledger) -> CheckResult:
+    """What is judged of the third quarter, as its report is."""
+    span = ledger.config.period("2026-Q3")
+    options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
+    return run_check(Ledger(ledger.path), PolicySet.load(ledger.config), options).result
+
+
+def test_what_made_the_recording_cannot_be_imported_where_the_demo_is_made():
+    for name in ("mlflow", "sklearn", "auditreg_capture"):
+        done = subprocess.run(
+            [sys.executable, BLOCKED, f"import {name}"], capture_output=True, text=True, check=False
+        )
+        assert f"No module named '{name}'" in done.stderr
+
+
+def test_loading_it_loads_nothing_heavy():
+    program = "import auditreg.demo, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {"mlflow", "pandas", "numpy", "duckdb", "pyarrow"}.isdisjoint(loaded)
+
+
+def test_the_folder_holds_what_the_readme_says(files):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (`[^|]+`) \|", readme.partition("reports/demo/`:")[2])
+    promised = {name for row in rows[:6] for name in re.findall(r"`([^`]+)`", row)}
+    there = {name for name in promised if not name.startswith("report/")}
+    assert there == {
+        *("audit.duckdb", "mlflow.db", "artifacts/"),
+        *("auditreg.toml", "waivers.toml", "deployments.jsonl"),
+    }
+    assert [name for name in there if not (files.folder / name).exists()] == []
+
+
+def test_every_reading_is_taken_in_at_its_moment(ledger):
+    taken_in = ledger.query("select observed_at, complete from extractions order by seq")
+    moments = [moment.to_pydatetime() for moment in taken_in["observed_at"]]
+    members = [recording.member_of(moment.tz_localize("UTC")) for moment in taken_in["observed_at"]]
+    assert members == [name for name, _ in recording.members(ARCHIVE) if name.endswith(".db")]
+    assert taken_in["complete"].all()
+    days = [moment.date() for moment in moments]
+    assert {date(2026, 6, 30), date(2026, 9, 30), date(2026, 10, 5)} <= {*days}
+    assert {date(2026, 8, day) for day in (11, 12, 13, 14)} <= {*days}
+    assert all((later - earlier).days <= 15 for earlier, later in pairwise(days))
+
+
+@pytest.mark.parametrize("violation", BY_RULE, ids=lambda violation: violation.key)
+def test_the_rule_finds_the_violation(quarter, violation):
+    versions = {
+        answer.subject.version
+        for answer in quarter.answers
+        if (answer.rule.id, answer.subject.model) == (violation.rule, violation.model)
+        and answer.status in {Status.FAIL, Status.NOT_EVIDENCED}
+    }
+    assert versions
+    # Some rules answer for the model as a whole.
+    assert violation.version is None or versions & {None, violation.version}
+
+
+def test_nothing_is_contradicted_that_is_not_in_the_story(quarter):
+    story = {violation.model for violation in VIOLATIONS}
+    contradicted = {a.subject.model for a in quarter.answers if a.status is Status.FAIL}
+    assert contradicted <= story
+
+
+def test_most_promotions_of_the_quarter_were_approved_before(quarter):
+    (rule,) = [rule for rule in quarter.rules if rule.rule.id == "approval-precedes-live"]
+    assert rule.error is None
+    assert rule.counts[Status.PASS] > rule.examined / 2
+
+
+def test_of_the_waivers_two_hold_one_ran_out_and_one_is_the_owners(quarter):
+    assert {waiver.rule: waiver.judged for waiver in quarter.waivers} == {
+        "description-present": "in_force",
+        "validation-current": "in_force",
+        "working-tree-clean": "expired",
+        "alias-stage-consistent": "self_approved",
+    }
+
+
+def test_the_logged_password_is_nowhere_in_the_ledger(ledger, files):
+    with closing(sqlite3.connect(files.folder / "mlflow.db")) as store:
+        query = "select value from params where key = 'db_password'"
+        ((password,),) = store.execute(query).fetchall()
+    entries = ledger.query(
+        f"select contains(entry, '{password}') shown, contains(entry, 'db_password') named "
+        "from ledger.log"
+    )
+    assert not entries["shown"].any()
+    assert entries["named"].any()
+
+
+def test_the_renamed_model_keeps_its_history(ledger):
+    history = ledger.history("household-water-frequency")
+    renamed = history[(history["item"] == "name") & history["before"].notna()]
+    names = renamed[["before", "after"]].to_numpy().tolist()
+    assert names == [["home-water-frequency", "household-water-frequency"]]
+
+
+def test_three_days_in_august_are_told_to_the_day(ledger):
+    for day, version in (("10", 2), ("11", 3), ("13", 3), ("14", 2)):
+        live = ledger.live("motor-frequency-glm", at=f"2026-08-{day}")
+        assert live["version"].tolist() == [version], day
+
+
+def test_the_change_behind_the_server_is_the_only_one(ledger):
+    changes = ledger.changes(uncaptured=True)
+    assert changes[["model", "item", "before", "after"]].to_numpy().tolist() == [
+        ["household-severity-gamma", "gov.validation.next_due", "2028-07-31", "2029-07-31"]
+    ]
+
+
+def test_the_readme_quotes_what_live_says(files):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (quoted,) = re.findall(r"```text\n(motor-frequency-glm: .*?)```", readme, re.DOTALL)
+    command = ("live", "motor-frequency-glm", "--at", "2026-09-30")
+    told = subprocess.run(
+        [sys.executable, "-m", "auditreg", *command],
+        cwd=files.folder, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert told.split() == quoted.split()
+
+
+def test_the_registry_is_at_home_in_the_folder(files):
+    home = (files.folder / "artifacts").as_uri()
+    with closing(sqlite3.connect(files.folder / "mlflow.db")) as store:
+        text = "\n".join(store.iterdump())
+        query = "select artifact_location from logged_models"
+        addresses = [address for (address,) in store.execute(query)]
+    assert recording.PLACE not in text
+    assert len(addresses) == 26
+    for address in addresses:
+        assert address.startswith(home)
+        described = Path(unquote(urlsplit(address).path)) / "MLmodel"
+        assert f"artifact_path: {address}\n" in described.read_text(encoding="utf-8")
+
+
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is not an empty folder"):
+        demo.run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "no archive"])
+def test_a_damaged_recording_is_told_as_such(tmp_path, monkeypatch, damage):
+    content = ARCHIVE.read_bytes()
+    shutil.copytree(ARCHIVE.parent, tmp_path / "recorded")
+    damaged = content[: len(content) // 2] if damage == "cut" else b"<html>"
+    (tmp_path / "recorded" / ARCHIVE.name).write_bytes(damaged)
+    monkeypatch.setattr(resources, "recorded_demo", lambda: tmp_path / "recorded")
+    with pytest.raises(AuditregError, match="is damaged") as raised:
+        list(recording.unpack(tmp_path / "demo"))
+    assert "pip install" in raised.value.hint
+
+
+def test_the_readme_beside_the_recording_is_about_this_one():
+    readme = (ARCHIVE.parent / "README.md").read_text(encoding="utf-8")
+    content = ARCHIVE.read_bytes()
+    assert hashlib.sha256(content).hexdigest() in readme
+    assert f"{len(content):,} bytes" in readme
+    assert len(content) < 500_000
