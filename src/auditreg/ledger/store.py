@@ -183,7 +183,7 @@ class Ledger:
             shutil.rmtree(f"{draft}.tmp", ignore_errors=True)
             lock.release()
 
-    def ingest(
+    def ingest(  # noqa: PLR0913 - see there
         self,
         reading: Reading,
         *,
@@ -192,6 +192,7 @@ class Ledger:
         key_file: Path | None = None,
         observed_at: datetime | None = None,
         allow_empty: bool = False,
+        allow_replacement: bool = False,
         secret_patterns: tuple[str, ...] = (),
         progress: Progress | None = None,
     ) -> IngestSummary:
@@ -208,6 +209,7 @@ class Ledger:
                 policies=policies,
                 observed_at=observed_at,
                 allow_empty=allow_empty,
+                allow_replacement=allow_replacement,
                 secret_patterns=secret_patterns,
                 progress=progress,
             )
