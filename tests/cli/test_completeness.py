@@ -20,7 +20,7 @@ DOUBT = "leaves out 1 whose versions it shows"
 def doubtful(ledger) -> Path:
     """A ledger whose last reading is of a server that leaves a model out of its list."""
     with standing_in(registry([], [VERSION])) as uri:
-        done = run("extract", "--from", uri, code=2)
+        done = run("extract", "--from", uri, "--allow-replacement", code=2)
     assert "INCOMPLETE" in done.output
     return ledger
 
@@ -48,7 +48,7 @@ def test_every_command_says_so_and_ends_in_2(doubtful):
 def test_run_ends_in_2_and_publishes_what_is_incomplete_as_incomplete(ledger):
     with standing_in(registry([], [VERSION])) as uri:
         Path("auditreg.toml").write_text(
-            f'[[source]]\nname = "default"\nuri = "{uri}"\n[publish]\nfolder = "copies"\n'
+            f'[[source]]\nname = "default"\nuri = "{uri}"\nallow_replacement = true\n[publish]\nfolder = "copies"\n'
         )
         run("run", code=2)
     (copy,) = json.loads(Path("copies/manifest.json").read_text())["copies"]

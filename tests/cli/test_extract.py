@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from auditreg.cli import cli
 from auditreg.cli.log_setup import logging_to, redacted
-from auditreg.errors import ConfigError, UsageError
+from auditreg.errors import ConfigError, SourceError, UsageError
 from auditreg.formats.extract_json import json_schema
 
 SOURCES = """
@@ -137,6 +137,40 @@ def test_a_source_is_chosen_by_name(several):
     assert "Did you mean pricing?" in caught.value.hint
 
 
+def test_another_store_is_not_taken_for_the_registry(several, monkeypatch):
+    change("claims.db", "update registered_models set creation_time = creation_time - 86400000")
+    monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")
+    run("extract", "--source", "pricing")
+    with pytest.raises(SourceError) as caught:
+        run("extract", "--from", "claims.db", "--registry", "pricing")
+    assert "claims.db shows none of the 4 models" in caught.value.what
+    assert "pricing.db (read " in caught.value.what
+    assert rows("select registry, complete from extractions") == [("pricing", True)]
+    # Another registry under a name of its own; or the same one, moved, as somebody says.
+    run("extract", "--source", "claims")
+    wrong = ("--from", "claims.db", "--registry", "pricing")
+    assert "4 models new, 4 models gone" in run("extract", *wrong, "--allow-replacement").stdout
+    assert rows("select asked from extractions where registry = 'pricing' order by seq")[1] == (
+        '{"runs": "linked", "artifacts": "none", "replacement": "allowed"}',
+    )
+    for command in ("extract", "run"):
+        with pytest.raises(UsageError, match="about one registry"):
+            run(command, "--allow-replacement")
+
+
+@pytest.mark.parametrize("how", ["option", "settings"])
+def test_a_run_takes_in_a_registry_that_was_moved(several, monkeypatch, how):
+    monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")
+    run("run", "--source", "claims", "--fail-on", "none")
+    change("claims.db", "update registered_models set creation_time = creation_time + 86400000")
+    run("run", "--source", "claims", "--fail-on", "none", code=2)
+    if how == "settings":
+        Path("auditreg.toml").write_text(f"{SOURCES}allow_replacement = true\n")
+    option = ["--allow-replacement"] if how == "option" else []
+    shown = run("run", "--source", "claims", "--fail-on", "none", *option).stdout
+    assert "4 models new, 4 models gone" in shown
+
+
 def test_an_address_needs_to_be_somebodys(several):
     with pytest.raises(UsageError, match="nothing says which"):
         run("extract", "--from", "claims.db")
@@ -147,6 +181,7 @@ def test_an_address_needs_to_be_somebodys(several):
         ("--from", "claims.db", "--source", "claims"),
         ("--registry", "claims"),
         ("--allow-empty",),
+        ("--allow-replacement",),
         ("--observed-at", "2026-09-30"),
     ):
         with pytest.raises(UsageError):

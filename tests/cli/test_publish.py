@@ -91,7 +91,7 @@ def test_two_copies_of_one_minute_have_names_of_their_own(ledger):
 
 def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(ledger):
     with standing_in(registry([], [VERSION])) as uri:
-        run("extract", "--from", uri, code=2)
+        run("extract", "--from", uri, "--allow-replacement", code=2)
     assert "INCOMPLETE" in run("publish", str(PLACE), code=2).stdout
     (entry,) = json.loads((PLACE / "manifest.json").read_text())["copies"]
     assert not entry["complete"]

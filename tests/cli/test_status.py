@@ -46,7 +46,7 @@ def test_a_stale_ledger_is_1(ledger):
 def test_an_incomplete_reading_is_2_and_told_with_its_doubt(ledger):
     doubtful = registry([], [VERSION])
     with standing_in(doubtful) as uri:
-        run("extract", "--from", uri, code=2)
+        run("extract", "--from", uri, "--allow-replacement", code=2)
     (row,) = rows(code=2)
     assert row["state"] == "incomplete"
     assert "leaves out 1 whose versions it shows" in row["first_doubt"]
@@ -55,7 +55,7 @@ def test_an_incomplete_reading_is_2_and_told_with_its_doubt(ledger):
 
 def test_a_restored_backup_neither_hides_a_doubt_nor_makes_the_ledger_stale(ledger, small_registry):
     with standing_in(registry([], [VERSION])) as uri:
-        run("extract", "--from", uri, code=2)
+        run("extract", "--from", uri, "--allow-replacement", code=2)
     run("extract", "--from", str(small_registry), "--observed-at", "2026-01-31")
     assert rows(code=2)[0]["state"] == "incomplete"
     run("check", code=2)
@@ -87,7 +87,7 @@ def test_figures_for_prometheus(ledger):
 def test_an_incomplete_reading_leaves_the_moment_of_the_last_complete_one(ledger):
     run("status", "--prometheus", "before.prom")
     with standing_in(registry([], [VERSION])) as uri:
-        run("extract", "--from", uri, code=2)
+        run("extract", "--from", uri, "--allow-replacement", code=2)
     run("status", "--prometheus", "after.prom", code=2)
     before, after = samples(Path("before.prom")), samples(Path("after.prom"))
     name = 'auditreg_last_complete_extraction_timestamp_seconds{registry="default"}'

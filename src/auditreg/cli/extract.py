@@ -20,6 +20,7 @@ from auditreg.cli.options import (
     moment,
     open_ledger,
     registry_option,
+    replacement_option,
     source_option,
     surface,
 )
@@ -82,6 +83,7 @@ _UNLIMITED = 100_000
     is_flag=True,
     help="Record that an empty registry is really empty, although models are known.",
 )
+@replacement_option
 @click.option("-q", "--quiet", is_flag=True, help="One line per registry.")
 @log_options
 @config_option
@@ -98,6 +100,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     manifest: bool | None,
     observed_at: str | None,
     allow_empty: bool,
+    allow_replacement: bool,
     quiet: bool,
     config: Config,
     ledger: Path | None,
@@ -112,8 +115,12 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     Without --from, every [[source]] of the settings is read, or those named by --source: one after
     the other, each sealed by itself. One that fails stops no other; the worst exit code counts.
 
-    Exit codes: 0 recorded; 2 incomplete, unreadable, or empty although models are known; 3 the
-    registry holds no model; of several registries 2 before 3 before 0.
+    A reading that shares no model with what the ledger knows of the registry, or hardly one, is not
+    taken in, nor is an older copy that is read as of today: a ledger cannot forget.
+
+    Exit codes: 0 recorded; 2 incomplete, unreadable, empty although models are known, another
+    registry or an older copy; 3 the registry holds no model; of several registries 2 before 3
+    before 0.
     """
     from auditreg.workflows.extract import ExtractOptions, targets
 
@@ -126,28 +133,43 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     chosen = targets(
         config, names, uri=uri, registry=registry, tracking_uri=tracking_from, auth_uri=auth_from
     )
-    if len(chosen) > 1 and (observed_at or allow_empty):
+    for option, given in (
+        ("--observed-at", observed_at),
+        ("--allow-empty", allow_empty),
+        ("--allow-replacement", allow_replacement),
+    ):
+        refuse_several(chosen, option if given else None)
+    options = ExtractOptions(
+        runs, artifacts, manifest, moment(config, observed_at), allow_empty, allow_replacement
+    )
+    book = open_ledger(config, ledger)
+    warn(config)
+    results = read(chosen, config, book, options)
+    if len(results) == 1 and results[0].error and all(o.format != "json" for o in outputs):
+        raise results[0].error
+    _write(results, outputs, book, quiet=quiet)
+    tell_errors(results)
+    from auditreg.ledger.result import code_of
+
+    click.get_current_context().exit(int(code_of(results)))
+
+
+def refuse_several(chosen: Sequence[SourceSettings], option: str | None) -> None:
+    """Refuse an option that is about one registry where several would be read.
+
+    Raises:
+        UsageError: it is given, and there are several.
+    """
+    if option and len(chosen) > 1:
         raise UsageError(
-            f"{'--observed-at' if observed_at else '--allow-empty'} is about one registry, and "
-            f"{len(chosen)} would be read.",
+            f"{option} is about one registry, and {len(chosen)} would be read.",
             state="Nothing was read.",
             hint="Choose it with --source NAME.",
         )
-    asked = ExtractOptions(runs, artifacts, manifest, moment(config, observed_at), allow_empty)
-    book = open_ledger(config, ledger)
-    warn(config)
-    found = read(chosen, config, book, asked)
-    if len(found) == 1 and found[0].error and all(one.format != "json" for one in outputs):
-        raise found[0].error
-    _write(found, outputs, book, quiet=quiet)
-    tell_errors(found)
-    from auditreg.ledger.result import code_of
-
-    click.get_current_context().exit(int(code_of(found)))
 
 
 def read(
-    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, asked: ExtractOptions
+    chosen: Sequence[SourceSettings], config: Config, ledger: Ledger, options: ExtractOptions
 ) -> list[ExtractionResult]:
     """Read the sources one after the other, with progress on a terminal."""
     import os
@@ -156,25 +178,25 @@ def read(
     from auditreg.cli.progress import watching
     from auditreg.workflows.extract import extract_each
 
-    for one in chosen:
-        for uri in (one.uri, one.tracking_uri, one.auth_uri):
+    for source in chosen:
+        for uri in (source.uri, source.tracking_uri, source.auth_uri):
             redact(uri)
-        for variable in (one.uri_env, one.tracking_uri_env, one.auth_uri_env):
+        for variable in (source.uri_env, source.tracking_uri_env, source.auth_uri_env):
             redact(os.environ.get(variable) if variable else None)
-    found: list[ExtractionResult] = []
-    with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(found):
-        for outcome in extract_each(chosen, config, ledger, asked, watch):
-            found.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
-    return found
+    results: list[ExtractionResult] = []
+    with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(results):
+        for outcome in extract_each(chosen, config, ledger, options, watch):
+            results.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
+    return results
 
 
 @contextlib.contextmanager
-def _recorded_so_far(found: Sequence[ExtractionResult]) -> Iterator[None]:
+def _recorded_so_far(results: Sequence[ExtractionResult]) -> Iterator[None]:
     """Where the command is stopped between two registries, say what stays."""
     try:
         yield
     except KeyboardInterrupt:
-        if done := [outcome.registry for outcome in found if outcome.done is not None]:
+        if done := [outcome.registry for outcome in results if outcome.done is not None]:
             click.echo("", err=True)
             note("recorded", f"{', '.join(done)}: sealed before, and stays")
         raise
@@ -199,26 +221,28 @@ def warn(config: Config) -> None:
 
 
 def _write(
-    found: Sequence[ExtractionResult], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
+    results: Sequence[ExtractionResult], outputs: Sequence[Output], ledger: Ledger, *, quiet: bool
 ) -> None:
     from auditreg.formats import extract_json
     from auditreg.formats.terminal import extraction
 
     def render(output: Output) -> bytes:
         if output.format == "json":
-            return extract_json.render(found, str(ledger.path))
+            return extract_json.render(results, str(ledger.path))
         if quiet:
-            return extraction.quiet(found)
-        return extraction.text(found, surface(output.path, otherwise=_UNLIMITED), str(ledger.path))
+            return extraction.quiet(results)
+        return extraction.text(
+            results, surface(output.path, otherwise=_UNLIMITED), str(ledger.path)
+        )
 
     emit(outputs, render)
 
 
-def tell_errors(found: Sequence[ExtractionResult]) -> None:
+def tell_errors(results: Sequence[ExtractionResult]) -> None:
     """What failed of several registries, each with what to do."""
     from auditreg.cli.errors import print_error
 
-    for outcome in found:
+    for outcome in results:
         if outcome.error is not None:
             note("registry", outcome.registry)
             print_error(outcome.error)

@@ -157,6 +157,16 @@ def source_option(function: F) -> F:
     )(function)
 
 
+def replacement_option(function: F) -> F:
+    """`--allow-replacement`; the function gets it under that name."""
+    return click.option(
+        "--allow-replacement",
+        is_flag=True,
+        help="Record what looks like another registry or an older copy: the registry was moved, "
+        "made anew or set back.",
+    )(function)
+
+
 def _registries(
     ctx: click.Context,
     param: click.Parameter,  # noqa: ARG001

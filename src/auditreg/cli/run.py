@@ -20,6 +20,7 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     open_ledger,
+    replacement_option,
     source_option,
 )
 from auditreg.errors import AuditregError, ExitCode, worst
@@ -71,6 +72,7 @@ class ScheduledRun:
     show_default=True,
     help="The least severity whose open findings end in exit code 1.",
 )
+@replacement_option
 @click.option(
     "--publish",
     "folder",
@@ -85,6 +87,7 @@ class ScheduledRun:
 def run(
     names: tuple[str, ...],
     fail_on: str,
+    allow_replacement: bool,
     folder: Path | None,
     config: Config,
     ledger: Path | None,
@@ -104,14 +107,16 @@ def run(
     Exit codes: 0 nothing open; 1 open findings; 2 a phase failed or a registry is incomplete; 3
     nothing to audit; 4 something does not verify; where several hold, 4, 2, 3, 1, 0 in that order.
     """
-    from auditreg.cli.extract import read, warn
+    from auditreg.cli.extract import read, refuse_several, warn
     from auditreg.ledger.result import code_of
     from auditreg.workflows.extract import ExtractOptions, targets
 
     chosen = targets(config, names)
+    refuse_several(chosen, "--allow-replacement" if allow_replacement else None)
     book = open_ledger(config, ledger)
     warn(config)
-    done = ScheduledRun(read(chosen, config, book, ExtractOptions()))
+    options = ExtractOptions(allow_replacement=allow_replacement)
+    done = ScheduledRun(read(chosen, config, book, options))
     done.codes["extract"] = code_of(done.outcomes)
     _check(done, book, config, fail_on)
     _publish(done, book, config, folder)

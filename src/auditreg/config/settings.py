@@ -162,6 +162,13 @@ class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
         Literal["all", "live", "none"], Meta(description="Whose model files are looked at.")
     ] = "all"
     manifest: Annotated[bool, Meta(description="Hash every file of a model.")] = False
+    allow_replacement: Annotated[
+        bool,
+        Meta(
+            description="Take in what looks like another registry or an older copy, because this "
+            "registry was moved, made anew or set back; to be taken out after the next extraction."
+        ),
+    ] = False
     workspaces: Annotated[
         WorkspaceChoice, Meta(description="Which workspaces are read; all of them by default.")
     ] = WorkspaceChoice()

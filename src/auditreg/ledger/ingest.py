@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import NothingToAudit, SourceError
 from auditreg.ledger import capture_journal, entries, secrets, state
 from auditreg.ledger.comparison import compare_states, unexplained_changes
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
@@ -25,6 +24,7 @@ from auditreg.ledger.out_of_order import (
     restate_next_reading,
 )
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
+from auditreg.ledger.replacement import Permissions, refuse_replacement
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
     Progress,
@@ -35,7 +35,7 @@ from auditreg.ledger.staging import (
     stage,
 )
 from auditreg.ledger.state_entries import append_states
-from auditreg.ledger.workspaces import EVERY, Workspaces, leave_out
+from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
 from auditreg.sources.interface import READS, Completeness, Reading
 
@@ -88,6 +88,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     policies: Sequence[Policy],
     observed_at: datetime | None = None,
     allow_empty: bool = False,
+    allow_replacement: bool = False,
     secret_patterns: tuple[str, ...] = (),
     workspaces: Workspaces | None = None,
     progress: Progress | None = None,
@@ -102,13 +103,15 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         policies: the governing texts in force; sealed where they changed.
         observed_at: the moment the data are from, UTC, where the source is a restored backup.
         allow_empty: take an empty registry in although the ledger knows models.
+        allow_replacement: take in what looks like another registry, or like an older copy.
         secret_patterns: further patterns of names that hold credentials.
         workspaces: those that are taken in, all of them where it is None.
         progress: told about phases.
 
     Raises:
         NothingToAudit: the registry holds no model and the ledger knows none.
-        SourceError: the registry is empty although the ledger knows models, or it cannot be read.
+        SourceError: the registry is empty although the ledger knows models, looks like another one
+            or like an older copy, or cannot be read.
     """
     report = progress or silent
     if reading.journal:
@@ -131,7 +134,6 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         base=entries.size(con),
     )
     first = _is_first(con, registry)
-    _refuse_empty(intake, completeness, allow_empty=allow_empty)
     report("comparing", 0, None)
     replaced = _mask(con, staged, key, secret_patterns)
     intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
@@ -140,6 +142,11 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
     unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
+    given = Permissions(
+        restored=observed_at is not None, empty=allow_empty, replacement=allow_replacement
+    )
+    if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
+        completeness = replace(completeness, asked={**completeness.asked, "replacement": "allowed"})
     drop_erased(con, key)
     new = dict(
         con.execute(
@@ -284,32 +291,6 @@ def _is_late(con: duckdb.DuckDBPyConnection, registry: str, observed: datetime) 
 def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
     row = con.execute("select count(*) from extractions where registry = ?", [registry]).fetchone()
     return not (row and row[0])
-
-
-def _refuse_empty(intake: Intake, completeness: Completeness, *, allow_empty: bool) -> None:
-    """An empty list is never an answer by itself."""
-    con, registry, reading = intake.con, intake.registry, intake.reading
-    if entries.number(con, "select count(*) from stage_registered_models"):
-        return
-    known = con.execute(
-        "select count(*) from registered_models where registry = ? and not deleted", [registry]
-    ).fetchone()
-    number = known[0] if known else 0
-    if number and not (allow_empty and completeness.complete):
-        raise SourceError(
-            f"The registry holds no models, but the ledger knows {number} of registry {registry}.",
-            state="The ledger was not changed.",
-            hint="Check the URI. If they really were all deleted, say so with --allow-empty.",
-        )
-    if not number and not allow_empty:
-        chosen = completeness.asked.get("workspaces", EVERY)
-        of_them = "" if chosen == EVERY else f" of the workspaces to be read ({chosen})"
-        raise NothingToAudit(
-            f"{reading.info.location} is {reading.contents()}, and holds no registered model{of_them}.",
-            state="The ledger was not changed.",
-            hint="auditreg audits registered models: register one (mlflow.register_model), give another "
-            "address, or see `auditreg demo`, which brings a registry that has some.",
-        )
 
 
 def _extraction(

@@ -225,7 +225,7 @@ class Ledger:
             with contextlib.suppress(OSError):  # Windows removes no open file
                 path.unlink(missing_ok=True)
 
-    def ingest(
+    def ingest(  # noqa: PLR0913 - see there
         self,
         reading: Reading,
         *,
@@ -234,6 +234,7 @@ class Ledger:
         key_file: Path | None = None,
         observed_at: datetime | None = None,
         allow_empty: bool = False,
+        allow_replacement: bool = False,
         secret_patterns: tuple[str, ...] = (),
         progress: Progress | None = None,
     ) -> IngestSummary:
@@ -249,6 +250,7 @@ class Ledger:
                 policies=policies,
                 observed_at=observed_at,
                 allow_empty=allow_empty,
+                allow_replacement=allow_replacement,
                 secret_patterns=secret_patterns,
                 progress=progress,
             )

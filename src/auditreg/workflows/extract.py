@@ -56,6 +56,7 @@ class ExtractOptions:
     manifest: bool | None = None
     observed_at: datetime | None = None
     allow_empty: bool = False
+    allow_replacement: bool = False
 
 
 def targets(
@@ -275,6 +276,7 @@ def record(
             policies=policies,
             observed_at=wanted.observed_at,
             allow_empty=wanted.allow_empty,
+            allow_replacement=wanted.allow_replacement or bool(source and source.allow_replacement),
             secret_patterns=config.secrets.patterns,
             workspaces=Workspaces(choice.only, choice.except_) if choice else None,
             progress=watch.tell if watch else None,
