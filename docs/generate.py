@@ -5,7 +5,8 @@
 
 The command reference comes from every command's `--help`, the rules from their own files, the
 dictionary from the ledger's comments, the schemas from the types. README.md holds the top-level
-help between two marks and is only changed there.
+help between two marks and is only changed there. The file that new ledgers begin as follows from the
+code too and is written with them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from auditreg.ledger import template
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -34,7 +37,7 @@ def main(arguments: list[str]) -> int:
     readme = readme_with_help()
     if readme is not None:
         wanted[ROOT / "README.md"] = readme
-    stale = []
+    stale = empty_ledger(check=check)
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path)
@@ -56,6 +59,15 @@ def main(arguments: list[str]) -> int:
         print("Run: python docs/generate.py", file=sys.stderr)
         return 1
     return 0
+
+
+def empty_ledger(*, check: bool) -> list[Path]:
+    """The file that new ledgers begin as, where it was made from other texts; then it is written."""
+    if template.is_current():
+        return []
+    if not check:
+        template.write()
+    return [template.PACKED]
 
 
 def documents() -> Iterator[tuple[Path, str]]:

@@ -269,16 +269,29 @@ def _macros_of_moments() -> dict[str, str]:
 
 
 @functools.cache
-def writer_name() -> str:
-    """The release, and a digest of the texts that views, macros and descriptions follow from."""
-    from auditreg.resources import tool_version
-
+def texts_digest() -> str:
+    """A digest of the texts that tables, views, macros and descriptions follow from."""
     files = sorted(
         (file.name, file.read_text(encoding="utf-8"))
         for file in resources.files(__package__).joinpath("sql").iterdir()
     )
     texts = repr((files, KINDS, FIELDS, VIEWS)).encode()
-    return f"{tool_version()} ({hashlib.sha256(texts).hexdigest()[:12]})"
+    return hashlib.sha256(texts).hexdigest()
+
+
+def writer_name() -> str:
+    """The release, and the beginning of the digest of what its views and macros follow from."""
+    from auditreg.resources import tool_version
+
+    return f"{tool_version()} ({texts_digest()[:12]})"
+
+
+def sign(con: duckdb.DuckDBPyConnection) -> None:
+    """Note the form of a new ledger and the release that made it."""
+    con.execute(
+        "insert into ledger.format values (?, ?, ?)",
+        [FORMAT_VERSION, STORAGE_VERSION, writer_name()],
+    )
 
 
 def statements(text: str) -> Iterator[str]:
@@ -291,13 +304,8 @@ def statements(text: str) -> Iterator[str]:
             yield body.rstrip(";")
 
 
-def create(con: duckdb.DuckDBPyConnection, *, described: bool = True) -> None:
-    """Make every table, view and macro of an empty ledger on a writable connection.
-
-    Args:
-        con: the connection.
-        described: also write what everything means, which takes most of the time.
-    """
+def create(con: duckdb.DuckDBPyConnection) -> None:
+    """Make every table, view, macro and description of an empty ledger on a writable connection."""
     for statement in statements(sql("log.sql")):
         con.execute(statement)
     for statement in statements(sql("settings.sql")):
@@ -305,8 +313,7 @@ def create(con: duckdb.DuckDBPyConnection, *, described: bool = True) -> None:
             con.execute(statement)
     _create_tables(con)
     create_views(con)
-    if described:
-        describe(con)
+    describe(con)
 
 
 def renew(con: duckdb.DuckDBPyConnection) -> None:

@@ -8,11 +8,9 @@ the old file as it was. A lock file keeps two writers apart from the copy to the
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
 from auditreg.ledger import schema
+from auditreg.ledger.template import DRAFT, empty_ledger
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ WRITER_MEMORY = "600MB"
 
 SEALING_MEMORY = "750MB"
 """The limit while the file is finished: with less, DuckDB compresses with one thread."""
-
-DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writes'"
-"""How a draft is attached. A crash loses it as a whole, so it needs no write-ahead log."""
 
 UNCHANGED = "The ledger was not changed."
 
@@ -463,37 +459,12 @@ def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
             draft.write_bytes(empty_ledger())
         con.execute(f"attach {quoted(str(draft))} as audit ({DRAFT})")
         con.execute("use audit")
+        if new:
+            schema.sign(con)
     except BaseException:
         con.close()
         raise
     return con
-
-
-@functools.cache
-def empty_ledger(*, described: bool = True) -> bytes:
-    """The file of a ledger without entries. Making it takes half a second, once in a process.
-
-    Without being `described` it has no comments and no dictionary, and takes a third less.
-    """
-    import duckdb
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.duckdb"
-        con = duckdb.connect()
-        try:
-            con.execute(f"attach {quoted(str(path))} as audit ({DRAFT})")
-            con.execute("use audit")
-            con.execute("begin")  # a commit for each of hundreds of comments takes half the time
-            schema.create(con, described=described)
-            con.execute(
-                "insert into ledger.format values (?, ?, ?)",
-                [schema.FORMAT_VERSION, schema.STORAGE_VERSION, schema.writer_name()],
-            )
-            con.execute("commit")
-            con.execute("checkpoint")
-        finally:
-            con.close()
-        return path.read_bytes()
 
 
 def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import AuditregError, LedgerError
 from auditreg.ledger import entries, schema, state
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import WRITER_MEMORY, Ledger, empty_ledger, is_damaged
+from auditreg.ledger.store import WRITER_MEMORY, Ledger, is_damaged
+from auditreg.ledger.template import empty_ledger
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def _check_state(path: Path) -> tuple[int, list[Problem]]:
     problems: list[Problem] = []
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh.duckdb"
-        fresh.write_bytes(empty_ledger(described=False))
+        fresh.write_bytes(empty_ledger())
         con = duckdb.connect()
         try:
             con.execute("set timezone = 'UTC'")
