@@ -22,7 +22,7 @@ import yaml
 
 from auditreg.cli import cli
 from auditreg.config import parse_config
-from auditreg.formats.prometheus import exposition
+from auditreg.formats.status import exposition
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

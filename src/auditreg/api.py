@@ -156,7 +156,7 @@ class LedgerView:
         import pandas as pd
 
         from auditreg.formats.check_json import FindingV1, finding_v1
-        from auditreg.formats.sorting import shown_findings
+        from auditreg.formats.findings import shown_findings
         from auditreg.ledger.store import Ledger
         from auditreg.workflows.check import CheckOptions, run_check
         from auditreg.workflows.policy import PolicySet

@@ -172,8 +172,8 @@ def test_nothing_to_judge_is_3(ledger):
 
 
 def test_a_doubtful_reading_is_2(ledger):
-    from auditreg.cli.check import exit_code
     from auditreg.models import CheckResult, Severity
+    from auditreg.workflows.check import exit_code
 
     result = CheckResult(None, (None, None), "", {"extractions": [{"complete": False}]}, (), ())
     assert exit_code(result, Severity.LOW) == 2

@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditreg.cli import cli
-from auditreg.cli.log_setup import logging_to, redacted
+from auditreg.cli.log_setup import logging_to
+from auditreg.cli.redaction import redact, redacted
 from auditreg.errors import ConfigError, SourceError, UsageError
 from auditreg.formats.extract_json import json_schema
 
@@ -366,8 +367,6 @@ def test_a_log_that_cannot_be_written(several):
 
 def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-secret-9")
-    from auditreg.cli.log_setup import redact
-
     redact("postgresql://me:p%40ss%2Fword@db/x")
     theirs = logging.getLogger("mlflow.somewhere")
     # Once MLflow is imported its loggers pass nothing on; which tests ran before is not the question.
@@ -393,6 +392,23 @@ def test_whoever_logs_a_password_it_is_not_in_the_log(tmp_path, capsys, monkeypa
         assert "u:***@host" in text
     assert events(kept)[-1]["event"] == "%d"
     assert redacted("a:b") == "a:b"
+
+
+def test_a_check_of_a_registry_and_its_run_show_no_password(several, monkeypatch):
+    from auditreg.sources.database.source import SqlSource
+
+    def retried(self, **_):
+        logging.getLogger("mlflow.somewhere").warning("again: https://u:hunter2@host/x")
+        raise SourceError("https://u:hunter2@host/x does not answer")
+
+    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
+    monkeypatch.setattr(SqlSource, "read", retried)
+    done = CliRunner().invoke(cli, ["check", "--from", "pricing.db", "--registry", "pricing"])
+    assert "again: https://u:***@host/x" in done.stderr
+    assert "hunter2" not in done.output
+    done = run("run", "--source", "pricing", "--format", "json", code=2)
+    assert "https://u:***@host/x does not answer" in done.stdout
+    assert "hunter2" not in done.output
 
 
 def test_a_verbose_extraction_from_a_server_shows_no_password(tmp_path):

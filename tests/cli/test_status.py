@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import LedgerError
-from auditreg.formats.prometheus import exposition
+from auditreg.formats.status import exposition
 from auditreg.ledger.store import Ledger
 from auditreg.queries.status import LedgerStatus, RegistryStatus
 from tests.cli.running import held_open, run

@@ -20,7 +20,7 @@ from auditreg.cli.options import (
     registry_option,
     surface,
 )
-from auditreg.errors import ExitCode, UsageError, worst
+from auditreg.errors import ExitCode, UsageError
 from auditreg.formats import CHECK_FORMATS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     Exit codes: 0 nothing open at or above --fail-on; 1 open findings; 2 a rule could not be
     evaluated, or the last extraction was incomplete: trust no result; 3 nothing to check.
     """
-    from auditreg.workflows.check import CheckOptions, run_check
+    from auditreg.workflows.check import CheckOptions, exit_code, run_check
     from auditreg.workflows.policy import PolicySet
 
     if uri and as_of:
@@ -95,7 +95,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
             state="Nothing was checked.",
             hint="Give --from URI too, or name the models to check.",
         )
-    asked = CheckOptions(
+    options = CheckOptions(
         as_of=moment(config, as_of),
         selection=models,
         only=rules,
@@ -103,23 +103,24 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
         everything=everything,
     )
     if uri:
-        judged = _directly(uri, config.registry(registry, uri=uri), config, asked)
+        outcome = _directly(uri, config.registry(registry, uri=uri), config, options)
     else:
-        judged = run_check(open_ledger(config, ledger), PolicySet.load(config), asked)
-    if judged.unsealed:
-        click.echo(f"{'not sealed':<12} {judged.unsealed}", err=True)
-    limit = _severity(fail_on)
-    code = exit_code(judged.result, limit)
-    _write(judged.result, outputs, code, limit, config, everything=everything)
+        outcome = run_check(open_ledger(config, ledger), PolicySet.load(config), options)
+    if outcome.unsealed:
+        click.echo(f"{'not sealed':<12} {outcome.unsealed}", err=True)
+    limit = severity_of(fail_on)
+    code = exit_code(outcome.result, limit)
+    _write(outcome.result, outputs, code, limit, config, everything=everything)
     click.get_current_context().exit(int(code))
 
 
-def _directly(uri: str, registry: str, config: Config, asked: CheckOptions) -> CheckOutcome:
+def _directly(uri: str, registry: str, config: Config, options: CheckOptions) -> CheckOutcome:
     """Check a registry through a ledger that is thrown away."""
     import tempfile
 
-    from auditreg.cli.log_setup import redact
+    from auditreg.cli.log_setup import logging_to
     from auditreg.cli.progress import watching
+    from auditreg.cli.redaction import redact
     from auditreg.ledger.store import Ledger
     from auditreg.workflows.check import run_check
     from auditreg.workflows.extract import ExtractOptions, extract, targets
@@ -128,32 +129,17 @@ def _directly(uri: str, registry: str, config: Config, asked: CheckOptions) -> C
     redact(uri)
     (source,) = targets(config, uri=uri, registry=registry)
     with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
-        book = Ledger(Path(folder) / "direct.duckdb")
-        with watching() as watch:
-            extract(source, config, book, ExtractOptions(), watch)
-        return run_check(book, PolicySet.load(config), asked)
+        ledger_file = Ledger(Path(folder) / "direct.duckdb")
+        with logging_to(None, as_json=False, verbose=0), watching() as watch:
+            extract(source, config, ledger_file, ExtractOptions(), watch)
+        return run_check(ledger_file, PolicySet.load(config), options)
 
 
-def _severity(name: str) -> Severity | None:
+def severity_of(name: str) -> Severity | None:
+    """The severity of `--fail-on`; None where nothing makes the command fail."""
     from auditreg.models import Severity
 
     return None if name == "none" else Severity(name)
-
-
-def exit_code(result: CheckResult, limit: Severity | None) -> ExitCode:
-    """What a check ends in: rules that failed to run and doubtful readings before findings."""
-    codes = [ExitCode.OK]
-    if any(examined.error for examined in result.rules):
-        codes.append(ExitCode.ERROR)
-    extractions = result.ledger.get("extractions")
-    if isinstance(extractions, list) and not all(one["complete"] for one in extractions):
-        codes.append(ExitCode.ERROR)
-    if not any(examined.population or examined.error for examined in result.rules):
-        # Nobody was asked about: an empty list is never an answer.
-        codes.append(ExitCode.NOTHING)
-    if limit and any(answer.rule.severity.rank <= limit.rank for answer in result.open):
-        codes.append(ExitCode.FINDINGS)
-    return worst(*codes)
 
 
 def _write(

@@ -124,7 +124,7 @@ def print_error(error: AuditregError) -> None:
     """An error in three labelled lines on standard error, or one of JSON where the log is."""
     from auditreg.cli import log_setup
 
-    if log_setup.json_asked():
+    if log_setup.is_json():
         log_setup.write_line("error", what=error.what, state=error.state, do=error.hint)
         return
     for label, text in (("error", error.what), ("state", error.state), ("do", error.hint)):
@@ -133,7 +133,7 @@ def print_error(error: AuditregError) -> None:
 
 
 def _line(text: str) -> str:
-    from auditreg.cli.log_setup import redacted
+    from auditreg.cli.redaction import redacted
     from auditreg.formats.escape import escape_control
 
     return escape_control(redacted(text), keep="\n").replace("\n", "\n          ")

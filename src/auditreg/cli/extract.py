@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.log_setup import log_options
 from auditreg.cli.options import (
     Output,
     config_option,
     emit,
     format_option,
     ledger_option,
+    log_options,
     moment,
     open_ledger,
     registry_option,
@@ -174,8 +174,9 @@ def read(
     """Read the sources one after the other, with progress on a terminal."""
     import os
 
-    from auditreg.cli.log_setup import redact, shown_on_screen
+    from auditreg.cli.log_setup import is_on_screen
     from auditreg.cli.progress import watching
+    from auditreg.cli.redaction import redact
     from auditreg.workflows.extract import extract_each
 
     for source in chosen:
@@ -184,7 +185,7 @@ def read(
         for variable in (source.uri_env, source.tracking_uri_env, source.auth_uri_env):
             redact(os.environ.get(variable) if variable else None)
     results: list[ExtractionResult] = []
-    with watching(quiet=shown_on_screen()) as watch, _recorded_so_far(results):
+    with watching(quiet=is_on_screen()) as watch, _recorded_so_far(results):
         for outcome in extract_each(chosen, config, ledger, options, watch):
             results.append(outcome)  # noqa: PERF402 - what is done stands there if it is stopped
     return results
@@ -206,7 +207,7 @@ def note(label: str, text: str) -> None:
     """A line on standard error, for whoever reads that: people or a program."""
     from auditreg.cli import log_setup
 
-    if log_setup.json_asked():
+    if log_setup.is_json():
         log_setup.write_line(label, text=text)
     else:
         click.echo(f"{label:<9} {text}", err=True)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, open_ledger, registry_option
+from auditreg.cli.options import config_option, ledger_option, open_ledger, registry_option, show
 from auditreg.errors import UsageError
 
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.ledger.import_parse import ImportedRecord
-    from auditreg.ledger.import_record import Imported
-
-_NAMED = 5
 
 
 @click.group(
@@ -98,6 +95,8 @@ def _take(
     ledger: Path | None,
     following: str,
 ) -> None:
+    from auditreg.formats.terminal.summaries import import_text
+    from auditreg.formats.terminal.text import labelled
     from auditreg.ledger.import_record import record
 
     content, name = _read(file)
@@ -105,23 +104,22 @@ def _take(
     if registry is None and all(record.registry for record in records):
         registry = config.registries[0]  # nothing falls back on it
     of = config.registry(registry)
-    book = open_ledger(config, ledger)
-    if not book.exists:
-        book.connect()  # says that there is none, and how to make one
+    ledger_file = open_ledger(config, ledger)
+    if not ledger_file.exists:
+        ledger_file.connect()  # says that there is none, and how to make one
     key_file = config.secrets.key_file
-    with book.writer() as con:
+    with ledger_file.writer() as con:
         done = record(
             con,
             records,
             file=name,
             content=content,
             registry=of,
-            key=book.key(config.resolve(key_file) if key_file else None),
+            key=ledger_file.key(config.resolve(key_file) if key_file else None),
             secret_patterns=config.secrets.patterns,
         )
-    _say(done, name, book.path, following)
-    for note in book.notes:
-        _line("note", note)
+    show(import_text(done, name, ledger_file.path, following))
+    show(labelled(("note", note) for note in ledger_file.notes))
 
 
 def _read(file: str) -> tuple[bytes, str]:
@@ -134,32 +132,3 @@ def _read(file: str) -> tuple[bytes, str]:
         raise UsageError(
             f"{file} cannot be read: {error.strerror}.", state="Nothing was recorded."
         ) from error
-
-
-def _say(done: Imported, name: str, ledger: Path, following: str) -> None:
-    _line("read", f"{done.lines:,} records in {name}, {_listed(done.systems)}")
-    _line("of", f"{done.first:%Y-%m-%d %H:%M:%S}Z to {done.last:%Y-%m-%d %H:%M:%S}Z")
-    known = f"; {done.known:,} were on record before, or erased" if done.known else ""
-    _line("recorded", f"{done.added:,} new, as asserted{known}")
-    if done.masked and done.added:
-        _line("secrets", f"{done.masked:,} values that look like credentials, kept as hashes only")
-    if done.unknown_models:
-        number = len(done.unknown_models)
-        _line(
-            "unknown",
-            f"{number:,} {'model' if number == 1 else 'models'} the ledger does not know: "
-            f"{_listed(done.unknown_models)}",
-        )
-    _line("ledger", str(ledger))
-    _line("next", following)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:_NAMED]) + more
-
-
-def _line(label: str, text: str) -> None:
-    from auditreg.formats.escape import escape_control
-
-    click.echo(f"{label:<12} {escape_control(text)}")

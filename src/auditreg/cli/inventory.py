@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from auditreg.cli.options import (
     as_of_option,
     config_option,
     emit,
+    emit_table,
     format_option,
     ledger_option,
     moment,
@@ -96,9 +98,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
     if diff is not None:
         if as_of is not None or only_live or all_columns or kind != "all":
             raise UsageError("--diff goes with none of --as-of, --live, --kind and --all-columns.")
-        from auditreg.cli.changes import differences
-
-        differences(models, diff, config, ledger, outputs)
+        _differences(models, diff, config, ledger, outputs)
         return
     at = moment(config, as_of)
     with open_ledger(config, ledger).reader() as con:
@@ -131,3 +131,43 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
         line = f"{reading.registry}, {reading.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
         click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)
+
+
+def _differences(
+    models: tuple[str, ...],
+    moments: tuple[str, str],
+    config: Config,
+    ledger: Path | None,
+    outputs: tuple[Output, ...],
+) -> None:
+    """Write what differs between two moments."""
+    from auditreg.formats.terminal.changes import short_differences
+    from auditreg.queries.diff import DIFFERENCES, difference_rows
+    from auditreg.queries.model_refs import resolve
+
+    first, second = (config.moment(text) for text in moments)
+    with open_ledger(config, ledger).reader() as con:
+        selection = resolve(con, models, second)
+        rows = difference_rows(con, first, second)
+        span = con.execute(
+            "select min(observed_at), max(observed_at) from extractions where complete"
+        ).fetchone()
+    _warn(first, second, *(span or (None, None)))
+    if models:
+        rows = [row for row in rows if selection.covers(str(row[-1]))]
+    emit_table(outputs, Table(DIFFERENCES, rows), short_differences)
+
+
+def _warn(first: datetime, second: datetime, begin: datetime | None, end: datetime | None) -> None:
+    """Say where a moment lies outside of the record: what is not seen is no difference."""
+    from auditreg.formats.terminal.text import clock
+
+    if begin is None or min(first, second) < begin:
+        when = f": the first reading is of {clock(begin)}" if begin else ""
+        click.echo(f"note      one of the moments is before any record{when}", err=True)
+    if end is not None and max(first, second) > end:
+        click.echo(
+            f"note      one of the moments is after the last reading, {clock(end)}: what changed "
+            "since then is not known",
+            err=True,
+        )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,27 +24,10 @@ from auditreg.formats import TABLE_FORMATS
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
-    from auditreg.cli.changes import Cells
     from auditreg.config import Config
 
 _FORMATS = ("text", *TABLE_FORMATS)
 _ONE_LINE = 100_000
-
-
-def _short(row: Mapping[str, Any]) -> Cells:
-    """A row as a terminal has room for it."""
-    from auditreg.cli.changes import when
-
-    possibly = "possibly " if row["live"] == "possibly" else ""
-    version = "nothing" if row["live"] == "no" else f"{possibly}version {row['version']}"
-    since = "" if row["live"] == "no" else when(row["live_not_before"], row["live_not_after"])
-    return (
-        ("model", str(row["model"]), 16),
-        ("live", version, 19),
-        ("since", since, 20),
-        ("put there by", row["put_live_by"] or ("" if row["live"] == "no" else "not recorded"), 12),
-        ("certainty", str(row["certainty"]), 14),
-    )
 
 
 @click.command(
@@ -78,8 +60,8 @@ def live(
     all of them are named with the moments between which the change lies. The approval is what the
     governance fields said at that moment.
     """
-    from auditreg.cli.changes import narrow
-    from auditreg.formats.terminal.history import sentences
+    from auditreg.formats.terminal.changes import short_live
+    from auditreg.formats.terminal.live import sentences
     from auditreg.queries.live_versions import COLUMNS, live_answers, live_rows
     from auditreg.queries.model_refs import resolve
     from auditreg.queries.prompts import refuse_prompts
@@ -97,9 +79,10 @@ def live(
     table = Table(COLUMNS, live_rows(answers))
 
     def render(output: Output) -> bytes:
-        if output.format == "text" and selection is not None:
-            return sentences(answers, selection, surface(output.path, otherwise=_ONE_LINE))
-        shown = Output("table", output.path) if output.format == "text" else output
-        return render_table(shown, narrow(table, shown, _short))
+        if output.format != "text":
+            return render_table(output, table, short_live)
+        if selection is None:
+            return render_table(Output("table", output.path), table, short_live)
+        return sentences(answers, selection, surface(output.path, otherwise=_ONE_LINE))
 
     emit(outputs, render)

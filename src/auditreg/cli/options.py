@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -140,6 +141,43 @@ def ledger_option(function: F) -> F:
     )(function)
 
 
+def log_options(function: F) -> F:
+    """`--log`, `--log-format`, `--verbose`: a log for the time the command runs."""
+
+    @click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Tell each step on standard error; -vv also MLflow's, -vvv every request.",
+    )
+    @click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        envvar="AUDITREG_LOG",
+        help="json: one JSON line per event on standard error.  [env: AUDITREG_LOG]",
+    )
+    @click.option(
+        "--log",
+        "log_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Append one JSON line per event to a file.",
+    )
+    @functools.wraps(function)
+    def logged(
+        *args: object,
+        log_file: Path | None,
+        log_format: str | None,
+        verbose: int,
+        **options: object,
+    ) -> object:
+        from auditreg.cli.log_setup import logging_to
+
+        with logging_to(log_file, as_json=log_format == "json", verbose=verbose):
+            return function(*args, **options)
+
+    return logged  # type: ignore[return-value]  # takes three options more than the function
+
+
 def registry_option(text: str) -> Callable[[F], F]:
     """`--registry NAME`; the function gets the name or None as `registry`."""
     return click.option("--registry", metavar="NAME", help=text, shell_complete=_registries)
@@ -275,15 +313,18 @@ def write_file(path: Path, content: bytes) -> None:
         ) from error
 
 
-def render_table(output: Output, table: Table) -> bytes:
+Shorten = Callable[[Table, int], Table]
+"""Makes of a table the one a terminal of so many columns has room for."""
+
+
+def render_table(output: Output, table: Table, shorten: Shorten | None = None) -> bytes:
     """A table in the format asked for; as wide as it is where no terminal limits it."""
-    shown = surface(output.path, otherwise=_UNLIMITED)
-    return table_format(output.format).render(table, shown)
+    target = surface(output.path, otherwise=_UNLIMITED)
+    if shorten is not None and output.format == "table":
+        table = shorten(table, target.width)
+    return table_format(output.format).render(table, target)
 
 
-def emit_table(outputs: Sequence[Output], table: Table) -> None:
-    """Write a table in every format asked for."""
-    emit(
-        outputs,
-        lambda output: render_table(output, table),
-    )
+def emit_table(outputs: Sequence[Output], table: Table, shorten: Shorten | None = None) -> None:
+    """Write a table in every format asked for; `shorten` is for the eye only."""
+    emit(outputs, lambda output: render_table(output, table, shorten))

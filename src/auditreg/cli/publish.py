@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,10 @@ from auditreg.cli.options import (
     open_ledger,
 )
 from auditreg.errors import ExitCode
-from auditreg.formats.escape import escape_control, escape_json
 
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.workflows.publish import Published
-
-SCHEMA = "auditreg.published/1"
 
 
 @click.command(
@@ -66,37 +62,17 @@ def publish(
             folder,
             progress=tell,
         )
-    emit(outputs, lambda output: _json(done) if output.format == "json" else _text(done))
+    emit(outputs, lambda output: _render(output, done))
     if not done.complete:
         click.get_current_context().exit(int(ExitCode.ERROR))
 
 
-def _text(done: Published) -> bytes:
-    copy = done.copy
-    lines = [
-        ("published" if done.new else "nothing new", str(done.file)),
-        ("entries", f"{copy.tree_size:,}"),
-        ("root", f"{copy.tree_size}:{copy.root}"),
-        ("SHA-256", copy.sha256),
-    ]
-    for reading in copy.extractions:
-        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
-        when = f"{reading.observed_at:%Y-%m-%d %H:%M}Z"
-        lines.append(("reading", f"{reading.registry}, {when}, {verdict}"))
-    lines += [("note", note) for note in done.notes]
-    lines.append(("copies", f"{done.copies:,} in {done.file.parent}"))
-    return "".join(f"{label:<12} {escape_control(text)}\n" for label, text in lines).encode()
+def _render(output: Output, done: Published) -> bytes:
+    if output.format == "json":
+        from auditreg.formats.documents import published_document
+        from auditreg.formats.escape import json_bytes
 
+        return json_bytes(published_document(done))
+    from auditreg.formats.terminal.summaries import publication_text
 
-def _json(done: Published) -> bytes:
-    import msgspec
-
-    document = {
-        "schema": SCHEMA,
-        "file": str(done.file),
-        "new": done.new,
-        "copy": msgspec.to_builtins(done.copy),
-        "copies": done.copies,
-        "notes": list(done.notes),
-    }
-    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+    return publication_text(done)

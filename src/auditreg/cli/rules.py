@@ -13,6 +13,7 @@ from auditreg.cli.options import (
     config_option,
     emit_table,
     format_option,
+    show,
 )
 from auditreg.errors import ExitCode
 from auditreg.formats.escape import escape_control
@@ -36,8 +37,8 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
     """List the rules with the severity and parameters in force."""
     from auditreg.workflows.policy import PolicySet
 
-    governing = PolicySet.load(config)
-    enabled = {rule.id: rule for rule in governing.enabled}
+    policy_set = PolicySet.load(config)
+    enabled = {rule.id: rule for rule in policy_set.enabled}
     rows = [
         (
             rule.id,
@@ -48,7 +49,7 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
             "own" if rule.custom else "built in",
             "on" if rule.id in enabled else "off",
         )
-        for rule in governing.rules
+        for rule in policy_set.rules
     ]
     columns = ("rule", "severity", "scope", "repair", "title", "origin", "runs")
     emit_table(outputs, Table(columns, rows))
@@ -62,50 +63,22 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
 @config_option
 def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     """Show what a rule asks, why, what repairs a finding, and its SQL."""
+    from auditreg.formats.terminal.rule import rule_text
     from auditreg.rules.parse import select_rules
     from auditreg.workflows.policy import PolicySet
 
-    governing = PolicySet.load(config)
-    rule = select_rules(governing.rules, [rule_id])[0]
+    policy_set = PolicySet.load(config)
+    rule = select_rules(policy_set.rules, [rule_id])[0]
     if only_sql:
         click.echo(rule.sql.strip())
         return
-    answers = [
+    clauses = [
         f"{framework.id} {clause.ref}"
-        for framework in governing.frameworks
+        for framework in policy_set.frameworks
         for clause in framework.clauses
         if rule.id in clause.rules and not framework.draft
     ]
-    parts = [
-        ("rule", rule.id),
-        ("title", rule.title),
-        ("severity", rule.severity.value),
-        ("scope", rule.scope.value.replace("_", " ")),
-        ("repair", rule.repair.value),
-        ("looks for", rule.looks_for),
-        ("why", rule.rationale),
-        ("do", rule.remediation),
-        ("parameters", ", ".join(f"{name} = {value}" for name, value in rule.params.items())),
-        ("bears on", ", ".join(answers)),
-        ("SHA-256", rule.digest),
-    ]
-    for label, text in parts:
-        if text:
-            click.echo(_paragraph(label, text))
-    click.echo(f"\n{escape_control(rule.sql.strip(), keep=chr(10))}")
-
-
-def _paragraph(label: str, text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(
-        escape_control(" ".join(text.split())),
-        width=88,
-        initial_indent=f"{label:<12}",
-        subsequent_indent=" " * 12,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    show(rule_text(rule, clauses))
 
 
 @rules.command("test", epilog=examples("auditreg rules test rules/my-rule.sql"))

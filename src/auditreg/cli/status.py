@@ -19,30 +19,12 @@ from auditreg.cli.options import (
     write_file,
 )
 from auditreg.errors import ExitCode, LedgerError, NothingToAudit, worst
-from auditreg.formats.interface import Table
+from auditreg.formats.status import exposition, status_table
 
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
     from auditreg.queries.status import LedgerStatus, RegistryStatus
-
-COLUMNS = (
-    "registry",
-    "state",
-    "read",
-    "hours_ago",
-    "last_complete",
-    "doubts",
-    "first_doubt",
-    "source",
-    "models",
-    "live",
-    "open",
-    "entries",
-    "root",
-    "sealed",
-    "sealed_at",
-)
 
 
 @click.command(
@@ -85,32 +67,40 @@ def status(
     Exit codes: 0 fresh and complete; 1 stale; 2 the last reading was incomplete, or the ledger does
     not exist, is open for writing elsewhere or is damaged; 3 it holds no reading.
     """
-    book = open_ledger(config, ledger)
+    ledger_file = open_ledger(config, ledger)
     try:
-        found = _read(book)
+        current = _read(ledger_file)
     except LedgerError:
         # Figures of yesterday left in place would look like a ledger that is well.
-        _write_metrics(prometheus, book, None)
+        _write_metrics(prometheus, ledger_file, None)
         raise
-    _write_metrics(prometheus, book, found)
-    if not found.registries:
+    _write_metrics(prometheus, ledger_file, current)
+    if not current.registries:
         raise NothingToAudit(
             "The ledger holds no extraction.",
             hint="auditreg extract --from URI",
         )
     now = datetime.now(UTC).replace(tzinfo=None)
-    ages = [now - one.observed_at for one in found.registries]
     limit = timedelta(hours=max_age)
-    pairs = list(zip(found.registries, ages, strict=True))
-    emit_table(outputs, Table(COLUMNS, [_row(found, *pair, limit) for pair in pairs]))
-    codes = [
-        ExitCode.ERROR if not one.complete else ExitCode.FINDINGS if age > limit else ExitCode.OK
-        for one, age in pairs
-    ]
-    click.get_current_context().exit(int(worst(*codes)))
+    states = {
+        reading.registry: _state(reading, now - reading.observed_at > limit)
+        for reading in current.registries
+    }
+    emit_table(outputs, status_table(current, states, now))
+    code = worst(*(_CODES[state] for state in states.values()))
+    click.get_current_context().exit(int(code))
 
 
-def _read(book: Ledger) -> LedgerStatus:
+_CODES = {"fresh": ExitCode.OK, "stale": ExitCode.FINDINGS, "incomplete": ExitCode.ERROR}
+
+
+def _state(reading: RegistryStatus, old: bool) -> str:
+    if not reading.complete:
+        return "incomplete"
+    return "stale" if old else "fresh"
+
+
+def _read(ledger_file: Ledger) -> LedgerStatus:
     """How the ledger stands.
 
     Raises:
@@ -120,44 +110,19 @@ def _read(book: Ledger) -> LedgerStatus:
 
     from auditreg.queries.status import ledger_status
 
-    with book.reader() as con:
+    with ledger_file.reader() as con:
         try:
             return ledger_status(con)
         except duckdb.Error as error:
             raise LedgerError(
-                f"{book.path} opens, but cannot be read through: {str(error).splitlines()[0]}",
+                f"{ledger_file.path} opens, but cannot be read through: {str(error).splitlines()[0]}",
                 state="The ledger was not changed.",
-                hint=f"auditreg verify {book.path}; restore a copy if it does not verify.",
+                hint=f"auditreg verify {ledger_file.path}; restore a copy if it does not verify.",
             ) from error
 
 
-def _row(
-    found: LedgerStatus, one: RegistryStatus, age: timedelta, limit: timedelta
-) -> tuple[object, ...]:
-    state = "incomplete" if not one.complete else "stale" if age > limit else "fresh"
-    return (
-        one.registry,
-        state,
-        one.observed_at,
-        round(age / timedelta(hours=1), 1),
-        one.complete_at,
-        len(one.doubts),
-        one.doubts[0] if one.doubts else None,
-        one.source,
-        one.models,
-        one.live_versions,
-        sum(one.open_findings.values()),
-        found.tree_size,
-        found.root,
-        found.sealed_kind,
-        found.sealed_at,
-    )
-
-
-def _write_metrics(path: Path | None, book: Ledger, found: LedgerStatus | None) -> None:
+def _write_metrics(path: Path | None, ledger_file: Ledger, status: LedgerStatus | None) -> None:
     if path is None:
         return
-    from auditreg.formats.prometheus import exposition
-
-    size = book.path.stat().st_size if book.path.is_file() else 0
-    write_file(path, exposition(found, ledger_bytes=size))
+    size = ledger_file.path.stat().st_size if ledger_file.path.is_file() else 0
+    write_file(path, exposition(status, ledger_bytes=size))

@@ -19,7 +19,7 @@ from auditreg.cli.options import (
     open_ledger,
 )
 from auditreg.errors import ExitCode, UsageError, VerificationError
-from auditreg.formats.escape import escape_control, escape_json
+from auditreg.formats.escape import escape_control, json_bytes
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -73,14 +73,16 @@ def verify(
     if file is not None and file.exists() and not _is_database(file):
         _verify_report(file, open_ledger(config, ledger))
         return
-    book = open_ledger(config, file or ledger)
+    ledger_file = open_ledger(config, file or ledger)
     with progress() as tell:
-        found = recompute(book, state_too=not log_only, expected=_expected(root), progress=tell)
+        done = recompute(
+            ledger_file, state_too=not log_only, expected=_expected(root), progress=tell
+        )
     emit(
         outputs,
-        lambda output: _json(found) if output.format == "json" else _text(found, log_only=log_only),
+        lambda output: _render(output, done, log_only=log_only),
     )
-    code = ExitCode.OK if found.ok else ExitCode.NOT_VERIFIED
+    code = ExitCode.OK if done.ok else ExitCode.NOT_VERIFIED
     click.get_current_context().exit(int(code))
 
 
@@ -90,14 +92,14 @@ def _is_database(file: Path) -> bool:
         return opened.read(12)[8:] == b"DUCK"
 
 
-def _verify_report(file: Path, book: Ledger) -> None:
+def _verify_report(file: Path, ledger_file: Ledger) -> None:
     """Compare a file with every report that was issued.
 
     Raises:
         VerificationError: it is none of their files.
     """
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    with book.reader() as con:
+    with ledger_file.reader() as con:
         rows = con.execute(
             "select seq, recorded_at, period_first, period_last, files from reports order by seq"
         ).fetchall()
@@ -132,31 +134,11 @@ def _expected(text: str | None) -> tuple[int, str] | None:
     return int(size), digest
 
 
-def _text(found: Verification, *, log_only: bool) -> bytes:
-    lines = [
-        f"{'ledger':<10} {found.path}",
-        f"{'entries':<10} {found.entries:,}, of which {found.erased:,} erased with proof",
-        f"{'roots':<10} {found.roots:,} recomputed",
-        f"{'tables':<10} "
-        + ("not compared" if log_only else f"{found.tables:,} rebuilt and compared"),
-        f"{'root':<10} {found.root}",
-    ]
-    for problem in found.problems:
-        at = f" (entry {problem.seq})" if problem.seq is not None else ""
-        lines.append(f"{'problem':<10} {escape_control(problem.what)}{at}")
-    lines.append("verified" if found.ok else f"NOT VERIFIED: {len(found.problems)} problems")
-    return ("\n".join(lines) + "\n").encode()
+def _render(output: Output, done: Verification, *, log_only: bool) -> bytes:
+    if output.format == "json":
+        from auditreg.formats.documents import verification_document
 
+        return json_bytes(verification_document(done))
+    from auditreg.formats.terminal.summaries import verification_text
 
-def _json(found: Verification) -> bytes:
-    document = {
-        "schema": "auditreg.verification/1",
-        "verified": found.ok,
-        "entries": found.entries,
-        "erased": found.erased,
-        "roots": found.roots,
-        "tables": found.tables,
-        "root": found.root,
-        "problems": [{"what": p.what, "seq": p.seq} for p in found.problems],
-    }
-    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
+    return verification_text(done, log_only=log_only)

@@ -7,7 +7,6 @@ generated from them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
@@ -15,11 +14,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from auditreg.formats.escape import escape_json
+from auditreg.formats.escape import json_bytes
+from auditreg.formats.findings import open_by_severity, shown_findings, totals
 from auditreg.formats.interface import CheckView
-from auditreg.formats.sorting import shown_findings, totals
 from auditreg.formats.tables import plain
-from auditreg.models import CheckResult, Finding, RuleResult, Severity, Status, WaiverRef
+from auditreg.models import CheckResult, Finding, RuleResult, Status, WaiverRef
 
 SCHEMA: Final = "auditreg.check/1"
 
@@ -140,16 +139,11 @@ class CheckJson:
 
     def render(self, result: CheckResult, view: CheckView) -> bytes:
         """See `CheckFormat.render`."""
-        document = msgspec.to_builtins(check_v1(result, everything=view.everything))
-        text = json.dumps(document, indent=2, ensure_ascii=False)
-        return (escape_json(text) + "\n").encode()
+        return json_bytes(msgspec.to_builtins(check_v1(result, everything=view.everything)))
 
 
 def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
     """A result in its frozen form."""
-    severities = dict.fromkeys(Severity, 0)
-    for answer in result.open:
-        severities[answer.rule.severity] += 1
     return CheckV1(
         schema=SCHEMA,
         as_of=_moment(result.as_of),
@@ -157,7 +151,7 @@ def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
         policy=result.policy,
         summary=SummaryV1(
             status=_counts(totals(result)),
-            severity=SeverityCountsV1(**{s.value: n for s, n in severities.items()}),
+            severity=SeverityCountsV1(**open_by_severity(result)),
         ),
         rules=[_rule(rule) for rule in sorted(result.rules, key=lambda r: r.rule.id)],
         findings=[finding_v1(a) for a in shown_findings(result, everything=everything)],

@@ -6,6 +6,7 @@ sequences, a spreadsheet runs formulas, a page follows links: none of them may b
 
 from __future__ import annotations
 
+import json
 import re
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -63,6 +64,11 @@ def escape_json(document: str) -> str:
         return "".join(f"\\u{utf16[i : i + 4]}" for i in range(0, len(utf16), 4))
 
     return _ACTING.sub(escaped, document)
+
+
+def json_bytes(document: object) -> bytes:
+    """A document as indented JSON, ending in a line feed; acting characters are escaped."""
+    return (escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
 def spreadsheet(text: str) -> str:

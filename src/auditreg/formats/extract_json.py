@@ -6,15 +6,14 @@ is generated from them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from auditreg.errors import redact_uri
-from auditreg.formats.escape import escape_json
+from auditreg.errors import AuditregError, redact_uri
+from auditreg.formats.escape import json_bytes
 from auditreg.ledger.result import ExtractionResult, code_of
 
 SCHEMA: Final = "auditreg.extract/1"
@@ -97,18 +96,24 @@ class ExtractV1(Struct, forbid_unknown_fields=True):
 
 def document(outcomes: Sequence[ExtractionResult], ledger: str) -> dict[str, Any]:
     """An extraction in its frozen form, as plain values."""
-    made = ExtractV1(SCHEMA, ledger, int(code_of(outcomes)), [_one(one) for one in outcomes])
-    plain: dict[str, Any] = msgspec.to_builtins(made)
+    result = ExtractV1(
+        SCHEMA, ledger, int(code_of(outcomes)), [_extraction(outcome) for outcome in outcomes]
+    )
+    plain: dict[str, Any] = msgspec.to_builtins(result)
     return plain
 
 
 def render(outcomes: Sequence[ExtractionResult], ledger: str) -> bytes:
     """The document as text; acting characters are escaped."""
-    text = json.dumps(document(outcomes, ledger), indent=2, ensure_ascii=False)
-    return (escape_json(text) + "\n").encode()
+    return json_bytes(document(outcomes, ledger))
 
 
-def _one(outcome: ExtractionResult) -> ExtractionV1:
+def error_v1(error: AuditregError) -> ErrorV1:
+    """An error in its frozen form, without passwords."""
+    return ErrorV1(redact_uri(error.what), redact_uri(error.state), redact_uri(error.hint))
+
+
+def _extraction(outcome: ExtractionResult) -> ExtractionV1:
     seconds = round(outcome.seconds, 3)
     done, info = outcome.done, outcome.info
     if done is None or info is None:
@@ -116,9 +121,7 @@ def _one(outcome: ExtractionResult) -> ExtractionV1:
         return ExtractionV1(
             outcome.registry,
             "empty" if outcome.status == "empty" else "failed",
-            ErrorV1(*(redact_uri(part) for part in (error.what, error.state, error.hint)))
-            if error
-            else None,
+            error_v1(error) if error else None,
             duration=seconds,
             notes=list(outcome.notes),
         )

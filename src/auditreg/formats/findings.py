@@ -1,11 +1,12 @@
-"""The findings of a check as columns and rows, for the table formats."""
+"""Which findings of a check are shown, how they are counted, and their columns in a table."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditreg.formats.interface import CheckView, Table, TableFormat
-from auditreg.formats.sorting import shown_findings
+from auditreg.models import Finding, Severity, Status, worst_first
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -24,6 +25,33 @@ COLUMNS = (
     "fix",
     "key",
 )
+
+
+_SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
+
+
+def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:
+    """The open, waived and erroneous answers, or every answer; the worst first."""
+    if everything:
+        return list(result.every)  # comes in order, and is too large to be sorted again
+    return sorted((a for a in result.answers if a.status in _SHOWN), key=worst_first)
+
+
+def totals(result: CheckResult) -> Counter[Status]:
+    """How many subjects got each answer, over all rules."""
+    counted: Counter[Status] = Counter()
+    for rule in result.rules:
+        for status, count in rule.counts.items():
+            counted[Status(status)] += count
+    return counted
+
+
+def open_by_severity(result: CheckResult) -> dict[str, int]:
+    """How many findings are open of each severity, the worst first."""
+    counts = dict.fromkeys((severity.value for severity in Severity), 0)
+    for finding in result.open:
+        counts[finding.rule.severity.value] += 1
+    return counts
 
 
 class FindingsTable:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from datetime import date, datetime
 from decimal import Decimal
 
 from rich.cells import cell_len
 
-from auditreg.formats.escape import escape_control, escape_json, markdown, spreadsheet
+from auditreg.formats.escape import escape_control, json_bytes, markdown, spreadsheet
 from auditreg.formats.interface import OutputTarget, Table
 
 _WORD = 40
@@ -114,7 +113,7 @@ class JsonFormat:
     def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         rows = [dict(zip(table.columns, map(plain, row), strict=True)) for row in table.rows]
-        return (escape_json(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n").encode()
+        return json_bytes(rows)
 
 
 class CsvFormat:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import LedgerError
+from auditreg.errors import ExitCode, LedgerError, worst
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
-from auditreg.models import CheckResult, Finding, Status
+from auditreg.models import CheckResult, Finding, Severity, Status
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
@@ -79,6 +79,22 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
     return CheckOutcome(_numbered(result, numbers), sealed)
+
+
+def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
+    """What a check ends in: rules that failed to run and doubtful readings before findings."""
+    codes = [ExitCode.OK]
+    if any(examined.error for examined in result.rules):
+        codes.append(ExitCode.ERROR)
+    extractions = result.ledger.get("extractions")
+    if isinstance(extractions, list) and not all(reading["complete"] for reading in extractions):
+        codes.append(ExitCode.ERROR)
+    if not any(examined.population or examined.error for examined in result.rules):
+        # Nobody was asked about: an empty list is never an answer.
+        codes.append(ExitCode.NOTHING)
+    if fail_on and any(finding.rule.severity.rank <= fail_on.rank for finding in result.open):
+        codes.append(ExitCode.FINDINGS)
+    return worst(*codes)
 
 
 def _last_result(

@@ -24,11 +24,6 @@ _REPAIR_WORDS = {
 }
 
 
-def plural(count: int, one: str) -> str:
-    """`1 model`, `2,000 models`."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
-
-
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
     """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
     width = view.surface.width

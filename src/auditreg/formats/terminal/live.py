@@ -1,0 +1,115 @@
+"""What was live, as sentences. Every name in it may be hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from auditreg.formats.escape import escape_control
+from auditreg.formats.terminal.text import between, clock, folded
+from auditreg.models import Certainty
+
+if TYPE_CHECKING:
+    from auditreg.formats.interface import OutputTarget
+    from auditreg.queries.live_versions import LiveAnswer, LiveVersion
+    from auditreg.queries.model_refs import Selection
+
+
+def sentences(answers: Sequence[LiveAnswer], selection: Selection, surface: OutputTarget) -> bytes:
+    """One line per model, and one per version where several are possible; wrapped on a terminal."""
+    from rich.text import Text
+
+    from auditreg.formats.terminal.layout import render
+
+    alone = len(answers) == 1
+    lines = [line for answer in answers for line in _lines(answer, selection, alone=alone)]
+    return render([Text(folded(line, surface.width)) for line in lines], surface)
+
+
+def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator[str]:
+    name = escape_control(answer.model)
+    if not alone:
+        name += (
+            f" ({escape_control(answer.registry)}, workspace {escape_control(answer.workspace)})"
+        )
+    if len(answer.versions) == 1:
+        [one] = answer.versions
+        yield f"{name}: {_claim(answer, selection)}, {_details(one)}; {_how_sure(answer, one)}."
+        return
+    sure = _how_sure(answer, answer.versions[-1] if answer.versions else None)
+    yield f"{name}: {_claim(answer, selection)}; {sure}."
+    for one in answer.versions:
+        yield f"  version {one.version}: {_details(one)}."
+
+
+def _claim(answer: LiveAnswer, selection: Selection) -> str:
+    """What was live, in half a sentence."""
+    was = "is" if answer.at is None else "was"
+    when = _when(answer)
+    numbers = [v.partition("/")[2] for v in selection.versions if v.startswith(answer.subject)]
+    if not answer.versions:
+        if not answer.there:
+            return f"nothing {was} live {when}: there was no such model, by the record"
+        what = f"version {' or '.join(numbers)} {was} not" if numbers else f"nothing {was}"
+        return f"{what} live {when}"
+    sure = [f"version {one.version}" for one in answer.versions if one.sure]
+    possible = [f"version {one.version}" for one in answer.versions if not one.sure]
+    if sure:
+        also = f", and possibly {' or '.join(possible)} too" if possible else ""
+        many = "are" if answer.at is None else "were"
+        return f"{' and '.join(sure)} {was if len(sure) == 1 else many} live{also} {when}"
+    if numbers:
+        return f"{' or '.join(possible)} {was} possibly live {when}"
+    if len(possible) == 1:
+        return f"either {possible[0]} or nothing {was} live {when}"
+    rest = "" if answer.handed_over else ", several of them, or nothing"
+    return f"either {' or '.join(possible)}{rest} {was} live {when}"
+
+
+def _when(answer: LiveAnswer) -> str:
+    if answer.at is not None:
+        return f"at {clock(answer.at)}"
+    last = answer.last_reading
+    return f"at the last reading ({clock(last)})" if last else "at the last reading"
+
+
+def _details(one: LiveVersion) -> str:
+    parts = [f"via {escape_control(one.via)}", f"since {_bound(one.not_before, one.not_after)}"]
+    if one.ended_not_after is not None:
+        parts.append(f"until {_bound(one.ended_not_before, one.ended_not_after)}")
+    if one.actor is None:
+        captured = one.grade == "captured"
+        why = "the server knew no user" if captured else "nothing captured it"
+        parts.append(f"put there by: not recorded, {why}")
+    else:
+        how = f" ({escape_control(one.actor_from)})" if one.actor_from else ""
+        parts.append(f"put there by {escape_control(one.actor)}{how}")
+    return "; ".join([*parts, _approval(one)])
+
+
+def _bound(first: datetime | None, last: datetime | None) -> str:
+    when = between(first, last)
+    return when if first == last else f"some moment {when}"
+
+
+def _approval(one: LiveVersion) -> str:
+    approval = one.approval
+    if not approval.approvers:
+        return "approved by: no record"
+    said = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
+    if approval.dates:
+        said += f" on {' or '.join(map(escape_control, approval.dates))}"
+    return said if approval.sure else f"{said} (not sure for that moment)"
+
+
+def _how_sure(answer: LiveAnswer, one: LiveVersion | None) -> str:
+    certainty = answer.certainty if one is None else one.certainty
+    words = certainty.words
+    if one is not None and one.grade == "captured" and certainty is Certainty.CERTAIN:
+        words += ", recorded by the server"
+    if certainty is Certainty.NOT_SEEN_SINCE and answer.last_reading is not None:
+        words += f" {clock(answer.last_reading)}"
+    if certainty is Certainty.UNKNOWN and answer.first_reading is not None:
+        words += f": the first reading is of {clock(answer.first_reading)}"
+    return f"how sure: {words}"

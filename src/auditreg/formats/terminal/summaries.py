@@ -1,0 +1,111 @@
+"""What a command did, as labelled lines: an import, a publication, a verification, a whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditreg.errors import ExitCode, redact_uri
+from auditreg.formats.findings import open_by_severity
+from auditreg.formats.terminal.text import labelled, plural
+
+if TYPE_CHECKING:
+    from auditreg.ledger.import_record import Imported
+    from auditreg.ledger.verify import Verification
+    from auditreg.workflows.publish import Published
+    from auditreg.workflows.run import ScheduledRun
+
+_NAMED = 5
+
+
+def import_text(done: Imported, file: str, ledger: Path, following: str) -> bytes:
+    """What a file gave the ledger; `following` is the command to go on with."""
+    lines = [
+        ("read", f"{done.lines:,} records in {file}, {_listed(done.systems)}"),
+        ("of", f"{done.first:%Y-%m-%d %H:%M:%S}Z to {done.last:%Y-%m-%d %H:%M:%S}Z"),
+    ]
+    known = f"; {done.known:,} were on record before, or erased" if done.known else ""
+    lines.append(("recorded", f"{done.added:,} new, as asserted{known}"))
+    if done.masked and done.added:
+        masked = f"{done.masked:,} values that look like credentials, kept as hashes only"
+        lines.append(("secrets", masked))
+    if done.unknown_models:
+        number = plural(len(done.unknown_models), "model")
+        names = _listed(done.unknown_models)
+        lines.append(("unknown", f"{number} the ledger does not know: {names}"))
+    return labelled([*lines, ("ledger", str(ledger)), ("next", following)])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:_NAMED]) + more
+
+
+def publication_text(done: Published) -> bytes:
+    """The newest copy, and what it holds."""
+    copy = done.copy
+    lines = [
+        ("published" if done.new else "nothing new", str(done.file)),
+        ("entries", f"{copy.tree_size:,}"),
+        ("root", f"{copy.tree_size}:{copy.root}"),
+        ("SHA-256", copy.sha256),
+    ]
+    for reading in copy.extractions:
+        verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
+        when = f"{reading.observed_at:%Y-%m-%d %H:%M}Z"
+        lines.append(("reading", f"{reading.registry}, {when}, {verdict}"))
+    lines += [("note", note) for note in done.notes]
+    return labelled([*lines, ("copies", f"{done.copies:,} in {done.file.parent}")])
+
+
+def verification_text(done: Verification, *, log_only: bool) -> bytes:
+    """What was recomputed, every problem, and the verdict."""
+    tables = "not compared" if log_only else f"{done.tables:,} rebuilt and compared"
+    lines = [
+        ("ledger", str(done.path)),
+        ("entries", f"{done.entries:,}, of which {done.erased:,} erased with proof"),
+        ("roots", f"{done.roots:,} recomputed"),
+        ("tables", tables),
+        ("root", done.root),
+    ]
+    for problem in done.problems:
+        at = f" (entry {problem.seq})" if problem.seq is not None else ""
+        lines.append(("problem", f"{problem.what}{at}"))
+    verdict = "verified" if done.ok else f"NOT VERIFIED: {plural(len(done.problems), 'problem')}"
+    return labelled(lines, 10) + f"{verdict}\n".encode()
+
+
+def run_text(done: ScheduledRun) -> bytes:
+    """A line for each registry that was read, then one for each further phase."""
+    from auditreg.formats.terminal.extraction import one_line
+
+    lines = [("extract", f"{result.registry}: {one_line(result)}") for result in done.extractions]
+    for phase, summary in (("check", _checked(done)), ("publish", _published(done))):
+        error = done.errors.get(phase)
+        text = f"failed: {redact_uri(error.what)}" if error else done.skipped.get(phase, summary)
+        if text:
+            lines.append((phase, text))
+    return labelled(lines, 8)
+
+
+def _checked(done: ScheduledRun) -> str:
+    if done.check is None:
+        return ""
+    result = done.check.result
+    counts = open_by_severity(result)
+    numbers = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+    text = f"{len(result.open):,} open ({numbers})" if numbers else "nothing open"
+    if broken := sum(1 for rule in result.rules if rule.error):
+        text += f"; {plural(broken, 'rule')} could not be run"
+    if not done.trusted or done.codes["check"] is ExitCode.ERROR:
+        text += "; for information only: trust no result until every registry is read completely"
+    return text
+
+
+def _published(done: ScheduledRun) -> str:
+    copy = done.publication
+    if copy is None:
+        return ""
+    incomplete = "" if copy.complete else ", of an INCOMPLETE reading, which it says"
+    return f"{'published' if copy.new else 'nothing new,'} {copy.file}{incomplete}"
