@@ -9,6 +9,7 @@ import pytest
 
 from auditreg.ledger import kind_sql, schema
 from auditreg.ledger.store import Ledger
+from tests.ledger.captured import CapturedRegistry
 from tests.ledger.conftest import ask, take
 from tests.ledger.reading import START, MemoryReading, Registry, Rows, moment
 
@@ -127,3 +128,44 @@ def test_a_recorded_move_to_another_workspace_names_who_made_it(ledger: Ledger, 
     told = "select item, before, after, actor, grade from changes"
     assert ask(ledger, told) == [("workspace", "default", "risk", "eve", "captured")]
     assert ask(ledger, "select count(distinct subject) from registered_models") == [(1,)]
+
+
+def move_rows(rows: Rows, workspace: str) -> Rows:
+    """The rows with all models in another workspace."""
+    for table in rows.values():
+        for row in table:
+            if "model" in row:
+                row["workspace"] = workspace
+    return rows
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_move_past_the_journal_is_one_uncaptured_change(ledger: Ledger, before: bool):
+    """Rows of the journal are about the model in its new place, and before that in its old one."""
+    registry = CapturedRegistry()
+    registry.capture()
+    registry.do(("create", "a"))
+    registry.do(("version", "a"))
+    take(ledger, registry.look().reading)
+    seen = registry.clock
+    if before:
+        registry.do(("tag", "a", None, "note", "x"))
+    registry.do(("tag", "a", None, "owner", "ann"))
+    look = registry.look().reading
+    rows = move_rows(look._rows, "team-a")
+    tag = rows["journal"][-1]
+    tag["workspace"] = "team-a"
+    tag["after_row"] = json.dumps({**json.loads(tag["after_row"]), "workspace": "team-a"})
+    take(ledger, look)
+    models = (
+        "select count(distinct split_part(replace(subject, ':', '/'), '/', 1)) from ledger.heads"
+    )
+    assert ask(ledger, f"{models} where model is not null") == [(1,)]
+    told = "select item, before, after, grade, uncaptured, changed_not_before from changes where seq > ?"
+    [(first,)] = ask(
+        ledger, "select max(seq) from extractions where seq < (select max(seq) from extractions)"
+    )
+    changed = {row[0]: row[1:] for row in ask(ledger, told, first)}
+    assert changed.keys() == {"owner", "workspace", *(["note"] if before else [])}
+    assert changed["owner"][:4] == (None, "ann", "captured", False)
+    assert changed["workspace"] == ("default", "team-a", "observed", True, moment(seen))

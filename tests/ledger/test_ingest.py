@@ -338,6 +338,89 @@ def test_one_of_two_that_share_a_moment_can_be_renamed(book: Book, registry: Reg
     assert subjects(book) == {"three": before["one"], "two": before["two"]}
 
 
+def moved(registry: Registry, workspace: str, *names: str, **options: Any) -> MemoryReading:
+    """A reading in which these models are in another workspace, as `mlflow db move-resources` leaves them."""
+    rows = registry.rows()
+    for table in rows.values():
+        for row in table:
+            if row.get("model") in names:
+                row["workspace"] = workspace
+    return MemoryReading(rows, registry.wait(), **options)
+
+
+def test_a_move_to_another_workspace_keeps_the_subject_and_is_one_change(
+    book: Book, motor: Registry
+):
+    motor.create("home")
+    motor.stage("motor", 1, "Production")
+    book.take(motor.read())
+    before = subjects(book)
+    done = changes(book, moved(motor, "team-a", "motor"))
+    assert not any(op == "gone" for _, op in done)
+    assert subjects(book) == before
+    assert book.rows("select workspace, model, version, aliases, owner, live from inventory") == [
+        ("team-a", "motor", 1, "champion", "ann", True),
+        ("default", "home", None, None, None, False),
+    ]
+    told = "select kind, item, change, before, after from changes"
+    assert book.rows(told) == [("registered_model", "workspace", "changed", "default", "team-a")]
+    assert book.rows("select ended_not_after from promotions") == [(None,)]
+    changes(book, motor.read())
+    assert subjects(book) == before
+    assert book.rows(f"{told} order by seq")[1:] == [
+        ("registered_model", "workspace", "changed", "team-a", "default")
+    ]
+
+
+def test_a_move_with_a_rename_keeps_the_subject(book: Book, motor: Registry):
+    book.take(motor.read())
+    before = subjects(book)["motor"]
+    motor.rename("motor", "car")
+    changes(book, moved(motor, "team-a", "car"))
+    assert subjects(book) == {"car": before}
+    assert book.rows("select item, before, after from changes order by item") == [
+        ("name", "motor", "car"),
+        ("workspace", "default", "team-a"),
+    ]
+
+
+def test_of_two_of_one_moment_the_name_says_which_one_moved(book: Book, registry: Registry):
+    for name in ("one", "two"):
+        registry.create(name)
+        registry.models[name].created = 1_767_000_000_000
+    book.take(registry.read())
+    before = subjects(book)
+    changes(book, moved(registry, "team-a", "one", "two"))
+    assert subjects(book) == before
+
+
+def test_a_name_that_moved_and_is_given_anew_is_two_models(book: Book, motor: Registry):
+    book.take(motor.read())
+    before = subjects(book)["motor"]
+    rows = moved(motor, "team-a", "motor")._rows
+    motor.delete("motor")
+    motor.create("motor")
+    changes(book, MemoryReading(together(rows, motor.rows()), motor.wait()))
+    shown = book.rows("select workspace, subject from registered_models order by workspace desc")
+    assert shown[0] == ("team-a", before)
+    assert shown[1][0] == "default"
+    assert shown[1][1] != before
+
+
+def test_an_older_backup_from_before_a_move_keeps_the_subject(book: Book, motor: Registry):
+    backup = motor.read()
+    book.take(moved(motor, "team-a", "motor"))
+    subject = subjects(book)["motor"]
+    assert book.take(backup).late
+    assert book.tables() == book.rebuilt()
+    assert subjects(book) == {"motor": subject}
+    at = moment(backup.ended_at)
+    assert book.rows("select workspace, subject from registered_models_as_of(?)", at) == [
+        ("default", subject)
+    ]
+    assert book.rows("select workspace from registered_models") == [("team-a",)]
+
+
 def test_an_older_backup_with_the_old_name_keeps_the_subject(book: Book, motor: Registry):
     backup = motor.read()
     motor.rename("motor", "car")

@@ -81,8 +81,8 @@ from ledger.log
 where kind = 'registered_model' and registry = $registry and entry is not null;
 
 -- table: the subject of each model of this reading
--- known by name and creation time; else by creation time alone, where that names one model that
--- has vanished under its old name (a rename); else new
+-- known by workspace, name and creation time; else by creation time alone, where that names one model that
+-- is no longer where it was: it was moved to another workspace under its name, renamed, or both; else new
 create or replace temp table model_id as
 with exact as (
     select n.workspace, n.model, n.creation_time, k.subject
@@ -90,32 +90,30 @@ with exact as (
       on k.workspace = n.workspace and k.model = n.model
      and k.created_at is not distinct from moment(n.creation_time)
 ),
-vanished as (
-    select workspace, created_at, subject
-    from known_model
-    where subject not in (select subject from exact where subject is not null)
-      and created_at is not null
-    group by workspace, created_at, subject
-),
-rename as (
-    select e.workspace, e.model, any_value(v.subject) as subject
-    from exact e join vanished v
-      on v.workspace = e.workspace and v.created_at = moment(e.creation_time)
+candidate as (
+    select e.workspace, e.model, k.subject,
+           min(case when k.model = e.model then 1 when k.workspace = e.workspace then 2 else 3 end)
+               as distance
+    from exact e join known_model k on k.created_at = moment(e.creation_time)
     where e.subject is null
-    group by e.workspace, e.model
-    having count(*) = 1
+      and k.subject not in (select subject from exact where subject is not null)
+    group by e.workspace, e.model, k.subject
 ),
-single as (
-    select subject from rename group by subject having count(*) = 1
+nearest as (
+    select workspace, model, any_value(subject) as subject
+    from (select * from candidate
+          qualify distance = min(distance) over (partition by workspace, model))
+    group by workspace, model
+    having count(*) = 1
 )
 select e.workspace, e.model, moment(e.creation_time) as created_at,
-       coalesce(e.subject, r.subject,
+       coalesce(e.subject, n.subject,
                 'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model
                                     || chr(31) || coalesce(e.creation_time::VARCHAR, '')), 16)
        ) as subject
 from exact e
-left join (select * from rename where subject in (from single)) r
-  on r.workspace = e.workspace and r.model = e.model;
+left join (select * from nearest
+           qualify count(*) over (partition by subject) = 1) n using (workspace, model);
 
 -- table: the states known before this reading
 -- in the order of the source: what readings later than this one saw does not count, what its

@@ -72,8 +72,8 @@ from journal_image where table_name = 'registered_model_aliases';
 create or replace temp table image_name as
 select distinct journal, workspace, model, moment(model_created) as created_at from journal_image;
 
--- step: names that are one model: known by name and creation time; else by creation time alone, where
--- that names one model that is no longer there under its old name (a rename nobody recorded)
+-- step: names that are one model: known by workspace, name and creation time; else by creation time alone, where
+-- that names one model that is no longer where it was: moved or renamed, which nobody recorded
 create or replace temp table image_known as
 with known as (
     select distinct subject, workspace, model,
@@ -89,25 +89,29 @@ exact as (
      and k.created_at is not distinct from n.created_at
     group by n.workspace, n.model, n.created_at
 ),
-moved as (
-    select k.workspace, k.created_at, any_value(k.subject) as subject
-    from known k
-    where k.created_at is not null
-      and k.subject not in (select subject from exact where subject is not null)
+candidate as (
+    select e.workspace, e.model, k.subject,
+           min(case when k.model = e.model then 1 when k.workspace = e.workspace then 2 else 3 end)
+               as distance
+    from exact e join known k on k.created_at = e.created_at
+    where e.subject is null
       and k.subject not in (
           select h.subject from known h join stage_registered_models s
             on s.workspace = h.workspace and s.model = h.model
            and moment(s.creation_time) is not distinct from h.created_at)
-    group by k.workspace, k.created_at
-    having count(distinct k.subject) = 1
+    group by e.workspace, e.model, k.subject
 ),
-alone as (
-    select workspace, created_at from exact where subject is null
-    group by workspace, created_at having count(*) = 1
+nearest as (
+    select workspace, model, any_value(subject) as subject
+    from (select * from candidate
+          qualify distance = min(distance) over (partition by workspace, model))
+    group by workspace, model
+    having count(*) = 1
 )
-select e.workspace, e.model, e.created_at, coalesce(e.subject, m.subject) as subject,
+select e.workspace, e.model, e.created_at, coalesce(e.subject, n.subject) as subject,
        'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model || chr(31)
                            || coalesce(epoch_ms(e.created_at)::VARCHAR, '')), 16) as minted
 from exact e
-left join (select moved.* from moved join alone using (workspace, created_at)) m
-  on m.workspace = e.workspace and m.created_at = e.created_at;
+left join (select * from nearest
+           qualify count(*) over (partition by subject) = 1) n
+  on n.workspace = e.workspace and n.model = e.model and e.subject is null;
