@@ -13,11 +13,12 @@ import duckdb
 import pytest
 
 from auditreg.errors import ExitCode, LedgerError
-from auditreg.ledger import entries, schema
+from auditreg.ledger import entries, schema, state, verify_tables
 from auditreg.ledger.merkle import Tree, leaf_hash
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import Verification, verify
+from tests.ledger.book import opened
 from tests.ledger.conftest import ask, log_rows, take
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
 
@@ -232,13 +233,27 @@ CHANGED = {
 """What the problem names -> what was done."""
 
 
-def test_every_changed_table_view_and_macro_is_named(copy: Ledger):
+@pytest.mark.parametrize("small", [verify_tables.SMALL, 0])
+def test_every_changed_table_view_and_macro_is_named(
+    copy: Ledger, monkeypatch: pytest.MonkeyPatch, small: int
+):
+    """Large tables are compared in another way than small ones, and as exactly."""
+    monkeypatch.setattr(verify_tables, "SMALL", small)
     tamper(copy, *CHANGED.values())
     assert only_log(copy).ok
     problems = [problem.what for problem in verify(copy).problems]
     assert len(problems) == len(CHANGED)
     for name in CHANGED:
         assert any(re.search(rf"(The |[ .]){name} ", what) for what in problems), name
+
+
+@pytest.mark.parametrize("many", [0, 10**9])
+def test_states_are_the_same_taken_kind_by_kind_and_together(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, many: int
+):
+    monkeypatch.setattr(state, "MANY", many)
+    with opened(whole) as book:
+        assert book.rebuilt() == book.tables()
 
 
 @pytest.mark.parametrize("name", ["live_names", "timeline", "comments"])

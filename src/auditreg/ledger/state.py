@@ -100,8 +100,8 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
 
 def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
     """Derive every table from the log alone; `staged` as for `refresh`."""
-    for table in (*schema.derived_tables(), "ledger.heads"):
-        con.execute(f"delete from {table}")
+    tables = (*schema.derived_tables(), "ledger.heads")
+    con.execute("; ".join(f"delete from {table}" for table in tables))
     schema.renew_fingerprints(con)
     _refresh_events(con, 0)
     _refresh_recorded(con)
@@ -179,20 +179,33 @@ def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str, *, staged: bool) -> None:
     """Bring the last entries of the subjects into the state tables."""
     counted = con.execute(f"select kind, count(*) from {subjects} group by kind order by kind")
-    for kind, number in counted.fetchall():
-        con.execute(
-            f"""
-            create or replace temp table bounds as
-            select t.seq, t.registry, t.lo, t.hi, row_number() over () as place
-            from ledger.timeline('{kind}', null::TIMESTAMP) t join {subjects} s using (seq)
-            """
-        )
+    numbers = dict(counted.fetchall())
+    # To plan when states began takes longer than to compute it for a few: then once for all kinds.
+    total = sum(numbers.values())
+    together = total < MANY
+    if together:
+        _find_bounds(con, subjects, None)
+    for kind, number in numbers.items():
+        if not together:
+            _find_bounds(con, subjects, kind)
         left = number
         if staged and number >= MANY:
             left -= _insert_staged(con, kind)
         if left:
-            _insert_decoded(con, kind, number)
+            _insert_decoded(con, kind, total if together else number)
     con.execute("drop table if exists decoded")
+
+
+def _find_bounds(con: duckdb.DuckDBPyConnection, subjects: str, kind: str | None) -> None:
+    """Put into `bounds` when the states of the subjects began; of all kinds where it is None."""
+    of_kind = "null" if kind is None else f"'{kind}'"
+    con.execute(
+        f"""
+        create or replace temp table bounds as
+        select t.seq, t.registry, t.lo, t.hi, row_number() over () as place
+        from ledger.timeline({of_kind}, null::TIMESTAMP) t join {subjects} s using (seq)
+        """
+    )
 
 
 def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
@@ -209,7 +222,7 @@ def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
 
 
 def _insert_decoded(con: duckdb.DuckDBPyConnection, kind: str, number: int) -> None:
-    """Decode the entries in `bounds` into the state tables of their kind.
+    """Decode the entries of a kind into its state tables; `number` rows are in `bounds`.
 
     Entries are decoded once for all tables of their kind, and the large ones in batches: a run
     holds its parameters, metrics, tags and data sets.

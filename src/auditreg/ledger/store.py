@@ -45,6 +45,9 @@ WRITER_MEMORY = "600MB"
 SEALING_MEMORY = "750MB"
 """The limit while the file is finished: with less, DuckDB compresses with one thread."""
 
+SMALL_FILE = 64 * 1024 * 1024
+"""Up to so many bytes a ledger is read by one thread: to share the work would take longer."""
+
 UNCHANGED = "The ledger was not changed."
 
 AMBIGUOUS_CATALOG = re.compile(r"ledger|main|system|temp", re.IGNORECASE)
@@ -102,6 +105,8 @@ class Ledger:
         try:
             check_format(con, self.path)
             con.execute("set timezone = 'UTC'")
+            if self.path.stat().st_size <= SMALL_FILE:
+                con.execute("set threads = 1")
         except duckdb.Error as error:
             con.close()
             raise self._unopenable(error) from error

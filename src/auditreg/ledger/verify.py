@@ -8,18 +8,16 @@ from it. Whoever can rewrite the whole file can make a whole new log; only a roo
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import AuditregError, LedgerError
-from auditreg.ledger import entries, schema, state
+from auditreg.ledger import entries
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import WRITER_MEMORY, Ledger, is_damaged
-from auditreg.ledger.template import empty_ledger
-from auditreg.sql import quoted
+from auditreg.ledger.store import Ledger, is_damaged
+from auditreg.ledger.verify_tables import compare_with_log
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,8 +106,8 @@ def verify(
     if state_too and not problems:
         report("rebuilding tables", 0, None)
         try:
-            tables, different = _check_state(ledger.path)
-            problems += different
+            tables, different = compare_with_log(ledger.path)
+            problems += map(Problem, different)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
             problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
     return Verification(
@@ -255,150 +253,6 @@ def _wrong_root(size: int, root: str, seq: int | None) -> Problem:
         "rewritten together with its hash.",
         seq,
     )
-
-
-def _check_state(path: Path) -> tuple[int, list[Problem]]:
-    """Rebuild every derived table from the log alone and compare; compare what reads them too."""
-    import duckdb
-
-    problems: list[Problem] = []
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / "fresh.duckdb"
-        fresh.write_bytes(empty_ledger())
-        con = duckdb.connect()
-        try:
-            con.execute("set timezone = 'UTC'")
-            con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
-            con.execute("set preserve_insertion_order = false")
-            con.execute(f"set temp_directory = {quoted(folder)}")
-            con.execute(f"attach {quoted(str(path))} as audit (read_only)")
-            con.execute(f"attach {quoted(str(fresh))} as fresh")
-            problems += _check_definitions(con)
-            con.execute("use fresh")
-            con.execute("drop table ledger.log")
-            con.execute("create view ledger.log as from audit.ledger.log")
-            state.rebuild(con)
-            compared = ("ledger.heads", *schema.derived_tables())
-            for table in compared:
-                schema_name, _, name = table.rpartition(".")
-                kept = f"audit.{schema_name or 'main'}.{name}"
-                if _differ(con, table, kept):
-                    problems.append(
-                        Problem(f"The table {table} does not follow from the log: it was changed.")
-                    )
-        finally:
-            con.close()
-    return len(compared), problems
-
-
-def _differ(con: duckdb.DuckDBPyConnection, table: str, kept: str) -> bool:
-    """Whether two tables hold other rows, or a row another number of times.
-
-    Columns are compared by name: an older ledger got those that were declared later at the end.
-    """
-    names = [str(name) for name, *_ in con.execute(f"describe {table}").fetchall()]
-    matched = _rows_matched_by_key(con, table, kept, names)
-    if matched is not None:
-        return not matched
-    columns = ", ".join(f'"{name}"' for name in names)
-    return bool(
-        entries.number(
-            con,
-            f"select (select count(*) from {table}) <> (select count(*) from {kept}) "
-            f"or exists (select {columns} from {table} except all select {columns} from {kept})",
-        )
-    )
-
-
-def _rows_matched_by_key(
-    con: duckdb.DuckDBPyConnection, table: str, kept: str, names: list[str]
-) -> bool | None:
-    """Whether two tables hold the same rows; None where their rows have no key of their own.
-
-    A join by a key takes a tenth of the time of comparing whole rows. It proves as much only where
-    no key stands twice on either side: else one row could make up for another.
-    """
-    key = [name for name in ("seq", "key") if name in names]
-    if "seq" not in key:
-        return None
-    columns = ", ".join(f'"{name}"' for name in key)
-    numbers = [
-        con.execute(
-            f"select count(*), count(distinct ({columns})), "
-            f"count(*) filter (where {' or '.join(f'{name} is null' for name in key)}) from {side}"
-        ).fetchall()[0]
-        for side in (table, kept)
-    ]
-    (rows, keys, nulls), (kept_rows, kept_keys, _) = numbers
-    if rows != kept_rows:
-        return False
-    if nulls or {keys, kept_keys} != {rows}:
-        return None
-    values = " and ".join(
-        f'r."{name}" is not distinct from k."{name}"' for name in names if name not in key
-    )
-    same = (
-        f"select count(*) from {table} r join {kept} k using ({columns}) where {values or 'true'}"
-    )
-    return entries.number(con, same) == int(rows)
-
-
-def _check_definitions(con: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
-    """The views and macros in the file are those this release writes.
-
-    A changed view would show readers something else than the tables hold. Ours come from a file
-    too: DuckDB words a definition differently before it was stored.
-    """
-    ours, theirs = _definitions(con, "fresh"), _definitions(con, "audit")
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
-            yield Problem(
-                f"The {name} in the file is not the one this release of auditreg writes; if no "
-                "release changed it, somebody did. `auditreg extract` writes it anew."
-            )
-    yield from (
-        Problem(f"The {what} in the file are not those this release of auditreg writes.")
-        for what in _descriptions(con)
-    )
-
-
-def _descriptions(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Which of comments, dictionary and questions are not this release's."""
-    con.execute("use audit")
-    meant = sorted(schema.dictionary(con))
-    comments = con.execute(
-        "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
-        "where not internal and database_name = 'audit' and schema_name in ('main', 'ledger') "
-        "union all select schema_name || '.' || table_name, '', comment from duckdb_tables() "
-        "where not internal and database_name = 'audit' "
-        "union all select schema_name || '.' || view_name, '', comment from duckdb_views() "
-        "where not internal and database_name = 'audit'"
-    ).fetchall()
-    kept = {
-        "comments": sorted((name.removeprefix("main."), *rest) for name, *rest in comments),
-        "rows of dictionary": sorted(
-            con.execute(
-                "select table_name, coalesce(column_name, ''), description from dictionary"
-            ).fetchall()
-        ),
-    }
-    wrong = [what for what, rows in kept.items() if repr(rows) != repr(meant)]
-    if sorted(con.execute("from questions").fetchall()) != sorted(schema.questions()):
-        wrong.append("questions")
-    return wrong
-
-
-def _definitions(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
-    rows = con.execute(
-        "select 'view ' || schema_name || '.' || view_name, sql from duckdb_views() "
-        "where not internal and database_name = $database "
-        "union all "
-        "select 'macro ' || schema_name || '.' || function_name, parameters::VARCHAR || ' ' || macro_definition "
-        "from duckdb_functions() where not internal and database_name = $database "
-        "and function_type in ('macro', 'table_macro')",
-        {"database": database},
-    ).fetchall()
-    return {name: text.replace(f"{database}.", "") for name, text in rows}
 
 
 def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
