@@ -96,17 +96,17 @@ def _account(row: Row) -> ExtractionAccount:
 def _parts(counts: Mapping[str, Any]) -> tuple[Part, ...]:
     """The tables in the order of `PARTS`, unknown ones by name at the end."""
     order = list(PARTS)
-    found = []
+    parts = []
     for table in sorted(counts, key=lambda t: (order.index(t) if t in PARTS else len(order), t)):
         name = PARTS[table][1] if table in PARTS else table.replace("_", " ")
         match counts[table]:
             case [int() | None as counted, int() | None as taken]:
-                found.append(Part(name, counted, taken, elsewhere=table == "model_artifacts"))
+                parts.append(Part(name, counted, taken, elsewhere=table == "model_artifacts"))
             case int() as taken:
-                found.append(Part(name, None, taken))
+                parts.append(Part(name, None, taken))
             case _:
-                found.append(Part(name, None, None))
-    return tuple(found)
+                parts.append(Part(name, None, None))
+    return tuple(parts)
 
 
 def _lead(source: str, versions: Part | None) -> str:
@@ -135,12 +135,12 @@ def _asked(asked: object) -> tuple[str, ...]:
         return ()
     workspaces = str(asked.get("workspaces", "all"))
     first = "the whole registry" if workspaces == "all" else f"workspaces {workspaces}"
-    said = [
+    options = [
         _ASKED.get((str(option), str(value)), f"{option}: {value}")
         for option, value in asked.items()
         if option != "workspaces"
     ]
-    return (first, *filter(None, said))
+    return (first, *filter(None, options))
 
 
 def _left_out(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

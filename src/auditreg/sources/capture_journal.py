@@ -53,28 +53,28 @@ def limits(first_start: int | None) -> str:
 
 def joined(ranges: Iterable[Range]) -> list[Range]:
     """Inclusive ranges in ascending order, those that touch or overlap as one."""
-    found: list[Range] = []
+    ranges_joined: list[Range] = []
     for first, last in sorted(ranges):
         if first > last:
             continue
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+        if ranges_joined and first <= ranges_joined[-1][1] + 1:
+            ranges_joined[-1] = (ranges_joined[-1][0], max(ranges_joined[-1][1], last))
         else:
-            found.append((first, last))
-    return found
+            ranges_joined.append((first, last))
+    return ranges_joined
 
 
 def holes(sealed: Sequence[Range]) -> list[Hole]:
     """The inclusive ranges that joined ranges leave out; None where an end is open."""
-    found: list[Hole] = []
+    gaps: list[Hole] = []
     below: int | None = None
     for first, last in sealed:
         if first > _MIN:
-            found.append((below, first - 1))
+            gaps.append((below, first - 1))
         below = last + 1
     if below is None or below <= _MAX:
-        found.append((below, None))
-    return found
+        gaps.append((below, None))
+    return gaps
 
 
 def ranges_of(ids: pa.Array) -> list[Range]:

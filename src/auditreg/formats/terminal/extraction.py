@@ -55,7 +55,7 @@ def text(
         lines += [(outcome.registry, one_line(outcome)) for outcome in outcomes]
     lines += _closing(outcomes, ledger)
     wide = min(max([_LABEL, *(len(label) for label, _ in lines)]), 32)
-    return "".join(_line(label, said, wide, surface.width) for label, said in lines).encode()
+    return "".join(_line(label, value, wide, surface.width) for label, value in lines).encode()
 
 
 def quiet(outcomes: Sequence[ExtractionResult]) -> bytes:
@@ -71,17 +71,17 @@ def one_line(outcome: ExtractionResult) -> str:
         what = redact_uri(outcome.error.what) if outcome.error else ""
         return f"{outcome.status}: {escape_control(what)}"
     doubts = "; ".join(escape_control(doubt) for doubt in done.completeness.doubts[:1])
-    said = f"INCOMPLETE ({doubts}): " if not done.complete else ""
+    verdict = f"INCOMPLETE ({doubts}): " if not done.complete else ""
     news = "first extraction" if done.first else changed(done) if done.changes else "no change"
     most = ", ".join(_counted(done.counts.get(kind, 0), kind) for kind in _MOST)
-    return f"{said}{news}; {most} read"
+    return f"{verdict}{news}; {most} read"
 
 
 def changed(done: IngestSummary) -> str:
     """What is new, changed and gone: `2 versions new, 1 alias moved`."""
     if done.first:
         return "everything is new: this is the first extraction of this registry"
-    said = []
+    parts = []
     kinds = [*NAMES, *(kind for kind, _ in done.changes if kind not in NAMES)]
     for kind in dict.fromkeys(kinds):
         new = done.new.get(kind, 0)
@@ -92,25 +92,25 @@ def changed(done: IngestSummary) -> str:
             (done.changes.get((kind, "gone"), 0), "gone"),
         ):
             if number:
-                said.append(f"{_counted(number, kind)} {verb}")
-    return ", ".join(said) or "nothing since the last extraction"
+                parts.append(f"{_counted(number, kind)} {verb}")
+    return ", ".join(parts) or "nothing since the last extraction"
 
 
 def _counted(number: int, kind: str) -> str:
     plain = kind.replace("_", " ")
-    one, several = NAMES.get(kind, (plain, f"{plain}s"))
-    return f"{number:,} {one if number == 1 else several}"
+    singular, plural = NAMES.get(kind, (plain, f"{plain}s"))
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _read(done: IngestSummary) -> str:
     kinds = [*NAMES, *(kind for kind in done.counts if kind not in NAMES)]
-    found = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
+    counted = {kind: _counted(done.counts[kind], kind) for kind in kinds if done.counts.get(kind)}
     if _has_unread_files(done):  # a line of their own says how many
-        found.pop("model_artifact", None)
+        counted.pop("model_artifact", None)
     if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
         them = "a prompt" if done.prompts == 1 else "prompts"
-        found["registered_model"] += f" ({done.prompts:,} of them {them})"
-    return ", ".join(found.values()) or "nothing"
+        counted["registered_model"] += f" ({done.prompts:,} of them {them})"
+    return ", ".join(counted.values()) or "nothing"
 
 
 def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
@@ -237,12 +237,12 @@ def _closing(outcomes: Sequence[ExtractionResult], ledger: str) -> Iterator[tupl
         yield "next", "repair the cause and extract again"
 
 
-def _line(label: str, said: str, wide: int, width: int) -> str:
+def _line(label: str, value: str, wide: int, width: int) -> str:
     indent = " " * (wide + 1)
     first = f"{escape_control(label)[:wide]:<{wide}} "
     return (
         textwrap.fill(
-            escape_control(said),
+            escape_control(value),
             max(width, wide + 20),
             initial_indent=first,
             subsequent_indent=indent,

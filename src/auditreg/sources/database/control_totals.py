@@ -88,14 +88,14 @@ def sealed(
     tombstones: int,
 ) -> dict[str, int]:
     """What an extraction sealed, under the names the script gives its numbers."""
-    found = {
+    numbers_sealed = {
         f"counts.{table}": int(numbers[1] or 0)
         for table, numbers in counts.items()
         if table in SPECS and table != JOURNAL
     }
-    found |= {name: left_out.get(reason, 0) for name, reason in _LEFT_OUT.items()}
-    found |= {"gaps": gaps, "tombstones": tombstones}
-    return found | {ALL_ASKED: int(asked.get("runs") == "all")}
+    numbers_sealed |= {name: left_out.get(reason, 0) for name, reason in _LEFT_OUT.items()}
+    numbers_sealed |= {"gaps": gaps, "tombstones": tombstones}
+    return numbers_sealed | {ALL_ASKED: int(asked.get("runs") == "all")}
 
 
 def parse(text: str) -> dict[str, int]:
@@ -104,8 +104,8 @@ def parse(text: str) -> dict[str, int]:
     Lines that hold none are passed over; where a name stands twice, the last one counts.
     """
     line = re.compile(r"^[\s|\"']*([a-z_]+(?:\.[a-z_]+)?)[\"']?\s*[|,;\t ]\s*[\"']?(\d+)[\s|\"']*$")
-    found = (line.match(one) for one in text.splitlines())
-    return {match[1]: int(match[2]) for match in found if match}
+    matches = (line.match(row) for row in text.splitlines())
+    return {match[1]: int(match[2]) for match in matches if match}
 
 
 def _totals(queries: Queries, runs: str) -> Iterator[Total]:

@@ -70,7 +70,7 @@ def postgresql(address: Address, location: str, error: BaseException) -> SourceE
         location: how the database is called in the message.
         error: the driver's error; its `sqlstate` is used where it has one.
     """
-    text = _told(address, str(error))
+    text = _without_secrets(address, str(error))
     code = str(getattr(error, "sqlstate", None) or _code(text) or "")
     connecting = "Failed to connect" in str(error)
     reason = re.sub(r"^[A-Z_]+: |\[libpq\] |Failed to \w+(?: \w+)*: |(?:ERROR|FATAL): +", "", text)
@@ -107,7 +107,7 @@ def mysql(address: Address, location: str, error: BaseException) -> SourceError:
     arguments = getattr(original, "args", ())
     number = error_number(error)
     text = str(arguments[-1]) if arguments else str(original)
-    reason = _told(address, text).strip(" .") or type(original).__name__
+    reason = _without_secrets(address, text).strip(" .") or type(original).__name__
     connecting = number in (2002, 2003, 2005, 1045, 1698, 1049, 1044, 1040, 1203, 2026)
     if number in (TABLE_DENIED, COLUMN_DENIED):
         return _not_allowed(location, reason)
@@ -142,7 +142,7 @@ def _code(text: str) -> str | None:
     return next((code for words, code in _WORDS if re.search(words, text)), None)
 
 
-def _told(address: Address, text: str) -> str:
+def _without_secrets(address: Address, text: str) -> str:
     hidden = redact_uri(address.without_secrets(text))
     return re.sub(r"\s+", " ", hidden).strip()
 

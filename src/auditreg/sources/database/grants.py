@@ -40,14 +40,14 @@ def users_columns(spelling: SqlDialect) -> dict[str, frozenset[str]]:
 
 
 def _columns_in(texts: Iterable[str]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    columns_by_table: dict[str, set[str]] = {}
     for text in texts:
         # Every table in the queries has an alias of one letter, and no two have the same.
         tables = {alias: table for table, alias in re.findall(r"(?:from|join) (\w+) (\w)\b", text)}
         for alias, column in re.findall(r"\b([a-z])\.\"?(\w+)", text):
             if alias in tables:
-                found.setdefault(tables[alias], set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
+                columns_by_table.setdefault(tables[alias], set()).add(column)
+    return {table: frozenset(columns) for table, columns in columns_by_table.items()}
 
 
 @functools.cache
@@ -121,11 +121,11 @@ def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:
 
 def present_columns(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:
     """The columns of `all_columns` that a database has, whether this user may read them or not."""
-    found = {
+    present = {
         table: (dialect.columns(table) & wanted) | dialect.denied(table, wanted)
         for table, wanted in all_columns().items()
     }
-    return {table: columns for table, columns in found.items() if columns}
+    return {table: columns for table, columns in present.items() if columns}
 
 
 def present_users(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:

@@ -110,7 +110,7 @@ class StoredJournal:
         conditions = [_within(hole) for hole in holes(self._sealed)]
         if len(conditions) == 1:
             return conditions
-        found: list[str] = []
+        occupied: list[str] = []
         for start in range(0, len(conditions), _PROBED):
             some = conditions[start : start + _PROBED]
             probes = (
@@ -123,8 +123,8 @@ class StoredJournal:
                 for batch in self._dialect.stream(" union all ".join(probes), {"n0": INT}, 1024)
                 for place in batch.column(0).to_pylist()
             ]
-            found += [some[place] for place in sorted(hit) if place >= 0]
-        return found
+            occupied += [some[place] for place in sorted(hit) if place >= 0]
+        return occupied
 
     def ranges(self) -> list[Range]:
         """See `Reading.journal_ranges`."""
@@ -144,10 +144,10 @@ class StoredJournal:
         )
         if not rows:
             return None, _unreadable("it has no row that says which journal it is")
-        found = journal_id(rows[0])
-        if found is None:
+        identity = journal_id(rows[0])
+        if identity is None:
             return None, _unreadable("its row that says which journal it is cannot be understood")
-        return found, None
+        return identity, None
 
     def _first_start(self) -> int | None:
         value = self._dialect.value("b.server_time", INT)

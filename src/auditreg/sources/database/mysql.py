@@ -200,12 +200,12 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         if among is not None:
             table, column = among
             ids = {
-                found
+                id_
                 for some in _parts(sorted(ids), _PROBED)
-                for found in self._ids(
+                for id_ in self._ids(
                     f"select x.{column} as id from {table} x where x.{column} in ({_listed(some)})"
                 )
-                if found in ids
+                if id_ in ids
             }
         members = _listed(sorted(ids))
         if len(members) * _UTF8_MOST > self._longest:
@@ -217,13 +217,13 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         return IdSet(members, select)
 
     def _ids(self, select: str) -> set[str]:
-        found: set[str] = set()
+        ids: set[str] = set()
         with self._rows(select) as result:
             for part in result.partitions(_FETCHED):
-                found.update(
+                ids.update(
                     _bytes(row[0]).decode("utf-8", "replace") for row in part if row[0] is not None
                 )
-        return found
+        return ids
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `DatabaseConnection.stream`. A batch also ends once it holds many bytes."""

@@ -169,18 +169,18 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         if also:
             select = f"{select} union select unnest({_array(_without_nul(also))}::text[])"
         whole = IdSet(select, select)
-        found: list[Any] = []
+        raw_ids: list[Any] = []
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
             cursor.execute(select)
             reader = cursor.fetch_record_batch()
             array = "bigint[]" if pa.types.is_integer(reader.schema.types[0]) else "text[]"
             for batch in reader:
                 column = batch.column(0).drop_null()
-                found += column.cast(pa.string()).cast(pa.binary()).to_pylist()
-        if len(found) > LISTED:
+                raw_ids += column.cast(pa.string()).cast(pa.binary()).to_pylist()
+        if len(raw_ids) > LISTED:
             return whole
         try:
-            ids = [raw.decode() for raw in found]
+            ids = [raw.decode() for raw in raw_ids]
         except UnicodeDecodeError:
             return whole
         kept = f"select unnest({_array(ids)}::{array}) as id"

@@ -100,7 +100,7 @@ def _of_answers(answers: _Answers, default: str | None, doubts: tuple[str, ...])
                 named = {"resource": role.get("name"), "principal": user.get("username")}
                 permissions.append({**MEMBER, **named, "workspace": role.get("workspace")})
     rows = {"principals": principals, "permissions": [*permissions, everyone(default, roles=True)]}
-    tables = {table: [*batches(table, found, staging)] for table, found in rows.items()}
+    tables = {table: [*batches(table, staged, staging)] for table, staged in rows.items()}
     return Rights(
         tables,
         {table: (len(rows[table]), sum(b.num_rows for b in tables[table])) for table in RIGHTS},

@@ -26,27 +26,27 @@ def decode(raw: bytes) -> Any:
         Malformed: it is not JSON in UTF-8, nested too deeply, or an object in it has one name twice.
     """
     try:
-        found = msgspec.json.decode(raw)
+        decoded = msgspec.json.decode(raw)
     except RecursionError:
         raise Malformed("its JSON is nested too deeply") from None
     except ValueError:
         # Half of a surrogate pair, NaN: the standard library reads them, and the rest is said there.
         return _slowly(raw)
     # Names are followed by a colon. Written out again, an object has each of its names once.
-    once = msgspec.json.encode(found).count(b'":')
+    once = msgspec.json.encode(decoded).count(b'":')
     if raw.count(b'":') != once or _APART.search(raw):
         return _slowly(raw)
-    return found
+    return decoded
 
 
-def dict_in(found: Any) -> dict[str, Any]:
+def dict_in(value: Any) -> dict[str, Any]:
     """An object of an answer; an empty one where something else stands."""
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def dicts_in(found: Any) -> list[dict[str, Any]]:
+def dicts_in(value: Any) -> list[dict[str, Any]]:
     """The objects of a list of an answer; none where something else stands."""
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _slowly(raw: bytes) -> Any:
@@ -63,9 +63,9 @@ def _slowly(raw: bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise Malformed(f"an object in its JSON has the name {twice[:40]!r} twice")
-    return found
+    return members
