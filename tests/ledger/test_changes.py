@@ -6,9 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from auditreg.cli import cli
+from auditreg.kinds.changes import FILTERS, ITEMS
 from auditreg.ledger import kind_sql, schema
 from auditreg.ledger.store import Ledger
+from auditreg.queries.changes import KINDS, ChangeFilter, change_rows
 from tests.ledger.captured import CapturedRegistry
 from tests.ledger.conftest import ask, take
 from tests.ledger.reading import START, MemoryReading, Registry, Rows, moment
@@ -58,6 +62,23 @@ def test_a_change_of_any_column_of_a_version_is_told(
     [(told, after)] = ask(ledger, "select item, after from changes where version = 1")
     assert told == item
     assert after == ("2025-12-31T23:59:59Z" if column == "creation_time" else value)
+    with ledger.reader() as con:
+        for kind in KINDS:
+            rows = change_rows(con, ChangeFilter(kinds=(kind,)))[1]
+            assert len(rows) == (kind == item.replace(" ", "-"))
+
+
+def test_every_item_of_a_change_can_be_chosen():
+    for item in ITEMS:
+        conditions = {("kind", item.kind, None), ("kind", item.kind, item.name)}
+        assert any(
+            ("kind", *condition) in conditions
+            for wanted in FILTERS.values()
+            for condition in wanted
+        ), item
+    # Names of before the columns were one list.
+    former = "stage alias tag description version model source status run logged-model artifact"
+    assert {*former.split(), "account", "right"} <= KINDS.keys()
 
 
 def test_a_source_without_storage_locations_changes_none(ledger: Ledger, registry: Registry):
@@ -137,6 +158,35 @@ def move_rows(rows: Rows, workspace: str) -> Rows:
             if "model" in row:
                 row["workspace"] = workspace
     return rows
+
+
+@pytest.mark.parametrize("journal", ["a" * 32, None])
+def test_a_move_is_told_by_changes_and_history(
+    ledger: Ledger, registry: Registry, monkeypatch: pytest.MonkeyPatch, journal: str | None
+):
+    """A column of the identity is a kind of change, whoever recorded it."""
+    registry.create("motor")
+    for workspace in ("default", "risk"):
+        rows = registry.rows()
+        rows["registered_models"][0]["workspace"] = workspace
+        recorded = journal_rows(registry)[: 1 if workspace == "default" else 2]
+        rows["journal"] = recorded if journal else []
+        take(ledger, MemoryReading(rows, registry.wait(), journal=journal))
+        registry.wait()
+    monkeypatch.chdir(ledger.path.parent)
+
+    def shown(*arguments: str) -> str:
+        done = CliRunner().invoke(cli, arguments)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    for kind in ("model", "workspace"):
+        assert "default -> risk" in shown("changes", "motor", "--kind", kind)
+    assert "default -> risk" not in shown("changes", "--kind", "tag")
+    timeline = shown("history", "motor")
+    assert "model workspace  default -> risk" in timeline
+    assert "deleted" not in timeline
+    assert ("eve" in timeline) == (journal is not None)
 
 
 @pytest.mark.parametrize("before", [False, True])

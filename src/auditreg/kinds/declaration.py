@@ -34,6 +34,7 @@ class Column:
             or address that may hold one.
         carried: what was read of it stays known while the files cannot be looked at.
         mlflow: its name in MLflow's table and in the server's journal, where that is another one.
+        item: what `changes` calls a change of it; empty where it is none that is listed.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     credential: str = ""
     carried: bool = False
     mlflow: str = ""
+    item: str = ""
 
     @property
     def staged_type(self) -> str:
@@ -98,7 +100,9 @@ class StagingTable:
 class Kind:
     """A kind of ledger entry: a row of a registry with the items that belong to it.
 
-    `in_body` and `in_fingerprint` name the lists of items in their order there.
+    `in_body` and `in_fingerprint` name the lists of items in their order there. `existence` is what
+    `changes` calls it that a row came or went; `filter` chooses all changes of the kind, where they are
+    not chosen column by column.
     """
 
     name: str
@@ -106,6 +110,8 @@ class Kind:
     items: tuple[StagingTable, ...] = ()
     in_body: tuple[str, ...] = ()
     in_fingerprint: tuple[str, ...] = ()
+    existence: str = ""
+    filter: str = ""
 
     def list_of(self, name: str) -> StagingTable:
         """The items that stand in the body under a name."""

@@ -45,7 +45,10 @@ def _updated(name: str = "last_updated_time", **more: Any) -> Column:
 
 def _tag() -> tuple[Column, ...]:
     """A tag that is a row of the registry: its key is part of its identity."""
-    return (Column("key", identity=True, compared=False), Column("value", credential="value"))
+    return (
+        Column("key", identity=True, compared=False),
+        Column("value", credential="value", item="tag"),
+    )
 
 
 def _pair() -> tuple[Column, ...]:
@@ -77,20 +80,22 @@ KINDS: tuple[Kind, ...] = (
             "registered_models",
             "Registered models, those seen deleted included (prompts too: see the view prompts)",
             (
-                Column("workspace", place=HEADER),
-                Column("model", place=HEADER, identity=True, mlflow="name"),
+                Column("workspace", place=HEADER, item="workspace"),
+                Column("model", place=HEADER, identity=True, mlflow="name", item="name"),
                 _created(zero_is_null=True),
                 _updated(zero_is_null=True),
-                Column("description", empty_is_null=True, credential="inside"),
+                Column("description", empty_is_null=True, credential="inside", item="description"),
             ),
             shown_first=("description",),
         ),
+        existence="model",
     ),
     Kind(
         "registered_model_tag",
         StagingTable(
             "registered_model_tags", "Tags of registered models", (_workspace(), _model(), *_tag())
         ),
+        filter="tag",
     ),
     Kind(
         "model_version",
@@ -101,30 +106,43 @@ KINDS: tuple[Kind, ...] = (
                 _workspace(),
                 _model(),
                 _version(),
-                _created(zero_is_null=True),
+                _created(zero_is_null=True, item="creation time"),
                 _updated(zero_is_null=True),
-                Column("description", empty_is_null=True, credential="inside"),
-                Column("user_id"),
-                Column("stage", mlflow="current_stage"),
+                Column("description", empty_is_null=True, credential="inside", item="description"),
+                Column("user_id", item="author"),
+                Column("stage", mlflow="current_stage", item="stage"),
                 Column(
-                    "source", TEXT, "Location the version was registered from", credential="inside"
+                    "source",
+                    TEXT,
+                    "Location the version was registered from",
+                    credential="inside",
+                    item="source",
                 ),
-                Column("run_id", empty_is_null=True),
+                Column("run_id", empty_is_null=True, item="run"),
                 Column(
                     "run_link",
                     TEXT,
                     "Link to the run, where the client gave one",
                     empty_is_null=True,
                     credential="inside",
+                    item="run link",
                 ),
-                Column("status", TEXT, "READY, PENDING_REGISTRATION or FAILED_REGISTRATION"),
-                Column("status_message", empty_is_null=True, credential="inside"),
+                Column(
+                    "status",
+                    TEXT,
+                    "READY, PENDING_REGISTRATION or FAILED_REGISTRATION",
+                    item="status",
+                ),
+                Column(
+                    "status_message", empty_is_null=True, credential="inside", item="status message"
+                ),
                 Column(
                     "storage_location",
                     TEXT,
                     "Where the registry keeps the version's files",
                     optional=True,
                     credential="inside",
+                    item="storage location",
                 ),
             ),
             shown_first=(
@@ -132,12 +150,14 @@ KINDS: tuple[Kind, ...] = (
                 *("status_message", "run_link", "storage_location"),
             ),
         ),
+        existence="version",
     ),
     Kind(
         "model_version_tag",
         StagingTable(
             "model_version_tags", "Tags of versions", (_workspace(), _model(), _version(), *_tag())
         ),
+        filter="tag",
     ),
     Kind(
         "alias",
@@ -148,9 +168,10 @@ KINDS: tuple[Kind, ...] = (
                 _workspace(),
                 _model(),
                 Column("alias", TEXT, "Alias", identity=True, compared=False),
-                Column("version", INT, place=HEADER, identity=True),
+                Column("version", INT, place=HEADER, identity=True, item="alias"),
             ),
         ),
+        filter="alias",
     ),
     Kind(
         "experiment",
@@ -192,7 +213,7 @@ KINDS: tuple[Kind, ...] = (
                     shown="ended_at",
                     zero_is_null=True,
                 ),
-                Column("lifecycle_stage"),
+                Column("lifecycle_stage", item="run"),
                 Column("deleted_time", MOMENT, place=STAGED, compared=False),
                 Column(
                     "artifact_uri",
@@ -249,6 +270,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         in_body=("params", "metrics", "tags", "datasets"),
         in_fingerprint=("params", "tags", "metrics", "datasets"),
+        filter="run",
     ),
     Kind(
         "logged_model",
@@ -264,7 +286,7 @@ KINDS: tuple[Kind, ...] = (
                 _created(),
                 _updated(),
                 Column("status"),
-                Column("lifecycle_stage"),
+                Column("lifecycle_stage", item="logged model"),
                 Column("model_type", TEXT, "Type the client gave", empty_is_null=True),
                 Column("source_run_id", TEXT, "Run that logged it", empty_is_null=True),
                 Column("status_message", empty_is_null=True, credential="inside"),
@@ -308,6 +330,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         in_body=("params", "tags", "metrics"),
         in_fingerprint=("params", "tags", "metrics"),
+        filter="logged model",
     ),
     Kind(
         "model_artifact",
@@ -324,6 +347,7 @@ KINDS: tuple[Kind, ...] = (
                     TEXT,
                     "read, no_mlmodel, unreadable (it cannot be understood) or unreachable "
                     "(nobody could look)",
+                    item="artifact",
                 ),
                 # Why something cannot be reached is said in other words each time: no change.
                 Column(
@@ -333,7 +357,7 @@ KINDS: tuple[Kind, ...] = (
                     printed="printed(case when {s}.state <> 'unreachable' then {s}.problem end)",
                     credential="inside",
                 ),
-                _file("mlmodel_sha256", TEXT, "SHA-256 of the MLmodel file"),
+                _file("mlmodel_sha256", TEXT, "SHA-256 of the MLmodel file", item="MLmodel"),
                 _file(
                     "signature_inputs",
                     TEXT,
@@ -414,6 +438,7 @@ KINDS: tuple[Kind, ...] = (
                 ),
             ),
         ),
+        filter="artifact",
     ),
     Kind(
         "principal",
@@ -430,6 +455,7 @@ KINDS: tuple[Kind, ...] = (
                     "admin",
                     BOOL,
                     "Whether the account is an administrator of the whole server; NULL for a role",
+                    item="administrator",
                 ),
                 Column(
                     "description",
@@ -440,6 +466,8 @@ KINDS: tuple[Kind, ...] = (
                 ),
             ),
         ),
+        existence="account",
+        filter="account",
     ),
     Kind(
         "permission",
@@ -474,6 +502,7 @@ KINDS: tuple[Kind, ...] = (
                     TEXT,
                     "READ, USE, EDIT, MANAGE, DENY or NO_PERMISSIONS; MEMBER of a role; NULL where "
                     "it is not known what everyone may do",
+                    item="right",
                 ),
                 Column(
                     "via",
@@ -484,5 +513,6 @@ KINDS: tuple[Kind, ...] = (
                 ),
             ),
         ),
+        filter="right",
     ),
 )

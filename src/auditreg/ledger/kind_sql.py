@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from auditreg.kinds.changes import ITEMS
 from auditreg.kinds.declaration import BOOL, INT, MOMENT, REAL, TEXT, Column, Kind, StagingTable
 from auditreg.kinds.registry import KINDS
 from auditreg.kinds.staging import TABLES
@@ -282,6 +283,11 @@ def fill(text: str) -> str:
         text = text.replace(f"{{hidden of {kind.name}}}", hidden(kind.name))
         text = text.replace(f"{{not shown of {kind.name}}}", not_shown(kind.name))
     return re.sub(r"\{carried from (\w+)\}", lambda match: carried(match[1]), text)
+
+
+def change_items() -> str:
+    """VALUES of kind, name and place in an entry of everything that can change."""
+    return ", ".join(f"('{item.kind}', '{item.name}', '{item.path}')" for item in ITEMS)
 
 
 def meanings() -> dict[str, dict[str, str]]:

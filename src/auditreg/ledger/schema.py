@@ -155,6 +155,7 @@ def view_sql(name: str, *, as_of: bool) -> str:
     text = _views()[name][1]
     pivot, columns = _pivot(FIELD_IDS)
     text = text.replace("{pivot}", pivot).replace("{columns}", columns)
+    text = text.replace("{items}", kind_sql.change_items())
     relations = {*state_tables(), *VIEWS, "deployments"}
     if not as_of:
         text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")

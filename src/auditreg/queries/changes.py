@@ -8,24 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import UsageError
+from auditreg.kinds.changes import FILTERS
 
 if TYPE_CHECKING:
     import duckdb
 
 KINDS: Mapping[str, str] = {
-    "stage": "kind = 'model_version' and item = 'stage'",
-    "alias": "kind = 'alias'",
-    "tag": "kind in ('registered_model_tag', 'model_version_tag')",
-    "description": "kind in ('registered_model', 'model_version') and item = 'description'",
-    "version": "kind = 'model_version' and item = 'version'",
-    "model": "kind = 'registered_model' and item in ('model', 'name', 'workspace')",
-    "source": "kind = 'model_version' and item = 'source'",
-    "status": "kind = 'model_version' and item = 'status'",
-    "run": "kind = 'run' or kind = 'model_version' and item = 'run'",
-    "logged-model": "kind = 'logged_model'",
-    "artifact": "kind = 'model_artifact'",
-    "account": "kind = 'principal'",
-    "right": "kind = 'permission'",
+    name: " or ".join(
+        f"kind = '{kind}'" if item is None else f"kind = '{kind}' and item = '{item}'"
+        for kind, item in items
+    )
+    for name, items in FILTERS.items()
 }
 """What a change can be of, and how the view `changes` says so."""
 

@@ -445,35 +445,9 @@ from (select registry, journal, server_time, id,
 where server_time < previous
 
 -- block: changes
--- every stored column of a row is an item here but last_updated_time, which moves with each of them;
+-- what the declared kinds call an item: every stored column but last_updated_time, which moves with each of them;
 -- a creation time tells when a row began only where the readings around it allow that
-with item(kind, item, path) as (
-    values ('registered_model', 'description', '$.body.description'),
-           ('registered_model', 'name', '$.model'),
-           ('registered_model', 'workspace', '$.workspace'),
-           ('registered_model', 'model', '$.op'),
-           ('registered_model_tag', 'tag', '$.body.value'),
-           ('model_version', 'stage', '$.body.stage'),
-           ('model_version', 'description', '$.body.description'),
-           ('model_version', 'source', '$.body.source'),
-           ('model_version', 'run', '$.body.run_id'),
-           ('model_version', 'status', '$.body.status'),
-           ('model_version', 'status message', '$.body.status_message'),
-           ('model_version', 'author', '$.body.user_id'),
-           ('model_version', 'creation time', '$.body.creation_time'),
-           ('model_version', 'run link', '$.body.run_link'),
-           ('model_version', 'storage location', '$.body.storage_location'),
-           ('model_version', 'version', '$.op'),
-           ('model_version_tag', 'tag', '$.body.value'),
-           ('alias', 'alias', '$.version'),
-           ('run', 'run', '$.body.lifecycle_stage'),
-           ('logged_model', 'logged model', '$.body.lifecycle_stage'),
-           ('model_artifact', 'MLmodel', '$.body.mlmodel_sha256'),
-           ('model_artifact', 'artifact', '$.body.state'),
-           ('principal', 'account', '$.op'),
-           ('principal', 'administrator', '$.body.admin'),
-           ('permission', 'right', '$.body.permission')
-),
+with item(kind, item, path) as (values {items}),
 moved as (
     select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
            p.seq is not null and p.op = 'gone' and p.journal is null as gone_before,
