@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
@@ -12,15 +13,17 @@ from click.testing import CliRunner
 from auditreg.cli import cli
 from auditreg.errors import SourceError
 from auditreg.sources import open_database, open_source
+from auditreg.sources.database.control_totals import SPELLINGS
 from auditreg.sources.database.grants import all_columns, grants, present_columns
-from auditreg.sources.database.offline import NAMES
 from auditreg.sources.database.permissions import NOT_GRANTED
 from auditreg.sources.permissions import RIGHTS
 from tests.servers.postgres import _FOLDERS as FOLDERS
 from tests.servers.process import free_port, program
-from tests.sources.databases import copied, new_store
+from tests.sources.databases import SERVERS, copied, new_store
 from tests.sources.reading import everything
 
+SQL = Path(__file__).parents[2] / "docs" / "sql"
+CAPTURED = "-- Where auditreg-capture is installed in the server: "
 ROLE = f"auditor_{free_port()}"
 MAKE_USERS = """
 import sys
@@ -124,6 +127,28 @@ def test_none_of_the_printed_grants_can_go(pg_server, filled, printed):
         for revoke in without(grant):
             check_needed(pg_server, filled, revoke, grant)
     assert everything(open_source(as_role(filled), artifacts="none"))[1].complete
+
+
+@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
+def test_the_file_for_administrators_suffices(name, store, request):
+    """As it stands, with the line for the journal no longer a comment."""
+    server = request.getfixturevalue(SERVERS[name])
+    uri = new_store(server)
+    copied(store, uri)
+    kind = {"mariadb": "mysql"}.get(name, name)
+    script = (SQL / f"grants-{kind}.sql").read_text().replace(CAPTURED, "")
+    if name == "postgresql":
+        server.execute("revoke all on schema public from public; create role auditreg login",
+                       uri.rsplit("/", 1)[1])  # fmt: skip
+        psql(server, uri, script)
+        theirs = uri.replace("postgres@", "auditreg@")
+    else:
+        server.execute("create or replace user 'auditreg'@'%' identified by 'x'")
+        server.execute(script, uri.rsplit("/", 1)[1])
+        theirs = uri.replace("mlflow:mlflow@", "auditreg:x@")
+    tables, completeness = everything(open_source(theirs, artifacts="none"))
+    assert completeness.complete
+    assert shown(tables) == shown(everything(open_source(uri, artifacts="none"))[0])
 
 
 def test_a_table_without_rights_leaves_its_kind_out_and_names_the_grant(pg_server, filled, printed):
@@ -239,7 +264,7 @@ def test_users_are_a_comment_for_a_database_nobody_looked_at(store):
     assert "does not hold the users" in str(refused.exception)
 
 
-@pytest.mark.parametrize("dialect", NAMES)
+@pytest.mark.parametrize("dialect", SPELLINGS)
 def test_grants_are_written_without_a_database(dialect):
     shown = CliRunner().invoke(cli, ["doctor", "--grants", "--dialect", dialect, "--role", 'a"b'])
     assert shown.exit_code == 0

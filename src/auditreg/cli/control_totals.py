@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import sys
@@ -27,6 +28,7 @@ from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
     from auditreg.config import Config
+    from auditreg.sources.database.dialect import SqlDialect
 
 DIALECTS = ("postgresql", "mysql", "sqlite")
 _LOOKED_AT = "MLflow's database: write for the tables and columns it has."
@@ -38,10 +40,10 @@ def grants_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, grants: bool, **options: Any) -> Any:
-        asked = {name: options.pop(name) for name in ("dialect", "uri", "schema", "role", "users")}
+        given = {name: options.pop(name) for name in ("dialect", "uri", "schema", "role", "users")}
         if grants:
-            return _print_grants(**asked)
-        if any(value is not None for value in asked.values()):
+            return _print_grants(**given)
+        if any(value is not None for value in given.values()):
             raise UsageError("--dialect, --from, --schema, --role and --users belong to --grants.")
         return command(*arguments, **options)
 
@@ -77,29 +79,28 @@ def _print_grants(
     users: bool | None,
 ) -> None:
     from auditreg.sources.database import grants
-    from auditreg.sources.database.offline import written
 
-    found = _looked_at(dialect, uri)
-    held = found.users
+    store = _store(dialect, uri)
+    columns, held = store.dialect.given_columns, store.users
     if users is False:
         held = {}
     elif users and held is None:
-        held = grants.users_columns(written(found.database))
+        held = grants.users_columns()
     elif users and not held:
         raise UsageError(
-            f"{found.location} does not hold the users of MLflow's basic-auth.",
+            f"{store.location} does not hold the users of MLflow's basic-auth.",
             hint="They may stand in a database of their own: give that to --from.",
         )
-    if found.columns is not None and not (held or found.columns.keys() >= set(grants.ESSENTIAL)):
+    if columns is not None and not (held or columns.keys() >= set(grants.ESSENTIAL)):
         raise UsageError(
-            f"{found.location} holds neither MLflow's registry nor users of its basic-auth.",
+            f"{store.location} holds neither MLflow's registry nor users of its basic-auth.",
             hint="Give the database of MLflow's backend store (`mlflow server --backend-store-uri`).",
         )
     text = grants.grants(
-        found.database,
+        store.dialect.kind,
         role or "auditreg",
-        schema=schema or found.schema,
-        columns=found.columns,
+        schema=schema or store.schema,
+        columns=columns,
         users=held,
     )
     click.echo(text, nl=False)
@@ -115,6 +116,17 @@ def _print_grants(
 )
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose SQL is written.")
 @click.option("--from", "uri", metavar="URI", help=_LOOKED_AT)
+@click.option(
+    "--tracking-from",
+    "tracking_uri",
+    metavar="URI",
+    help="The tracking database, where the registry has one of its own.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["registry", "tracking"]),
+    help="With --tracking-from: the database whose SQL is printed.",
+)
 @click.option("--schema", help=_SCHEMA)
 @click.option(
     "--runs",
@@ -136,6 +148,8 @@ def _print_grants(
 def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
     dialect: str | None,
     uri: str | None,
+    tracking_uri: str | None,
+    part: str | None,
     schema: str | None,
     runs: str,
     compare: Path | None,
@@ -148,21 +162,17 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
 
     Somebody else runs the SQL in the database's own client; with --compare its output stands beside
     what the last extraction sealed. Run both close together: a change in between is a difference.
+    What --dialect prints is also in docs/sql. A registry with a tracking database of its own takes
+    two scripts (--tracking-from, --part); --compare takes what both print, in one file.
 
     Exit codes: 0 printed, or all numbers are equal; 2 a number is missing in the file, or the
     extraction was asked for other runs; 3 no extraction is on record; 4 a number differs.
     """
     if compare is None:
-        from auditreg.sources.database.control_totals import script
-
-        found = _looked_at(dialect, uri)
-        text = script(
-            found.database, runs=runs, schema=schema or found.schema, columns=found.columns
-        )
-        click.echo(text, nl=False)
+        click.echo(_script(dialect, uri, tracking_uri, part, schema, runs), nl=False)
         return
-    if dialect or uri or schema:
-        raise UsageError("--compare takes a file; --dialect, --from and --schema write SQL.")
+    if any((dialect, uri, tracking_uri, part, schema)):
+        raise UsageError("--compare takes a file; it goes with none of the options that write SQL.")
     name = config.registry(registry)
     with open_ledger(config, ledger).reader() as con:
         row = con.execute(_LAST, [name]).fetchone()
@@ -172,6 +182,38 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
             hint="auditreg extract --from URI; --registry names another one.",
         )
     _compare(row, _read(compare), outputs)
+
+
+def _script(
+    dialect: str | None,
+    uri: str | None,
+    tracking_uri: str | None,
+    part: str | None,
+    schema: str | None,
+    runs: str,
+) -> str:
+    """The SQL of one database: the whole store's, or a part's."""
+    from auditreg.sources import open_database
+    from auditreg.sources.database.control_totals import links_of, script
+
+    if (tracking_uri is None) != (part is None) or (part is not None and uri is None):
+        raise UsageError(
+            "A registry with a tracking database of its own takes two scripts.",
+            hint="Give --from URI, --tracking-from URI and --part registry; then the same with "
+            "--part tracking.",
+        )
+    links = None
+    if part == "tracking" and uri is not None:
+        with contextlib.closing(open_database(uri)) as registry:
+            links = links_of(registry)
+    store = _store(dialect, tracking_uri if part == "tracking" else uri)
+    return script(
+        store.dialect,
+        runs=runs,
+        schema=schema or store.schema,
+        part=part or "whole",
+        links=links,
+    )
 
 
 _LAST = """
@@ -191,20 +233,20 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
         gaps or 0,
         tombstones or 0,
     )
-    found = parse(text)
-    if not found.keys() & recorded.keys():
+    counted = parse(text)
+    if not counted.keys() & recorded.keys():
         raise UsageError(
             "The file holds no control totals.",
             hint="Give what the client printed: psql -f totals.sql mlflow > totals.txt",
         )
-    if found.get(ALL_ASKED, recorded[ALL_ASKED]) != recorded[ALL_ASKED]:
+    if counted.get(ALL_ASKED, recorded[ALL_ASKED]) != recorded[ALL_ASKED]:
         runs = "all" if recorded[ALL_ASKED] else "linked"
         raise UsageError(
             f"The last extraction was asked for {runs} runs, the totals were not.",
             hint=f"Make the SQL again: auditreg control-totals --runs {runs} …",
         )
     rows = [
-        (what, number, found.get(what), _word(number, found.get(what)))
+        (what, number, counted.get(what), _word(number, counted.get(what)))
         for what, number in recorded.items()
         if what != ALL_ASKED
     ]
@@ -237,37 +279,34 @@ def _read(path: Path) -> str:
 
 @dataclass(frozen=True)
 class _Store:
-    """Whose SQL is wanted, and what stands there; None where nobody looked."""
+    """The dialect that SQL is written in, and what stands in the database; None where nobody looked."""
 
-    database: str
+    dialect: SqlDialect
     location: str = ""
-    columns: Mapping[str, frozenset[str]] | None = None
     schema: str | None = None
     users: Mapping[str, frozenset[str]] | None = None
 
 
-def _looked_at(dialect: str | None, uri: str | None) -> _Store:
-    """The database at `uri`, or one of a dialect that nobody looked at."""
+def _store(dialect: str | None, uri: str | None) -> _Store:
+    """The database at `uri`, or the newest MLflow's tables in one of a dialect."""
+    from auditreg.sources.database.control_totals import SPELLINGS
+
     if uri is None:
         if dialect is None:
             raise UsageError(
                 "Whose SQL is wanted?",
                 hint="Give --dialect postgresql, mysql or sqlite, or --from URI of the database.",
             )
-        return _Store(dialect)
+        return _Store(SPELLINGS[dialect]())
     from auditreg.sources import open_database
     from auditreg.sources.database.grants import present_columns, present_users
 
-    database = open_database(uri)
-    try:
-        if dialect and dialect not in (database.kind, {"mariadb": "mysql"}.get(database.kind)):
+    with contextlib.closing(open_database(uri)) as database:
+        if dialect not in (None, database.spelling.kind):
             raise UsageError(f"{database.location} is not of the dialect {dialect}.")
         return _Store(
-            database.kind,
+            database.spelling(present_columns(database)),
             database.location,
-            present_columns(database),
             database.schema(),
             present_users(database),
         )
-    finally:
-        database.close()

@@ -8,7 +8,7 @@ queries themselves (`queries.py`) use only what the dialect offers here.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,24 +32,45 @@ class IdSet:
     select: str
 
 
-class SqlDialect(abc.ABC):
-    """A database's way of writing SQL, and the tables and columns that are written about.
+class _AnyColumn(frozenset[str]):
+    """The columns of a table of the newest MLflow: any that is asked for."""
 
-    `typed` is True where a column holds values of its declared type and nothing else, so that
-    nobody has to look at each.
+    def __contains__(self, column: object) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return 1
+
+
+class SqlDialect(abc.ABC):
+    """A database's way of writing SQL. Without a connection, it is SQL for people to run.
+
+    `kind` is the database's name. `typed` is True where a column holds values of its declared type
+    and nothing else, so that nobody has to look at each.
+
+    Args:
+        columns: the columns of each table; None for those of the newest MLflow.
     """
 
+    kind: str
     typed: ClassVar[bool] = False
 
-    @abc.abstractmethod
+    def __init__(self, columns: Mapping[str, frozenset[str]] | None = None) -> None:
+        self.given_columns = columns
+        self.sets: dict[str, str] = {}
+
     def columns(self, table: str) -> frozenset[str]:
         """The columns that may be read; empty where there is no such table, or no right to it."""
+        return (
+            _AnyColumn()
+            if self.given_columns is None
+            else self.given_columns.get(table, frozenset())
+        )
 
     def never_null(self, table: str) -> frozenset[str]:  # noqa: ARG002 (SQLite promises nothing)
         """Columns for which the database itself refuses NULL."""
         return frozenset()
 
-    @abc.abstractmethod
     def keep(
         self,
         name: str,
@@ -59,10 +80,20 @@ class SqlDialect(abc.ABC):
     ) -> IdSet:
         """Hold the one column `id` of a query, under a name, to ask about it often.
 
+        Without a connection the query is written down once, in `sets`, and called by its name.
         `among` is a table and its column outside of which an id is of no use. That may be made
         use of: where a comparison folds case, ids as they are written there are the exact ones.
         `also` are further ids, which another database gave.
         """
+        if among is not None:
+            table, column = among
+            select = self.ids_among(select, table, column)
+            if also:
+                exact = self.exact(f"y.{column}")
+                select += f" union select y.{column} from {table} y where {exact} in ({listed(_printable(also))})"
+        self.sets[name] = select
+        by_name = f"select id from {name}"
+        return IdSet(by_name, by_name)
 
     @abc.abstractmethod
     def value(self, expression: str, kind: str) -> str:
@@ -93,7 +124,7 @@ class SqlDialect(abc.ABC):
         return expression
 
     def ids_among(self, select: str, table: str, column: str) -> str:  # noqa: ARG002 (as they are)
-        """SQL for the ids of a query as a column of a table holds them; `keep` without a database."""
+        """SQL for the ids of a query as a column of a table holds them."""
         return select
 
 
@@ -101,13 +132,28 @@ class DatabaseConnection(SqlDialect):
     """One open, read-only snapshot of a database.
 
     `location` is where the database is, without user and password. `tells_hidden` is False where
-    a user without a right to a table cannot tell it from one that is not there.
+    a user without a right to a table cannot tell it from one that is not there. `spelling` is its
+    SQL without the connection.
     """
 
     tells_hidden: ClassVar[bool] = True
+    spelling: ClassVar[type[SqlDialect]]
 
-    kind: str
     location: str
+
+    @abc.abstractmethod
+    def columns(self, table: str) -> frozenset[str]:
+        """See `SqlDialect.columns`."""
+
+    @abc.abstractmethod
+    def keep(
+        self,
+        name: str,
+        select: str,
+        among: tuple[str, str] | None = None,
+        also: Sequence[str] = (),
+    ) -> IdSet:
+        """See `SqlDialect.keep`. The ids are found once."""
 
     def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
         """Those of the wanted columns that the table has and this user may not read.
@@ -175,3 +221,13 @@ class DatabaseConnection(SqlDialect):
             for batch in self.stream(select, {"t": TEXT}, 1024)
             for value in batch.column(0).cast("binary").to_pylist()
         ]
+
+
+def _printable(texts: Iterable[str]) -> Iterator[str]:
+    """Those that every database's client takes."""
+    return (text for text in texts if "\0" not in text)
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Texts as they stand inside `in (…)`; a comparison with NULL is never true."""
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts) or "null"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from auditreg.errors import SourceError
 from auditreg.sources.database import mysql, permissions, postgresql
 from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, SqlDialect
-from auditreg.sources.database.offline import written
 from auditreg.sources.database.queries import SPECS, Queries
 from auditreg.sources.database.schema_versions import may_have
 from auditreg.sources.interface import JOURNAL, READS
@@ -22,38 +21,37 @@ SCHEMA_VERSION = "select a.version_num as t from alembic_version a"
 """The query for the version of a store's schema."""
 
 
-def used_columns(spelling: SqlDialect) -> dict[str, frozenset[str]]:
-    """The columns that an extraction reads, by table: found in its own queries."""
+@functools.cache
+def all_columns() -> dict[str, frozenset[str]]:
+    """The columns that an extraction reads of the newest MLflow's tables, and of the journal.
+
+    They come from its own queries.
+    """
+    spelling = postgresql.PostgreSQLSpelling()
     queries = Queries(spelling, "linked")
-    texts = [queries.missing_runs(), queries.tombstones(), queries.gaps()]
-    if spelling.columns("alembic_version"):
-        texts.append(SCHEMA_VERSION)
+    texts = [queries.missing_runs(), queries.tombstones(), queries.gaps(), SCHEMA_VERSION]
     for table in SPECS:
-        if queries.shown(table):
-            texts += [queries.rows(table, plain=False).select, queries.survey(table)]
-    return _columns_in(texts)
+        texts += [queries.rows(table, plain=False).select, queries.survey(table)]
+    return _columns_in((*texts, *spelling.sets.values()))
 
 
-def users_columns(spelling: SqlDialect) -> dict[str, frozenset[str]]:
-    """The columns read of users and rights, by table; none of them is the password's hash."""
-    return _columns_in(permissions.selects(spelling))
+def users_columns(spelling: SqlDialect | None = None) -> dict[str, frozenset[str]]:
+    """The columns read of users and rights, by table; none of them is the password's hash.
+
+    Without a dialect they are those of the newest MLflow's basic-auth.
+    """
+    return _columns_in(permissions.selects(spelling or postgresql.PostgreSQLSpelling()))
 
 
 def _columns_in(texts: Iterable[str]) -> dict[str, frozenset[str]]:
-    columns_by_table: dict[str, set[str]] = {}
+    by_table: dict[str, set[str]] = {}
     for text in texts:
         # Every table in the queries has an alias of one letter, and no two have the same.
         tables = {alias: table for table, alias in re.findall(r"(?:from|join) (\w+) (\w)\b", text)}
         for alias, column in re.findall(r"\b([a-z])\.\"?(\w+)", text):
             if alias in tables:
-                columns_by_table.setdefault(tables[alias], set()).add(column)
-    return {table: frozenset(columns) for table, columns in columns_by_table.items()}
-
-
-@functools.cache
-def all_columns() -> dict[str, frozenset[str]]:
-    """The columns of MLflow's newest schema, and of the journal, that are read."""
-    return used_columns(written("postgresql"))
+                by_table.setdefault(tables[alias], set()).add(column)
+    return {table: frozenset(columns) for table, columns in by_table.items()}
 
 
 @dataclass(frozen=True)
@@ -150,20 +148,15 @@ def grants(
             MySQL, by default the one in use.
         columns: what the database has; None for the newest MLflow's tables.
         users: columns of users and rights, of `users_columns`; None writes them as a comment.
-
-    Raises:
-        SourceError: nothing is known of such a database.
     """
     if database == "sqlite":
         return (
             "-- A file has no rights inside: let the user read it, and its -wal and -shm files where "
             "there are any.\n"
         )
-    spelling = written(database, columns)
-    names = columns if columns is not None else all_columns()
-    used = {}
-    if names.keys() >= set(ESSENTIAL):  # else a database of users alone
-        used = {table: wanted & names[table] for table, wanted in used_columns(spelling).items()}
+    used = columns if columns is not None else all_columns()
+    if not used.keys() >= set(ESSENTIAL):  # a database of users alone
+        used = {}
     lines = ["-- What auditreg needs to read an MLflow registry, and nothing else."]
     if database == "postgresql":
         place = postgresql.quoted(schema or "public")
@@ -186,7 +179,7 @@ def grants(
         if table == SPECS[JOURNAL].base and columns is None:
             line = f"-- Where auditreg-capture is installed in the server: {line}"
         lines.append(line)
-    held = users_columns(written(database)) if users is None else users
+    held = users_columns() if users is None else users
     if held:
         lines.append(
             "-- Users and rights of basic-auth, where this database holds them; no passwords."

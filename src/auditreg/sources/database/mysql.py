@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, IdSet, SqlDialect
+from auditreg.sources.database.dialect import (
+    UNCHANGED,
+    DatabaseConnection,
+    IdSet,
+    SqlDialect,
+    listed,
+)
 from auditreg.sources.database.errors import (
     COLUMN_DENIED,
     NO_COLUMN,
@@ -37,6 +43,7 @@ _BATCH_BYTES = 16 * 2**20
 class MySQLSpelling(SqlDialect):
     """SQL as MySQL and MariaDB have it, with names in double quotes (`SQL_MODE`)."""
 
+    kind = "mysql"
     typed = True
 
     def value(self, expression: str, kind: str) -> str:
@@ -66,7 +73,7 @@ class MySQLSpelling(SqlDialect):
     def ids_among(self, select: str, table: str, column: str) -> str:
         """See `SqlDialect.ids_among`."""
         exact = self.exact(f"x.{column}")
-        return f"select x.{column} as id from {table} x join ({select}) found on {exact} = found.id"
+        return f"select x.{column} as id from {table} x join ({select}) named on {exact} = named.id"
 
 
 class MySQL(MySQLSpelling, DatabaseConnection):
@@ -85,6 +92,7 @@ class MySQL(MySQLSpelling, DatabaseConnection):
     """
 
     tells_hidden = False
+    spelling = MySQLSpelling
 
     def __init__(self, uri: str) -> None:
         self._address = Address.parse(uri)
@@ -203,11 +211,11 @@ class MySQL(MySQLSpelling, DatabaseConnection):
                 id_
                 for some in _parts(sorted(ids), _PROBED)
                 for id_ in self._ids(
-                    f"select x.{column} as id from {table} x where x.{column} in ({_listed(some)})"
+                    f"select x.{column} as id from {table} x where x.{column} in ({listed(some)})"
                 )
                 if id_ in ids
             }
-        members = _listed(sorted(ids))
+        members = listed(sorted(ids))
         if len(members) * _UTF8_MOST > self._longest:
             raise SourceError(
                 f"{self.location} has {len(ids)} ids to look for, more than one statement may hold.",
@@ -399,11 +407,6 @@ def _as_bytes(expression: str) -> str:
 def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
-
-
-def _listed(ids: Sequence[str]) -> str:
-    """Ids as they stand inside `in (…)`; a comparison with NULL is never true."""
-    return ", ".join(map(_literal, ids)) or "null"
 
 
 def _literal(text: str) -> str:

@@ -35,6 +35,7 @@ _COLUMNS = """
 class PostgreSQLSpelling(SqlDialect):
     """SQL as PostgreSQL has it."""
 
+    kind = "postgresql"
     typed = True
 
     def value(self, expression: str, kind: str) -> str:
@@ -69,7 +70,7 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         SourceError: the driver is not installed, or the database cannot be reached.
     """
 
-    kind = "postgresql"
+    spelling = PostgreSQLSpelling
 
     def __init__(self, uri: str) -> None:
         self._address = Address.parse(uri)

@@ -15,7 +15,13 @@ from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
 from auditreg.sources.database.sqlite import SQLite
-from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, Store, unread_schemas
+from auditreg.sources.database.store import (
+    REGISTRY_TABLES,
+    TRACKED_TABLES,
+    Store,
+    linked_ids,
+    unread_schemas,
+)
 from auditreg.sources.interface import (
     INT,
     JOURNAL,
@@ -172,14 +178,10 @@ class SqlReading(Reading):
         """The tracking database, whose snapshot begins after the registry's: what a version names
         was there before the version.
         """
-        queries = self._registry.queries
-        linked_ids = {
-            name: self._dialect.texts(queries.linked_by_versions(name))
-            for name in ("runs", "models")
-        }
+        ids = linked_ids(self._dialect, self._registry.queries)
         database = connect()
         try:
-            return Store(database, self._runs, TRACKED_TABLES, linked_ids)
+            return Store(database, self._runs, TRACKED_TABLES, ids)
         except BaseException:
             database.close()
             raise

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class SQLiteSpelling(SqlDialect):
     """SQL as SQLite has it. A column holds whatever was put there."""
 
+    kind = "sqlite"
+
     def value(self, expression: str, kind: str) -> str:
         """See `SqlDialect.value`."""
         if kind == TEXT:
@@ -71,7 +73,7 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         SourceError: there is no such file, or it is not an SQLite database.
     """
 
-    kind = "sqlite"
+    spelling = SQLiteSpelling
 
     def __init__(self, path: str) -> None:
         self.location = f"sqlite:///{path}"

@@ -131,6 +131,11 @@ def _plural(table: str) -> str:
     return {"run_datasets": "data sets of runs"}.get(table, table.replace("_", " "))
 
 
+def linked_ids(registry: DatabaseConnection, queries: Queries) -> dict[str, list[str]]:
+    """The ids, by link set, that versions in a registry of its own point to."""
+    return {name: registry.texts(queries.linked_by_versions(name)) for name in ("runs", "models")}
+
+
 def unread_schemas(registry: DatabaseConnection, tracking: DatabaseConnection) -> Iterator[str]:
     """Schemas of the registry's database whose MLflow tables nobody looked at, in words."""
     schema = registry.schema()
