@@ -32,7 +32,7 @@ class CountV1(Struct, forbid_unknown_fields=True):
 
 
 class ChangesV1(Struct, forbid_unknown_fields=True):
-    """Entries of one kind."""
+    """Things of one kind of entry that are new in the ledger, changed or gone; each counts once."""
 
     new: Count
     changed: Count

@@ -95,7 +95,7 @@ def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: 
         con,
         """
         select count(*) from (
-            select kind from changed where previous_seq is not null and not only_shown
+            select kind from changed where previous_seq is not null and not same_content
             union all
             select kind from vanished)
         where kind in (select unnest($kinds))
@@ -104,3 +104,45 @@ def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: 
         """,
         {"kinds": list(capture_journal.KINDS), "registry": registry, "journal": journal},
     )
+
+
+_NEWS = """
+with entry as (
+    select kind, subject, 'put' as op, 1 as turn, 0 as seq from changed where not same_content
+    union all
+    select kind, subject, 'gone', 1, 0 from vanished
+    {recorded}
+),
+news as (
+    select kind, subject, max_by(op, (turn, seq)) as last, bool_or(op = 'put') as shown
+    from entry group by kind, subject
+)
+select n.kind,
+       count(*) filter (where h.subject is null and shown) as new,
+       count(*) filter (where h.subject is not null and last = 'put') as changed,
+       count(*) filter (where last = 'gone' and (shown or h.op = 'put')) as gone
+from news n left join ledger.heads h using (subject) group by n.kind order by n.kind
+"""
+
+_RECORDED = "union all select kind, subject, op, 0, seq from journal_entry where not same_content"
+
+
+def count_changes(
+    con: duckdb.DuckDBPyConnection, *, captured: bool
+) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """How many things of each kind are put or gone, and how many of those put are new to the ledger.
+
+    Each thing counts once, whoever recorded it and however often; what came and went, as both.
+
+    Args:
+        con: the ledger, with what was compared and not yet brought into its tables.
+        captured: whether rows of the server's journal were taken in.
+    """
+    changes: dict[tuple[str, str], int] = {}
+    new: dict[str, int] = {}
+    rows = con.execute(_NEWS.format(recorded=_RECORDED if captured else "")).fetchall()
+    for kind, added, changed, gone in rows:
+        counts = {(kind, "put"): added + changed, (kind, "gone"): gone}
+        changes |= {key: number for key, number in counts.items() if number}
+        new |= {kind: added} if added else {}
+    return changes, new

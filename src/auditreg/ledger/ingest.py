@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import capture_journal, entries, secrets, state
-from auditreg.ledger.comparison import compare_states, unexplained_changes
+from auditreg.ledger.comparison import compare_states, count_changes, unexplained_changes
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.intake import Intake
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 class IngestSummary:
     """What an extraction did to the ledger.
 
-    `changes` maps (kind, `put` or `gone`) to the number of entries, `new` a kind to how many of those
-    put were not known before; `first` says whether it was the registry's first reading; `observed_at`
+    `changes` maps (kind, `put` or `gone`) to the number of things the ledger holds more of, recorded by
+    the server or seen; `new` a kind to how many of those put were not known before; `first` says whether it was the registry's first reading; `observed_at`
     is UTC. `journal` is the id of the server's journal where the reading showed one, `captured` the
     number of its rows taken in, and `unexplained` that of changes the journal should hold and does not. `clock_offset_ms` is the clock of the
     database or server minus this machine's. `prompts` counts the registered models that are prompts.
@@ -148,12 +148,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
         completeness = replace(completeness, asked={**completeness.asked, "replacement": "allowed"})
     drop_erased(con, key)
-    new = dict(
-        con.execute(
-            "select kind, count(*) from changed where previous_seq is null group by kind"
-        ).fetchall()
-    )
-    changes = append_states(intake, report)
+    changes, new = count_changes(con, captured=taken.rows > 0)
+    append_states(intake, report)
     if intake.late:
         restate_next_reading(
             con, intake.appender, registry, observed, intake.recorded_at, intake.base

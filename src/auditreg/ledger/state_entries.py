@@ -21,8 +21,8 @@ FEW = 5_000
 """So many of a heavy kind, or fewer, are no burden."""
 
 
-def append_states(intake: Intake, report: Progress) -> dict[tuple[str, str], int]:
-    """Append the changed and vanished states; entries per kind and op."""
+def append_states(intake: Intake, report: Progress) -> None:
+    """Append the changed and vanished states."""
     con, appender = intake.con, intake.appender
     shared = {
         "registry": intake.registry,
@@ -31,7 +31,6 @@ def append_states(intake: Intake, report: Progress) -> dict[tuple[str, str], int
         "recorded_at": intake.recorded_at,
     }
     puts = dict(con.execute("select kind, count(*) from changed group by kind").fetchall())
-    gones = dict(con.execute("select kind, count(*) from vanished group by kind").fetchall())
     con.execute(
         "create or replace temp table numbered as select *, $base::BIGINT - 1 + row_number() "
         "over (order by list_position($kinds, kind), workspace, model, version, item, subject) "
@@ -62,7 +61,7 @@ def append_states(intake: Intake, report: Progress) -> dict[tuple[str, str], int
         )
     if len(batches) > 1:
         con.execute("commit")
-    if gones:
+    if con.execute("select 1 from vanished limit 1").fetchone():
         appender.append(
             """
             select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
@@ -76,13 +75,6 @@ def append_states(intake: Intake, report: Progress) -> dict[tuple[str, str], int
             """,
             {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
         )
-    shown = con.execute("select kind, count(*) from changed where only_shown group by kind")
-    for kind, number in shown.fetchall():
-        puts[kind] -= number
-    return {
-        **{(kind, "put"): number for kind, number in puts.items() if number},
-        **{(kind, "gone"): number for kind, number in gones.items()},
-    }
 
 
 def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:

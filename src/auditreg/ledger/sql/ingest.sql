@@ -56,6 +56,10 @@ case when a is null or b is null then a is null and b is null
      else a = b or split_part(a, ':', 1) = split_part(b, ':', 1)
                    and (contains(a, '?') or contains(b, '?')) end;
 
+-- macro: whether secrets differ; hashed with another key nobody can tell
+create or replace temp macro other_secrets(a, b) as
+a is distinct from b and split_part(a, ':', 1) is not distinct from split_part(b, ':', 1);
+
 -- macro: the keyed hash in a staged secret, else NULL
 create or replace temp macro secret_of(text) as
 case when starts_with(text, chr(0) || '$secret:') then substr(text, 10) end;
@@ -296,18 +300,15 @@ from stage_permissions s;
 
 -- table: what is new or different
 -- a secret hashed with another key is not a change; another name is: what a model holds has moved.
--- only_shown: it says what a source before could not show, and nothing else
+-- same_content: it says what a source before could not show, or that what it belongs to has another name
 create or replace temp table changed as
 select i.*, 'put' as op, k.seq as previous_seq,
-       coalesce(k.op = 'put' and k.fingerprint <> i.fingerprint
-                and same_state(k.fingerprint, i.fingerprint)
-                and k.workspace is not distinct from i.workspace
-                and k.model is not distinct from i.model, false) as only_shown
+       coalesce(k.op = 'put' and same_state(k.fingerprint, i.fingerprint)
+                and not other_secrets(k.secrets, i.secrets), false) as same_content
 from incoming i left join known k using (subject)
 where k.subject is null or k.op <> 'put' or k.fingerprint is distinct from i.fingerprint
    or k.workspace is distinct from i.workspace or k.model is distinct from i.model
-   or (k.secrets is distinct from i.secrets
-       and split_part(k.secrets, ':', 1) is not distinct from split_part(i.secrets, ':', 1));
+   or other_secrets(k.secrets, i.secrets);
 
 -- table: what was there and is not any more
 -- runs, LoggedModels, experiments and artifacts are read because something points to them: what

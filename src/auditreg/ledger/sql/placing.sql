@@ -106,7 +106,9 @@ before as (
     window neighbours as (partition by subject order by observed_at, place, seq)
 )
 select s.journal, case when s.b.kind is null then 'gone' else 'put' end as op,
-       case when s.b.kind is null then p.seq end as previous_seq
+       case when s.b.kind is null then p.seq end as previous_seq,
+       coalesce(p.op = 'put' and s.b.kind is not null and same_state(p.fingerprint, s.b.fingerprint),
+                false) as same_content
 from before p join journal_step s using (journal)
 where case when p.op is null or p.op = 'gone' then s.b.kind is not null
            when p.op = 'erased' then s.b.kind is null
@@ -119,10 +121,13 @@ create or replace temp table journal_entry as
 select $base::BIGINT - 1 + row_number() over (order by journal, turn) as seq, *
 from (
     select s.journal, 1 as turn, s.kind, s.subject, f.op, s.observed_at,
-           null::TIMESTAMP as valid_at, case when s.b.kind is null then s.a else s.b end as image, f.previous_seq
+           null::TIMESTAMP as valid_at, case when s.b.kind is null then s.a else s.b end as image,
+           f.previous_seq, f.same_content
     from journal_found f join journal_step s using (journal)
     union all
     select journal, 2, kind, subject, case when a.kind is null then 'gone' else 'put' end,
-           observed_at, valid_at, case when a.kind is null then b else a end, null
+           observed_at, valid_at, case when a.kind is null then b else a end, null,
+           coalesce(same_state(a.fingerprint, b.fingerprint)
+                    and not other_secrets(a.secrets, b.secrets), false) and a.kind is not null
     from journal_step
 );
