@@ -1,11 +1,11 @@
-"""Which answers of a check are shown, and in what order: the worst first, always the same."""
+"""Which answers of a check are shown. They come in order, the worst first."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from auditreg.models import Finding, Status, worst_first
+from auditreg.models import Finding, Status
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -16,8 +16,8 @@ _SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
 def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:
     """The open, waived and erroneous answers, or every answer; the worst first."""
     if everything:
-        return list(result.every)  # comes in order, and is too large to be sorted again
-    return sorted((a for a in result.answers if a.status in _SHOWN), key=worst_first)
+        return list(result.every)
+    return [answer for answer in result.answers if answer.status in _SHOWN]
 
 
 def totals(result: CheckResult) -> Counter[Status]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from auditreg.queries.reader import Reader, Row, decoded, texts
+from auditreg.models import quantity
+from auditreg.queries.reader import Row, decoded, texts
 from auditreg.report.account import ExtractionAccount, Part
-from auditreg.report.wording import several
 from auditreg.sources.interface import is_of_unread_files
 
 PARTS = {
@@ -47,24 +47,10 @@ _ASKED = {
 }
 
 
-# The last reading by the moment. One after it counts where no complete one came after it: then the
-# state shown is the latest there is, and the reading says how far it can be relied on.
-_LAST = """
-select seq, registry, source, observed_at, complete, doubts, counts, left_out, cannot_show, passes,
-       asked, gaps, tombstones, observed_at > {t} as later
-from extractions e
-where observed_at <= {t} or not exists (
-    select 1 from extractions n
-    where n.registry = e.registry and n.complete and n.observed_at > {t})
-qualify row_number() over (partition by registry order by observed_at desc, seq desc) = 1
-order by registry
-"""
-
-
-def read(reader: Reader) -> tuple[ExtractionAccount, ...]:
-    """The account of each registry's last reading, by name of the registry."""
-    rows = reader.rows("completeness", "How completely each registry was read", _LAST)
-    return tuple(_account(row) for row in rows)
+def accounts(rows: Iterable[Row]) -> tuple[ExtractionAccount, ...]:
+    """The account of the reading each registry's state rests on, by name of the registry."""
+    chosen = [row for row in rows if row["rests_on"]]
+    return tuple(_account(row) for row in sorted(chosen, key=lambda row: str(row["registry"])))
 
 
 def _account(row: Row) -> ExtractionAccount:
@@ -115,9 +101,9 @@ def _lead(source: str, versions: Part | None) -> str:
         return "How many versions were read is not recorded."
     were = "was" if versions.read == 1 else "were"
     if versions.counted is None:
-        read = several(versions.read, "version")
+        read = quantity(versions.read, "version")
         return f"The {source} gives no count of its own; {read} {were} read."
-    return f"The {source} counted {several(versions.counted, 'version')}; {versions.read:,} {were} read."
+    return f"The {source} counted {quantity(versions.counted, 'version')}; {versions.read:,} {were} read."
 
 
 def _lead_of_files(parts: tuple[Part, ...]) -> str:
@@ -127,7 +113,7 @@ def _lead_of_files(parts: tuple[Part, ...]) -> str:
         return ""
     read = f"{files.read:,}" if files.read else "none"
     were = "was" if (files.read or 0) < 2 else "were"
-    return f" The files of {several(files.counted or 0, 'version')} were to be read; {read} {were}."
+    return f" The files of {quantity(files.counted or 0, 'version')} were to be read; {read} {were}."
 
 
 def _asked(asked: object) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auditreg.models import CheckResult
+from auditreg.models import CheckResult, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
+from auditreg.queries.readings import read_readings
+from auditreg.queries.records import Stretch
 from auditreg.report import completeness
 from auditreg.report.account import ExtractionAccount
-from auditreg.report.model import Extraction, Integrity
-from auditreg.report.wording import several
 from auditreg.sql import moment_literal
 
 _SHOWN = 6
@@ -42,11 +42,58 @@ ALWAYS_UNSEEN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Extraction:
+    """One reading of the registry. `later`: it was made after the moment the report shows."""
+
+    seq: int
+    registry: str
+    source: str
+    location: str
+    observed_at: datetime
+    recorded_at: datetime
+    mlflow_version: str | None
+    complete: bool
+    doubts: tuple[str, ...]
+    counts: tuple[tuple[str, int | None, int | None], ...]
+    left_out: tuple[str, ...]
+    appended: int | None
+    tool_version: str | None
+    journal_rows: int | None
+    restored: bool
+    clock_offset_ms: int | None
+    later: bool
+
+    @property
+    def in_source(self) -> int | None:
+        """Rows the source itself counts over all tables; None where it counts none of them."""
+        counted = [source for _, source, _ in self.counts if source is not None]
+        return sum(counted) if counted else None
+
+    @property
+    def taken(self) -> int:
+        """Rows read over all tables."""
+        return sum(taken or 0 for _, _, taken in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """What the report can be checked against. Commands run in a shell beside the files."""
+
+    ledger: str
+    tree_size: int | None
+    root: str | None
+    policy: str
+    commands: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """The readings behind a report and what the report can be checked against.
 
-    `accounts` has the last reading of each registry, and how complete it was; `cannot_show` is what
-    no registry shows, and what is left out of the report.
+    `accounts` has the reading that each registry's state rests on, and how complete it was;
+    `first_reading` by registry when the first complete one began and ended. `first_observed` and
+    `last_observed` are of those by the report's moment. `cannot_show` is what no registry shows,
+    and what is left out of the report.
     """
 
     accounts: tuple[ExtractionAccount, ...]
@@ -54,6 +101,7 @@ class Provenance:
     earlier: int
     first_observed: datetime | None
     last_observed: datetime | None
+    first_reading: dict[str, Stretch]
     cannot_show: tuple[str, ...]
     integrity: Integrity
 
@@ -62,25 +110,28 @@ _LEAVES = (
     "select count(*) from ledger.log "
     "where entry is not null and leaf <> unhex(sha256(chr(0) || entry))"
 )
-_EXTRACTIONS = """
-select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
-       doubts, counts, left_out, appended, tool_version, tree_size, root,
-       journal_rows, restored, clock_offset_ms
-from extractions where observed_at <= {t} order by observed_at, seq
-"""
 
 
 def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
-    """The readings up to the report's moment, and the seal."""
-    rows = reader.rows("extractions", "Readings of the registry up to the moment", _EXTRACTIONS)
-    last = {row["registry"]: row for row in rows}  # of each registry, rows being in order
-    shown = [row for row in rows[:-_SHOWN] if row is last[row["registry"]]] + rows[-_SHOWN:]
+    """The readings that the state at the report's moment rests on, and the seal."""
+    rows = read_readings(reader)
+    by_then = [row for row in rows if not row["later"]]
+    last: dict[str, Row] = {}
+    first: dict[str, Stretch] = {}
+    for row in rows:  # in order; those made later come last
+        if not row["later"] or row["registry"] not in last:
+            last[row["registry"]] = row
+        if row["complete"]:
+            first.setdefault(row["registry"], (row["started_at"], row["observed_at"]))
+    wanted = {row["seq"] for row in (*last.values(), *by_then[-_SHOWN:])}
+    shown = [row for row in rows if row["seq"] in wanted]
     return Provenance(
-        accounts=completeness.read(reader),
+        accounts=completeness.accounts(rows),
         extractions=tuple(_extraction(row) for row in shown[::-1]),
-        earlier=len(rows) - len(shown),
-        first_observed=rows[0]["observed_at"] if rows else None,
-        last_observed=rows[-1]["observed_at"] if rows else None,
+        earlier=len(by_then) - sum(not row["later"] for row in shown),
+        first_observed=by_then[0]["observed_at"] if by_then else None,
+        last_observed=by_then[-1]["observed_at"] if by_then else None,
+        first_reading=first,
         cannot_show=(*prompts(reader), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
@@ -94,7 +145,7 @@ def prompts(reader: Reader) -> tuple[str, ...]:
     )
     if not row["prompts"]:
         return ()
-    number = several(row["prompts"], "prompt")
+    number = quantity(row["prompts"], "prompt")
     return (f"{number}: MLflow keeps prompts as registered models; this report is about models.",)
 
 
@@ -116,21 +167,22 @@ def _extraction(row: Row) -> Extraction:
         journal_rows=row["journal_rows"],
         restored=bool(row["restored"]),
         clock_offset_ms=row["clock_offset_ms"],
+        later=row["later"],
     )
 
 
 def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
     """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
-    found: list[tuple[str, int | None, int | None]] = []
+    parts: list[tuple[str, int | None, int | None]] = []
     for table, pair in counts.items() if isinstance(counts, dict) else ():
         match pair:
             case [source, taken]:
-                found.append((table, source, taken))
+                parts.append((table, source, taken))
             case int():
-                found.append((table, None, pair))
+                parts.append((table, None, pair))
             case _:
-                found.append((table, None, None))
-    return tuple(sorted(found))
+                parts.append((table, None, None))
+    return tuple(sorted(parts))
 
 
 def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:

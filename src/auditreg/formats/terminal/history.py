@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.formats.escape import escape_control
-from auditreg.models import Certainty
+from auditreg.models import Certainty, quantity
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -270,9 +270,7 @@ def _label(row: Row) -> str:
 
 
 def _counted(together: Parts) -> str:
-    from auditreg.formats.terminal.finding import plural
-
-    return ", ".join(plural(number, noun) for noun, number in together)
+    return ", ".join(quantity(number, noun) for noun, number in together)
 
 
 def _content(row: Row, together: Parts, width: int) -> str:

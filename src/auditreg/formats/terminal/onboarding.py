@@ -9,9 +9,8 @@ from rich.text import Text
 
 from auditreg.fields import FIELDS
 from auditreg.formats.escape import escape_control
-from auditreg.formats.terminal.finding import plural
 from auditreg.formats.terminal.layout import cut
-from auditreg.models import Repair, Status
+from auditreg.models import Repair, Status, quantity
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -38,7 +37,7 @@ def first_steps(result: CheckResult, width: int) -> list[Text]:
     ]
     if answered:
         names = ", ".join(name for name, _ in answered.most_common(3))
-        count = plural(answered.total(), "answer")
+        count = quantity(answered.total(), "answer")
         lines.append(Text(f"  no tag needed  {count} from MLflow's own records: {names}, …"))
     nearest = _nearest(result)
     if nearest:
