@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import pytest
 
 from auditreg.config import load_config
@@ -21,6 +20,9 @@ from auditreg.report import Report, build_report
 from auditreg.workflows.check import CheckOptions, open_check
 from auditreg.workflows.policy import PolicySet
 from tests.report.firm import Story, make_ledger
+
+if TYPE_CHECKING:
+    import duckdb
 
 FRAMEWORK = """
 id = "made-up"

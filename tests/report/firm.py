@@ -161,7 +161,10 @@ class Firm(CapturedRegistry):
         yield at, self._by("svc-train", lambda: self._train(index, name, version, at))
         approved = at + timedelta(days=6)
         if (index + version) % 3:
-            yield approved, self._by("ingrid.solberg", lambda: self._approve(name, version, approved))
+            yield (
+                approved,
+                self._by("ingrid.solberg", lambda: self._approve(name, version, approved)),
+            )
         live = at + timedelta(days=7, hours=3)
         if index == 3:
             yield live, self._by("tom.ellery", lambda: self._promote(name, version))

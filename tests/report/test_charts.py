@@ -18,7 +18,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(periods, label="motor"):
     picture = timeline([Lane(label, tuple(periods))], START, END, "Europe/London", name="t")
     root = ET.fromstring(picture)
-    bars = [r for r in root.iter(f"{SVG}rect") if float(r.get("y")) < float(root.get("height")) - 24]
+    bars = [
+        r for r in root.iter(f"{SVG}rect") if float(r.get("y")) < float(root.get("height")) - 24
+    ]
     hatched = [r for r in bars if r.get("fill").startswith("url(")]
     solid = [r for r in bars if r.get("fill") in ("#1c4b73", "#5b8db8")]
     return root, hatched, solid

@@ -10,7 +10,7 @@ import pytest
 
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.ledger.store import Ledger
-from auditreg.report.completeness import PARTS, _account
+from auditreg.report.provenance import ROWS, _account
 from auditreg.sources.interface import STAGING
 from tests.report.conftest import reported
 from tests.report.firm import DOUBT, READINGS, Firm, Story, take
@@ -50,7 +50,7 @@ def test_the_first_sentence(source, counts, said):
 
 def test_what_was_asked_for_and_left_out_is_in_words():
     account = _account(ROW)
-    assert account.asked == (
+    assert account.requested == (
         "the whole registry",
         "every training run",
         "a hash of every file of a model",
@@ -66,7 +66,7 @@ def test_what_was_asked_for_and_left_out_is_in_words():
 )
 def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
     asked = f'{{"runs": "linked", "workspaces": "{workspaces}"}}'
-    assert _account({**ROW, "asked": asked}).asked[0] == said
+    assert _account({**ROW, "asked": asked}).requested[0] == said
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_how_often_it_was_read(source, passes, said):
 
 def test_an_older_ledger_that_recorded_less_claims_nothing():
     account = _account({**ROW, "counts": None, "asked": None, "gaps": None, "left_out": None})
-    assert (account.parts, account.asked, account.gaps, account.left_out) == ((), (), None, ())
+    assert (account.parts, account.requested, account.gaps, account.left_out) == ((), (), None, ())
 
 
 def test_every_table_of_a_source_has_its_words():
-    assert set(STAGING) <= set(PARTS)
+    assert set(STAGING) <= set(ROWS)
 
 
 def read_again(folder, *doubts, after=timedelta(0)):
@@ -106,7 +106,7 @@ def test_the_numbers_are_those_of_the_ledger(made):
         "select counts, gaps, tombstones from extractions order by observed_at desc limit 1"
     ).fetchone()
     assert {part.name: (part.counted, part.read) for part in account.parts} == {
-        PARTS[table][1]: tuple(pair) for table, pair in json.loads(counts).items()
+        ROWS[table]: tuple(pair) for table, pair in json.loads(counts).items()
     }
     assert {part.name: part.read for part in account.parts}["versions"] == 25
     assert "users" in account.none_of

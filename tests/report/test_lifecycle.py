@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
+
 from auditreg.formats.report.lifecycle import lifecycle_chart
 from auditreg.formats.report.svg import room
 from auditreg.queries.lifecycle import TimelineRows, lifecycle
@@ -235,7 +236,9 @@ def test_periods_are_what_the_ledger_s_timeline_says(made):
 
 
 def test_a_captured_move_ends_one_period_and_begins_the_next_at_one_moment(recorded):
-    versions = {version.version: version.periods for version in life_of(recorded, NAMES[0]).versions}
+    versions = {
+        version.version: version.periods for version in life_of(recorded, NAMES[0]).versions
+    }
     old = next(period for period in versions[3] if period.kind == "alias")
     new = next(period for period in versions[4] if period.kind == "alias")
     assert new.start == old.end == at(datetime(2026, 9, 28, 13, 55))

@@ -86,7 +86,9 @@ def test_the_numbers_of_findings_are_those_of_the_check(made):
     is_open = [a for a in check.every if a.status in (Status.FAIL, Status.NOT_EVIDENCED)]
     assert value(report, "open") == len(is_open) > 0
     keys = ", ".join(f"'{answer.key}'" for answer in is_open)
-    old = f"select count(*) from findings where since < {AS_OF} - interval 90 day and key in ({keys})"
+    old = (
+        f"select count(*) from findings where since < {AS_OF} - interval 90 day and key in ({keys})"
+    )
     assert value(report, "old") == scalar(connection, old) > 0
     waived = [a for a in check.every if a.status is Status.WAIVED]
     assert value(report, "accepted") == len(waived) > 0
@@ -112,7 +114,9 @@ def test_findings_have_one_order_in_every_output(own_ledger, monkeypatch):
         wanted = set(listed)
         return [key for key in keys if key in wanted]
 
-    shown = [f["key"] for f in json.loads(run("check", "--format", "json", code=1).stdout)["findings"]]
+    shown = [
+        f["key"] for f in json.loads(run("check", "--format", "json", code=1).stdout)["findings"]
+    ]
     assert shown == in_order(shown)
     ledger, config = Ledger(own_ledger / "audit.duckdb"), load_config(own_ledger / "auditreg.toml")
     options = CheckOptions(everything=True)

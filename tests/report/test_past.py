@@ -36,10 +36,11 @@ def value(report, name):
 def test_the_reading_is_named_wherever_readings_are_told(report, page):
     (account,) = report.accounts
     assert (account.observed_at, account.complete, account.later) == (MUCH_LATER, True, True)
-    assert report.notices == (
+    [notice] = report.notices
+    assert notice == (
         f"No reading lies in the period or before it. Shown is what the reading of {READ} and "
         "MLflow's own times tell: what was removed, or changed, before that reading may be missing "
-        "or shown as it was found then.",
+        "or shown as it was found then."
     )
     assert f"Reading shown complete, {READ} , after the state shown" in page
     assert f"Registry first read after it, {READ} , complete" in page
@@ -61,9 +62,7 @@ def test_what_mlflow_s_own_times_date_into_the_period_is_a_change(report, made):
     assert all(change.first_seen for row in rows for change in row.changes)
     staged = next(row for row in rows if row.first.after == "Production")
     assert (staged.first.model, staged.first.version) == (NAMES[3], 2)
-    assert staged.when == Interval(
-        datetime(2026, 9, 18, 10, 55), datetime(2026, 9, 25, 13, 55)
-    )
+    assert staged.when == Interval(datetime(2026, 9, 18, 10, 55), datetime(2026, 9, 25, 13, 55))
     assert value(report, "changed").value == sum(group.total for group in report.changes) == 20
     assert value(report, "changed").detail == "none seen to happen, all dated by MLflow"
     title = "Models and versions registered or removed"

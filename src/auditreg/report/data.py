@@ -99,9 +99,7 @@ class ReportData:
     def recorded_fields(self) -> dict[str, set[str]]:
         """For every version in use, the governance fields that are recorded for it."""
         return {
-            version.subject: {
-                row["field"] for row in self.material.fields.get(version.subject, [])
-            }
+            version.subject: {row["field"] for row in self.material.fields.get(version.subject, [])}
             for group in self.live.values()
             for version in group
         }

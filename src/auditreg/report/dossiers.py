@@ -12,7 +12,6 @@ from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, decoded
 from auditreg.queries.records import Deployment, Lifecycle, Statement
-from auditreg.report.account import ExtractionAccount
 from auditreg.report.changes import behind, in_rows
 from auditreg.report.findings import SET_ASIDE
 from auditreg.report.model import (
@@ -28,6 +27,7 @@ from auditreg.report.model import (
     SignatureColumn,
     VersionRow,
 )
+from auditreg.report.provenance import ExtractionAccount
 
 _VERSIONS = 40
 _CHANGES = 60

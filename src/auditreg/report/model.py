@@ -21,8 +21,7 @@ from auditreg.queries.records import (
     RecordedQuery,
     Statement,
 )
-from auditreg.report.account import ExtractionAccount
-from auditreg.report.provenance import Extraction, Integrity
+from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from auditreg.queries.captures import CaptureGap
 from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.records import Deployment
 from auditreg.report import changes, findings
-from auditreg.report.account import ExtractionAccount
 from auditreg.report.data import ReportData
 from auditreg.report.model import InventoryRow, Number, Promotion
+from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
@@ -168,9 +168,7 @@ def _model_numbers(data: ReportData) -> tuple[Number, ...]:
 
 
 def _of_registered(rows: Sequence[InventoryRow]) -> str:
-    possible = sum(
-        row.in_use and not any(version.sure for version in row.live) for row in rows
-    )
+    possible = sum(row.in_use and not any(version.sure for version in row.live) for row in rows)
     return f"of {len(rows)} registered" + (f", {possible} of them possibly" if possible else "")
 
 
@@ -219,9 +217,7 @@ def _history_numbers(data: ReportData) -> tuple[Number, ...]:
     """Who changed it: what the server recorded, what went past it, and what engines run."""
     changed = collapse_registrations(data.changes_in_period())
     numbers = [
-        Number(
-            "changed", "Changes in the period", len(changed), _known_from(changed), "changes"
-        )
+        Number("changed", "Changes in the period", len(changed), _known_from(changed), "changes")
     ]
     if data.captures:
         gaps = sum(_touches(gap, data) for capture in data.captures for gap in capture.gaps)

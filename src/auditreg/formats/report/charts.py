@@ -151,9 +151,7 @@ def _patterns(name: str) -> str:
     return f"<defs>{patterns}</defs>"
 
 
-def _bar(
-    scale: Scale, period: LivePeriod, y: float, bar: float, tone: int, name: str
-) -> list[str]:
+def _bar(scale: Scale, period: LivePeriod, y: float, bar: float, tone: int, name: str) -> list[str]:
     """One period: what is certain filled, the edges where it may have begun or ended hatched."""
     last = period.end.not_after if period.end else scale.end
     if last is not None and last <= scale.start:

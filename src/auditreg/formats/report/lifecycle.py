@@ -180,9 +180,7 @@ def _cross(x: float, y: float) -> list[str]:
     ]
 
 
-def _bar(
-    period: StatePeriod, y: float, scale: Scale, life: Lifecycle, name: str
-) -> list[str]:
+def _bar(period: StatePeriod, y: float, scale: Scale, life: Lifecycle, name: str) -> list[str]:
     """A period: what is certain filled, the edges where it may have begun or ended hatched."""
     known = life.end if period.kind == "ran" else life.known_until or life.start
     first = _begin(period, life)
@@ -260,9 +258,7 @@ _LOOKS = {
 
 
 def _keys(life: Lifecycle, scale: Scale, name: str) -> Iterator[_Key]:
-    periods = [
-        period for version in life.versions for period in _drawn(version.periods, life)
-    ]
+    periods = [period for version in life.versions for period in _drawn(version.periods, life)]
     samples = {(period.kind, period.live): period for period in reversed(periods)}
     for look, words in _LOOKS.items():
         if look in samples:

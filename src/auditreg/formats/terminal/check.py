@@ -156,7 +156,9 @@ def _errors(result: CheckResult, width: int) -> list[Text]:
         return []
     lines = [
         Text(),
-        Text(f"{quantity(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"),
+        Text(
+            f"{quantity(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"
+        ),
     ]
     lines += [
         Text.assemble("  ", (examined.rule.id, "bold"), f"  {escape_control(examined.error or '')}")
