@@ -69,6 +69,13 @@ def reported(folder: Path, period: str = "2026-Q3") -> Iterator[Made]:
         yield Made(connection, check, report)
 
 
+def reported_anew(connection, made: Made, period: str, folder: Path) -> Report:
+    """The report on another period or ledger of the plain firm; its rules are not run again."""
+    config = load_config(folder / "auditreg.toml")
+    span = config.period(period)
+    return build_report(connection, replace(made.check, as_of=span.end_utc), [], config, span)
+
+
 @pytest.fixture(scope="session")
 def ledgers(kept_stores, testrun_uid):
     """The folder of a story's ledger; every run makes it anew, since that is what is tested."""

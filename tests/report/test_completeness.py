@@ -12,7 +12,7 @@ from auditreg.formats.report.html import HtmlFormat
 from auditreg.ledger.store import Ledger
 from auditreg.report.provenance import ROWS, _account
 from auditreg.sources.interface import STAGING
-from tests.report.conftest import reported
+from tests.report.conftest import reported_anew
 from tests.report.firm import DOUBT, READINGS, Firm, Story, take
 
 ROW = {
@@ -34,7 +34,7 @@ ROW = {
 
 
 @pytest.mark.parametrize(
-    ("source", "counts", "said"),
+    ("source", "counts", "expected"),
     [
         ("mysql", "[1042, 1042]", "The database counted 1,042 versions; 1,042 were read."),
         ("rest", "[1, 1]", "The server counted 1 version; 1 was read."),
@@ -43,9 +43,9 @@ ROW = {
         ("rest", "[3, null]", "How many versions were read is not recorded."),
     ],
 )
-def test_the_first_sentence(source, counts, said):
+def test_the_first_sentence(source, counts, expected):
     row = {**ROW, "source": source, "counts": f'{{"model_versions": {counts}}}'}
-    assert _account(row).lead == said
+    assert _account(row).lead == expected
 
 
 def test_what_was_asked_for_and_left_out_is_in_words():
@@ -61,16 +61,16 @@ def test_what_was_asked_for_and_left_out_is_in_words():
 
 
 @pytest.mark.parametrize(
-    ("workspaces", "said"),
+    ("workspaces", "expected"),
     [("all", "the whole registry"), ("only pricing", "workspaces only pricing")],
 )
-def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
+def test_a_registry_read_in_part_is_never_the_whole(workspaces, expected):
     asked = f'{{"runs": "linked", "workspaces": "{workspaces}"}}'
-    assert _account({**ROW, "asked": asked}).requested[0] == said
+    assert _account({**ROW, "asked": asked}).requested[0] == expected
 
 
 @pytest.mark.parametrize(
-    ("source", "passes", "said"),
+    ("source", "passes", "expected"),
     [
         ("sqlite", 1, "once, in one snapshot of the database"),
         ("rest", 1, "once"),
@@ -78,8 +78,8 @@ def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
         ("rest", None, "how often is not recorded"),
     ],
 )
-def test_how_often_it_was_read(source, passes, said):
-    assert _account({**ROW, "source": source, "passes": passes}).passes == said
+def test_how_often_it_was_read(source, passes, expected):
+    assert _account({**ROW, "source": source, "passes": passes}).passes == expected
 
 
 def test_an_older_ledger_that_recorded_less_claims_nothing():
@@ -115,11 +115,15 @@ def test_the_numbers_are_those_of_the_ledger(made):
     assert all(dossier.reading == account for dossier in report.dossiers)
 
 
+def report_on(folder, made):
+    with Ledger(folder / "audit.duckdb").reader() as connection:
+        return reported_anew(connection, made, "2026-Q3", folder)
+
+
 @pytest.mark.parametrize("complete", [False, True])
-def test_a_reading_after_the_moment_counts_where_none_complete_followed(own_ledger, complete):
+def test_a_reading_after_the_moment_counts_where_none_complete_followed(own_ledger, made, complete):
     read_again(own_ledger, *(() if complete else ("cut off",)), after=timedelta(days=1))
-    with reported(own_ledger) as made:
-        report = made.report
+    report = report_on(own_ledger, made)
     (account,) = report.accounts
     page = HtmlFormat().render(report)["report.html"].decode()
     assert (account.complete, account.later) == (complete, not complete)
@@ -131,10 +135,11 @@ def test_a_reading_after_the_moment_counts_where_none_complete_followed(own_ledg
         assert "was incomplete: cut off." in report.notices[0]
 
 
-def test_an_incomplete_reading_is_on_every_page_and_its_doubt_is_inert(own_ledger):
+def test_an_incomplete_reading_is_on_every_page_and_its_doubt_is_inert(own_ledger, made):
     read_again(own_ledger, DOUBT, after=timedelta(minutes=1))
-    with reported(own_ledger) as made:
-        files = HtmlFormat().render(made.report)
+    report = report_on(own_ledger, made)
+    assert not report.accounts[0].later
+    files = HtmlFormat().render(report)
     for name, content in files.items():
         page = content.decode()
         assert "LAST READING INCOMPLETE" in page, name

@@ -49,8 +49,8 @@ def in_use(start, end, kind="stage", name="Production"):
 
 def rects(root, fill):
     # The samples of the legend stand below everything else.
-    found = [mark for mark in root.iter(f"{SVG}rect") if mark.get("fill") == fill]
-    return [mark for mark in found if float(mark.get("y")) < float(root.get("height")) - 25]
+    marks = [mark for mark in root.iter(f"{SVG}rect") if mark.get("fill") == fill]
+    return [mark for mark in marks if float(mark.get("y")) < float(root.get("height")) - 25]
 
 
 def sharp(root):

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from auditreg.config import load_config, parse_config
-from auditreg.errors import NothingToAudit
+from auditreg.errors import ExitCode, NothingToAudit
+from auditreg.formats import check_format
+from auditreg.formats.interface import CheckView
 from auditreg.ledger.store import Ledger
-from auditreg.models import Status, worst_first
+from auditreg.models import Severity, Status, worst_first
 from auditreg.report import build_report
 from auditreg.workflows.check import CheckOptions, run_check
 from auditreg.workflows.policy import PolicySet
-from tests.cli.running import run
 from tests.report import firm
-from tests.report.conftest import reported
 
 AS_OF = "timestamp '2026-09-30 23:00:00'"
 START = "timestamp '2026-06-30 23:00:00'"
@@ -104,35 +104,43 @@ def test_every_open_finding_is_under_its_rule_and_its_model(report, made):
     assert report.open_findings == len(expected)
 
 
-def test_findings_have_one_order_in_every_output(own_ledger, monkeypatch):
-    monkeypatch.chdir(own_ledger)
-    ordered = json.loads(run("check", "--all", "--format", "json", code=1).stdout)["findings"]
-    keys = [finding["key"] for finding in ordered]
-    assert {"pass", "not_applicable", "fail", "waived"} <= {f["status"] for f in ordered}
+def test_findings_have_one_order_in_every_output(own_ledger):
+    ledger, config = Ledger(own_ledger / "audit.duckdb"), load_config(own_ledger / "auditreg.toml")
+    policy = PolicySet.load(config)
+    judged = run_check(ledger, policy, CheckOptions(everything=True)).result
+    read_back = run_check(ledger, policy, CheckOptions()).result
+    keys = [answer.key for answer in judged.every]
+    assert list(judged.every) == sorted(judged.every, key=worst_first)
+    assert {answer.status for answer in judged.every} >= {*Status} - {
+        Status.ERROR,
+        Status.PREDATES_POLICY,
+    }
 
     def in_order(listed):
         wanted = set(listed)
         return [key for key in keys if key in wanted]
 
-    shown = [
-        f["key"] for f in json.loads(run("check", "--format", "json", code=1).stdout)["findings"]
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, everything=True)
+    document = json.loads(check_format("json").render(judged, view))
+    listed = [[finding["key"] for finding in document["findings"]]]
+    listed += [[answer.key for answer in result.answers] for result in (judged, read_back)]
+    with ledger.reader() as connection:
+        report = build_report(connection, judged, [], config, config.period("2026-Q3"))
+    groups = [row.findings for row in report.rules] + [d.findings for d in report.dossiers]
+    assert max(len({finding.rule.severity for finding in group}) for group in groups) > 1
+    listed += [[finding.key for finding in group] for group in groups]
+    assert listed[0] == keys
+    for shown in listed:
+        assert shown == in_order(shown)
+    text = check_format("text").render(judged, view).decode()
+    text = text[text.index("approval-set-by-approver") :]
+    places = [
+        text.index(f"{answer.subject.label}: {answer.status.words}")
+        for answer in judged.every
+        if answer.rule.id == "approval-set-by-approver"
     ]
-    assert shown == in_order(shown)
-    ledger, config = Ledger(own_ledger / "audit.duckdb"), load_config(own_ledger / "auditreg.toml")
-    options = CheckOptions(everything=True)
-    for result in (
-        run_check(ledger, PolicySet.load(config), options).result,
-        run_check(ledger, PolicySet.load(config), CheckOptions()).result,  # read back, not judged
-    ):
-        assert list(result.answers) == sorted(result.answers, key=worst_first)
-        assert [answer.key for answer in result.answers] == in_order(a.key for a in result.answers)
-        assert list(result.every) == sorted(result.every, key=worst_first)
-    with reported(own_ledger) as made:
-        listed = [row.findings for row in made.report.rules]
-        listed += [dossier.findings for dossier in made.report.dossiers]
-        for findings in listed:
-            assert [finding.key for finding in findings] == in_order(f.key for f in findings)
-        assert max(len({f.rule.severity for f in findings}) for findings in listed) > 1
+    assert places == sorted(places)
+    assert len(places) > 3
 
 
 def test_what_is_set_aside_is_shown_and_not_counted_as_open(report):

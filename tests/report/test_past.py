@@ -12,7 +12,7 @@ import pytest
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.queries.records import Interval
 from tests.cli.running import run
-from tests.report.conftest import reported
+from tests.report.conftest import reported_anew
 from tests.report.firm import MUCH_LATER, NAMES, READINGS, Story
 
 READ = "2026-11-28 21:33"
@@ -106,9 +106,8 @@ def test_what_is_possibly_in_use_is_not_counted_as_certain(report, page, read_on
     assert "5 of them possibly" in page
 
 
-def test_a_period_after_the_last_reading_names_that_one(plain_ledger):
-    with reported(plain_ledger, "2026-Q4") as made:
-        report = made.report
+def test_a_period_after_the_last_reading_names_that_one(made, plain_ledger):
+    report = reported_anew(made.connection, made, "2026-Q4", plain_ledger)
     (account,) = report.accounts
     assert (account.observed_at, account.later) == (READINGS[-1], False)
     assert report.notices[0].startswith(
@@ -116,9 +115,8 @@ def test_a_period_after_the_last_reading_names_that_one(plain_ledger):
     )
 
 
-def test_a_period_between_two_readings_rests_on_the_earlier(plain_ledger):
-    with reported(plain_ledger, "2026-07") as made:
-        report = made.report
+def test_a_period_between_two_readings_rests_on_the_earlier(made, plain_ledger):
+    report = reported_anew(made.connection, made, "2026-07", plain_ledger)
     (account,) = report.accounts
     assert (account.observed_at, account.later) == (READINGS[0], False)
     assert report.extractions[0].observed_at == READINGS[0]

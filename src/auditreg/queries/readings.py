@@ -21,8 +21,8 @@ eligible as (
     where not later or not confirmed or only_later and complete
 )
 select seq, registry, source, location, started_at, observed_at, recorded_at, mlflow_version,
-       complete, doubts, counts, left_out, cannot_show, passes, asked, gaps, tombstones, appended, tool_version,
-       tree_size, root, journal_rows, restored, clock_offset_ms, later, rests_on
+       complete, doubts, counts, left_out, cannot_show, passes, asked, gaps, tombstones, appended,
+       tool_version, tree_size, root, journal_rows, restored, clock_offset_ms, later, rests_on
 from eligible where not later or rests_on
 order by observed_at, seq
 """

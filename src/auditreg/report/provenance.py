@@ -109,8 +109,9 @@ class RowCount:
 class ExtractionAccount:
     """The reading one registry's state rests on, and how complete it was.
 
-    `later` says that it was made after the moment the report shows. `lead`, `requested` and `passes` are sentences or parts of one. `left_out` is what was not
-    to be read, `unread` what was and could not be.
+    `later` says that it was made after the moment the report shows. `lead`, `requested` and
+    `passes` are sentences or parts of one. `left_out` is what was not to be read, `unread` what was
+    and could not be.
     """
 
     seq: int

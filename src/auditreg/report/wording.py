@@ -62,7 +62,7 @@ def slugs(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     Args:
         models: (opaque subject, name) pairs. The subject's hash tells equal-looking names apart.
     """
-    made: dict[str, str] = {}
+    by_subject: dict[str, str] = {}
     taken: set[str] = set()
     for subject, name in models:
         digest = hashlib.sha256(subject.encode()).hexdigest()
@@ -72,8 +72,8 @@ def slugs(models: Iterable[tuple[str, str]]) -> dict[str, str]:
         while (slug := f"{stem}-{digest[:length]}") in taken:
             length += 4
         taken.add(slug)
-        made[subject] = slug
-    return made
+        by_subject[subject] = slug
+    return by_subject
 
 
 def moment(at: datetime | None, tz: str) -> str:
