@@ -11,6 +11,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +160,39 @@ FORBIDDEN = {
     "unplaced": "json",
 }
 """A module and what it may not import, or may not be itself."""
+
+
+def circles(graph):
+    """The groups of modules of which each imports, through others, every other (Tarjan)."""
+    order, lowest, open_modules, groups = {}, {}, [], []
+
+    def visit(module):
+        order[module] = lowest[module] = len(order)
+        open_modules.append(module)
+        for imported in sorted(graph.find_modules_directly_imported_by(module)):
+            if imported not in order:
+                visit(imported)
+            if imported in open_modules:
+                lowest[module] = min(lowest[module], lowest[imported])
+        if lowest[module] == order[module]:
+            start = open_modules.index(module)
+            groups.append(sorted(open_modules[start:]))
+            del open_modules[start:]
+
+    for module in sorted(graph.modules):
+        if module not in order:
+            visit(module)
+    return [group for group in groups if len(group) > 1]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = grimp.build_graph("auditreg", exclude_type_checking_imports=False, cache_dir=None)
+    assert len(graph.modules) > 150
+    assert circles(graph) == []
+    last = max(graph.find_modules_that_directly_import("auditreg.models"))
+    graph.add_import(importer="auditreg.models", imported=last)
+    [circle] = circles(graph)
+    assert {"auditreg.models", last} <= set(circle)
 
 
 @pytest.mark.integration

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 
@@ -94,10 +94,25 @@ class Status(enum.StrEnum):
         return self in (Status.FAIL, Status.NOT_EVIDENCED)
 
     @property
+    def rank(self) -> int:
+        """0 for what has to be looked at first, for sorting."""
+        return _WORST_STATUS.index(self)
+
+    @property
     def words(self) -> str:
         """The status as people read it."""
         return _STATUS_WORDS[self]
 
+
+_WORST_STATUS = (
+    Status.ERROR,
+    Status.FAIL,
+    Status.NOT_EVIDENCED,
+    Status.WAIVED,
+    Status.PREDATES_POLICY,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
 
 _STATUS_WORDS = {
     Status.PASS: "record found",
@@ -226,27 +241,30 @@ def finding_key(rule: str, subject: str) -> str:
     return hashlib.sha256(f"{rule}\n{subject}".encode()).hexdigest()[:16]
 
 
-_WORST_STATUS = (
-    Status.ERROR,
-    Status.FAIL,
-    Status.NOT_EVIDENCED,
-    Status.WAIVED,
-    Status.PREDATES_POLICY,
-    Status.PASS,
-    Status.NOT_APPLICABLE,
-)
-
-
 def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
     """The one order of findings: severity, status, rule, then the names of the subject."""
     subject = finding.subject
     return (
         finding.rule.severity.rank,
-        _WORST_STATUS.index(finding.status),
+        finding.status.rank,
         finding.rule.id,
         subject.model or "",
         subject.version or 0,
         subject.key,
+    )
+
+
+Numbers = Mapping[str, tuple[int, datetime | None]]
+"""Key of a finding to its number and since when it is open."""
+
+
+def with_numbers(findings: Iterable[Finding], numbers: Numbers) -> tuple[Finding, ...]:
+    """The findings with the numbers they have in the ledger, and since when they are open."""
+    return tuple(
+        replace(finding, number=numbers[finding.key][0], since=numbers[finding.key][1])
+        if finding.key in numbers
+        else finding
+        for finding in findings
     )
 
 
@@ -313,3 +331,9 @@ class CheckResult:
     def open(self) -> tuple[Finding, ...]:
         """Findings somebody still has to act on, worst first."""
         return tuple(a for a in self.answers if a.status.is_open)
+
+
+def quantity(count: int, noun: str, plural: str | None = None) -> str:
+    """`1 model`, `2,000 models`, `3 aliases`; `plural` where it is not made so."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun if count == 1 else plural or noun + ending}"

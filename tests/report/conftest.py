@@ -1,22 +1,28 @@
-"""One ledger, one report and one rendering of each kind for all tests of reports."""
+"""Ledgers of one firm, made once for all processes; their reports, made once for each."""
 
 from __future__ import annotations
 
 import os
-import sys
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import small_ledger as ledgers
-from recorded_ledger import Recorded
-from small_check import RULES
-from small_check import check as checked
-
+from auditreg.config import load_config
 from auditreg.frameworks.parse import parse_framework
-from auditreg.report import build_report
+from auditreg.ledger.store import Ledger
+from auditreg.models import CheckResult
+from auditreg.report import Report, build_report
+from auditreg.workflows.check import CheckOptions, open_check
+from auditreg.workflows.policy import PolicySet
+from tests.report.firm import Story, make_ledger
+
+if TYPE_CHECKING:
+    import duckdb
 
 FRAMEWORK = """
 id = "made-up"
@@ -41,36 +47,88 @@ verified = { on = 2026-11-22, source = "tests" }
 """
 
 
-def make_report(*, recorded=False, kind=ledgers.Ledger, **options):
-    connection = ledgers.build(kind=Recorded if recorded else kind, **options)
-    config = ledgers.config()
-    check = checked(connection)
-    framework = parse_framework(FRAMEWORK, "made-up.toml", rules=set(RULES))
-    report = build_report(connection, check, [framework], config, config.period("2026-Q3"))
-    return connection, check, report
+class Made(NamedTuple):
+    """A ledger that is open for reading, the result of its check with every answer, the report."""
+
+    connection: duckdb.DuckDBPyConnection
+    check: CheckResult
+    report: Report
+
+
+@contextmanager
+def reported(folder: Path, period: str = "2026-Q3") -> Iterator[Made]:
+    """The report on a folder's ledger as it stood at the end of a period."""
+    ledger, config = Ledger(folder / "audit.duckdb"), load_config(folder / "auditreg.toml")
+    policy, span = PolicySet.load(config), config.period(period)
+    framework = parse_framework(FRAMEWORK, "made-up.toml", rules={r.id for r in policy.rules})
+    options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
+    with open_check(ledger, policy, options) as (connection, check):
+        report = build_report(connection, check, [framework], config, span)
+        check = replace(check, every=tuple(check.every))
+    with ledger.reader() as connection:
+        yield Made(connection, check, report)
+
+
+def reported_anew(connection, made: Made, period: str, folder: Path) -> Report:
+    """The report on another period or ledger of the plain firm; its rules are not run again."""
+    config = load_config(folder / "auditreg.toml")
+    span = config.period(period)
+    return build_report(connection, replace(made.check, as_of=span.end_utc), [], config, span)
 
 
 @pytest.fixture(scope="session")
-def made():
-    """(connection, check, report) of the plain ledger."""
-    return make_report()
+def ledgers(kept_stores, testrun_uid):
+    """The folder of a story's ledger; every run makes it anew, since that is what is tested."""
+
+    def folder(name: str, story: Story) -> Path:
+        return kept_stores.get(f"firm-{name}", lambda f: make_ledger(f, story), [testrun_uid])
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_ledger(ledgers):
+    """The ledger of three readings, no server of which recorded anything. Do not write to it."""
+    return ledgers("plain", Story())
+
+
+@pytest.fixture
+def own_ledger(plain_ledger, tmp_path):
+    """A copy of the plain ledger in a folder of one's own."""
+    return Path(shutil.copytree(plain_ledger, tmp_path / "firm"))
+
+
+@pytest.fixture(scope="session")
+def made(plain_ledger):
+    """The plain ledger and its report."""
+    with reported(plain_ledger) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def report(made):
-    return made[2]
+    return made.report
 
 
 @pytest.fixture(scope="session")
-def recorded():
-    """(connection, check, report) of a ledger whose server recorded its changes."""
-    return make_report(recorded=True)
+def recorded(ledgers):
+    """A ledger whose server recorded its changes from August on, with imported records."""
+    with reported(ledgers("captured", Story(captured=True))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
-def hostile_report():
-    """A report in which one model's name and description attack whoever shows them."""
-    return make_report(hostile=True)[2]
+def hostile_report(ledgers):
+    """A report in which names, people and imported records attack whoever shows them."""
+    with reported(ledgers("hostile", Story(captured=True, hostile=True))) as made:
+        yield made.report
+
+
+@pytest.fixture(scope="session")
+def read_once(ledgers):
+    """A firm that was read only once, two months after the period, and its report."""
+    with reported(ledgers("once", Story(once=True))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
 import pytest
-from conftest import make_report
-from small_ledger import COUNTS, READINGS, Doubtful, Ledger
 
 from auditreg.formats.report.html import HtmlFormat
-from auditreg.report.completeness import PARTS, _account
+from auditreg.ledger.store import Ledger
+from auditreg.report.provenance import ROWS, _account
 from auditreg.sources.interface import STAGING
+from tests.report.conftest import reported_anew
+from tests.report.firm import DOUBT, READINGS, Firm, Story, take
 
 ROW = {
     "seq": 9,
@@ -32,7 +34,7 @@ ROW = {
 
 
 @pytest.mark.parametrize(
-    ("source", "counts", "said"),
+    ("source", "counts", "expected"),
     [
         ("mysql", "[1042, 1042]", "The database counted 1,042 versions; 1,042 were read."),
         ("rest", "[1, 1]", "The server counted 1 version; 1 was read."),
@@ -41,14 +43,14 @@ ROW = {
         ("rest", "[3, null]", "How many versions were read is not recorded."),
     ],
 )
-def test_the_first_sentence(source, counts, said):
+def test_the_first_sentence(source, counts, expected):
     row = {**ROW, "source": source, "counts": f'{{"model_versions": {counts}}}'}
-    assert _account(row).lead == said
+    assert _account(row).lead == expected
 
 
 def test_what_was_asked_for_and_left_out_is_in_words():
     account = _account(ROW)
-    assert account.asked == (
+    assert account.requested == (
         "the whole registry",
         "every training run",
         "a hash of every file of a model",
@@ -59,16 +61,16 @@ def test_what_was_asked_for_and_left_out_is_in_words():
 
 
 @pytest.mark.parametrize(
-    ("workspaces", "said"),
+    ("workspaces", "expected"),
     [("all", "the whole registry"), ("only pricing", "workspaces only pricing")],
 )
-def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
+def test_a_registry_read_in_part_is_never_the_whole(workspaces, expected):
     asked = f'{{"runs": "linked", "workspaces": "{workspaces}"}}'
-    assert _account({**ROW, "asked": asked}).asked[0] == said
+    assert _account({**ROW, "asked": asked}).requested[0] == expected
 
 
 @pytest.mark.parametrize(
-    ("source", "passes", "said"),
+    ("source", "passes", "expected"),
     [
         ("sqlite", 1, "once, in one snapshot of the database"),
         ("rest", 1, "once"),
@@ -76,71 +78,74 @@ def test_a_registry_read_in_part_is_never_the_whole(workspaces, said):
         ("rest", None, "how often is not recorded"),
     ],
 )
-def test_how_often_it_was_read(source, passes, said):
-    assert _account({**ROW, "source": source, "passes": passes}).passes == said
+def test_how_often_it_was_read(source, passes, expected):
+    assert _account({**ROW, "source": source, "passes": passes}).passes == expected
 
 
 def test_an_older_ledger_that_recorded_less_claims_nothing():
     account = _account({**ROW, "counts": None, "asked": None, "gaps": None, "left_out": None})
-    assert (account.parts, account.asked, account.gaps, account.left_out) == ((), (), None, ())
+    assert (account.parts, account.requested, account.gaps, account.left_out) == ((), (), None, ())
 
 
 def test_every_table_of_a_source_has_its_words():
-    assert set(STAGING) <= set(PARTS)
+    assert set(STAGING) <= set(ROWS)
+
+
+def read_again(folder, *doubts, after=timedelta(0)):
+    """Let a reading of the firm follow, at its last moment or later."""
+    registry = Firm(Story())
+    registry.play(lambda at: registry.wait(1))
+    registry.clock += after // timedelta(milliseconds=1)
+    take(Ledger(folder / "audit.duckdb"), registry, doubts)
 
 
 def test_the_numbers_are_those_of_the_ledger(made):
-    _, _, report = made
+    connection, _, report = made
     (account,) = report.accounts
+    counts, gaps, tombstones = connection.execute(
+        "select counts, gaps, tombstones from extractions order by observed_at desc limit 1"
+    ).fetchone()
     assert {part.name: (part.counted, part.read) for part in account.parts} == {
-        PARTS[table][1]: tuple(pair) for table, pair in COUNTS.items()
+        ROWS[table]: tuple(pair) for table, pair in json.loads(counts).items()
     }
-    assert account.none_of == ("tags of versions",)
-    assert (account.gaps, account.tombstones) == (3, 2)
+    assert {part.name: part.read for part in account.parts}["versions"] == 25
+    assert "users" in account.none_of
+    assert (account.gaps, account.tombstones) == (gaps, tombstones)
     assert not report.identity.incomplete
     assert all(dossier.reading == account for dossier in report.dossiers)
 
 
-class Later(Ledger):
-    """A ledger with one reading more, after the moment of the report."""
-
-    complete = False
-
-    def close(self):
-        self.reading(READINGS[-1] + timedelta(days=1), complete=self.complete, doubts=["cut off"])
+def report_on(folder, made):
+    with Ledger(folder / "audit.duckdb").reader() as connection:
+        return reported_anew(connection, made, "2026-Q3", folder)
 
 
-class LaterComplete(Later):
-    complete = True
-
-
-def test_an_incomplete_reading_after_the_moment_counts_where_none_complete_followed():
-    report = make_report(kind=Later)[2]
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_reading_after_the_moment_counts_where_none_complete_followed(own_ledger, made, complete):
+    read_again(own_ledger, *(() if complete else ("cut off",)), after=timedelta(days=1))
+    report = report_on(own_ledger, made)
     (account,) = report.accounts
-    assert (account.complete, account.later) == (False, True)
-    assert report.identity.incomplete == ("default",)
-    assert "was incomplete: cut off." in report.notices[0]
     page = HtmlFormat().render(report)["report.html"].decode()
-    assert "made after the state this report shows" in page
+    assert (account.complete, account.later) == (complete, not complete)
+    assert ("made after the state this report shows" in page) is not complete
+    if complete:
+        assert account.observed_at == READINGS[-1]
+    else:
+        assert report.identity.incomplete == ("default",)
+        assert "was incomplete: cut off." in report.notices[0]
 
 
-def test_a_complete_reading_after_the_moment_says_nothing_of_that_moment():
-    report = make_report(kind=LaterComplete)[2]
-    (account,) = report.accounts
-    assert account.observed_at == READINGS[-1]
-    assert not account.later
-
-
-def test_an_incomplete_reading_is_on_every_page_and_its_doubt_is_inert():
-    report = make_report(kind=Doubtful)[2]
-    for name, content in HtmlFormat().render(report).items():
+def test_an_incomplete_reading_is_on_every_page_and_its_doubt_is_inert(own_ledger, made):
+    read_again(own_ledger, DOUBT, after=timedelta(minutes=1))
+    report = report_on(own_ledger, made)
+    assert not report.accounts[0].later
+    files = HtmlFormat().render(report)
+    for name, content in files.items():
         page = content.decode()
         assert "LAST READING INCOMPLETE" in page, name
         assert page.count('class="alarm"') >= 1
         assert "<b>x</b>" not in page
         assert "\u202e" not in page
-    page = HtmlFormat().render(report)["report.html"].decode()
+    page = files["report.html"].decode()
     section = page[page.index('id="completeness"') : page.index('id="cannot-show"')]
-    assert "no count of its own" in section
-    assert "cannot be compared" in section
     assert re.search(r'class="chip critical">incomplete<', section)

@@ -8,11 +8,11 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-import small_ledger as ledgers
 
 from auditreg.errors import RenderError
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.formats.report.template import load_template
+from tests.report.firm import HOSTILE
 
 
 class Page(HTMLParser):
@@ -73,7 +73,7 @@ def test_every_page_is_well_formed_and_stands_alone(files):
             assert not link.startswith("#") or link[1:] in page.ids, link
         assert 'lang="en-GB"' in text
         outside = re.findall(r"url\((?!\"data:|#)[^)]*\)", text)
-        assert [one for one in outside if not re.fullmatch(r"url\(#[a-z]\d\)", one)] == []
+        assert [url for url in outside if not re.fullmatch(r"url\(#[a-z]\d\)", url)] == []
 
 
 def test_headings_are_in_order(files):
@@ -118,9 +118,7 @@ def test_a_browser_runs_nothing_of_it(hostile_report, tmp_path):
             pytest.fail("no browser to try the page in")
         pytest.skip("no chromium on this machine")
     files = HtmlFormat().render(hostile_report)
-    index = ledgers.NAMES.index("fraud-score")
-    assert index == len(ledgers.NAMES) - 1
-    slug = next(d.slug for d in hostile_report.dossiers if d.row.model == ledgers.HOSTILE)
+    slug = next(d.slug for d in hostile_report.dossiers if d.row.model == HOSTILE)
     for name in ("report.html", f"dossiers/{slug}.html"):
         page = tmp_path / "page.html"
         page.write_bytes(files[name])

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from small_ledger import READINGS, subject_of
 
 from auditreg.formats.report.lifecycle import lifecycle_chart
 from auditreg.formats.report.svg import room
-from auditreg.queries.records import Interval, Lifecycle, Record, StatePeriod, VersionTimeline
+from auditreg.queries.lifecycle import TimelineRows, lifecycle
+from auditreg.queries.records import Basis, Interval, Lifecycle, StatePeriod, VersionTimeline
+from tests.report.firm import NAMES, READINGS
 
 SVG = "{http://www.w3.org/2000/svg}"
 START, END = datetime(2026, 7, 1), datetime(2026, 9, 30)
@@ -24,22 +25,22 @@ def at(moment):
     return Interval(moment, moment)
 
 
-def draw(*lanes, known_until=END, **record):
+def draw(*versions, known_until=END, **basis):
     life = Lifecycle(
-        lanes=lanes,
+        versions=versions,
         left_out=0,
         start=datetime(2026, 6, 1),
         end=END,
         known_until=known_until,
-        record=Record(**{"readings": (), "recorded": (), "gaps": (), **record}),
+        basis=Basis(**{"readings": (), "recorded": (), "gaps": (), **basis}),
     )
     return ET.fromstring(
         lifecycle_chart(life, START, END, "UTC", name="d", model="<b>motor</b> \u202e")
     )
 
 
-def lane(*spells, version=1, deleted=None):
-    return VersionTimeline(version, datetime(2026, 6, 20), deleted, spells)
+def lane(*periods, version=1, deleted=None):
+    return VersionTimeline(version, datetime(2026, 6, 20), deleted, periods)
 
 
 def in_use(start, end, kind="stage", name="Production"):
@@ -48,14 +49,14 @@ def in_use(start, end, kind="stage", name="Production"):
 
 def rects(root, fill):
     # The samples of the legend stand below everything else.
-    found = [one for one in root.iter(f"{SVG}rect") if one.get("fill") == fill]
-    return [one for one in found if float(one.get("y")) < float(root.get("height")) - 25]
+    marks = [mark for mark in root.iter(f"{SVG}rect") if mark.get("fill") == fill]
+    return [mark for mark in marks if float(mark.get("y")) < float(root.get("height")) - 25]
 
 
 def sharp(root):
-    lines = [one for one in root.iter(f"{SVG}line") if one.get("stroke-width") == "1.5"]
+    lines = [mark for mark in root.iter(f"{SVG}line") if mark.get("stroke-width") == "1.5"]
     legend = float(root.get("height")) - 25
-    return sorted(float(one.get("x1")) for one in lines if float(one.get("y1")) < legend)
+    return sorted(float(mark.get("x1")) for mark in lines if float(mark.get("y1")) < legend)
 
 
 def test_a_captured_edge_is_a_sharp_line_and_nothing_is_hatched():
@@ -86,7 +87,7 @@ def test_nothing_is_certain_after_the_last_reading():
     assert float(after.get("x")) == pytest.approx(
         float(bar.get("x")) + float(bar.get("width")), abs=0.2
     )
-    words = [one.text for one in root.iter(f"{SVG}text")]
+    words = [mark.text for mark in root.iter(f"{SVG}text")]
     assert "last reading" in words
     assert words.count("readings") == 1
 
@@ -107,71 +108,77 @@ def test_a_stage_and_an_alias_differ_without_colour():
         )
     )
     (stage,) = rects(root, DARK)
-    pill = next(one for one in rects(root, "#ffffff") if one.get("rx") == "5")
+    pill = next(mark for mark in rects(root, "#ffffff") if mark.get("rx") == "5")
     assert stage.get("rx") is None
     assert float(pill.get("stroke-width")) > 1.5
-    words = [one.text for one in root.iter(f"{SVG}text")]
-    assert {"Production from 10 Jul", "@champion from 10 Jul", "Staging"} <= set(words)
+    words = [mark.text for mark in root.iter(f"{SVG}text")]
+    assert {"Production", "@champion", "Staging"} <= set(words)
     assert len(rects(root, PALE)) == 1
 
 
-@pytest.mark.parametrize("begin", [JULY, AUGUST - timedelta(days=2)])
-def test_a_deletion_is_a_cross_that_no_bar_and_no_label_hides(begin):
-    root = draw(lane(in_use(at(begin), at(AUGUST)), deleted=at(AUGUST)))
-    cross = [one for one in root.iter(f"{SVG}line") if one.get("stroke-width") == "1.7"][:2]
-    assert len(cross) == 2
+@pytest.mark.parametrize("gone", [AUGUST, END])
+def test_a_deletion_is_a_cross_that_no_bar_hides(gone):
+    root = draw(lane(in_use(at(JULY), at(gone)), deleted=at(gone)))
+    cross = [mark for mark in root.iter(f"{SVG}line") if mark.get("stroke-width") == "1.7"][:2]
     left, right = float(cross[0].get("x1")), float(cross[0].get("x2"))
-    middle = (float(cross[0].get("y1")) + float(cross[0].get("y2"))) / 2
     (bar,) = rects(root, DARK)
     assert left >= float(bar.get("x")) + float(bar.get("width"))
-    (label,) = [one for one in root.iter(f"{SVG}text") if (one.text or "").startswith("Product")]
-    begins = float(label.get("x"))
-    beside = begins >= right or begins + room(label.text, 8.6, bold=True) <= left
-    assert beside or abs(float(label.get("y")) - middle) > 8
-    assert "deleted" in [one.text for one in root.iter(f"{SVG}text")]
+    assert right <= float(root.get("width"))
+    assert "deleted" in [mark.text for mark in root.iter(f"{SVG}text")]
 
 
 def test_gaps_of_the_server_s_record_are_marked():
     root = draw(lane(in_use(at(JULY), None)), recorded=((START, END),), gaps=((JULY, AUGUST),))
     assert len(rects(root, "url(#d1)")) == 1
-    words = [one.text for one in root.iter(f"{SVG}text")]
+    words = [mark.text for mark in root.iter(f"{SVG}text")]
     assert "server record" in words
     assert "gap in the server's record" in words
 
 
-@pytest.mark.parametrize("hours", [1, 30, 100, 400])
-def test_labels_never_overlap(hours):
-    spells = [
+def test_no_label_meets_a_bar_or_another_label():
+    periods = [
         StatePeriod(
             "alias" if index % 2 else "stage",
-            f"name-{index}-" + "x" * (index * 7 % 60),
+            f"name-{index % 6}-" + "x" * (index * 7 % 60),
             live=index % 3 == 0,
-            start=at(JULY + timedelta(hours=hours * index)),
-            end=at(JULY + timedelta(hours=hours * (index + 1))),
+            start=at(JULY + timedelta(hours=30 * index)),
+            end=at(JULY + timedelta(hours=30 * (index + 1))),
         )
         for index in range(18)
     ]
-    root = draw(lane(*spells))
+    root = draw(lane(*periods, version=10**9))
+    bars = [float(bar.get("x")) for bar in (*rects(root, DARK), *rects(root, PALE))]
     boxes = {}
-    for one in root.iter(f"{SVG}text"):
-        size = float(one.get("font-size"))
-        left = float(one.get("x"))
-        boxes.setdefault(one.get("y"), []).append(
-            (left, left + room(one.text, size, bold=one.get("font-weight") == "600"))
-        )
+    for mark in root.iter(f"{SVG}text"):
+        size, left = float(mark.get("font-size")), float(mark.get("x"))
+        wide = room(mark.text, size, bold=mark.get("font-weight") == "600")
+        boxes.setdefault(mark.get("y"), []).append((left, left + wide))
     for row in boxes.values():
         row.sort()
         for (_, end), (begin, _) in itertools.pairwise(row):
             assert begin >= end - 0.2
-    assert all(right <= 690 for row in boxes.values() for _, right in row)
+    labels = [row for y, row in boxes.items() if 30 < float(y) < float(root.get("height")) - 40]
+    assert max(right for row in labels for _, right in row) < min(bars)
 
 
-def test_what_found_no_room_is_counted():
-    many = [in_use(at(JULY), None, "alias", f"a{index}") for index in range(20)]
-    root = draw(lane(*many))
-    words = [one.text for one in root.iter(f"{SVG}text")]
-    assert "15 more bars" in words
-    assert len([one for one in words if re.match("@a", one)]) == 5
+def test_a_name_has_one_row_however_often_it_was_taken():
+    often = [in_use(at(start), at(start + timedelta(days=5))) for start in (START, JULY, AUGUST)]
+    root = draw(lane(*often))
+    assert [mark.text for mark in root.iter(f"{SVG}text")].count("Production") == 1
+    assert len({mark.get("y") for mark in rects(root, DARK)}) == 1
+    assert len(rects(root, DARK)) == 3
+
+
+def test_of_too_many_names_those_in_use_are_drawn_and_the_others_counted():
+    old = [
+        StatePeriod("alias", f"a{index}", live=False, start=at(START), end=None)
+        for index in range(20)
+    ]
+    root = draw(lane(*old, in_use(at(JULY), None, "alias", "champion")))
+    words = [mark.text for mark in root.iter(f"{SVG}text")]
+    assert "@champion" in words
+    assert "15 more" in words
+    assert len([label for label in words if re.match("@a", label)]) == 5
 
 
 def test_hostile_names_are_text_and_the_picture_says_what_it_shows():
@@ -184,59 +191,83 @@ def test_hostile_names_are_text_and_the_picture_says_what_it_shows():
     assert "still" in root[1].text
 
 
-def test_spells_are_what_the_ledger_s_timeline_says(made):
-    connection, _, report = made
-    life = next(d.lifecycle for d in report.dossiers if d.row.subject == subject_of(0))
+@pytest.mark.golden
+def test_the_golden_picture(golden):
+    handed_over = Interval(JULY, AUGUST)
+    root = draw(
+        lane(in_use(at(START), handed_over), version=1),
+        lane(
+            in_use(handed_over, None, "alias", "champion"),
+            StatePeriod("stage", "Staging", live=False, start=at(JULY), end=None),
+            StatePeriod("ran", "rating-engine", live=True, start=at(AUGUST), end=None),
+            version=2,
+        ),
+        lane(version=3, deleted=at(SEPTEMBER)),
+        known_until=SEPTEMBER,
+        readings=(START, SEPTEMBER),
+        recorded=((JULY, SEPTEMBER),),
+        gaps=((AUGUST, AUGUST + timedelta(days=3)),),
+    )
+    ET.register_namespace("", SVG.strip("{}"))
+    ET.indent(root)
+    golden("report/lifecycle.svg", ET.tostring(root) + b"\n")
+
+
+def life_of(made, name):
+    return next(d.lifecycle for d in made.report.dossiers if d.row.model == name)
+
+
+def test_periods_are_what_the_ledger_s_timeline_says(made):
+    life = life_of(made, NAMES[0])
     drawn = [
-        (spell.name, lane.version, spell.start.not_before, spell.start.not_after)
-        for lane in life.lanes
-        for spell in lane.spells
+        (period.name, version.version, period.start.not_before, period.start.not_after)
+        for version in life.versions
+        for period in version.periods
     ]
-    said = connection.execute(
+    in_the_ledger = made.connection.execute(
         "select 'champion', l.version, t.lo, t.hi from ledger.timeline('alias', null) t "
-        "join ledger.log l using (seq) where t.op = 'put' and t.subject like ? order by l.version",
-        [f"{subject_of(0)}:%"],
+        "join ledger.log l using (seq) where t.op = 'put' and l.model = ? order by l.version",
+        [NAMES[0]],
     ).fetchall()
-    assert drawn == said
-    assert len(said) > 1
-    assert life.record.readings == READINGS
-    assert life.record.recorded == ()
+    assert drawn == in_the_ledger
+    assert len(in_the_ledger) > 1
+    assert life.basis.readings == READINGS
+    assert life.basis.recorded == ()
 
 
-def test_a_captured_move_ends_one_spell_and_begins_the_next_at_one_moment(recorded):
-    life = next(d.lifecycle for d in recorded[2].dossiers if d.row.subject == subject_of(0))
-    lanes = {one.version: one.spells for one in life.lanes}
-    old = next(spell for spell in lanes[3] if spell.kind == "alias")
-    new = next(spell for spell in lanes[4] if spell.kind == "alias")
+def test_a_captured_move_ends_one_period_and_begins_the_next_at_one_moment(recorded):
+    versions = {
+        version.version: version.periods for version in life_of(recorded, NAMES[0]).versions
+    }
+    old = next(period for period in versions[3] if period.kind == "alias")
+    new = next(period for period in versions[4] if period.kind == "alias")
     assert new.start == old.end == at(datetime(2026, 9, 28, 13, 55))
     assert new.end is None
-    assert [spell.name for spell in lanes[3] if spell.kind == "ran"] == ["Radar Live"]
+    assert [period.name for period in versions[3] if period.kind == "ran"] == ["Radar Live"]
 
 
 def test_a_deleted_version_ends_where_the_server_says(recorded):
-    life = next(d.lifecycle for d in recorded[2].dossiers if d.row.subject == subject_of(2))
-    assert life.lanes[0].deleted == at(datetime(2026, 9, 25, 15, 40))
-    assert all(one.deleted is None for one in life.lanes[1:])
+    first, *others = life_of(recorded, NAMES[2]).versions
+    assert first.deleted == at(datetime(2026, 9, 25, 15, 40))
+    assert all(version.deleted is None for version in others)
 
 
 def test_of_many_versions_the_live_the_moved_and_the_newest_are_shown():
-    from auditreg.queries.lifecycle import Lives, lifecycle
-
     versions = [
         {"version": n, "model_subject": "m-1", "registry": "default", "version_created_at": START}
         for n in range(1, 61)
     ]
-    spell = {
+    period = {
         "kind": "stage", "name": "Archived", "live": False, "over": True,
         "start_not_before": datetime(2026, 1, 1), "start_not_after": datetime(2026, 1, 1),
         "end_not_before": datetime(2026, 2, 1), "end_not_after": datetime(2026, 2, 1),
     }  # fmt: skip
-    moved = {**spell, "end_not_before": JULY, "end_not_after": JULY}
-    live = {**spell, "name": "Production", "live": True, "over": False}
-    rows = [{**spell, "version": 3}, {**moved, "version": 5}, {**live, "version": 2}]
-    life = lifecycle(Lives({"m-1": rows}, {}), versions, [], None, START, END)
-    assert [one.version for one in life.lanes] == [2, 5, 57, 58, 59, 60]
+    moved = {**period, "end_not_before": JULY, "end_not_after": JULY}
+    live = {**period, "name": "Production", "live": True, "over": False}
+    rows = [{**period, "version": 3}, {**moved, "version": 5}, {**live, "version": 2}]
+    life = lifecycle(TimelineRows({"m-1": rows}, {}), versions, [], None, START, END)
+    assert [version.version for version in life.versions] == [2, 5, 57, 58, 59, 60]
     assert life.left_out == 54
     rows = [{**moved, "version": n} for n in range(1, 61)] + [{**live, "version": 2}]
-    life = lifecycle(Lives({"m-1": rows}, {}), versions, [], None, START, END)
-    assert [one.version for one in life.lanes] == [2, *range(46, 61)]
+    life = lifecycle(TimelineRows({"m-1": rows}, {}), versions, [], None, START, END)
+    assert [version.version for version in life.versions] == [2, *range(46, 61)]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
-import small_ledger as ledgers
 
-from auditreg.errors import NothingToAudit
-from auditreg.models import Status
+from auditreg.config import load_config, parse_config
+from auditreg.errors import ExitCode, NothingToAudit
+from auditreg.formats import check_format
+from auditreg.formats.interface import CheckView
+from auditreg.ledger.store import Ledger
+from auditreg.models import Severity, Status, worst_first
 from auditreg.report import build_report
+from auditreg.workflows.check import CheckOptions, run_check
+from auditreg.workflows.policy import PolicySet
+from tests.report import firm
 
 AS_OF = "timestamp '2026-09-30 23:00:00'"
 START = "timestamp '2026-06-30 23:00:00'"
+CONFIG = parse_config(firm.CONFIG, Path("auditreg.toml"))
 
 
-def one(connection, sql):
+def scalar(connection, sql):
     return connection.execute(sql).fetchone()[0]
 
 
@@ -68,15 +78,18 @@ def value(report, name):
 )
 def test_a_number_of_the_summary_is_what_the_ledger_says(made, name, sql):
     connection, _, report = made
-    assert value(report, name) == one(connection, sql)
+    assert value(report, name) == scalar(connection, sql)
 
 
 def test_the_numbers_of_findings_are_those_of_the_check(made):
-    _, check, report = made
+    connection, check, report = made
     is_open = [a for a in check.every if a.status in (Status.FAIL, Status.NOT_EVIDENCED)]
     assert value(report, "open") == len(is_open) > 0
-    old = [a for a in is_open if (check.as_of - a.since).total_seconds() > 90 * 86400]
-    assert value(report, "old") == len(old) > 0
+    keys = ", ".join(f"'{answer.key}'" for answer in is_open)
+    old = (
+        f"select count(*) from findings where since < {AS_OF} - interval 90 day and key in ({keys})"
+    )
+    assert value(report, "old") == scalar(connection, old) > 0
     waived = [a for a in check.every if a.status is Status.WAIVED]
     assert value(report, "accepted") == len(waived) > 0
     assert value(report, "not_judged") == 0
@@ -91,6 +104,45 @@ def test_every_open_finding_is_under_its_rule_and_its_model(report, made):
     assert report.open_findings == len(expected)
 
 
+def test_findings_have_one_order_in_every_output(own_ledger):
+    ledger, config = Ledger(own_ledger / "audit.duckdb"), load_config(own_ledger / "auditreg.toml")
+    policy = PolicySet.load(config)
+    judged = run_check(ledger, policy, CheckOptions(everything=True)).result
+    read_back = run_check(ledger, policy, CheckOptions()).result
+    keys = [answer.key for answer in judged.every]
+    assert list(judged.every) == sorted(judged.every, key=worst_first)
+    assert {answer.status for answer in judged.every} >= {*Status} - {
+        Status.ERROR,
+        Status.PREDATES_POLICY,
+    }
+
+    def in_order(listed):
+        wanted = set(listed)
+        return [key for key in keys if key in wanted]
+
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, everything=True)
+    document = json.loads(check_format("json").render(judged, view))
+    listed = [[finding["key"] for finding in document["findings"]]]
+    listed += [[answer.key for answer in result.answers] for result in (judged, read_back)]
+    with ledger.reader() as connection:
+        report = build_report(connection, judged, [], config, config.period("2026-Q3"))
+    groups = [row.findings for row in report.rules] + [d.findings for d in report.dossiers]
+    assert max(len({finding.rule.severity for finding in group}) for group in groups) > 1
+    listed += [[finding.key for finding in group] for group in groups]
+    assert listed[0] == keys
+    for shown in listed:
+        assert shown == in_order(shown)
+    text = check_format("text").render(judged, view).decode()
+    text = text[text.index("approval-set-by-approver") :]
+    places = [
+        text.index(f"{answer.subject.label}: {answer.status.words}")
+        for answer in judged.every
+        if answer.rule.id == "approval-set-by-approver"
+    ]
+    assert places == sorted(places)
+    assert len(places) > 3
+
+
 def test_what_is_set_aside_is_shown_and_not_counted_as_open(report):
     assert {a.status for a in report.set_aside} == {Status.WAIVED}
     assert sorted(a.key for d in report.dossiers for a in d.set_aside) == sorted(
@@ -98,8 +150,9 @@ def test_what_is_set_aside_is_shown_and_not_counted_as_open(report):
     )
 
 
-def test_approved_before_counts_promotions_the_check_passed(report):
-    passed = [one for one in report.promotions if one.approval is Status.PASS]
+def test_approved_before_counts_promotions_the_check_passed(recorded):
+    report = recorded.report
+    passed = [row for row in report.promotions if row.approval is Status.PASS]
     assert value(report, "approved") == len(passed) > 0
 
 
@@ -126,19 +179,18 @@ def test_a_clause_counts_its_rules_and_its_fields(made):
     assert sum(approval.counts.values()) == sum(
         a.rule.id in ("approval-precedes-live", "approver-recorded") for a in check.every
     )
-    recorded = one(
+    recorded = scalar(
         connection,
         f"select count(*) from inventory_as_of({AS_OF}) join live_versions_as_of({AS_OF}) "
         "using (subject) where owner is not null",
     )
-    live = one(connection, f"select count(*) from live_versions_as_of({AS_OF})")
+    live = scalar(connection, f"select count(*) from live_versions_as_of({AS_OF})")
     assert [(f.recorded, f.of) for f in owner.fields] == [(recorded, live)]
 
 
 def test_a_ledger_that_starts_inside_the_period_says_first_report(made):
     connection, check, _ = made
-    config = ledgers.config()
-    report = build_report(connection, check, [], config, config.period("2026-01-01..2026-09-30"))
+    report = build_report(connection, check, [], CONFIG, CONFIG.period("2026-01-01..2026-09-30"))
     assert any("First report" in text for text in report.notices)
     assert value(report, "retired") is None
 
@@ -169,8 +221,6 @@ def test_all_44_fields_are_in_a_version_s_sheet(report):
 
 def test_nothing_to_report_on_is_said(made):
     connection, check, _ = made
-    early = type(check)(**{**{n: getattr(check, n) for n in check.__slots__},
-                           "as_of": datetime(2020, 1, 1)})  # fmt: skip
-    config = ledgers.config()
+    early = replace(check, as_of=datetime(2020, 1, 1))
     with pytest.raises(NothingToAudit, match="no registered model"):
-        build_report(connection, early, [], config, config.period("2019"))
+        build_report(connection, early, [], CONFIG, CONFIG.period("2019"))

@@ -6,11 +6,11 @@ import shutil
 import time
 
 import pytest
-from conftest import needs_pango
 from pypdf import PdfReader
 
 from auditreg.errors import RenderError
 from auditreg.formats.report.template import load_template
+from tests.report.conftest import needs_pango
 
 pytestmark = pytest.mark.integration
 
@@ -44,10 +44,10 @@ def test_every_page_says_where_it_is(pages, report):
 
 
 def heading_page(pages, number, title):
-    found = [
+    numbers = [
         i + 1 for i, text in enumerate(pages) if re.search(rf"\b{number} {title}(?! by)", text)
     ]
-    return found[-1] if found[0] == 2 else found[0]  # page 2 is the contents
+    return numbers[-1] if numbers[0] == 2 else numbers[0]  # page 2 is the contents
 
 
 def test_the_contents_and_the_summary_point_at_the_right_pages(pages):

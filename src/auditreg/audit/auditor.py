@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import isolation
@@ -33,6 +34,7 @@ from auditreg.models import (
     Severity,
     Status,
     Subject,
+    worst_first,
 )
 from auditreg.queries.model_refs import Selection, select
 from auditreg.queries.prompts import refuse_prompts
@@ -150,16 +152,17 @@ class Auditor:
         create_results(
             self._connection, [r.rule for r in results if r.error is None], numbered=as_of is None
         )
+        errors = _errors(results)
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
             rules=tuple(self._counted(results)),
-            answers=(*_errors(results), *findings(self._connection, rules, self._waivers)),
+            answers=tuple(_merged(errors, findings(self._connection, rules, self._waivers))),
             selection=tuple(selection),
             waivers=waivers,
-            every=_Every(self._connection, tuple(rules), self._waivers, tuple(_errors(results))),
+            every=_Every(self._connection, tuple(rules), self._waivers, errors),
         )
 
     def _moment(self, as_of: datetime | None, period: Period | None) -> tuple[Moment, Period]:
@@ -275,8 +278,7 @@ class _Every:
         self._errors = errors
 
     def __iter__(self) -> Iterator[Finding]:
-        yield from self._errors
-        yield from every_answer(*self._parts)
+        return iter(_merged(self._errors, every_answer(*self._parts)))
 
 
 def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:
@@ -320,17 +322,25 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
     return tuple(chosen)
 
 
-def _errors(results: Sequence[RuleResult]) -> Iterator[Finding]:
+def _errors(results: Sequence[RuleResult]) -> list[Finding]:
     """One answer per rule that could not be judged; it is about the ledger, not about a model."""
-    for result in results:
-        if result.error is not None:
-            yield Finding(
-                rule=result.rule,
-                subject=Subject("ledger"),
-                status=Status.ERROR,
-                reason=result.error,
-                evidence={"population": result.population, "examined": result.examined},
-            )
+    errors = [
+        Finding(
+            rule=result.rule,
+            subject=Subject("ledger"),
+            status=Status.ERROR,
+            reason=result.error,
+            evidence={"population": result.population, "examined": result.examined},
+        )
+        for result in results
+        if result.error is not None
+    ]
+    return sorted(errors, key=worst_first)
+
+
+def _merged(errors: Sequence[Finding], answers: Iterable[Finding]) -> Iterable[Finding]:
+    """Both in one order; there may be very many answers, and hardly ever an error."""
+    return merge(errors, answers, key=worst_first) if errors else answers
 
 
 __all__ = ["Auditor", "configured"]

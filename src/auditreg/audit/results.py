@@ -39,6 +39,7 @@ _OPEN = "('fail', 'not_evidenced')"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
 _BATCH = 10_000
 _STATUSES = {status.value: status for status in Status}
+_STATUS_RANK = " ".join(["case status", *(f"when '{s}' then {s.rank}" for s in Status), "end"])
 _GRADES = {grade.value: grade for grade in Grade}
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 _CREATED = {
@@ -384,7 +385,7 @@ def findings(
 def every_answer(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
 ) -> Iterator[Finding]:
-    """Every answer of every rule, worst rule first."""
+    """Every answer of every rule, worst first."""
     return _answers(connection, rules, waivers, "true")
 
 
@@ -404,7 +405,8 @@ def _answers(
         "create or replace temp table ordered_answers as "
         "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, model, "
         "version, waiver, number, since, row_number() over ("
-        "order by rank, rule, registry, workspace, model, version, subject) as place "
+        f"order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), coalesce(version, 0), subject) "
+        "as place "
         f"from results where {condition} order by place"
     )
     start = 1

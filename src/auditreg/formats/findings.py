@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditreg.formats.interface import CheckView, Table, TableFormat
-from auditreg.models import Finding, Severity, Status, worst_first
+from auditreg.models import Finding, Severity, Status
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -33,8 +33,8 @@ _SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
 def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:
     """The open, waived and erroneous answers, or every answer; the worst first."""
     if everything:
-        return list(result.every)  # comes in order, and is too large to be sorted again
-    return sorted((a for a in result.answers if a.status in _SHOWN), key=worst_first)
+        return list(result.every)
+    return [answer for answer in result.answers if answer.status in _SHOWN]
 
 
 def totals(result: CheckResult) -> Counter[Status]:

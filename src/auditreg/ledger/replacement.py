@@ -190,7 +190,7 @@ def _other_registry(
 
 
 def _is_another(
-    intake: Intake, counts: ModelCounts, given: Permissions, last: LastReading, *, complete: bool
+    intake: Intake, counts: ModelCounts, given: Permissions, last: PreviousReading, *, complete: bool
 ) -> bool:
     if counts.due and counts.strangers == counts.shown:
         return True
@@ -208,7 +208,7 @@ def _is_another(
 
 
 @dataclass(frozen=True, slots=True)
-class LastReading:
+class PreviousReading:
     """Where a registry was read last, and when; as people read it."""
 
     location: str
@@ -218,14 +218,14 @@ class LastReading:
         return f"{self.location} (read {_moment(self.observed_at)})"
 
 
-def _last_reading(intake: Intake) -> LastReading | None:
+def _last_reading(intake: Intake) -> PreviousReading | None:
     """The last reading of the registry; a restored backup only where there is nothing else."""
     row = intake.con.execute(
         "select location, observed_at from extractions where registry = ? "
         "order by restored is true, observed_at desc, seq desc limit 1",
         [intake.registry],
     ).fetchone()
-    return LastReading(_printed(row[0]), row[1]) if row else None
+    return PreviousReading(_printed(row[0]), row[1]) if row else None
 
 
 # An older copy.

@@ -34,6 +34,7 @@ class Change:
 
     `uncaptured`: a reading saw it although the server recorded its changes around it. `together`
     is what came or went with it: a registration's tags, the versions of a deleted model.
+    `first_seen`: it was before the first reading, and MLflow's own times say when.
     """
 
     seq: int
@@ -52,6 +53,7 @@ class Change:
     request: str | None = None
     uncaptured: bool = False
     together: Parts = ()
+    first_seen: bool = False
 
     @property
     def model_subject(self) -> str:
@@ -160,7 +162,8 @@ def request_key(change: Change, *, by_reading: bool = False) -> tuple[object, ..
     """What is equal for the changes of one request, or of one reading where no request is known."""
     if change.request:
         return (change.request, change.model_subject)
-    when = change.observed_at if by_reading else change.when
+    # What was before the first reading has times of its own.
+    when = change.observed_at if by_reading and not change.first_seen else change.when
     return (change.model_subject, when, change.actor, change.uncaptured)
 
 

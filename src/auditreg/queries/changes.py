@@ -1,14 +1,19 @@
-"""The changes of a period, by kind and person."""
+"""The changes of a registry: of a period, by kind and person, or of its models alone."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import UsageError
 from auditreg.kinds.changes import FILTERS
+from auditreg.models import Grade
+from auditreg.queries.change_groups import Change, count_kinds
+from auditreg.queries.first_seen import dated_sql
+from auditreg.queries.reader import Reader, Row, interval
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,10 +73,77 @@ class ChangeFilter:
 def change_rows(
     connection: duckdb.DuckDBPyConnection, selected: ChangeFilter
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of the changes a filter lets through, oldest first."""
+    """Columns and rows of the changes a filter lets through, oldest first.
+
+    What the first reading of a registry found is among them where MLflow's own times date it.
+    """
     where, values = selected.where()
     cursor = connection.execute(
-        f"select * from changes where {where} order by changed_not_after, observed_at, seq, item",
+        f"select * from (from changes union all by name {dated_sql()}) where {where} "
+        "order by changed_not_after, observed_at, seq, item",
         values,
     )
     return tuple(column[0] for column in cursor.description or ()), cursor.fetchall()
+
+
+_OF_MODELS = f"""
+with changed as (
+    select *, false as first_seen from changes_as_of({{t}})
+    union all by name
+    select *, true as first_seen from ({dated_sql()})
+    where changed_not_before < {{t}} or changed_not_after <= {{t}}
+)
+select seq, changed_not_before, changed_not_after, observed_at, model, version, subject,
+       kind, item, before, after, actor, actor_from, request, uncaptured, grade, first_seen
+from changed
+where kind in ('registered_model', 'registered_model_tag', 'model_version', 'model_version_tag',
+               'alias')
+  and split_part(replace(subject, ':', '/'), '/', 1)
+      not in (select model_subject from prompt_models_as_of({{t}}))
+order by coalesce(changed_not_after, observed_at), seq, item
+"""
+_RENAMED = """
+select request, kind, count(distinct subject) as rows
+from journal
+where kind <> 'registered_model' and request in (
+    select request from changes_as_of({t}) where kind = 'registered_model' and item = 'name')
+group by request, kind order by request, kind
+"""
+
+
+def read_changes(reader: Reader) -> list[Change]:
+    """Every change of a model, version, tag or alias by the reader's moment, oldest first."""
+    rows = reader.rows("changes", "What changed in the registry", _OF_MODELS)
+    changes = [_change(row) for row in rows]
+    if not any(change.item == "name" and change.request for change in changes):
+        return changes
+    moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in reader.rows("journal", "What moved along with a rename", _RENAMED):
+        moved[row["request"]].append((row["kind"], row["rows"]))
+    return [
+        replace(change, together=count_kinds(moved[change.request]))
+        if change.item == "name" and change.request
+        else change
+        for change in changes
+    ]
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        seq=row["seq"],
+        subject=row["subject"],
+        model=row["model"],
+        version=row["version"],
+        when=interval(row, "changed_"),
+        observed_at=row["observed_at"],
+        item=row["item"] or row["kind"],
+        kind=row["kind"],
+        before=row["before"],
+        after=row["after"],
+        actor=row["actor"],
+        grade=Grade(row["grade"]),
+        actor_from=row["actor_from"],
+        request=row["request"],
+        uncaptured=bool(row["uncaptured"]),
+        first_seen=row["first_seen"],
+    )

@@ -15,6 +15,7 @@ from auditreg.queries.change_groups import (
     heads_of_parts,
     request_key,
 )
+from auditreg.queries.first_seen import first_seen_sql
 from auditreg.queries.model_refs import Selection
 from auditreg.queries.reader import Row, fetch_rows, interval
 from auditreg.sql import moment_literal
@@ -205,47 +206,16 @@ from changes_as_of(null, known_at := [known])
 where list_contains($models::VARCHAR[], split_part(replace(subject, ':', '/'), '/', 1))
 """
 
-_FIRST_SEEN = """
-with first as (
-    select t.kind, t.subject, t.seq, t.lo, t.hi, t.created_at, l.registry, l.workspace, l.model,
-           l.version, l.source, l.entry
-    from ledger.timeline(null, [known]) t join ledger.log l using (seq)
-    where t.previous_seq is null and t.previous_reading is null and t.valid_at is null
-      and t.op = 'put' and l.grade = 'observed'
-      and list_contains($models::VARCHAR[], split_part(replace(t.subject, ':', '/'), '/', 1))
-),
-state as (
-    select kind, subject, seq, created_at as not_before,
-           coalesce(created_at, hi) as not_after, 'model' as item, 'present' as after,
-           registry, workspace, model, version, source, hi as observed_at
-    from first where kind = 'registered_model'
-    union all
-    select kind, subject, seq, created_at, coalesce(created_at, hi), 'version', 'present',
-           registry, workspace, model, version, source, hi
-    from first where kind = 'model_version'
-    union all
-    select kind, subject, seq, lo, hi,
-           case when json_extract_string(entry, '$.body.stage') = 'Deleted_Internal'
-                then 'version' else 'stage' end,
-           json_extract_string(entry, '$.body.stage'),
-           registry, workspace, model, version, source, hi
-    from first where kind = 'model_version' and json_extract_string(entry, '$.body.stage') <> 'None'
-    union all
-    select kind, subject, seq, lo, hi, json_extract_string(entry, '$.body.key'),
-           json_extract_string(entry, '$.body.value'),
-           registry, workspace, model, version, source, hi
-    from first where kind in ('registered_model_tag', 'model_version_tag')
-    union all
-    select kind, subject, seq, lo, hi, json_extract_string(entry, '$.body.alias'),
-           version::VARCHAR, registry, workspace, model, version, source, hi
-    from first where kind = 'alias'
-)
-select not_before, not_after, 'first seen' as event, model, version, kind, item,
-       case when after = 'Deleted_Internal' then 'removed' else 'added' end as change,
-       case when after = 'Deleted_Internal' then 'present' end as before,
-       case when after <> 'Deleted_Internal' then after end as after,
-       'observed' as known, source, registry, workspace, subject, seq, observed_at
-from state
+_FIRST_SEEN = f"""
+select changed_not_before as not_before, changed_not_after as not_after, 'first seen' as event,
+       model, version, kind, item, change, before, after, grade as known, source, registry,
+       workspace, subject, seq, observed_at
+from ({
+    first_seen_sql(
+        "list_contains($models::VARCHAR[], split_part(replace(t.subject, ':', '/'), '/', 1))",
+        known="[known]",
+    )
+})
 """
 
 _STATED = """

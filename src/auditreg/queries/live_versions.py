@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from auditreg.models import Certainty
 from auditreg.queries.model_refs import Selection
 from auditreg.queries.reader import Row, as_of, fetch_rows
+from auditreg.queries.records import Interval
 from auditreg.sql import moment_literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Approval:
     sure: bool = True
 
 
+NO_APPROVAL = Approval()
+
+
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
     """A version that was live, or may have been; bounds as the record has them, UTC."""
@@ -51,12 +55,17 @@ class LiveVersion:
     actor: str | None
     actor_from: str | None
     grade: str | None
-    approval: Approval = Approval()
+    approval: Approval = NO_APPROVAL
 
     @property
     def sure(self) -> bool:
         """Whether it was live, rather than possibly so."""
         return self.certainty not in _OPEN
+
+    @property
+    def since(self) -> Interval:
+        """When it became live."""
+        return Interval(self.not_before, self.not_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +253,15 @@ def _versions(
     approvals = _approvals(connection, at, [row["subject"] for row in rows])
     versions: dict[str, list[LiveVersion]] = defaultdict(list)
     for row in rows:
-        owner = row.pop("model_subject")
-        row["certainty"] = Certainty(row["certainty"])
-        approval = approvals.get(row["subject"], Approval())
-        versions[owner].append(LiveVersion(**row, approval=approval))
+        approval = approvals.get(row["subject"], NO_APPROVAL)
+        versions[row["model_subject"]].append(live_version(row, approval))
     return versions
+
+
+def live_version(row: Row, approval: Approval = NO_APPROVAL) -> LiveVersion:
+    """A row of `live_versions_sql` as what it is."""
+    values = {name: value for name, value in row.items() if name != "model_subject"}
+    return LiveVersion(**{**values, "certainty": Certainty(row["certainty"])}, approval=approval)
 
 
 def _approvals(

@@ -44,7 +44,7 @@ class Reader:
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
-        self._connection = connection
+        self.connection = connection
         self.as_of = as_of
         self.queries: list[RecordedQuery] = []
 
@@ -55,17 +55,13 @@ class Reader:
         self.queries.append(RecordedQuery(name, purpose, text, len(rows)))
         return rows
 
-    def at(self, moment: datetime) -> Reader:
-        """A reader of the same ledger at another moment, whose queries are not kept."""
-        return Reader(self._connection, moment)
-
     def plain(self, sql: str) -> list[Row]:
         """Rows that need no place in the list of queries."""
-        return fetch_rows(self._connection, sql)
+        return fetch_rows(self.connection, sql)
 
     def has(self, table: str) -> bool:
         """Whether the ledger has a table or view of that name, and any row in it."""
-        known = self._connection.execute(
+        known = self.connection.execute(
             "select count(*) from information_schema.tables "
             "where table_schema = 'main' and table_name = ?",
             [table],

@@ -1,12 +1,13 @@
-"""What queries give back where several share it: intervals, timelines, capture. Frozen data only."""
+"""What queries give back where several share it: intervals, timelines, statements. Frozen data only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
-_RESTART = timedelta(minutes=5)
+Stretch = tuple[datetime, datetime]
+"""From a moment to another, both of them known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class StatePeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Basis:
     """What a registry's history rests on: readings of it, and what its server recorded itself."""
 
     readings: tuple[datetime, ...]
-    recorded: tuple[tuple[datetime, datetime], ...]
-    gaps: tuple[tuple[datetime, datetime], ...]
+    recorded: tuple[Stretch, ...]
+    gaps: tuple[Stretch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class VersionTimeline:
     version: int
     created_at: datetime | None
     deleted: Interval | None
-    spells: tuple[StatePeriod, ...]
+    periods: tuple[StatePeriod, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,62 +76,15 @@ class Lifecycle:
     """One model's versions over time.
 
     `known_until` is the last moment anything is known of; after it nothing is certain. A reading
-    after the report's moment vouches for all of it; the readings of its `record` are those before.
+    after the report's moment vouches for all of it; the readings of its `basis` are those before.
     """
 
-    lanes: tuple[VersionTimeline, ...]
+    versions: tuple[VersionTimeline, ...]
     left_out: int
     start: datetime
     end: datetime
     known_until: datetime | None
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureGap:
-    """A time in which the server did not record its changes; `end` is None while it lasts."""
-
-    registry: str
-    start: datetime
-    end: datetime | None
-    reason: str
-    detail: str
-
-    @property
-    def brief(self) -> bool:
-        """Whether it is a server's restart, in which hardly anything can have happened."""
-        return (
-            self.reason == "no server with capture"
-            and self.end is not None
-            and self.end - self.start <= _RESTART
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """When one registry's server recorded its changes, and when it did not.
-
-    `restarts` are gaps of a few minutes, which are not among `gaps`.
-    """
-
-    registry: str
-    spans: tuple[tuple[datetime, datetime], ...]
-    gaps: tuple[CaptureGap, ...]
-    restarts: int
-    processes: int
-    hosts: tuple[str, ...]
-    best_effort: bool
-    versions: tuple[str, ...]
-
-    @property
-    def since(self) -> datetime | None:
-        """The beginning of the server's record."""
-        return self.spans[0][0] if self.spans else None
-
-    @property
-    def until(self) -> datetime | None:
-        """The end of the server's record, as far as it was read."""
-        return self.spans[-1][1] if self.spans else None
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True)

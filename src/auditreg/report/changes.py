@@ -1,45 +1,22 @@
-"""What changed in the registry: read, put together where it belongs together, and sorted.
-
-Listed one by one, a registration with everything it has, or a request that moved four rows, hides
-the changes somebody made to what was already there.
-"""
+"""Changes of the registry as rows of a table: put together where they belong together, and sorted."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from auditreg.models import Grade
 from auditreg.queries.change_groups import (
     TAGS,
     Change,
     collapse_registrations,
-    count_kinds,
     group_by_request,
 )
-from auditreg.queries.reader import Reader, Row, interval
 from auditreg.queries.records import Interval
 from auditreg.report.model import ChangeGroup, ChangeRow
+from auditreg.report.wording import how_known
 
 _SHOWN = 12
 _PARTS = 5
-
-_CHANGES = """
-select seq, changed_not_before, changed_not_after, observed_at, model, version, subject, kind, item,
-       before, after, actor, actor_from, request, uncaptured, grade
-from changes_as_of({t})
-where kind in ('registered_model', 'registered_model_tag', 'model_version', 'model_version_tag',
-               'alias')
-order by coalesce(changed_not_after, observed_at), seq, item
-"""
-_RENAMED = """
-select request, kind, count(distinct subject) as rows
-from journal
-where kind <> 'registered_model' and request in (
-    select request from changes_as_of({t}) where kind = 'registered_model' and item = 'name')
-group by request, kind order by request, kind
-"""
 
 BEHIND = "Changed behind the server's back"
 _BEHIND_NOTE = (
@@ -55,43 +32,6 @@ _SORTS = (
 )
 
 
-def read(reader: Reader) -> list[Change]:
-    """Every change of a model, version, tag or alias, oldest first."""
-    rows = reader.rows("changes", "What changed in the registry", _CHANGES)
-    changes = [_change(row) for row in rows]
-    if not any(change.item == "name" and change.request for change in changes):
-        return changes
-    moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for row in reader.rows("journal", "What moved along with a rename", _RENAMED):
-        moved[row["request"]].append((row["kind"], row["rows"]))
-    return [
-        replace(change, together=count_kinds(moved[change.request]))
-        if change.item == "name" and change.request
-        else change
-        for change in changes
-    ]
-
-
-def _change(row: Row) -> Change:
-    return Change(
-        seq=row["seq"],
-        subject=row["subject"],
-        model=row["model"],
-        version=row["version"],
-        when=interval(row, "changed_"),
-        observed_at=row["observed_at"],
-        item=row["item"] or row["kind"],
-        kind=row["kind"],
-        before=row["before"],
-        after=row["after"],
-        actor=row["actor"],
-        grade=Grade(row["grade"]),
-        actor_from=row["actor_from"],
-        request=row["request"],
-        uncaptured=bool(row["uncaptured"]),
-    )
-
-
 def in_rows(changes: Iterable[Change], *, by_reading: bool = False) -> list[ChangeRow]:
     """Changes that belong together, a row for each; see `group_by_request`."""
     return [_row(group) for group in group_by_request(changes, by_reading=by_reading)]
@@ -100,12 +40,15 @@ def in_rows(changes: Iterable[Change], *, by_reading: bool = False) -> list[Chan
 def _row(group: Sequence[Change]) -> ChangeRow:
     # What happened to the model or version itself says most, and tags the least.
     ordered = sorted(group, key=lambda change: (not change.is_existence, change.kind in TAGS))
+    head, when = ordered[0], _around([change.when for change in group])
+    reading = head.observed_at if head.first_seen else None
     return ChangeRow(
-        when=_around([change.when for change in group]),
+        when=when,
         changes=tuple(ordered[:_PARTS]),
         more=len(ordered[_PARTS:]),
         count=len(group),
         tags_only=_are_tags(group),
+        known=how_known(head.grade, when, reading, uncaptured=head.uncaptured),
     )
 
 

@@ -7,24 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditreg.fields import Field
-from auditreg.models import Finding, Grade, worst_first
+from auditreg.models import Finding, Grade
 from auditreg.queries.change_groups import Change, collapse_registrations
+from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, decoded
 from auditreg.queries.records import Deployment, Lifecycle, Statement
 from auditreg.report.changes import behind, in_rows
 from auditreg.report.findings import SET_ASIDE
-from auditreg.report.model import Dossier, InventoryRow, Promotion
-from auditreg.report.version_sheet import (
+from auditreg.report.model import (
     Artifact,
     Dataset,
+    Dossier,
     FieldEntry,
     FieldGroup,
-    Live,
+    InventoryRow,
+    Promotion,
     Run,
     Sheet,
     SignatureColumn,
     VersionRow,
 )
+from auditreg.report.provenance import ExtractionAccount
 
 _VERSIONS = 40
 _CHANGES = 60
@@ -107,13 +110,14 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known of one model's history."""
+    """What is known of one model's history, and the reading that rests on."""
 
     promotions: Sequence[Promotion]
     changes: Sequence[Change]
     lifecycle: Lifecycle | None
     statements: Sequence[Statement]
     deployments: Sequence[Deployment]
+    reading: ExtractionAccount | None
 
 
 _FIELDS = """
@@ -182,25 +186,25 @@ def dossier(
     passed: int,
 ) -> Dossier:
     """One model's dossier; every sequence holds this model's rows only."""
-    live = {one.version: one for one in row.live}
+    live = {version.version: version for version in row.live}
     numbered = sorted(
         (version for version in versions if version["version"] is not None),
         key=lambda version: version["version"],
     )
-    shown = [one for one in numbered if one["version"] in live] or numbered[-1:]
-    answers = sorted(answers, key=worst_first)
-    told = collapse_registrations(past.changes)
-    rows = in_rows(one for one in told if not one.uncaptured)
+    shown = [version for version in numbered if version["version"] in live] or numbered[-1:]
+    changes = collapse_registrations(past.changes)
+    rows = in_rows(change for change in changes if not change.uncaptured)
     return Dossier(
         slug=row.slug,
         row=row,
         description=description,
         sheets=tuple(
-            sheet(one, live.get(one["version"]), material) for one in shown[-_SHEETS:][::-1]
+            sheet(version, live.get(version["version"]), material)
+            for version in shown[-_SHEETS:][::-1]
         ),
         versions=tuple(
-            version_row(one, one["version"] in live, material)
-            for one in numbered[-_VERSIONS:][::-1]
+            version_row(version, version["version"] in live, material)
+            for version in numbered[-_VERSIONS:][::-1]
         ),
         more_versions=max(0, len(numbered) - _VERSIONS),
         promotions=tuple(past.promotions),
@@ -209,15 +213,16 @@ def dossier(
         passed=passed,
         lifecycle=past.lifecycle,
         changes=tuple(rows[-_CHANGES:][::-1]),
-        uncaptured=behind(told, _CHANGES),
-        more_changes=sum(one.count for one in rows[:-_CHANGES]),
+        uncaptured=behind(changes, _CHANGES),
+        more_changes=sum(row.count for row in rows[:-_CHANGES]),
         statements=tuple(past.statements[:_STATEMENTS]),
         more_statements=len(past.statements[_STATEMENTS:]),
         deployments=tuple(past.deployments),
+        reading=past.reading,
     )
 
 
-def sheet(version: Row, live: Live | None, material: Material) -> Sheet:
+def sheet(version: Row, live: LiveVersion | None, material: Material) -> Sheet:
     """One version in depth."""
     subject = version["subject"]
     run_row = material.runs.get((version["registry"], version["run_id"]))
@@ -234,12 +239,14 @@ def sheet(version: Row, live: Live | None, material: Material) -> Sheet:
         run=_run(run_row, material) if run_row else None,
         run_id=version["run_id"],
         datasets=tuple(
-            Dataset(one["name"], one["context"], one["digest"], one["source"])
-            for one in material.datasets.get(run_subject, [])
+            Dataset(dataset["name"], dataset["context"], dataset["digest"], dataset["source"])
+            for dataset in material.datasets.get(run_subject, [])
         ),
         artifact=_artifact(artifact) if artifact else None,
         columns=_columns(artifact) if artifact else (),
-        metrics=tuple((one["key"], one["value"]) for one in material.metrics.get(run_subject, [])),
+        metrics=tuple(
+            (metric["key"], metric["value"]) for metric in material.metrics.get(run_subject, [])
+        ),
     )
 
 
@@ -269,14 +276,14 @@ def _artifact(row: Row) -> Artifact:
 
 
 def _columns(row: Row) -> tuple[SignatureColumn, ...]:
-    found = []
+    columns = []
     for key, direction in (
         ("signature_inputs", "input"),
         ("signature_outputs", "output"),
         ("signature_params", "parameter"),
     ):
         listed = decoded(row[key], [])
-        found += [
+        columns += [
             SignatureColumn(
                 direction,
                 str(item.get("name") or "(without a name)"),
@@ -286,7 +293,7 @@ def _columns(row: Row) -> tuple[SignatureColumn, ...]:
             for item in (listed if isinstance(listed, list) else [])
             if isinstance(item, dict)
         ]
-    return tuple(found)
+    return tuple(columns)
 
 
 def _type(item: Mapping[str, object]) -> str:
@@ -303,8 +310,8 @@ def _groups(rows: Sequence[Row], definitions: tuple[Field, ...]) -> tuple[FieldG
     by_field = _grouped(rows, "field")
     known = {definition.id: definition for definition in definitions}
     placed = {name for _, names in GROUPS for name in names}
-    own = tuple(definition.id for definition in definitions if definition.id not in placed)
-    groups = (*GROUPS, ("Further fields of the firm", own)) if own else GROUPS
+    further = tuple(definition.id for definition in definitions if definition.id not in placed)
+    groups = (*GROUPS, ("Further fields of the firm", further)) if further else GROUPS
     return tuple(
         FieldGroup(
             title=title,
@@ -352,8 +359,8 @@ def version_row(version: Row, live: bool, material: Material) -> VersionRow:
     rows = {row["field"]: row for row in material.fields.get(version["subject"], [])}
 
     def value(name: str) -> str | None:
-        found = version.get(name)
-        return str(found) if found is not None else None
+        recorded = version.get(name)
+        return str(recorded) if recorded is not None else None
 
     states = [part for part in (version["stage"], version["aliases"]) if part and part != "None"]
     if live:

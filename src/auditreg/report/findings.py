@@ -1,4 +1,4 @@
-"""What the check found, arranged for reading: by rule, by clause, by model."""
+"""The findings of the check, arranged for reading: by rule, by clause, by model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.frameworks.parse import Clause, Framework
-from auditreg.models import CheckResult, Finding, Severity, Status, worst_first
+from auditreg.models import CheckResult, Finding, Severity, Status
 from auditreg.report.model import (
     ClauseCoverage,
     FieldPresence,
@@ -44,19 +44,25 @@ def severities(answers: Sequence[Finding]) -> tuple[SeverityCount, ...]:
     )
 
 
+def set_aside(answers: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The answers of `SET_ASIDE` in that order, the worst of each first."""
+    shown = (answer for answer in answers if answer.status in SET_ASIDE)
+    return tuple(sorted(shown, key=lambda answer: SET_ASIDE.index(answer.status)))
+
+
 def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
     """Every rule that ran, those with the worst open findings first."""
-    found: dict[str, list[Finding]] = defaultdict(list)
+    by_id: dict[str, list[Finding]] = defaultdict(list)
     for answer in check.open:
-        found[answer.rule.id].append(answer)
+        by_id[answer.rule.id].append(answer)
     rows = [
         RuleFindings(
             rule=result.rule,
             population=result.population,
             examined=result.examined,
             counts={status: result.counts.get(status, 0) for status in Status},
-            findings=tuple(sorted(found[result.rule.id], key=worst_first)),
-            oldest=oldest(found[result.rule.id]),
+            findings=tuple(by_id[result.rule.id]),
+            oldest=oldest(by_id[result.rule.id]),
             error=result.error,
         )
         for result in check.rules
@@ -78,27 +84,32 @@ def by_model(
     answers: Iterable[Finding], rows: Mapping[str, InventoryRow]
 ) -> tuple[ModelFindings, ...]:
     """Open findings by model, the model with the worst ones first."""
-    found: dict[str, list[Finding]] = defaultdict(list)
+    by_key: dict[str, list[Finding]] = defaultdict(list)
     for answer in answers:
-        found[model_key(answer)].append(answer)
-    made = []
-    for key, own in found.items():
+        by_key[model_key(answer)].append(answer)
+    groups = []
+    for key, group in by_key.items():
         row = rows.get(key)
-        counts = Counter(answer.rule.severity for answer in own)
-        statuses = Counter(answer.status for answer in own)
-        made.append(
+        counts = Counter(answer.rule.severity for answer in group)
+        statuses = Counter(answer.status for answer in group)
+        groups.append(
             ModelFindings(
-                label=row.model if row else own[0].subject.model or "the ledger itself",
+                label=row.model if row else group[0].subject.model or "the ledger itself",
                 slug=row.slug if row else None,
                 counts={severity: counts[severity] for severity in Severity},
                 contradicts=statuses[Status.FAIL],
                 missing=statuses[Status.NOT_EVIDENCED],
-                oldest=oldest(own),
+                oldest=oldest(group),
             )
         )
     return tuple(
         sorted(
-            made, key=lambda one: ([-one.counts[s] for s in Severity], one.label, one.slug or "")
+            groups,
+            key=lambda group: (
+                [-group.counts[severity] for severity in Severity],
+                group.label,
+                group.slug or "",
+            ),
         )
     )
 

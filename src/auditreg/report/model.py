@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status, Subject
+from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status
+from auditreg.queries.captures import Capture
 from auditreg.queries.change_groups import Change
+from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.records import (
-    Capture,
+    Basis,
     Deployment,
     Interval,
     Lifecycle,
-    Record,
     RecordedQuery,
     Statement,
 )
-from auditreg.report.account import ExtractionAccount
-from auditreg.report.version_sheet import Live, Sheet, VersionRow
+from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ChangeRow:
     """One line of a table of changes: one change, or several that belong together.
 
     `changes` is cut, `more` says by how many; `count` is how many the line stands for. `tags_only`:
-    several tags of one thing, all set anew or all removed.
+    several tags of one thing, all set anew or all removed. `known` says how they are known.
     """
 
     when: Interval
@@ -89,16 +89,17 @@ class ChangeRow:
     more: int
     count: int
     tags_only: bool
+    known: str
 
     @property
     def first(self) -> Change:
-        """The change that tells the model, who it was, and how it is known."""
+        """The change that tells the model, and who it was."""
         return self.changes[0]
 
     @property
     def versions(self) -> tuple[int | None, ...]:
         """The versions the line is about, None for the model itself."""
-        return tuple(dict.fromkeys(one.version for one in self.changes))
+        return tuple(dict.fromkeys(change.version for change in self.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class InventoryRow:
     slug: str
     deleted: bool
     created_at: datetime | None
-    live: tuple[Live, ...]
+    live: tuple[LiveVersion, ...]
     versions: int
     newest: int | None
     fields: dict[str, str]
@@ -139,7 +140,11 @@ class InventoryRow:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One time a version became live, and when it ceased."""
+    """One time a version became live, and when it ceased.
+
+    `known` says how that is known, `lasts` whether it is in use at the report's moment: `in use`,
+    `possibly in use`, or nothing where it ceased.
+    """
 
     subject: str
     model_subject: str
@@ -152,11 +157,12 @@ class Promotion:
     actor_from: str | None
     grade: Grade
     approval: Status | None
-    approval_reason: str
+    known: str
+    lasts: str
 
 
 @dataclass(frozen=True, slots=True)
-class LiveSpan:
+class LivePeriod:
     """One bar of a timeline: a version's time in use."""
 
     version: int
@@ -166,10 +172,10 @@ class LiveSpan:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One row of a timeline: a model, or a version of it."""
+    """One row of a timeline: a model."""
 
     label: str
-    spans: tuple[LiveSpan, ...]
+    periods: tuple[LivePeriod, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,47 +244,107 @@ class ModelFindings:
 
 
 @dataclass(frozen=True, slots=True)
-class Extraction:
-    """One reading of the registry."""
+class FieldEntry:
+    """One governance field of one version: its values (two where it is uncertain)."""
 
-    seq: int
-    registry: str
-    source: str
-    location: str
-    observed_at: datetime
-    recorded_at: datetime
-    mlflow_version: str | None
-    complete: bool
-    doubts: tuple[str, ...]
-    counts: tuple[tuple[str, int | None, int | None], ...]
-    left_out: tuple[str, ...]
-    appended: int | None
-    tool_version: str | None
-    journal_rows: int | None
-    restored: bool
-    clock_offset_ms: int | None
-
-    @property
-    def in_source(self) -> int | None:
-        """Rows the source itself counts over all tables; None where it counts none of them."""
-        counted = [source for _, source, _ in self.counts if source is not None]
-        return sum(counted) if counted else None
-
-    @property
-    def taken(self) -> int:
-        """Rows read over all tables."""
-        return sum(taken or 0 for _, _, taken in self.counts)
+    id: str
+    number: int | None
+    title: str
+    values: tuple[str, ...]
+    grade: Grade
+    found_in: str
+    uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Integrity:
-    """What the report can be checked against. Commands run in a shell beside the files."""
+class FieldGroup:
+    """Governance fields that belong together; `missing` names those without a record."""
 
-    ledger: str
-    tree_size: int | None
-    root: str | None
-    policy: str
-    commands: tuple[tuple[str, str], ...]
+    title: str
+    entries: tuple[FieldEntry, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set logged with the training run."""
+
+    name: str
+    context: str | None
+    digest: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The training run a version came from."""
+
+    run_id: str
+    name: str | None
+    user: str | None
+    started_at: datetime | None
+    status: str | None
+    deleted: bool
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureColumn:
+    """One input or output of a signature."""
+
+    direction: str
+    name: str
+    type: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What is known of a version's files."""
+
+    state: str
+    problem: str | None
+    sha256: str | None
+    flavors: str
+    python: str | None
+    mlflow: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One version in depth: the fields, where it came from, what goes in and out."""
+
+    subject: str
+    version: int
+    live: LiveVersion | None
+    created_at: datetime | None
+    stage: str | None
+    aliases: str | None
+    groups: tuple[FieldGroup, ...]
+    run: Run | None
+    run_id: str | None
+    datasets: tuple[Dataset, ...]
+    artifact: Artifact | None
+    columns: tuple[SignatureColumn, ...]
+    metrics: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in the list of a dossier, with what is recorded of its approval."""
+
+    version: int
+    created_at: datetime | None
+    state: str
+    deleted: bool
+    approver: str | None
+    role: str | None
+    decision: str | None
+    approved_on: str | None
+    validated_on: str | None
+    grade: Grade
+    uncertain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +368,7 @@ class Dossier:
     statements: tuple[Statement, ...]
     more_statements: int
     deployments: tuple[Deployment, ...]
-    reading: ExtractionAccount | None = None
+    reading: ExtractionAccount | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +384,7 @@ class Report:
     not_in_use: tuple[InventoryRow, ...]
     promotions: tuple[Promotion, ...]
     lanes: tuple[Lane, ...]
-    record: Record | None
+    basis: Basis | None
     running: tuple[Deployment, ...]
     captures: tuple[Capture, ...]
     rules: tuple[RuleFindings, ...]
@@ -338,10 +404,3 @@ class Report:
     def open_findings(self) -> int:
         """How many findings are open."""
         return sum(count.total for count in self.severities)
-
-    def model_of(self, subject: Subject) -> str | None:
-        """The slug of the dossier a finding's subject belongs to, None for the ledger's own."""
-        key = subject.key.partition("/")[0]
-        return next(
-            (row.slug for row in self.inventory + self.not_in_use if row.subject == key), None
-        )

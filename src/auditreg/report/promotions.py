@@ -1,4 +1,7 @@
-"""What moved: versions that became live, and the lanes of a timeline."""
+"""What ran when: versions that became live, what engines ran, and what other systems stated.
+
+The last two were given to the ledger in files: they are stated, never seen.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from auditreg.models import Finding, Grade
+from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, interval
-from auditreg.queries.records import Interval
-from auditreg.report.model import Lane, LiveSpan, Promotion
+from auditreg.queries.records import Deployment, Interval, Statement, Stretch
+from auditreg.report.model import Lane, LivePeriod, Promotion
+from auditreg.report.wording import how_known
 
 APPROVAL_RULE = "approval-precedes-live"
 """The rule whose answer for a promotion says whether an approval came before it."""
@@ -22,37 +27,86 @@ select subject, version_subject, model_subject, registry, model, version, live_v
 from promotions_as_of({t})
 order by coalesce(live_not_after, live_not_before), model, version, subject
 """
+_STATED = """
+select model_subject, registry, model, version, happened_at, what, item, before, after, actor,
+       system, reference, note
+from history_records where happened_at is null or happened_at < {t}
+order by happened_at desc, seq desc
+"""
+_RUNNING = """
+select subject, model_subject, version, resolved_by, live, possibly_live, live_versions,
+       possibly_live_versions
+from running_as_of({t}) order by subject
+"""
+_DEPLOYED = """
+select subject, registry, model, version, system, environment, running_from, running_until
+from deployments where running_from is null or running_from < {t}
+order by system, environment, running_from, subject
+"""
+
+Names = Mapping[tuple[str, str], str]
+"""Registry and name of a model to its opaque key."""
 
 
-def promotions(
-    reader: Reader, answers: Iterable[Finding], names: Mapping[str, str]
+def read_promotions(
+    reader: Reader,
+    approvals: Iterable[Finding],
+    names: Mapping[str, str],
+    live: Iterable[LiveVersion],
+    first_reading: Mapping[str, Stretch],
 ) -> list[Promotion]:
     """Every time a version became live, with what the check says of its approval.
 
-    `names` are the models' names at the report's moment: one thing has one name in a report.
+    Args:
+        reader: the ledger at the report's moment.
+        approvals: what the check says of approvals.
+        names: the models' names at that moment, by key: a model has one name in a report.
+        live: what is live, or possibly so, at that moment.
+        first_reading: of each registry, when its first reading began and ended.
     """
-    judged = {answer.subject.key: answer for answer in answers if answer.rule.id == APPROVAL_RULE}
-    found = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
-    return [_promotion(row, judged, names) for row in found]
+    by_subject = {answer.subject.key: answer for answer in approvals}
+    sure = {version.subject: version.sure for version in live}
+    rows = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
+    return [
+        _promotion(
+            row,
+            by_subject.get(row["subject"]),
+            names.get(row["model_subject"], row["model"]),
+            sure=sure.get(row["version_subject"], True),
+            first_reading=first_reading.get(row["registry"]),
+        )
+        for row in rows
+    ]
 
 
-def _promotion(row: Row, judged: Mapping[str, Finding], names: Mapping[str, str]) -> Promotion:
-    answer = judged.get(row["subject"])
+def _promotion(
+    row: Row, approval: Finding | None, model: str, *, sure: bool, first_reading: Stretch | None
+) -> Promotion:
     over = row["ended_not_before"] is not None or row["ended_not_after"] is not None
+    live = interval(row, "live_")
     return Promotion(
         subject=row["subject"],
         model_subject=row["model_subject"],
-        model=names.get(row["model_subject"], row["model"]),
+        model=model,
         version=row["version"],
         via=row["live_via"],
-        live=interval(row, "live_"),
+        live=live,
         ended=interval(row, "ended_") if over else None,
         actor=row["actor"],
         actor_from=row["actor_from"],
         grade=Grade(row["grade"]),
-        approval=answer.status if answer else None,
-        approval_reason=answer.reason if answer else "",
+        approval=approval.status if approval else None,
+        known=how_known(Grade(row["grade"]), live, _shown_by(live, first_reading)),
+        lasts="" if over else "in use" if sure else "possibly in use",
     )
+
+
+def _shown_by(when: Interval, first_reading: Stretch | None) -> datetime | None:
+    """The end of the first reading, where that is what showed it: none before it could have."""
+    if first_reading is None:
+        return None
+    started, ended = first_reading
+    return ended if when.not_before is None or when.not_before < started else None
 
 
 def began_within(when: Interval, start: datetime, end: datetime) -> bool:
@@ -70,29 +124,95 @@ def overlaps(promotion: Promotion, start: datetime, end: datetime) -> bool:
 
 
 def lanes(
-    found: Sequence[Promotion], start: datetime, end: datetime, seen: datetime | None
+    promotions: Sequence[Promotion], start: datetime, end: datetime, seen: datetime | None
 ) -> tuple[Lane, ...]:
     """A lane per model that has a version in use in the period, those that moved first.
 
     `seen` is when the registry was last read: nothing is certain after it.
     """
-    spans: dict[str, list[Promotion]] = defaultdict(list)
-    for promotion in found:
+    by_model: dict[str, list[Promotion]] = defaultdict(list)
+    for promotion in promotions:
         if overlaps(promotion, start, end):
-            spans[promotion.model_subject].append(promotion)
-    moved = sorted(
-        spans.values(),
-        key=lambda own: (
-            not any(began_within(one.live, start, end) for one in own),
-            own[0].model,
-            own[0].model_subject,
+            by_model[promotion.model_subject].append(promotion)
+    ordered = sorted(
+        by_model.values(),
+        key=lambda group: (
+            not any(began_within(promotion.live, start, end) for promotion in group),
+            group[0].model,
+            group[0].model_subject,
         ),
     )
     return tuple(
-        Lane(own[0].model, tuple(_span(one, seen) for one in own)) for own in moved[:_LANES]
+        Lane(group[0].model, tuple(_period(promotion, seen) for promotion in group))
+        for group in ordered[:_LANES]
     )
 
 
-def _span(promotion: Promotion, seen: datetime | None) -> LiveSpan:
+def _period(promotion: Promotion, seen: datetime | None) -> LivePeriod:
     ended = promotion.ended or (Interval(seen, None) if seen else None)
-    return LiveSpan(promotion.version, promotion.live, ended)
+    return LivePeriod(promotion.version, promotion.live, ended)
+
+
+def read_statements(reader: Reader, names: Names) -> dict[str, list[Statement]]:
+    """Changes that other systems stated, latest first, by model; `""` holds those of no model."""
+    statements: dict[str, list[Statement]] = defaultdict(list)
+    if not reader.has("history_records"):
+        return statements
+    for row in reader.rows("history_records", "Changes that other systems stated", _STATED):
+        key = row["model_subject"] or names.get((row["registry"], row["model"]), "")
+        what = " ".join(part for part in (row["what"], row["item"]) if part)
+        statements[key].append(
+            Statement(
+                row["happened_at"], row["version"], what, row["before"], row["after"],
+                row["actor"], row["system"], row["reference"], row["note"],
+            )
+        )  # fmt: skip
+    return statements
+
+
+def read_deployments(reader: Reader, names: Names) -> tuple[Deployment, ...]:
+    """What engines ran by the report's moment, compared with what the registry calls live."""
+    if not reader.has("deployments"):
+        return ()
+    rows = reader.rows("deployments", "What engines are said to have run", _DEPLOYED)
+    running = {
+        row["subject"]: row
+        for row in reader.rows("running", "What of it ran at the moment", _RUNNING)
+    }
+    return tuple(_deployment(row, running.get(row["subject"]), names) for row in rows)
+
+
+def _deployment(row: Row, running: Row | None, names: Names) -> Deployment:
+    resolved = running or {}
+    return Deployment(
+        model_subject=resolved.get("model_subject") or names.get((row["registry"], row["model"])),
+        model=row["model"],
+        system=row["system"],
+        environment=row["environment"],
+        version=row["version"] if row["version"] is not None else resolved.get("version"),
+        deployed_at=row["running_from"],
+        ended_at=row["running_until"],
+        running=running is not None,
+        agrees=_agrees(running) if running is not None else None,
+        registry_says=_registry(running) if running is not None else "",
+    )
+
+
+def _agrees(row: Row) -> bool | None:
+    """Whether the registry calls the same version live; None where that cannot be told."""
+    if row["live"]:
+        return True
+    if row["live"] is None or row["possibly_live"] or row["possibly_live_versions"]:
+        return None
+    return False
+
+
+def _registry(row: Row) -> str:
+    if row["resolved_by"] == "nothing":
+        return "no such version is in the registry"
+    if row["resolved_by"] == "several versions":
+        return "several versions have this digest"
+    sure, maybe = row["live_versions"], row["possibly_live_versions"]
+    parts = [f"version {sure} live"] if sure else []
+    parts += [f"version {maybe} possibly live"] if maybe else []
+    return ", ".join(parts) or "no version live"

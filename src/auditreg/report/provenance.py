@@ -1,17 +1,17 @@
-"""Where the report's facts are from: readings of the registry, what they cannot show, the seal."""
+"""Where the report's facts are from: readings, how complete they were, what they cannot show, the seal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auditreg.models import CheckResult
+from auditreg.models import CheckResult, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
-from auditreg.report import completeness
-from auditreg.report.account import ExtractionAccount
-from auditreg.report.model import Extraction, Integrity
-from auditreg.report.wording import several
+from auditreg.queries.readings import read_readings
+from auditreg.queries.records import Stretch
+from auditreg.sources.interface import is_of_unread_files
 from auditreg.sql import moment_literal
 
 _SHOWN = 6
@@ -41,12 +41,160 @@ ALWAYS_UNSEEN = (
 """What no MLflow registry shows, whatever the source: silence must not be read as assurance."""
 
 
+ROWS = {
+    "registered_models": "registered models",
+    "registered_model_tags": "tags of models",
+    "model_versions": "versions",
+    "model_version_tags": "tags of versions",
+    "aliases": "aliases",
+    "experiments": "experiments",
+    "runs": "training runs",
+    "run_params": "parameters of runs",
+    "run_metrics": "metrics of runs",
+    "run_tags": "tags of runs",
+    "run_datasets": "data sets of runs",
+    "logged_models": "logged models",
+    "logged_model_params": "parameters of logged models",
+    "logged_model_metrics": "metrics of logged models",
+    "logged_model_tags": "tags of logged models",
+    "model_artifacts": "versions whose model files were to be read",
+    "journal": "rows of the server's journal",
+    "principals": "users",
+    "permissions": "permissions",
+}
+"""What people call the rows of the tables a source is read into; in the order shown."""
+
+_REQUESTED = {
+    ("runs", "linked"): "training runs that a version points to",
+    ("runs", "all"): "every training run",
+    ("artifacts", "all"): "the files of every version",
+    ("artifacts", "live"): "the files of versions in use",
+    ("artifacts", "none"): "no model files",
+    ("manifest", "yes"): "a hash of every file of a model",
+    ("manifest", "no"): "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowCount:
+    """One table: as the source counts it (None where it gives no count) and as it was read.
+
+    `elsewhere` says that its rows are not the source's: what is missing could not be reached.
+    """
+
+    name: str
+    counted: int | None
+    read: int | None
+    elsewhere: bool = False
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether both numbers are the same; None where one is missing."""
+        if self.counted is None or self.read is None:
+            return None
+        return self.counted == self.read
+
+    @property
+    def missing(self) -> int:
+        """How many were counted and not read, as far as both numbers are known."""
+        return (self.counted or 0) - self.read if self.read is not None else 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none of it, by both numbers."""
+        return self.agrees is True and not self.read
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionAccount:
+    """The reading one registry's state rests on, and how complete it was.
+
+    `later` says that it was made after the moment the report shows. `lead`, `requested` and
+    `passes` are sentences or parts of one. `left_out` is what was not to be read, `unread` what was
+    and could not be.
+    """
+
+    seq: int
+    registry: str
+    source: str
+    observed_at: datetime
+    complete: bool
+    later: bool
+    lead: str
+    requested: tuple[str, ...]
+    parts: tuple[RowCount, ...]
+    doubts: tuple[str, ...]
+    left_out: tuple[str, ...]
+    unread: tuple[str, ...]
+    gaps: int | None
+    tombstones: int | None
+    passes: str
+    cannot_show: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """`complete`, or `incomplete`: never anything between."""
+        return "complete" if self.complete else "incomplete"
+
+    @property
+    def none_of(self) -> tuple[str, ...]:
+        """Names of what was counted and of which there is none."""
+        return tuple(part.name for part in self.parts if part.empty)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """One reading of the registry. `later`: it was made after the moment the report shows."""
+
+    seq: int
+    registry: str
+    source: str
+    location: str
+    observed_at: datetime
+    recorded_at: datetime
+    mlflow_version: str | None
+    complete: bool
+    doubts: tuple[str, ...]
+    counts: tuple[tuple[str, int | None, int | None], ...]
+    left_out: tuple[str, ...]
+    appended: int | None
+    tool_version: str | None
+    journal_rows: int | None
+    restored: bool
+    clock_offset_ms: int | None
+    later: bool
+
+    @property
+    def in_source(self) -> int | None:
+        """Rows the source itself counts over all tables; None where it counts none of them."""
+        counted = [source for _, source, _ in self.counts if source is not None]
+        return sum(counted) if counted else None
+
+    @property
+    def taken(self) -> int:
+        """Rows read over all tables."""
+        return sum(taken or 0 for _, _, taken in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """What the report can be checked against. Commands run in a shell beside the files."""
+
+    ledger: str
+    tree_size: int | None
+    root: str | None
+    policy: str
+    commands: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """The readings behind a report and what the report can be checked against.
 
-    `accounts` has the last reading of each registry, and how complete it was; `cannot_show` is what
-    no registry shows, and what is left out of the report.
+    `accounts` has the reading that each registry's state rests on, and how complete it was;
+    `first_reading` by registry when the first complete one began and ended. `first_observed` and
+    `last_observed` are of those by the report's moment. `cannot_show` is what no registry shows,
+    and what is left out of the report.
     """
 
     accounts: tuple[ExtractionAccount, ...]
@@ -54,6 +202,7 @@ class Provenance:
     earlier: int
     first_observed: datetime | None
     last_observed: datetime | None
+    first_reading: dict[str, Stretch]
     cannot_show: tuple[str, ...]
     integrity: Integrity
 
@@ -62,31 +211,147 @@ _LEAVES = (
     "select count(*) from ledger.log "
     "where entry is not null and leaf <> unhex(sha256(chr(0) || entry))"
 )
-_EXTRACTIONS = """
-select seq, registry, source, location, observed_at, recorded_at, mlflow_version, complete,
-       doubts, counts, left_out, appended, tool_version, tree_size, root,
-       journal_rows, restored, clock_offset_ms
-from extractions where observed_at <= {t} order by observed_at, seq
-"""
 
 
 def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
-    """The readings up to the report's moment, and the seal."""
-    rows = reader.rows("extractions", "Readings of the registry up to the moment", _EXTRACTIONS)
-    last = {row["registry"]: row for row in rows}  # of each registry, rows being in order
-    shown = [row for row in rows[:-_SHOWN] if row is last[row["registry"]]] + rows[-_SHOWN:]
+    """The readings that the state at the report's moment rests on, and the seal."""
+    rows = read_readings(reader)
+    by_then = [row for row in rows if not row["later"]]
+    last: dict[str, Row] = {}
+    first: dict[str, Stretch] = {}
+    for row in rows:  # in order; those made later come last
+        if not row["later"] or row["registry"] not in last:
+            last[row["registry"]] = row
+        if row["complete"]:
+            first.setdefault(row["registry"], (row["started_at"], row["observed_at"]))
+    wanted = {row["seq"] for row in (*last.values(), *by_then[-_SHOWN:])}
+    shown = [row for row in rows if row["seq"] in wanted]
     return Provenance(
-        accounts=completeness.read(reader),
+        accounts=_accounts(rows),
         extractions=tuple(_extraction(row) for row in shown[::-1]),
-        earlier=len(rows) - len(shown),
-        first_observed=rows[0]["observed_at"] if rows else None,
-        last_observed=rows[-1]["observed_at"] if rows else None,
-        cannot_show=(*prompts(reader), *ALWAYS_UNSEEN),
+        earlier=len(by_then) - sum(not row["later"] for row in shown),
+        first_observed=by_then[0]["observed_at"] if by_then else None,
+        last_observed=by_then[-1]["observed_at"] if by_then else None,
+        first_reading=first,
+        cannot_show=(*_prompts(reader), *ALWAYS_UNSEEN),
         integrity=_integrity(check, ledger, rows),
     )
 
 
-def prompts(reader: Reader) -> tuple[str, ...]:
+def _accounts(rows: Iterable[Row]) -> tuple[ExtractionAccount, ...]:
+    """The account of the reading each registry's state rests on, by name of the registry."""
+    chosen = [row for row in rows if row["rests_on"]]
+    return tuple(_account(row) for row in sorted(chosen, key=lambda row: str(row["registry"])))
+
+
+def _account(row: Row) -> ExtractionAccount:
+    of_server = row["source"] == "rest"
+    counts = decoded(row["counts"], {})
+    parts = _parts(counts if isinstance(counts, dict) else {})
+    versions = next((part for part in parts if part.name == "versions"), None)
+    left_out, unread = _left_out(row["left_out"])
+    return ExtractionAccount(
+        seq=row["seq"],
+        registry=row["registry"],
+        source=row["source"],
+        observed_at=row["observed_at"],
+        complete=bool(row["complete"]),
+        later=bool(row["later"]),
+        lead=_lead("server" if of_server else "database", versions) + _lead_of_files(parts),
+        requested=_requested(decoded(row["asked"], {})),
+        parts=parts,
+        doubts=texts(row["doubts"]),
+        left_out=left_out,
+        unread=unread,
+        gaps=row["gaps"],
+        tombstones=row["tombstones"],
+        passes=_passes(row["passes"], of_server=of_server),
+        cannot_show=tuple(map(_sentence, texts(row["cannot_show"]))),
+    )
+
+
+def _parts(counts: Mapping[str, Any]) -> tuple[RowCount, ...]:
+    """The tables in the order of `ROWS`, unknown ones by name at the end."""
+    order = list(ROWS)
+    parts = []
+    for table in sorted(counts, key=lambda t: (order.index(t) if t in ROWS else len(order), t)):
+        name = ROWS[table] if table in ROWS else table.replace("_", " ")
+        match counts[table]:
+            case [int() | None as counted, int() | None as taken]:
+                parts.append(RowCount(name, counted, taken, elsewhere=table == "model_artifacts"))
+            case int() as taken:
+                parts.append(RowCount(name, None, taken))
+            case _:
+                parts.append(RowCount(name, None, None))
+    return tuple(parts)
+
+
+def _lead(source: str, versions: RowCount | None) -> str:
+    """The sentence a reader looks for first."""
+    if versions is None or versions.read is None:
+        return "How many versions were read is not recorded."
+    were = "was" if versions.read == 1 else "were"
+    if versions.counted is None:
+        read = quantity(versions.read, "version")
+        return f"The {source} gives no count of its own; {read} {were} read."
+    return f"The {source} counted {quantity(versions.counted, 'version')}; {versions.read:,} {were} read."
+
+
+def _lead_of_files(parts: tuple[RowCount, ...]) -> str:
+    """What is added to it where model files could not be read."""
+    files = next((part for part in parts if part.elsewhere), None)
+    if files is None or not files.missing:
+        return ""
+    read = f"{files.read:,}" if files.read else "none"
+    were = "was" if (files.read or 0) < 2 else "were"
+    return (
+        f" The files of {quantity(files.counted or 0, 'version')} were to be read; {read} {were}."
+    )
+
+
+def _requested(options: object) -> tuple[str, ...]:
+    if not isinstance(options, dict) or not options:
+        return ()
+    workspaces = str(options.get("workspaces", "all"))
+    first = "the whole registry" if workspaces == "all" else f"workspaces {workspaces}"
+    words = [
+        _REQUESTED.get((str(option), str(value)), f"{option}: {value}")
+        for option, value in options.items()
+        if option != "workspaces"
+    ]
+    return (first, *filter(None, words))
+
+
+def _left_out(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was left out on purpose, and what could not be read, in words."""
+    reasons = decoded(value, value)
+    if not isinstance(reasons, dict):
+        return texts(reasons), ()
+    left_out: list[str] = []
+    unread: list[str] = []
+    for reason, number in reasons.items():
+        words = f"{number:,} {reason}" if isinstance(number, int) else f"{reason}: {number}"
+        (unread if is_of_unread_files(reason) else left_out).append(words)
+    return tuple(left_out), tuple(unread)
+
+
+def _passes(passes: int | None, *, of_server: bool) -> str:
+    if not of_server:
+        return "once, in one snapshot of the database"
+    if passes is None:
+        return "how often is not recorded"
+    if passes < 2:
+        return "once"
+    return f"{passes} times, until two readings agreed"
+
+
+def _sentence(text: str) -> str:
+    """A source's note as a sentence of a list."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _prompts(reader: Reader) -> tuple[str, ...]:
     """What is left out because it is no model, though MLflow keeps it as one."""
     [row] = reader.plain(
         f"select count(*) as prompts from prompts_as_of({moment_literal(reader.as_of)}) "  # noqa: S608 - a literal of ours
@@ -94,7 +359,7 @@ def prompts(reader: Reader) -> tuple[str, ...]:
     )
     if not row["prompts"]:
         return ()
-    number = several(row["prompts"], "prompt")
+    number = quantity(row["prompts"], "prompt")
     return (f"{number}: MLflow keeps prompts as registered models; this report is about models.",)
 
 
@@ -116,21 +381,22 @@ def _extraction(row: Row) -> Extraction:
         journal_rows=row["journal_rows"],
         restored=bool(row["restored"]),
         clock_offset_ms=row["clock_offset_ms"],
+        later=row["later"],
     )
 
 
 def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
     """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
-    found: list[tuple[str, int | None, int | None]] = []
+    parts: list[tuple[str, int | None, int | None]] = []
     for table, pair in counts.items() if isinstance(counts, dict) else ():
         match pair:
             case [source, taken]:
-                found.append((table, source, taken))
+                parts.append((table, source, taken))
             case int():
-                found.append((table, None, pair))
+                parts.append((table, None, pair))
             case _:
-                found.append((table, None, None))
-    return tuple(sorted(found))
+                parts.append((table, None, None))
+    return tuple(sorted(parts))
 
 
 def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:

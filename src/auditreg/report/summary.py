@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from auditreg.config import Period
-from auditreg.models import CheckResult, Grade, Status
+from auditreg.models import Grade, Status, quantity
+from auditreg.queries.captures import CaptureGap
 from auditreg.queries.change_groups import Change, collapse_registrations
-from auditreg.queries.records import CaptureGap, Deployment
-from auditreg.report import changes, findings, promotions
-from auditreg.report.account import ExtractionAccount
-from auditreg.report.model import Number, Promotion
-from auditreg.report.provenance import Provenance
-from auditreg.report.wording import clip, moment, several
-
-if TYPE_CHECKING:
-    from auditreg.report.build import ReportData
+from auditreg.queries.records import Deployment
+from auditreg.report import changes, findings
+from auditreg.report.data import ReportData
+from auditreg.report.model import InventoryRow, Number, Promotion
+from auditreg.report.provenance import ExtractionAccount
+from auditreg.report.wording import clip, moment
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
 """Risk ratings that count as high in the summary, in lower case."""
@@ -29,156 +25,207 @@ _ENGINES = 3
 _DOUBTS = 3
 
 
-def notices(check: CheckResult, period: Period, source: Provenance, tz: str) -> tuple[str, ...]:
+def notices(data: ReportData, tz: str) -> tuple[str, ...]:
     """What a reader must know before the first number."""
-    said = [_incomplete(one, tz) for one in source.accounts if not one.complete]
-    first = source.first_observed
-    if first is None:
-        said.append("No reading of the registry is recorded.")
-    elif first > period.start_utc:
-        said.append(
+    accounts, period = data.source.accounts, data.period
+    texts = [_incomplete(account, tz) for account in accounts if not account.complete]
+    texts += [
+        _later(account, tz, alone=len(accounts) == 1)
+        for account in accounts
+        if account.complete and account.later
+    ]
+    first, last = data.source.first_observed, data.source.last_observed
+    if not accounts:
+        texts.append("No reading of the registry is recorded.")
+    elif first is not None and first > period.start_utc:
+        texts.append(
             "First report: the record starts inside the period. What happened before the first "
             "reading is shown only as far as MLflow's own times tell, and the rest as not known."
         )
-    last = source.last_observed
-    if last is not None and min(check.as_of, period.end_utc) - last > _STALE:
-        said.append(
-            "The registry was not read again before the moment this report speaks of. What is "
-            "shown is what was last seen; a later change is not in it."
+    if last is not None and min(data.as_of, period.end_utc) - last > _STALE:
+        within = "" if last > period.start_utc else "No reading lies in the period. "
+        texts.append(
+            f"{within}The registry was last read {moment(last, tz)}, and not again before the "
+            "moment this report speaks of. What is shown is what was seen then; a later change is "
+            "not in it."
         )
-    last_ones = {one.seq for one in source.accounts}
-    incomplete = sum(not one.complete and one.seq not in last_ones for one in source.extractions)
+    counted_above = {account.seq for account in accounts}
+    incomplete = sum(
+        not extraction.complete and extraction.seq not in counted_above
+        for extraction in data.source.extractions
+    )
     if incomplete:
-        said.append(
-            f"{several(incomplete, 'earlier reading')} of the registry shown in this report "
+        texts.append(
+            f"{quantity(incomplete, 'earlier reading')} of the registry shown in this report "
             f"{'was' if incomplete == 1 else 'were'} incomplete; see how this was extracted."
         )
-    if any(result.error for result in check.rules):
-        said.append("At least one rule could not be run. No conclusion rests on it.")
-    return tuple(said)
+    if any(result.error for result in data.check.rules):
+        texts.append("At least one rule could not be run. No conclusion rests on it.")
+    return tuple(texts)
 
 
-def _incomplete(one: ExtractionAccount, tz: str) -> str:
+def _incomplete(account: ExtractionAccount, tz: str) -> str:
     """That the last reading of a registry cannot be relied on, and why."""
-    doubts = "; ".join(doubt.rstrip(".") for doubt in one.doubts[:_DOUBTS])
-    more = f" and {len(one.doubts) - _DOUBTS:,} more" if len(one.doubts) > _DOUBTS else ""
+    doubts = "; ".join(doubt.rstrip(".") for doubt in account.doubts[:_DOUBTS])
+    rest = len(account.doubts) - _DOUBTS
+    more = f" and {rest:,} more" if rest > 0 else ""
     return (
-        f"The last reading of the registry {one.registry}, {moment(one.observed_at, tz)}, was "
-        f"incomplete: {clip(doubts, 400) or 'no reason is recorded'}{more}. Something that is in the "
-        "registry may be missing from this report, and nothing was taken as deleted."
+        f"The last reading of the registry {account.registry}, {moment(account.observed_at, tz)}, "
+        f"was incomplete: {clip(doubts, 400) or 'no reason is recorded'}{more}. Something that is "
+        "in the registry may be missing from this report, and nothing was taken as deleted."
     )
 
 
-def engines(ran: Sequence[Deployment]) -> tuple[str, ...]:
+def _later(account: ExtractionAccount, tz: str, *, alone: bool) -> str:
+    """That a registry was first read after the moment the report speaks of."""
+    of_registry = "" if alone else f" of the registry {account.registry}"
+    return (
+        f"No reading{of_registry} lies in the period or before it. Shown is what the reading of "
+        f"{moment(account.observed_at, tz)} and MLflow's own times tell: what was removed, or "
+        "changed, before that reading may be missing or shown as it was found then."
+    )
+
+
+def engines(deployments: Sequence[Deployment]) -> tuple[str, ...]:
     """What a reader must know of engines that run another version than the registry calls live."""
-    wrong = [one for one in ran if one.agrees is False]
-    said = [
-        f"{one.system} is stated to run {_version(one)} of {one.model}, while the registry shows "
-        f"{one.registry_says}."
-        for one in wrong[:_ENGINES]
+    wrong = [deployment for deployment in deployments if deployment.agrees is False]
+    texts = [
+        f"{deployment.system} is stated to run {_version(deployment)} of {deployment.model}, while "
+        f"the registry shows {deployment.registry_says}."
+        for deployment in wrong[:_ENGINES]
     ]
     if len(wrong) > _ENGINES:
-        said.append(
-            f"{several(len(wrong) - _ENGINES, 'more engine')} run another version than the "
+        texts.append(
+            f"{quantity(len(wrong) - _ENGINES, 'more engine')} run another version than the "
             "registry calls live; see the dossiers."
         )
-    return tuple(said)
+    return tuple(texts)
 
 
-def _version(one: Deployment) -> str:
-    return "an unknown version" if one.version is None else f"version {one.version}"
+def _version(deployment: Deployment) -> str:
+    return "an unknown version" if deployment.version is None else f"version {deployment.version}"
 
 
-def numbers(found: ReportData, source: Provenance) -> tuple[Number, ...]:
+def numbers(data: ReportData) -> tuple[Number, ...]:
     """The summary page. Every number names the section that shows what it counts."""
-    start, end = found.period.start_utc, found.period.end_utc
-    rows = list(found.inventory.values())
-    in_use = [row for row in rows if row.in_use]
-    high = [
-        row for row in in_use if row.fields.get("risk_rating", "").strip().lower() in HIGH_RATINGS
-    ]
-    unrated = sum("risk_rating" not in row.fields for row in in_use)
-    new = sum(row.created_at is not None and start <= row.created_at < end for row in rows)
-    known_before = source.first_observed is not None and source.first_observed <= start
-    retired = sum(
-        key in found.live_before and not row.in_use for key, row in found.inventory.items()
-    )
-    changed = [one for one in found.promotions if promotions.began_within(one.live, start, end)]
-    approved = sum(one.approval is Status.PASS for one in changed)
-    unjudged = sum(one.approval is None for one in changed)
-    statuses = Counter(one.status for one in found.check.answers)
     return (
-        Number("in_use", "Models in use", len(in_use), f"of {len(rows)} registered", "inventory"),
-        Number(
-            "high_risk",
-            "Rated high risk",
-            len(high),
-            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
-            "inventory",
-        ),
-        Number("new", "New in the period", new, "by creation in the registry", "changes"),
-        Number(
-            "retired",
-            "No longer in use",
-            retired if known_before else None,
-            "in use when the period began"
-            if known_before
-            else "what was in use when the period began is not known",
-            "inventory",
-        ),
-        Number(
-            "promoted",
-            "Versions that went live",
-            len(changed),
-            "in the period, or possibly in it",
-            "promotions",
-        ),
-        Number(
-            "approved",
-            "Of those, approved before",
-            approved,
-            _of_the_others(changed, unjudged),
-            "promotions",
-        ),
-        *_finding_numbers(found, statuses),
+        *_model_numbers(data),
+        *_promotion_numbers(data),
+        *_finding_numbers(data),
         Number(
             "uncertain",
             "Uncertain or unknown",
-            _uncertain(found),
+            _uncertain(data),
             "versions with a value that cannot be told for the moment",
             "inventory",
         ),
         Number(
             "deleted",
             "Versions seen deleted",
-            sum(bool(row["deleted"]) for own in found.versions.values() for row in own),
+            sum(bool(row["deleted"]) for rows in data.versions.values() for row in rows),
             "up to the moment of this report",
             "changes",
         ),
-        *_history_numbers(found),
+        *_history_numbers(data),
     )
 
 
-def _history_numbers(found: ReportData) -> tuple[Number, ...]:
-    """Who changed it: what the server recorded, what went past it, and what engines run."""
-    shown = collapse_registrations(found.in_period)
-    captured = sum(one.grade is Grade.CAPTURED for one in shown)
-    made = [
+def _model_numbers(data: ReportData) -> tuple[Number, ...]:
+    start, end = data.period.start_utc, data.period.end_utc
+    rows = list(data.inventory.values())
+    in_use = [row for row in rows if row.in_use]
+    unrated = sum("risk_rating" not in row.fields for row in in_use)
+    first = data.source.first_observed
+    known_before = first is not None and first <= start
+    return (
+        Number("in_use", "Models in use", len(in_use), _of_registered(rows), "inventory"),
         Number(
-            "changed",
-            "Changes in the period",
-            len(shown),
-            _known_from(shown, captured),
+            "high_risk",
+            "Rated high risk",
+            sum(_is_high_risk(row) for row in in_use),
+            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
+            "inventory",
+        ),
+        Number(
+            "new",
+            "New in the period",
+            sum(row.created_at is not None and start <= row.created_at < end for row in rows),
+            "by creation in the registry",
             "changes",
+        ),
+        Number(
+            "retired",
+            "No longer in use",
+            sum(row.subject in data.live_before and not row.in_use for row in rows)
+            if known_before
+            else None,
+            "in use when the period began"
+            if known_before
+            else "what was in use when the period began is not known",
+            "inventory",
+        ),
+    )
+
+
+def _of_registered(rows: Sequence[InventoryRow]) -> str:
+    possible = sum(row.in_use and not any(version.sure for version in row.live) for row in rows)
+    return f"of {len(rows)} registered" + (f", {possible} of them possibly" if possible else "")
+
+
+def _is_high_risk(row: InventoryRow) -> bool:
+    return row.fields.get("risk_rating", "").strip().lower() in HIGH_RATINGS
+
+
+def _promotion_numbers(data: ReportData) -> tuple[Number, ...]:
+    promotions = data.promotions_in_period()
+    return (
+        Number(
+            "promoted",
+            "Versions that went live",
+            len(promotions),
+            "in the period, or possibly in it",
+            "promotions",
+        ),
+        Number(
+            "approved",
+            "Of those, approved before",
+            sum(promotion.approval is Status.PASS for promotion in promotions),
+            _of_the_others(promotions),
+            "promotions",
+        ),
+    )
+
+
+def _of_the_others(promotions: Sequence[Promotion]) -> str:
+    counts = Counter(promotion.approval for promotion in promotions)
+    parts = [
+        f"{counts[status]} {words}"
+        for status, words in (
+            (Status.FAIL, "not before"),
+            (Status.NOT_EVIDENCED, "without a record"),
+            (Status.WAIVED, "accepted"),
+            (Status.PREDATES_POLICY, "older than the policy"),
+            (Status.ERROR, "could not be judged"),
+            (None, "not judged"),
         )
+        if counts[status]
     ]
-    if found.captures:
-        gaps = sum(_touches(gap, found) for one in found.captures for gap in one.gaps)
-        made += [
+    return ", ".join(parts) or "none is without"
+
+
+def _history_numbers(data: ReportData) -> tuple[Number, ...]:
+    """Who changed it: what the server recorded, what went past it, and what engines run."""
+    changed = collapse_registrations(data.changes_in_period())
+    numbers = [
+        Number("changed", "Changes in the period", len(changed), _known_from(changed), "changes")
+    ]
+    if data.captures:
+        gaps = sum(_touches(gap, data) for capture in data.captures for gap in capture.gaps)
+        numbers += [
             Number(
                 "uncaptured",
                 changes.BEHIND,
-                sum(one.uncaptured for one in shown),
+                sum(change.uncaptured for change in changed),
                 "found by a reading, not in the server's record",
                 "changes",
             ),
@@ -190,70 +237,66 @@ def _history_numbers(found: ReportData) -> tuple[Number, ...]:
                 "extraction",
             ),
         ]
-    running = [one for one in found.ran if one.running]
+    running = [deployment for deployment in data.deployments if deployment.running]
     if running:
-        unclear = sum(one.agrees is None for one in running)
-        made.append(
+        unclear = sum(deployment.agrees is None for deployment in running)
+        numbers.append(
             Number(
                 "engines",
                 "Engines on another version",
-                sum(one.agrees is False for one in running),
+                sum(deployment.agrees is False for deployment in running),
                 f"of {len(running)} stated" + (f", {unclear} cannot be told" if unclear else ""),
                 "promotions",
             )
         )
-    return tuple(made)
+    return tuple(numbers)
 
 
-def _known_from(shown: Sequence[Change], captured: int) -> str:
-    if not captured:
-        return "none recorded by the server" if shown else "none is known"
-    return f"{captured} recorded by the server, {len(shown) - captured} seen by readings"
+def _known_from(changed: Sequence[Change]) -> str:
+    captured = sum(change.grade is Grade.CAPTURED for change in changed)
+    dated = sum(change.first_seen for change in changed)
+    if not changed:
+        return "none is known"
+    if dated == len(changed):
+        return "none seen to happen, all dated by MLflow"
+    if not captured and not dated:
+        return "none recorded by the server"
+    parts = (
+        (captured, "recorded by the server"),
+        (len(changed) - captured - dated, "seen by readings"),
+        (dated, "dated by MLflow alone"),
+    )
+    return ", ".join(f"{number} {words}" for number, words in parts if number)
 
 
-def _touches(gap: CaptureGap, found: ReportData) -> bool:
+def _touches(gap: CaptureGap, data: ReportData) -> bool:
     """Whether a gap lies, at least in part, inside the period."""
-    end = gap.end or found.as_of
-    return gap.start < found.period.end_utc and end > found.period.start_utc
+    end = gap.end or data.as_of
+    return gap.start < data.period.end_utc and end > data.period.start_utc
 
 
-def _of_the_others(changed: Sequence[Promotion], unjudged: int) -> str:
-    counts = Counter(one.approval for one in changed)
-    parts = [
-        f"{counts[status]} {words}"
-        for status, words in (
-            (Status.FAIL, "not before"),
-            (Status.NOT_EVIDENCED, "without a record"),
-            (Status.WAIVED, "accepted"),
-            (Status.PREDATES_POLICY, "older than the policy"),
-            (Status.ERROR, "could not be judged"),
-        )
-        if counts[status]
-    ]
-    if unjudged:
-        parts.append(f"{unjudged} not judged")
-    return ", ".join(parts) or "none is without"
-
-
-def _finding_numbers(found: ReportData, statuses: Counter[Status]) -> tuple[Number, ...]:
-    open_ones = found.check.open
-    severe = findings.severities(open_ones)
-    dated = [one.since for one in open_ones if one.since is not None]
-    old = sum(_older(since, found.as_of) for since in dated)
-    unknown = len(open_ones) - len(dated)
+def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
+    opened = data.check.open
+    statuses = Counter(answer.status for answer in data.check.answers)
+    dated = [answer.since for answer in opened if answer.since is not None]
+    unknown = len(opened) - len(dated)
     return (
         Number(
             "open",
             "Findings open",
-            len(open_ones),
-            ", ".join(f"{count.total} {count.severity}" for count in severe if count.total)
+            len(opened),
+            ", ".join(
+                f"{count.total} {count.severity}"
+                for count in findings.severities(opened)
+                if count.total
+            )
             or "none of any severity",
             "findings",
         ),
         Number(
             "old",
             "Open for over 90 days",
-            old if dated or not open_ones else None,
+            sum(_is_old(since, data.as_of) for since in dated) if dated or not opened else None,
             f"for {unknown} it is not known since when"
             if unknown
             else "by the first check that saw it",
@@ -276,14 +319,14 @@ def _finding_numbers(found: ReportData, statuses: Counter[Status]) -> tuple[Numb
     )
 
 
-def _older(since: datetime, as_of: datetime) -> bool:
+def _is_old(since: datetime, as_of: datetime) -> bool:
     return as_of - since > _OLD
 
 
-def _uncertain(found: ReportData) -> int:
+def _uncertain(data: ReportData) -> int:
     return sum(
         row["version"] is not None
         and (bool(row["uncertain_fields"]) or row["certainty"] in ("uncertain", "unknown"))
-        for own in found.versions.values()
-        for row in own
+        for rows in data.versions.values()
+        for row in rows
     )

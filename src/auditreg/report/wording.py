@@ -62,7 +62,7 @@ def slugs(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     Args:
         models: (opaque subject, name) pairs. The subject's hash tells equal-looking names apart.
     """
-    made: dict[str, str] = {}
+    by_subject: dict[str, str] = {}
     taken: set[str] = set()
     for subject, name in models:
         digest = hashlib.sha256(subject.encode()).hexdigest()
@@ -72,8 +72,8 @@ def slugs(models: Iterable[tuple[str, str]]) -> dict[str, str]:
         while (slug := f"{stem}-{digest[:length]}") in taken:
             length += 4
         taken.add(slug)
-        made[subject] = slug
-    return made
+        by_subject[subject] = slug
+    return by_subject
 
 
 def moment(at: datetime | None, tz: str) -> str:
@@ -120,13 +120,32 @@ def who(actor: str | None, actor_from: str | None) -> str:
     return f"{clip(actor, 80)}, {known}" if known else clip(actor, 80)
 
 
-def how_known(grade: Grade, when: Interval | None, *, uncaptured: bool = False) -> str:
-    """How a change is known, in plain words."""
+def how_known(
+    grade: Grade,
+    when: Interval | None,
+    first_reading: datetime | None = None,
+    *,
+    uncaptured: bool = False,
+) -> str:
+    """How a change is known, in plain words.
+
+    Args:
+        grade: how strong the record is.
+        when: when it happened.
+        first_reading: the moment of the registry's first reading, where that is what showed it.
+        uncaptured: whether the server recorded its changes then, but not this one.
+    """
     if uncaptured:
         return "not in the server's record"
     if grade is not Grade.OBSERVED:
         return grade.words
-    return "MLflow's own time" if when is not None and when.exact else "seen between readings"
+    if when is not None and when.exact:
+        return "MLflow's own time"
+    if first_reading is None:
+        return "seen between readings"
+    if when is not None and when.not_after is not None and when.not_after < first_reading:
+        return "MLflow's own times"
+    return "seen by the first reading"
 
 
 def offset(milliseconds: int) -> str:
@@ -154,8 +173,3 @@ def grouped(digest: str | None, size: int = 8) -> str:
     if not digest:
         return "not recorded"
     return " ".join(digest[i : i + size] for i in range(0, len(digest), size))
-
-
-def several(count: int, one: str, many: str | None = None) -> str:
-    """`1 model`, `3 models`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import ExitCode, LedgerError, worst
 from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
-from auditreg.models import CheckResult, Finding, Severity, Status
+from auditreg.models import CheckResult, Finding, Numbers, Severity, Status, with_numbers
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from auditreg.ledger.store import Ledger
     from auditreg.workflows.policy import PolicySet
 
-
-Numbers = Mapping[str, tuple[int, datetime | None]]
-"""Key of a finding to its number and since when it is open."""
 
 SLICE = 1_000
 """Answers given to DuckDB as one text: decoding takes twenty kilobytes of memory for each."""
@@ -78,7 +75,14 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
-    return CheckOutcome(_numbered(result, numbers), sealed)
+    return CheckOutcome(
+        replace(
+            result,
+            answers=with_numbers(result.answers, numbers),
+            every=with_numbers(result.every, numbers),
+        ),
+        sealed,
+    )
 
 
 def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
@@ -183,6 +187,7 @@ def _seal(
     subjects: tuple[str, ...] | None,
 ) -> tuple[Sealed, Numbers]:
     from auditreg.ledger.seal import seal_check
+    from auditreg.queries.finding_numbers import finding_numbers
 
     record = CheckRecord(
         as_of=result.as_of,
@@ -215,8 +220,7 @@ def _seal(
             waivers=waivers,
             policies=policy_set.policies(),
         )
-        rows = connection.execute("select key, number, since from findings").fetchall()
-    return sealed, {key: (number, since) for key, number, since in rows}
+        return sealed, finding_numbers(connection)
 
 
 def _totals(result: CheckResult) -> dict[Status, int]:
@@ -275,19 +279,3 @@ def _row(answer: Finding) -> dict[str, Any]:
         "evidence": sealed_json(dict(answer.evidence)),
         "waiver": sealed_json(asdict(answer.waiver)) if answer.waiver else None,
     }
-
-
-def _numbered(result: CheckResult, known: Numbers) -> CheckResult:
-    """The result with the numbers the findings were given, and since when they are open."""
-
-    def numbered(answer: Finding) -> Finding:
-        if answer.key not in known:
-            return answer
-        number, since = known[answer.key]
-        return replace(answer, number=number, since=since)
-
-    return replace(
-        result,
-        answers=tuple(numbered(a) for a in result.answers),
-        every=tuple(numbered(a) for a in result.every),
-    )

@@ -21,10 +21,10 @@ from auditreg.models import (
     JudgedWaiver,
     RuleInfo,
     RuleResult,
-    Severity,
     Status,
     Subject,
     WaiverRef,
+    worst_first,
 )
 
 if TYPE_CHECKING:
@@ -52,15 +52,12 @@ _LAST_CHECK = f"select {', '.join(SealedCheck._fields)} from checks order by seq
 _CHANGED = "select 1 from ledger.log where seq > ? and kind is distinct from 'report' limit 1"
 """What is no report and came after the check; a check does not follow from reports."""
 
-_FINDINGS = f"""
+_FINDINGS = """
 select rule, subject, registry, workspace, model, version, status, reason, grade, fix, evidence,
        waiver, number, since
 from findings
 where status <> 'closed'
-order by case severity {" ".join(f"when '{s}' then {s.rank}" for s in Severity)} end,
-         rule, registry, workspace, model, version, subject
 """
-"""In the order of a check: worst first."""
 
 
 def last_result(
@@ -131,7 +128,7 @@ def _answers(
     rules: Mapping[str, RuleInfo],
     waivers: Mapping[str, WaiverRef],
 ) -> tuple[Finding, ...]:
-    return tuple(
+    findings = (
         Finding(
             rule=rules[rule],
             subject=Subject(subject, registry, workspace, model, version),
@@ -150,6 +147,7 @@ def _answers(
         ) in connection.execute(_FINDINGS).fetchall()
         if rule in rules
     )  # fmt: skip
+    return tuple(sorted(findings, key=worst_first))
 
 
 def _waivers(

@@ -21,9 +21,9 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.queries.records import Record
-from auditreg.report.model import Lane, LiveSpan, SeverityCount
-from auditreg.report.wording import several
+from auditreg.models import quantity
+from auditreg.queries.records import Basis
+from auditreg.report.model import Lane, LivePeriod, SeverityCount
 
 SEVERITY_COLOURS = {
     "critical": "#5c0f1d",
@@ -62,12 +62,12 @@ def severity_chart(counts: Sequence[SeverityCount]) -> str:
         rect(left + 150.6, y - 8.4, 13, 9, f'fill="{QUIET}" fill-opacity="0.22" stroke="{QUIET}"'),
         text(left + 171, y, "no record found", 10.5, fill=QUIET),
     ]
-    told = "; ".join(
+    words = "; ".join(
         f"{count.severity} {count.total}, of which {count.contradicts} contradicted by a record "
         f"and {count.missing} without one"
         for count in counts
     )
-    return picture(width, y + 6, f"Open findings by severity: {told}.", body)
+    return picture(width, y + 6, f"Open findings by severity: {words}.", body)
 
 
 def timeline(
@@ -77,9 +77,11 @@ def timeline(
     tz: str,
     *,
     name: str,
-    record: Record | None = None,
+    basis: Basis | None = None,
 ) -> str:
     """Which versions were in use when: a lane each, uncertain beginnings and ends hatched.
+
+    Versions of a model that were in use at one time stand below each other in its lane.
 
     Args:
         lanes: from top to bottom.
@@ -87,52 +89,76 @@ def timeline(
         end: right edge, UTC.
         tz: zone of the axis.
         name: tells the pictures of one document apart; letters only.
-        record: what the history rests on, drawn below.
+        basis: what the history rests on, drawn below.
     """
     width, row, bar, top = 680.0, 19.0, 12.0, 22.0
     scale = Scale(start, end, _LABELS, width - 4)
-    height = top + len(lanes) * row
+    tracks = [_tracks(lane.periods) for lane in lanes]
+    heights = [row + (bar + 2) * (max([*numbers, 0])) for numbers in tracks]
+    height = top + sum(heights)
     body = [_patterns(name), *axis(scale, top, height, tz)]
-    for index, lane in enumerate(lanes):
-        y = top + index * row + (row - bar) / 2
+    y = top
+    for index, (lane, numbers) in enumerate(zip(lanes, tracks, strict=True)):
         if index % 2 == 0:
             band = f'fill="{RULE}" fill-opacity="0.22"'
-            body.insert(1, rect(0, top + index * row, width, row, band))
-        body.append(text(4, y + bar - 2.6, short(lane.label, _LABELS - 10, 10.5), 10.5))
-        for number, span in enumerate(lane.spans):
-            body += _bar(scale, span, y, bar, number % 2, name)
+            body.insert(1, rect(0, y, width, heights[index], band))
+        first = y + (row - bar) / 2
+        body.append(text(4, first + bar - 2.6, short(lane.label, _LABELS - 10, 10.5), 10.5))
+        for turn, (period, number) in enumerate(zip(lane.periods, numbers, strict=True)):
+            place = first + number * (bar + 2)
+            body += _bar(scale, period, place, bar, turn % 2, name)
             body += [
-                line(x, y - 1.8, x, y + bar + 1.8, f'stroke="{INK}" stroke-width="1.5"')
-                for x in _edges(scale, span)
+                line(x, place - 1.8, x, place + bar + 1.8, f'stroke="{INK}" stroke-width="1.5"')
+                for x in _edges(scale, period)
             ]
-    y = height
-    if record is not None:
-        below, y = bands(record, scale, height + 4, f"{name}0")
+        y += heights[index]
+    if basis is not None:
+        below, y = bands(basis, scale, height + 4, f"{name}0")
         body += below
-    exact = any(_edges(scale, span) for lane in lanes for span in lane.spans)
+    exact = any(_edges(scale, period) for lane in lanes for period in lane.periods)
     body += _legend(_LABELS, y + 15, name, exact=exact)
-    return picture(width, y + 24, _told(lanes), body)
+    return picture(width, y + 24, _in_words(lanes), body)
+
+
+def _tracks(periods: Sequence[LivePeriod]) -> list[int]:
+    """For each period the first track on which none before it lasts beyond its beginning."""
+    tracks: list[LivePeriod] = []
+    numbers = []
+    for period in periods:
+        free = (n for n, last in enumerate(tracks) if not _outlasts(last, period))
+        number = next(free, len(tracks))
+        tracks[number : number + 1] = [period]
+        numbers.append(number)
+    return numbers
+
+
+def _outlasts(before: LivePeriod, after: LivePeriod) -> bool:
+    """Whether both were certainly in use at one time."""
+    if before.end is None:
+        return True
+    ended, began = before.end.not_before, after.start.not_after
+    return ended is not None and began is not None and ended > began
 
 
 def _patterns(name: str) -> str:
     """Hatching in two directions, so that a version's end and its successor's start show both."""
     lines = ("M0,6 L6,0 M-1,1 L1,-1 M5,7 L7,5", "M0,0 L6,6 M-1,5 L1,7 M5,-1 L7,1")
-    made = "".join(
+    patterns = "".join(
         f'<pattern id="{name}{index}" width="6" height="6" patternUnits="userSpaceOnUse">'
         f'<path d="{line}" stroke="{_BARS[index]}" stroke-width="1.5"/></pattern>'
         for index, line in enumerate(lines)
     )
-    return f"<defs>{made}</defs>"
+    return f"<defs>{patterns}</defs>"
 
 
-def _bar(scale: Scale, span: LiveSpan, y: float, bar: float, tone: int, name: str) -> list[str]:
-    """One span: what is certain filled, the edges where it may have begun or ended hatched."""
-    last = span.end.not_after if span.end else scale.end
+def _bar(scale: Scale, period: LivePeriod, y: float, bar: float, tone: int, name: str) -> list[str]:
+    """One period: what is certain filled, the edges where it may have begun or ended hatched."""
+    last = period.end.not_after if period.end else scale.end
     if last is not None and last <= scale.start:
         return []
-    begin = span.start.not_before or scale.start
-    sure_from = span.start.not_after or begin
-    sure_to = (span.end.not_before if span.end else scale.end) or sure_from
+    begin = period.start.not_before or scale.start
+    sure_from = period.start.not_after or begin
+    sure_to = (period.end.not_before if period.end else scale.end) or sure_from
     finish = last or scale.end
     sure_to, sure_from = max(sure_to, begin), min(sure_from, finish)
     body = []
@@ -144,11 +170,11 @@ def _bar(scale: Scale, span: LiveSpan, y: float, bar: float, tone: int, name: st
     for left, right in edges:
         if scale(right) - scale(left) > 0.5:
             body.append(rect(scale(left), y + 0.7, scale(right) - scale(left), bar - 1.4, hatched))
-    label = f"v{span.version}"
+    label = f"v{period.version}"
     wide = scale(sure_to) - scale(sure_from)
     if sure_to > sure_from and wide > 0.2:
         body.append(rect(scale(sure_from), y, wide, bar, f'fill="{_BARS[tone]}"'))
-        if wide > 16 + 5 * len(str(span.version)):
+        if wide > 16 + 5 * len(str(period.version)):
             body.append(
                 text(scale(sure_from) + 4, y + bar - 3, label, 9, fill="#ffffff", weight=600)
             )
@@ -160,11 +186,11 @@ def _bar(scale: Scale, span: LiveSpan, y: float, bar: float, tone: int, name: st
     return body
 
 
-def _edges(scale: Scale, span: LiveSpan) -> list[float]:
-    """Where a span began or ended at a moment that is known."""
+def _edges(scale: Scale, period: LivePeriod) -> list[float]:
+    """Where a period began or ended at a moment that is known."""
     return [
         scale(known.not_before)
-        for known in (span.start, span.end)
+        for known in (period.start, period.end)
         if known is not None
         and known.not_before is not None
         and known.exact
@@ -187,11 +213,11 @@ def _legend(left: float, y: float, name: str, *, exact: bool) -> list[str]:
     ]  # fmt: skip
 
 
-def bands(record: Record, scale: Scale, y: float, hatch: str) -> tuple[list[str], float]:
+def bands(basis: Basis, scale: Scale, y: float, hatch: str) -> tuple[list[str], float]:
     """Two thin bands: when the server recorded its changes, and when the registry was read.
 
     Args:
-        record: what is drawn.
+        basis: what is drawn.
         scale: of the picture above.
         y: the upper edge.
         hatch: the pattern that gaps are filled with.
@@ -200,32 +226,32 @@ def bands(record: Record, scale: Scale, y: float, hatch: str) -> tuple[list[str]
         What to draw, and the lower edge.
     """
     body: list[str] = []
-    if record.recorded or record.gaps:
+    if basis.recorded or basis.gaps:
         body.append(text(4, y + 7, "server record", 8.6, fill=QUIET))
         body += [
             rect(scale(left), y + 1.5, max(scale(right) - scale(left), 0.8), 6, f'fill="{INK}"')
-            for left, right in record.recorded
+            for left, right in basis.recorded
             if right > scale.start
         ]
         look = f'fill="url(#{hatch})" stroke="{INK}" stroke-width="0.7"'
-        for left, right in record.gaps:
+        for left, right in basis.gaps:
             if right > scale.start:
                 place = (scale(left), y + 0.5, max(scale(right) - scale(left), 2.4), 8)
                 body += [rect(*place, 'fill="#ffffff"'), rect(*place, look)]
         y += 12
-    if record.readings:
+    if basis.readings:
         body.append(text(4, y + 7, "readings", 8.6, fill=QUIET))
-        points = {round(scale(at)) for at in record.readings if at >= scale.start}
+        points = {round(scale(at)) for at in basis.readings if at >= scale.start}
         mark = f'stroke="{INK}" stroke-width="0.9"'
         body += [line(x, y + 1, x, y + 8, mark) for x in sorted(points)]
         y += 10
     return body, y
 
 
-def _told(lanes: Sequence[Lane]) -> str:
+def _in_words(lanes: Sequence[Lane]) -> str:
     parts = [
-        f"{lane.label}: " + ", ".join(f"version {span.version}" for span in lane.spans)
+        f"{lane.label}: " + ", ".join(f"version {period.version}" for period in lane.periods)
         for lane in lanes[:12]
     ]
-    more = f"; and {several(len(lanes) - 12, 'more lane')}" if len(lanes) > 12 else ""
+    more = f"; and {quantity(len(lanes) - 12, 'more lane')}" if len(lanes) > 12 else ""
     return f"Versions in use over time. {'; '.join(parts)}{more}. The tables give the moments."

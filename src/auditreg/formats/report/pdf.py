@@ -63,18 +63,18 @@ class PdfFormat:
             for start in range(0, len(report.dossiers), _CHUNK)
         ]
         files: dict[str, bytes] = {}
-        said: list[str] = []
+        warnings: list[str] = []
         if self.processes > 1 and len(report.dossiers) >= _ALONE:
             try:
-                files, said = self._in_parallel(report, chunks)
+                files, warnings = self._in_parallel(report, chunks)
             except BrokenProcessPool:
                 # A caller without an importable main module (a pasted script) cannot spawn.
-                files, said = {}, []
+                files, warnings = {}, []
         if not files:
-            files, said = _render(self.template, report.identity, None, report.dossiers)
-            main, also = _render(self.template, report.identity, report, ())
-            files, said = {**main, **files}, [*also, *said]
-        self.warnings = tuple(dict.fromkeys(said))
+            files, warnings = _render(self.template, report.identity, None, report.dossiers)
+            main, more = _render(self.template, report.identity, report, ())
+            files, warnings = {**main, **files}, [*more, *warnings]
+        self.warnings = tuple(dict.fromkeys(warnings))
         return {name: files[name] for name in sorted(files, key=lambda name: ("/" in name, name))}
 
     def _in_parallel(
@@ -89,12 +89,12 @@ class PdfFormat:
                 for chunk in chunks
             ]
             files: dict[str, bytes] = {}
-            said: list[str] = []
+            warnings: list[str] = []
             for job in jobs:
-                made, warnings = job.result()
-                files.update(made)
-                said += warnings
-        return files, said
+                rendered, complaints = job.result()
+                files.update(rendered)
+                warnings += complaints
+        return files, warnings
 
 
 def _processors() -> int:
@@ -107,16 +107,16 @@ def _processors() -> int:
 def _render(
     template: Template, identity: Identity, report: Report | None, dossiers: Sequence[Dossier]
 ) -> tuple[dict[str, bytes], list[str]]:
-    """The main report, or some dossiers, with what the layout engine said: one process's work."""
+    """The main report, or some dossiers, with what the layout engine complained of: one process's work."""
     pages = Pages(template, identity, "print")
     files = {}
-    with _listening() as said, _clock_stopped():
+    with _listening() as warnings, _clock_stopped():
         press = _press(template)
         if report is not None:
             files["report.pdf"] = press.pdf(pages.main(report))
         for dossier in dossiers:
             files[f"dossiers/{dossier.slug}.pdf"] = press.pdf(pages.dossier(dossier))
-    return files, said
+    return files, warnings
 
 
 @lru_cache(maxsize=1)
@@ -212,19 +212,19 @@ def _clock_stopped() -> Iterator[None]:
 @contextmanager
 def _listening() -> Iterator[list[str]]:
     """Collects what WeasyPrint only logs: a missing glyph or a property it does not know."""
-    said: list[str] = []
+    warnings: list[str] = []
 
-    class Ear(logging.Handler):
+    class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            warnings.append(record.getMessage())
 
     logger = logging.getLogger("weasyprint")
-    ear = Ear(logging.WARNING)
+    listener = Listener(logging.WARNING)
     propagates = logger.propagate
-    logger.addHandler(ear)
-    logger.propagate = False  # standard error is for the command line's own words
+    logger.addHandler(listener)
+    logger.propagate = False  # standard error is for the command line's words
     try:
-        yield said
+        yield warnings
     finally:
-        logger.removeHandler(ear)
+        logger.removeHandler(listener)
         logger.propagate = propagates

@@ -43,14 +43,19 @@ def line(x1: float, y1: float, x2: float, y2: float, more: str) -> str:
 
 
 def picture(
-    width: float, height: float, title: str, body: Sequence[str], *, told: str | None = None
+    width: float,
+    height: float,
+    title: str,
+    body: Sequence[str],
+    *,
+    description: str | None = None,
 ) -> str:
-    """A whole picture; `title` and `told` say in words what it shows."""
-    said = f"<desc>{escape(visible(told))}</desc>" if told else ""
+    """A whole picture; its title and description say in words what it shows."""
+    words = f"<desc>{escape(visible(description))}</desc>" if description else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img"><title>{escape(visible(title))}</title>'
-        f"{said}{''.join(body)}</svg>"
+        f"{words}{''.join(body)}</svg>"
     )
 
 

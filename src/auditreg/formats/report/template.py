@@ -20,7 +20,7 @@ import msgspec
 
 from auditreg import resources
 from auditreg.errors import RenderError
-from auditreg.models import Certainty, Grade, Severity, Status
+from auditreg.models import Certainty, Grade, Severity, Status, quantity
 from auditreg.report import wording
 from auditreg.report.model import Dossier, Identity, Report
 
@@ -222,8 +222,8 @@ class Pages:
             statuses={status.name.lower(): status for status in Status},
             grades=list(Grade),
             severity_chart=_markup(charts.severity_chart),
-            timeline=lambda lanes, start, end, name, record: Markup(  # noqa: S704 - made of numbers and escaped text
-                charts.timeline(lanes, start, end, tz, name=name, record=record)
+            timeline=lambda lanes, start, end, name, basis: Markup(  # noqa: S704 - made of numbers and escaped text
+                charts.timeline(lanes, start, end, tz, name=name, basis=basis)
             ),
             lifecycle_chart=lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
                 lifecycle_chart(
@@ -235,9 +235,8 @@ class Pages:
                     model=model,
                 )
             ),
-            several=wording.several,
+            quantity=quantity,
             who=wording.who,
-            how_known=wording.how_known,
         )
         environment.filters.update(
             moment=lambda at: _whole(wording.moment(at, tz)),

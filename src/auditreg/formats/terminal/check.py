@@ -21,8 +21,7 @@ from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
 from auditreg.formats.terminal.layout import STYLES, cut, height, render
-from auditreg.formats.terminal.text import plural
-from auditreg.models import Repair, RuleInfo, Scope, Status, worst_first
+from auditreg.models import Repair, RuleInfo, Scope, Status, quantity
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
@@ -64,7 +63,7 @@ class CheckText:
     def render(self, result: CheckResult, view: CheckView) -> bytes:
         """See `CheckFormat.render`."""
         width = view.surface.width
-        opened = sorted(result.open, key=worst_first)
+        opened = result.open
         top = [cut(line, width) for line in _heading(result, view)]
         bottom = _closing(opened, view)
         if view.everything:
@@ -82,7 +81,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     for examined in result.rules:
         populations[examined.rule.scope] = examined.population
     parts = [
-        plural(populations[scope], one)
+        quantity(populations[scope], one)
         for scope, one in (
             (Scope.REGISTERED_MODEL, "model"),
             (Scope.MODEL_VERSION, "version"),
@@ -95,7 +94,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     lines = [
         Text(" · ".join(parts) or "No rule ran", "bold"),
         Text(f"as of {_as_of(result, view.timezone)} · changes of {first} to {last}"),
-        Text(f"{plural(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
+        Text(f"{quantity(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
         *_readings(result),
     ]
     if result.selection:
@@ -159,7 +158,9 @@ def _errors(result: CheckResult, width: int) -> list[Text]:
         return []
     lines = [
         Text(),
-        Text(f"{plural(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"),
+        Text(
+            f"{quantity(len(broken), 'rule')} could not be evaluated: trust no result.", "bold red"
+        ),
     ]
     lines += [
         Text.assemble("  ", (examined.rule.id, "bold"), f"  {escape_control(examined.error or '')}")
@@ -177,7 +178,7 @@ def _waivers(result: CheckResult, width: int) -> list[Text]:
         return []
     lines = [
         Text(),
-        Text(f"{plural(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
+        Text(f"{quantity(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
     ]
     lines += [Text(f"  {escape_control(waiver.sentence)}") for waiver in bad[:2]]
     return [cut(line, width) for line in lines]
@@ -262,7 +263,7 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
         )
     if hidden := rules[len(shown) :]:
         count = sum(rule.open for rule in rules) - sum(rule.open for rule in shown)
-        lines.append(Text(f"  … {plural(len(hidden), 'rule')} more, {count:,} open", "dim"))
+        lines.append(Text(f"  … {quantity(len(hidden), 'rule')} more, {count:,} open", "dim"))
     return lines
 
 
@@ -285,7 +286,7 @@ def _first_steps(result: CheckResult, width: int) -> list[Text]:
     ]
     if answered:
         names = ", ".join(name for name, _ in answered.most_common(3))
-        count = plural(answered.total(), "answer")
+        count = quantity(answered.total(), "answer")
         lines.append(Text(f"  no tag needed  {count} from MLflow's own records: {names}, …"))
     nearest = _nearest(result)
     if nearest:
@@ -321,7 +322,7 @@ def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
     counted = [a for a in opened if limit and a.rule.severity.rank <= limit.rank]
     meaning = {
         ExitCode.OK: f"nothing open{at}",
-        ExitCode.FINDINGS: f"{plural(len(counted), 'finding')}{at} open",
+        ExitCode.FINDINGS: f"{quantity(len(counted), 'finding')}{at} open",
         ExitCode.ERROR: "not everything could be judged",
         ExitCode.NOTHING: "there was nothing to judge",
         ExitCode.NOT_VERIFIED: "the record does not verify",

@@ -10,7 +10,7 @@ from rich.text import Text
 from auditreg.formats.escape import escape_control
 from auditreg.formats.tables import cell
 from auditreg.formats.terminal.layout import STYLES, cut, wrapped
-from auditreg.models import Status, worst_first
+from auditreg.models import Status
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
@@ -87,7 +87,7 @@ def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
 def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
     width = view.surface.width
     lines: list[Text] = []
-    for answer in sorted(answers, key=worst_first):
+    for answer in answers:
         number = f"{answer.id}  " if answer.id else ""
         since = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
         lines.append(

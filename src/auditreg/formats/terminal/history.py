@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from auditreg.formats.escape import escape_control
-from auditreg.formats.terminal.text import arrow, between, clock, fitted, folded, plural
+from auditreg.formats.terminal.text import arrow, between, clock, fitted, folded
+from auditreg.models import quantity
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -109,7 +110,7 @@ def _label(row: Row) -> str:
 
 
 def _counted(together: Parts) -> str:
-    return ", ".join(plural(number, noun) for noun, number in together)
+    return ", ".join(quantity(number, noun) for noun, number in together)
 
 
 def _content(row: Row, together: Parts, width: int) -> str:

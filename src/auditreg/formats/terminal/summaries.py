@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import ExitCode, redact_uri
 from auditreg.formats.findings import open_by_severity
-from auditreg.formats.terminal.text import labelled, plural
+from auditreg.formats.terminal.text import labelled
+from auditreg.models import quantity
 
 if TYPE_CHECKING:
     from auditreg.ledger.import_record import Imported
@@ -31,7 +32,7 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
         masked = f"{done.masked:,} values that look like credentials, kept as hashes only"
         lines.append(("secrets", masked))
     if done.unknown_models:
-        number = plural(len(done.unknown_models), "model")
+        number = quantity(len(done.unknown_models), "model")
         names = _listed(done.unknown_models)
         lines.append(("unknown", f"{number} the ledger does not know: {names}"))
     return labelled([*lines, ("ledger", str(ledger)), ("next", following)])
@@ -72,7 +73,7 @@ def verification_text(done: Verification, *, log_only: bool) -> bytes:
     for problem in done.problems:
         at = f" (entry {problem.seq})" if problem.seq is not None else ""
         lines.append(("problem", f"{problem.what}{at}"))
-    verdict = "verified" if done.ok else f"NOT VERIFIED: {plural(len(done.problems), 'problem')}"
+    verdict = "verified" if done.ok else f"NOT VERIFIED: {quantity(len(done.problems), 'problem')}"
     return labelled(lines, 10) + f"{verdict}\n".encode()
 
 
@@ -97,7 +98,7 @@ def _checked(done: ScheduledRun) -> str:
     numbers = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
     text = f"{len(result.open):,} open ({numbers})" if numbers else "nothing open"
     if broken := sum(1 for rule in result.rules if rule.error):
-        text += f"; {plural(broken, 'rule')} could not be run"
+        text += f"; {quantity(broken, 'rule')} could not be run"
     if not done.trusted or done.codes["check"] is ExitCode.ERROR:
         text += "; for information only: trust no result until every registry is read completely"
     return text

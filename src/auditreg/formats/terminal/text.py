@@ -16,11 +16,6 @@ def labelled(lines: Iterable[tuple[str, str]], width: int = 12) -> bytes:
     return "".join(f"{label:<{width}} {escape_control(text)}\n" for label, text in lines).encode()
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 model`, `2,000 models`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def clock(at: datetime) -> str:
     """A UTC moment, with milliseconds where it has them."""
     fine = f".{at.microsecond // 1000:03d}" if at.microsecond else ""
