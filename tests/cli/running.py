@@ -47,3 +47,10 @@ def held_open(ledger: Path, how: str) -> Iterator[None]:
         finally:
             last = int(holder.communicate()[0])
     assert last == first
+
+
+def in_every_format(*arguments: str, formats: tuple[str, ...], code: int = 0) -> dict[str, str]:
+    """What one run of a command shows in each format; files of their names are left here."""
+    options = [part for name in formats for part in ("--format", f"{name}={name}.out")]
+    run(*arguments, *options, code=code)
+    return {name: Path(f"{name}.out").read_text(encoding="utf-8") for name in formats}
