@@ -1,4 +1,4 @@
-"""The stage the calendar is played on: what each kind of event does to the MLflow store."""
+"""What each kind of event of the calendar does to the MLflow store."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DemoRegistry:
 
     @singledispatchmethod
     def _do(self, event: Event) -> str:
-        raise TypeError(f"the stage has no way to play a {type(event).__name__}")
+        raise TypeError(f"there is no way to play a {type(event).__name__}")
 
     @_do.register(DemoReading)
     def _reading(self, event: DemoReading) -> str:  # noqa: ARG002 - nothing changes
