@@ -69,7 +69,7 @@ def opened(empty: Path) -> Iterator[Book]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audit.duckdb"
         shutil.copyfile(empty, path)
-        con = store._open_draft(path, new=False)
+        con = store.open_draft(path, new=False)
         try:
             con.execute("set threads = 1")
             yield Book(con)

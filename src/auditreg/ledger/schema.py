@@ -62,6 +62,9 @@ VIEWS = (
 )
 """Views in the order they build on each other; each is a macro `<name>_as_of` too."""
 
+HELD = ("inventory", "promotions", "changes")
+"""Views that a published copy holds as tables, which say the same in every DuckDB."""
+
 
 @functools.cache
 def sql(name: str) -> str:
@@ -320,8 +323,11 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
 def renew(con: duckdb.DuckDBPyConnection) -> None:
     """Give a ledger written by an older release this release's views, macros and descriptions."""
     row = con.execute("select version, written_by from ledger.format").fetchone()
-    if row == (FORMAT_VERSION, writer_name()):
+    held = held_tables(con)
+    if row == (FORMAT_VERSION, writer_name()) and not held:
         return
+    for name in held:  # a published copy that is written to: its tables would stay as they are
+        con.execute(f"drop table {name}")
     _create_tables(con)
     create_views(con)
     describe(con)
@@ -333,6 +339,27 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
     )
+
+
+def hold_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Put tables in the place of the views of `HELD`, with the same rows."""
+    renew(con)  # a ledger of an older release lacks today's views
+    views = HELD
+    for name in views:
+        con.execute(f"create table held_{name} as from {name} order by all")
+    for name in views:
+        con.execute(f"drop view {name}")
+        con.execute(f"alter table held_{name} rename to {name}")
+    describe(con)
+
+
+def held_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Those of `HELD` that are tables in this ledger."""
+    rows = con.execute(
+        "select table_name from duckdb_tables() where database_name = current_database() "
+        "and schema_name = 'main'"
+    ).fetchall()
+    return [name for name in HELD if (name,) in rows]
 
 
 def renew_fingerprints(con: duckdb.DuckDBPyConnection) -> None:

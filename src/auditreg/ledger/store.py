@@ -177,7 +177,7 @@ class Ledger:
                 duckdb.IOException,
                 duckdb.FatalException,
             ) as error:
-                raise _out_of_space(error) from error
+                raise out_of_space(error) from error
             finally:
                 con.close()
             if not new:
@@ -349,13 +349,13 @@ class Ledger:
         import duckdb
 
         try:
-            return _open_draft(draft, new=new)
+            return open_draft(draft, new=new)
         except duckdb.Error as error:
             if "Could not write" in str(error):
-                raise _out_of_space(error) from error
+                raise out_of_space(error) from error
             raise self._unopenable(error) from error
         except OSError as error:
-            raise _out_of_space(error) from error
+            raise out_of_space(error) from error
 
     def _replace(self, draft: Path) -> None:
         """Put the finished draft in the ledger's place, durably."""
@@ -438,7 +438,7 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def _out_of_space(error: Exception) -> LedgerError:
+def out_of_space(error: Exception) -> LedgerError:
     """That something could not be written, in the words of DuckDB or the system."""
     text = _first_line(error).rpartition("Original error: ")[2]
     return LedgerError(
@@ -449,7 +449,8 @@ def _out_of_space(error: Exception) -> LedgerError:
     )
 
 
-def _open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
+def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to a file that nobody else opens; `new` makes it an empty ledger."""
     import duckdb
 
     con = duckdb.connect()

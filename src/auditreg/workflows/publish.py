@@ -1,8 +1,8 @@
 """Publishing: dated read-only copies of the ledger, with a manifest, where auditors read them.
 
-A copy is written under a hidden name, compared with the ledger byte by byte through its SHA-256,
-verified, and renamed; only then the manifest names it. Nothing relies on hard links or symbolic
-links, so that the folder may be a network or bucket mount.
+A copy is made, verified and given its tables in the temporary folder, written under a hidden name,
+read back and compared through its SHA-256, and renamed; only then the manifest names it. Nothing
+relies on hard links or symbolic links, so that the folder may be a network or bucket mount.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from auditreg.errors import AuditregError, ConfigError, VerificationError
-from auditreg.files import draft_of, locked, sync_folder
+from auditreg.files import draft_of, locked, sync_folder, write_whole
 from auditreg.queries.status import LedgerStatus, ledger_status
 from auditreg.workflows.publication import LATEST, MANIFEST, SUMS, Copy, Manifest, manifest_of
 
@@ -89,8 +90,8 @@ def publish_ledger(
     with ledger.reader() as con:
         state = ledger_status(con)
     with _explained(place), locked(place / _LOCK, _LOCK_SECONDS, _busy(place)):
-        _clear_drafts(place)
         manifest = manifest_of(place)
+        _clear_drafts(place, manifest)
         newest = manifest.newest
         notes: tuple[str, ...] = ()
         if newest is not None and _same(state, newest):
@@ -100,6 +101,7 @@ def publish_ledger(
             copy, notes = _copy(place, manifest, ledger, moment, progress)
             manifest.add(copy)
         manifest.write(place)
+        _pending(place, copy.file).unlink(missing_ok=True)
         return Published(
             file=place / copy.file,
             copy=copy,
@@ -132,26 +134,34 @@ def _still_there(place: Path, copy: Copy) -> None:
 def _copy(
     place: Path, manifest: Manifest, ledger: Ledger, moment: datetime, progress: Progress | None
 ) -> tuple[Copy, tuple[str, ...]]:
-    """A verified copy under its final name, with what the manifest says of it."""
+    """A verified copy under its final name, with what the manifest says of it.
+
+    It is made in the temporary folder: a bucket mount may not let DuckDB write into a file.
+    """
+    from auditreg.ledger.copies import hold_tables
     from auditreg.resources import tool_version
 
     draft = draft_of(place / ledger.path.name, _DRAFT)
-    try:
-        state, digest = _copied(ledger, draft)
-        _verify(draft, state, progress)
-        notes = _read_only(draft)
-        name = _free_name(place, manifest, ledger.path.stem, state.sealed_at or moment, digest)
-        size = draft.stat().st_size
-        draft.replace(place / name)
-        sync_folder(place)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
+        made = Path(folder) / ledger.path.name
+        state = _state_copied(ledger, made)
+        _verify(made, state, progress)
+        hold_tables(made)
+        try:
+            digest, size = _transferred(made, draft)
+            notes = _read_only(draft)
+            name = _free_name(place, manifest, ledger.path.stem, state.sealed_at or moment)
+            write_whole(_pending(place, name), digest.encode())
+            draft.replace(place / name)
+            sync_folder(place)
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
     return Copy.of(state, name, digest, size, moment, tool_version()), notes
 
 
-def _copied(ledger: Ledger, draft: Path) -> tuple[LedgerStatus, str]:
-    """Copy the ledger as one sealed state; how it stands, and the SHA-256 of its bytes.
+def _state_copied(ledger: Ledger, copy: Path) -> LedgerStatus:
+    """Copy the ledger as one sealed state; how it stands.
 
     A writer replaces the file, it never changes it: what is open stays one sealed state. The file
     copied and the one asked about are the same if the path still leads to it once both are open.
@@ -161,19 +171,26 @@ def _copied(ledger: Ledger, draft: Path) -> tuple[LedgerStatus, str]:
             if not os.path.samestat(os.fstat(source.fileno()), ledger.path.stat()):
                 continue
             state = ledger_status(con)
-            digest = _copy_bytes(source, draft)
-        if _digest(draft) == digest:
-            return state, digest
-        raise AuditregError(
-            f"What was written to {draft.parent} is not what is read from it.",
-            state=_NOTHING,
-            hint="Check the disk or the network mount, and publish again.",
-        )
+            _copy_bytes(source, copy)
+            return state
     raise AuditregError(
         f"{ledger.path} was replaced each time it was to be copied.",
         state=_NOTHING,
         hint="Wait until the commands that write to it have ended, and publish again.",
     )
+
+
+def _transferred(made: Path, draft: Path) -> tuple[str, int]:
+    """Bring a finished copy to the folder; its SHA-256 and size, as read back from there."""
+    with made.open("rb") as source:
+        digest = _copy_bytes(source, draft)
+    if _digest(draft) != digest:
+        raise AuditregError(
+            f"What was written to {draft.parent} is not what is read from it.",
+            state=_NOTHING,
+            hint="Check the disk or the network mount, and publish again.",
+        )
+    return digest, draft.stat().st_size
 
 
 def _copy_bytes(source: BinaryIO, draft: Path) -> str:
@@ -220,27 +237,24 @@ def _read_only(draft: Path) -> tuple[str, ...]:
     return ()
 
 
-def _free_name(place: Path, manifest: Manifest, stem: str, at: datetime, digest: str) -> str:
-    """A name with the moment of the last seal, to the second where the minute is taken.
-
-    A copy whose publishing was killed before the manifest named it is taken up again.
-    """
+def _free_name(place: Path, manifest: Manifest, stem: str, at: datetime) -> str:
+    """A name with the moment of the last seal, to the second where the minute is taken."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "ledger"
-    known = manifest.names
     names = [f"{plain}-{at:%Y-%m-%dT%H%MZ}", f"{plain}-{at:%Y-%m-%dT%H%M%SZ}"]
     for name in (*names, *(f"{names[-1]}-{number}" for number in range(2, 1_000))):
-        path = place / f"{name}.duckdb"
-        if path.name in known:
-            continue
-        if not path.exists():
-            return path.name
-        if _digest(path) == digest:
-            return path.name
+        file = f"{name}.duckdb"
+        if file not in manifest.names and not (place / file).exists():
+            return file
     raise AuditregError(
         f"Every name for a copy of {at:%Y-%m-%d %H:%M} is taken.",
         state=_NOTHING,
         hint=f"Look into {place}: something else writes there.",
     )
+
+
+def _pending(place: Path, name: str) -> Path:
+    """The file that says of a copy, by its SHA-256, that it is about to be named by the manifest."""
+    return place / f".{name}.pending"
 
 
 @contextlib.contextmanager
@@ -259,7 +273,8 @@ def _explained(place: Path) -> Iterator[None]:
         raise AuditregError(
             f"{place} cannot be published to: {error.strerror or error}.",
             state=_NOTHING,
-            hint="A copy needs as much free space as the ledger, and the right to write there.",
+            hint="A copy needs as much free space as the ledger, there and in the temporary folder "
+            "(TMPDIR), and the right to write there.",
         ) from error
 
 
@@ -271,8 +286,22 @@ def _busy(place: Path) -> AuditregError:
     )
 
 
-def _clear_drafts(place: Path) -> None:
-    """Remove what a killed publisher left; the lock says none is alive."""
+def _clear_drafts(place: Path, manifest: Manifest) -> None:
+    """Remove what a killed publisher left; the lock says none is alive.
+
+    A copy under its final name that the manifest does not name yet is made anew.
+    """
     for pattern in (f".*.{_DRAFT}*", *(f".{name}.*.draft" for name in (MANIFEST, SUMS, LATEST))):
         for leftover in place.glob(pattern):
             leftover.unlink(missing_ok=True)
+    for marker in place.glob(".*.duckdb.pending"):
+        copy = place / marker.name.removeprefix(".").removesuffix(".pending")
+        if (
+            copy.name not in manifest.names
+            and copy.is_file()
+            and _digest(copy) == marker.read_text()
+        ):
+            with contextlib.suppress(OSError):
+                copy.chmod(0o644)  # Windows removes no read-only file
+            copy.unlink()
+        marker.unlink()
