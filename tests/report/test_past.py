@@ -10,7 +10,9 @@ from html import unescape
 import pytest
 
 from auditreg.formats.report.html import HtmlFormat
+from auditreg.queries.reader import Reader
 from auditreg.queries.records import Interval
+from auditreg.report import provenance
 from tests.cli.running import run
 from tests.report.conftest import reported_anew
 from tests.report.firm import MUCH_LATER, NAMES, READINGS, Story
@@ -115,8 +117,8 @@ def test_a_period_after_the_last_reading_names_that_one(made, plain_ledger):
     )
 
 
-def test_a_period_between_two_readings_rests_on_the_earlier(made, plain_ledger):
-    report = reported_anew(made.connection, made, "2026-07", plain_ledger)
-    (account,) = report.accounts
+def test_a_period_between_two_readings_rests_on_the_earlier(made):
+    source = provenance.read(Reader(made.connection, datetime(2026, 7, 31, 23)), made.check, "")
+    (account,) = source.accounts
     assert (account.observed_at, account.later) == (READINGS[0], False)
-    assert report.extractions[0].observed_at == READINGS[0]
+    assert [reading.observed_at for reading in source.extractions] == [READINGS[0]]
