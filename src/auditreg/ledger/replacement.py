@@ -190,7 +190,12 @@ def _other_registry(
 
 
 def _is_another(
-    intake: Intake, counts: ModelCounts, given: Permissions, last: PreviousReading, *, complete: bool
+    intake: Intake,
+    counts: ModelCounts,
+    given: Permissions,
+    last: PreviousReading,
+    *,
+    complete: bool,
 ) -> bool:
     if counts.due and counts.strangers == counts.shown:
         return True
