@@ -219,3 +219,88 @@ def test_a_move_past_the_journal_is_one_uncaptured_change(ledger: Ledger, before
     assert changed.keys() == {"owner", "workspace", *(["note"] if before else [])}
     assert changed["owner"][:4] == (None, "ann", "captured", False)
     assert changed["workspace"] == ("default", "team-a", "observed", True, moment(seen))
+
+
+# A name that two models had one after the other.
+
+
+def succession(ledger: Ledger, registry: Registry, *, renamed: bool = False) -> tuple[int, int]:
+    """Read motor, which is then deleted and registered anew; when it was deleted, and named again.
+
+    `renamed`: the new one was registered under another name first, and deleted is the old one
+    only then.
+    """
+    registry.create("motor", owner="ann")
+    registry.version("motor")
+    registry.alias("motor", "champion", 1)
+    take(ledger, registry.read())
+    if renamed:
+        registry.create("motor-2")
+    registry.delete("motor")
+    deleted = registry.clock
+    if renamed:
+        registry.wait()
+        registry.rename("motor-2", "motor")
+    else:
+        registry.create("motor")
+    named = registry.clock
+    registry.tag("motor", None, "owner", "bo")
+    registry.wait()
+    take(ledger, registry.read())
+    return deleted, named
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_deletion_is_bounded_by_when_another_model_has_the_name(
+    ledger: Ledger, registry: Registry, renamed: bool
+):
+    """MLflow gives a name to one model at a time. Who took it by a rename may be older than that."""
+    deleted, named = succession(ledger, registry, renamed=renamed)
+    removed = ask(
+        ledger,
+        "select kind, changed_not_before, changed_not_after from changes where change = 'removed'",
+    )
+    assert {kind for kind, _, _ in removed} == {
+        "registered_model", "registered_model_tag", "model_version", "alias",
+    }  # fmt: skip
+    for _, low, high in removed:
+        assert low < moment(deleted) <= high == moment(named)
+    [(created,)] = ask(
+        ledger,
+        "select changed_not_after from changes where kind = 'registered_model' and change = 'added'",
+    )
+    assert created < moment(deleted) if renamed else created == moment(named)
+
+
+def test_the_earlier_model_of_a_name_is_told_first(
+    ledger: Ledger, registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    succession(ledger, registry)
+    registry.version("motor")
+    take(ledger, registry.read())
+    monkeypatch.chdir(ledger.path.parent)
+    done = CliRunner().invoke(cli, ["history", "motor"])
+    assert done.exit_code == 0, done.output
+    told = [line for line in done.output.splitlines() if "deleted" in line or "registered" in line]
+    assert ["deleted" in line for line in told] == [False, False, True, False, False]
+    assert "the earlier model of this name" in told[2]
+    assert done.output.count("the earlier model of this name") == 1
+    with ledger.reader() as con:
+        columns, rows = change_rows(con, ChangeFilter(kinds=("model", "version")))
+    kinds = [dict(zip(columns, row, strict=True))["change"] for row in rows]
+    assert kinds == ["removed", "removed", "added", "added"]
+
+
+def test_a_captured_deletion_keeps_its_own_moment(ledger: Ledger):
+    registry = CapturedRegistry()
+    registry.capture()
+    registry.do(("create", "a"))
+    take(ledger, registry.look().reading)
+    registry.do(("delete", "a"))
+    deleted = registry.clock
+    registry.do(("create", "a"))
+    take(ledger, registry.look().reading)
+    assert ask(
+        ledger,
+        "select changed_not_before, changed_not_after from changes where change = 'removed'",
+    ) == [(moment(deleted), moment(deleted))]

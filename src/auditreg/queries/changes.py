@@ -70,6 +70,18 @@ class ChangeFilter:
         return " and ".join(f"({part})" for part in parts), values
 
 
+SUCCEEDED_AT = """
+(select min(n.created_at) from registered_models n
+ where c.change = 'removed' and n.registry = c.registry and n.workspace is not distinct from c.workspace
+   and n.model = c.model and n.subject <> split_part(split_part(c.subject, ':', 1), '/', 1)
+   and n.created_at >= c.changed_not_before and n.created_at <= c.changed_not_after)
+"""
+"""SQL: when the next model of the name was created, for what an earlier one lost meanwhile.
+
+It is told before the next one: MLflow gives a name to one model at a time.
+"""
+
+
 def change_rows(
     connection: duckdb.DuckDBPyConnection, selected: ChangeFilter
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -79,8 +91,9 @@ def change_rows(
     """
     where, values = selected.where()
     cursor = connection.execute(
-        f"select * from (from changes union all by name {dated_sql()}) where {where} "
-        "order by changed_not_after, observed_at, seq, item",
+        f"select * exclude (succeeded_at) from (select c.*, {SUCCEEDED_AT} as succeeded_at "
+        f"from (from changes union all by name {dated_sql()}) c where {where}) "
+        "order by coalesce(succeeded_at, changed_not_after), succeeded_at is null, observed_at, seq, item",
         values,
     )
     return tuple(column[0] for column in cursor.description or ()), cursor.fetchall()

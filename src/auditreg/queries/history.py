@@ -15,6 +15,7 @@ from auditreg.queries.change_groups import (
     heads_of_parts,
     request_key,
 )
+from auditreg.queries.changes import SUCCEEDED_AT
 from auditreg.queries.first_seen import first_seen_sql
 from auditreg.queries.model_refs import Selection
 from auditreg.queries.reader import Row, fetch_rows, interval
@@ -78,11 +79,12 @@ def history_rows(
 
 
 def _place(row: Row) -> tuple[object, ...]:
-    last = row["not_after"] or row["not_before"]
+    last = row["succeeded_at"] or row["not_after"] or row["not_before"]
     return (
         row["event"] != "beginning",
         last is None,
         str(last),
+        row["succeeded_at"] is None,
         str(row["not_before"] or ""),
         row["seq"] if row["seq"] is not None else -1,
     )
@@ -194,17 +196,22 @@ def _rows(
 ) -> list[Row]:
     used = {name: value for name, value in arguments.items() if f"${name}" in sql}
     rows = fetch_rows(connection, sql, used)
-    return [{name: row.get(name) for name in (*COLUMNS, "observed_at")} for row in rows]
+    return [
+        {name: row.get(name) for name in (*COLUMNS, "observed_at", "succeeded_at")} for row in rows
+    ]
 
 
 _CHANGES = """
 select changed_not_before as not_before, changed_not_after as not_after, 'change' as event,
        model, version, kind, item, change, before, after, actor, actor_from,
        case when uncaptured then 'uncaptured' else grade end as known, request,
-       source, registry, workspace, subject, seq, observed_at
-from changes_as_of(null, known_at := [known])
-where list_contains($models::VARCHAR[], split_part(replace(subject, ':', '/'), '/', 1))
-"""
+       case when succeeded_at is not null and kind = 'registered_model'
+            then 'the earlier model of this name' end as note,
+       source, registry, workspace, subject, seq, observed_at, succeeded_at
+from (select c.*, [succeeded_at] as succeeded_at
+      from changes_as_of(null, known_at := [known]) c
+      where list_contains($models::VARCHAR[], split_part(replace(subject, ':', '/'), '/', 1)))
+""".replace("[succeeded_at]", SUCCEEDED_AT)
 
 _FIRST_SEEN = f"""
 select changed_not_before as not_before, changed_not_after as not_after, 'first seen' as event,

@@ -120,6 +120,7 @@ def _content(row: Row, together: Parts, width: int) -> str:
         return fitted(f"{words} {row['item']}{digest}", width)
     if row["item"] in ("model", "version") and row["event"] != "stated":
         what = "deleted" if row["change"] == "removed" else "registered"
+        what += f" ({row['note']})" if row["note"] else ""
         return f"{what}, with {_counted(together)}" if together else what
     said = ""
     if row["before"] is not None or row["after"] is not None:

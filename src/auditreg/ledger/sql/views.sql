@@ -446,10 +446,12 @@ where server_time < previous
 
 -- block: changes
 -- what the declared kinds call an item: every stored column but last_updated_time, which moves with each of them;
--- a creation time tells when a row began only where the readings around it allow that
+-- a creation time tells when a row began only where the readings around it allow that.
+-- MLflow gives a name to one model at a time: a deletion that nobody recorded was no later than the moment at
+-- which another model is known to have had the name
 with item(kind, item, path) as (values {items}),
-moved as (
-    select t.seq, t.subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
+moved as materialized (
+    select t.seq, t.subject, split_part(split_part(t.subject, ':', 1), '/', 1) as model_subject, t.observed_at, t.place, t.lo, t.hi, t.previous_seq, t.created_at,
            p.seq is not null and p.op = 'gone' and p.journal is null as gone_before,
            p.source as previous_source, l.kind, l.registry, l.workspace, l.model, l.version, l.actor, l.grade, l.source,
            l.entry, p.entry as previous_entry,
@@ -467,6 +469,21 @@ moved as (
               and l.kind not in ('run', 'logged_model', 'model_artifact'))
       and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
 ),
+succession as (
+    select g.subject as model_subject, g.observed_at, min(n.hi) as named_at
+    from moved g join moved n
+      on n.kind = 'registered_model' and not n.gone and n.subject <> g.subject
+     and n.registry = g.registry and n.workspace is not distinct from g.workspace
+     and n.model = g.model and n.hi < g.hi and n.hi >= g.lo
+    where g.kind = 'registered_model' and g.gone and g.grade = 'observed'
+    group by g.subject, g.observed_at
+),
+bounded as (
+    select m.* replace (least(m.hi, s.named_at) as hi)
+    from moved m left join succession s
+      on s.model_subject = m.model_subject and s.observed_at = m.observed_at
+     and m.gone and m.grade = 'observed' and (m.lo is null or m.lo <= s.named_at)
+),
 compared as (
     select m.*, i.item as name,
            i.path = '$.op' and not m.gone and m.grade = 'observed' and m.kind <> 'principal'
@@ -475,7 +492,7 @@ compared as (
                 when not m.absent then json_extract_string(m.previous_entry, i.path) end as before,
            case when i.path = '$.op' then case when not m.gone then 'present' end
                 when not m.gone then json_extract_string(m.entry, i.path) end as after
-    from moved m join item i on i.kind = m.kind
+    from bounded m join item i on i.kind = m.kind
     where i.path = '$.op'
        or m.kind not in ('registered_model', 'model_version', 'principal')
        or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
