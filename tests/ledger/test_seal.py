@@ -8,11 +8,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from auditreg.ledger.policies import Policy
-from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed, seal_check, seal_report
+from auditreg.ledger.seal import CheckRecord, Sealed, seal_check, seal_report
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import finding_key
@@ -50,14 +49,6 @@ def answer(rule: str, subject: str, status: str = "fail", **more: Any) -> dict[s
     }
 
 
-def table(answers: Sequence[dict[str, Any]]) -> pa.Table:
-    kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
-    columns = pa.schema([(name, kinds[kind]) for name, kind in FINDING_COLUMNS.items()])
-    return pa.Table.from_pylist(
-        [{name: row.get(name) for name in FINDING_COLUMNS} for row in answers], schema=columns
-    )
-
-
 def check(
     book: Book,
     day: int,
@@ -77,7 +68,7 @@ def check(
         rules=[{"rule": rule} for rule in RULES],
         summary={"open": len(answers)},
     )
-    done = seal_check(book.con, record, table(answers), waivers=waivers, policies=policies)
+    done = seal_check(book.con, record, answers, waivers=waivers, policies=policies)
     assert book.tables() == book.rebuilt()
     return done
 

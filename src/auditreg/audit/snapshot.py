@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from auditreg.ledger import schema
 from auditreg.ledger.settings import settings_rows
 from auditreg.queries.model_refs import Selection
-from auditreg.sql import moment_literal, quoted
+from auditreg.sql import moment_literal, quoted, rows_select
 
 if TYPE_CHECKING:
     import duckdb
@@ -130,8 +130,7 @@ def _settings_statements(moment: Moment) -> Iterator[str]:
     for table, table_rows in rows.items():
         yield f"create or replace temp table {table} as from {table} limit 0"
         if table_rows:
-            values = ", ".join(f"({', '.join(map(_value, row))})" for row in table_rows)
-            yield f"insert into {table} values {values}"
+            yield f"insert into {table} {rows_select(table_rows)}"
 
 
 def selection_statements(
@@ -176,11 +175,3 @@ def _kept(population: str, chosen: Selection) -> str:
 
 def _list(values: Sequence[str]) -> str:
     return ", ".join(quoted(value) for value in values) or "null"
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool | int):
-        return str(value).lower()
-    return quoted(str(value))

@@ -7,8 +7,9 @@ knows since when it has been open.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,9 @@ FINDING_COLUMNS = {
     "waiver": "VARCHAR",
 }
 """Columns of the relation of answers that are sealed as findings."""
+
+SLICE = 1_000
+"""Answers given to DuckDB as one text: decoding takes twenty kilobytes of memory for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Sealed:
 def seal_check(
     con: duckdb.DuckDBPyConnection,
     record: CheckRecord,
-    answers: object,
+    answers: Iterable[Mapping[str, object]],
     *,
     waivers: Sequence[Mapping[str, Any]] = (),
     policies: Sequence[Policy] = (),
@@ -81,8 +85,8 @@ def seal_check(
     Args:
         con: from `Ledger.writer`.
         record: the check itself.
-        answers: an Arrow table with `FINDING_COLUMNS`: what is open, waived, older than the
-            policy or in error.
+        answers: rows with `FINDING_COLUMNS`: what is open, waived, older than the policy or in
+            error.
         waivers: the waivers as judged, with the columns of the table `waivers`.
         policies: the governing texts in force.
     """
@@ -159,11 +163,16 @@ def close(
     state.refresh(con, base)
 
 
-def _stage_answers(con: duckdb.DuckDBPyConnection, answers: object) -> None:
-    con.register("answer_rows", answers)
-    columns = ", ".join(f"{name}::{kind} as {name}" for name, kind in FINDING_COLUMNS.items())
-    con.execute(f"create or replace temp table answer as select {columns} from answer_rows")
-    con.unregister("answer_rows")
+def _stage_answers(con: duckdb.DuckDBPyConnection, answers: Iterable[Mapping[str, object]]) -> None:
+    """Put the answers into the table `answer`, without Arrow, which would load numpy and pandas."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in FINDING_COLUMNS.items())
+    con.execute(f"create or replace temp table answer ({columns})")
+    waiting = iter(answers)
+    while rows := list(itertools.islice(waiting, SLICE)):
+        con.execute(
+            "insert into answer by name select unnest(from_json(?, ?), recursive := true)",
+            [json.dumps(rows), json.dumps([FINDING_COLUMNS])],
+        )
 
 
 def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:

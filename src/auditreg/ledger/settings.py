@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
-from auditreg.ledger.schema import create, insert
+from auditreg.ledger.schema import create
+from auditreg.sql import rows_select
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +88,8 @@ def refresh_settings(
     for table, rows in settings_rows(settings, as_of=as_of, period=period).items():
         if con.execute(f"from {table}").fetchall() != rows:
             con.execute(f"delete from {table}")
-            insert(con, table, rows)
+            if rows:
+                con.execute(f"insert into {table} {rows_select(rows)}")
 
 
 def create_state(

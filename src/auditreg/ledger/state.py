@@ -56,23 +56,37 @@ def refresh(
     if first_new == 0 or late:
         rebuild(con, staged=staged)
         return
-    changed = _replace_heads(con, first_new)
-    _refresh_events(con, first_new)
-    _refresh_recorded(con)
+    # What follows from none of the new entries is left alone: planning takes its time too.
+    kinds, captured = _new_kinds(con, first_new)
+    changed = not kinds.isdisjoint(schema.REGISTRY_KINDS)
+    if changed:
+        _replace_heads(con, first_new)
+    _refresh_events(con, first_new, kinds, captured=captured)
+    if captured or "extraction" in kinds:
+        _refresh_recorded(con)
     if changed:
         _insert_states(con, "touched", staged=staged)
-    _refresh_settings(con)
+    if not kinds.isdisjoint(("policy", "extraction")):
+        _refresh_settings(con)
 
 
-def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
-    """Put the last entries of subjects with new ones into `touched` and the heads; whether any has.
+def _new_kinds(con: duckdb.DuckDBPyConnection, first_new: int) -> tuple[set[str], bool]:
+    """The kinds of the entries from `first_new` on; whether any is a row of a server's journal."""
+    rows = con.execute(
+        "select kind, coalesce(bool_or(source like 'journal-%'), false) from ledger.log "
+        "where seq >= ? and entry is not null group by kind",
+        [first_new],
+    ).fetchall()
+    return {kind for kind, _ in rows}, any(captured for _, captured in rows)
+
+
+def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
+    """Put the last entries of subjects with new ones into `touched` and the heads.
 
     What the state tables held of them goes.
     """
     kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     new = f"from ledger.log where seq >= {int(first_new)} and kind in ({kinds})"
-    if not con.execute(f"select 1 {new} limit 1").fetchone():
-        return False
     con.execute(
         f"""
         create or replace temp table touched as
@@ -95,7 +109,6 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> bool:
             )
     con.execute("delete from ledger.heads where subject in (select subject from touched)")
     _insert_heads(con, "touched")
-    return True
 
 
 def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
@@ -103,14 +116,15 @@ def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
     tables = (*schema.derived_tables(), "ledger.heads")
     con.execute("; ".join(f"delete from {table}" for table in tables))
     schema.renew_fingerprints(con)
-    _refresh_events(con, 0)
+    kinds, captured = _new_kinds(con, 0)
+    _refresh_events(con, 0, kinds, captured=captured)
     _refresh_recorded(con)
-    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    listed = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     con.execute(
         f"""
         create or replace temp table touched as
         select subject, any_value(kind) as kind, max(seq) as seq, count(*) as entries
-        from ledger.log where kind in ({kinds})
+        from ledger.log where kind in ({listed})
         group by subject
         """
     )
@@ -142,19 +156,16 @@ def _insert_heads(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
     )
 
 
-def _refresh_events(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
-    """Add auditreg's own events; of findings and waivers the last of each subject counts.
-
-    A table whose kind is not among the new entries is not looked at: planning takes its time too.
-    """
+def _refresh_events(
+    con: duckdb.DuckDBPyConnection, first_new: int, kinds: set[str], *, captured: bool
+) -> None:
+    """Add auditreg's own events; of findings and waivers the last of each subject counts."""
     new = f"(select * from ledger.log where seq >= {int(first_new)} and entry is not null)"
-    added = {kind for (kind,) in con.execute(f"select distinct kind from {new}").fetchall()}
-    captured = con.execute(f"select 1 from {new} where source like 'journal-%' limit 1").fetchone()
     for table, (kind, text) in schema.event_tables().items():
-        if kind in added or (captured if table == "journal" else not kind):
+        if kind in kinds or (table == "journal" and captured):
             con.execute(f"insert into {table} {text.replace('{log}', new)}")
     for table, (kind, text) in schema.last_tables().items():
-        if kind not in added:
+        if kind not in kinds:
             continue
         last = (
             "(select * from ledger.log where seq in (select max(seq) from ledger.log "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import ExitCode, LedgerError, worst
-from auditreg.ledger.seal import FINDING_COLUMNS, CheckRecord, Sealed
+from auditreg.ledger.policies import policy_digest
+from auditreg.ledger.seal import CheckRecord, Sealed
 from auditreg.models import CheckResult, Finding, Numbers, Severity, Status, with_numbers
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.config import Period
+    from auditreg.ledger.policies import Policy
     from auditreg.ledger.store import Ledger
     from auditreg.workflows.policy import PolicySet
 
-
-SLICE = 1_000
-"""Answers given to DuckDB as one text: decoding takes twenty kilobytes of memory for each."""
 
 NOTHING_NEW = Sealed(opened=0, changed=0, closed=0)
 """What is sealed of a check that comes to the last one's result: nothing."""
@@ -62,16 +60,19 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
-    if (last := _last_result(ledger, policy_set, options)) is not None:
-        return CheckOutcome(last, NOTHING_NEW)
-    with open_check(ledger, policy_set, options, all_views=False) as (connection, opened):
+    policies = policy_set.policies()
+    with ledger.reader() as connection:
+        judge = _Judge(connection, ledger, policy_set, policy_digest(policies))
+        if (last := judge.last_result(options)) is not None:
+            return CheckOutcome(last, NOTHING_NEW)
+        judged = judge.check(options, all_views=False)
         # The file cannot be replaced everywhere while it is read, so all answers are taken first.
-        result = replace(opened, every=tuple(opened.every) if options.everything else ())
+        result = replace(judged, every=tuple(judged.every) if options.everything else ())
         subjects = _selected(connection, result) if options.selection else None
     if not options.sealable:
         return CheckOutcome(result)
     try:
-        sealed, numbers = _seal(ledger, policy_set, result, subjects)
+        sealed, numbers = _seal(ledger, policies, result, subjects)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
@@ -101,50 +102,59 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     return worst(*codes)
 
 
-def _last_result(
-    ledger: Ledger, policy_set: PolicySet, options: CheckOptions
-) -> CheckResult | None:
-    """The last check's result, where this one covers the same and would come to the same."""
-    from auditreg.ledger.policies import policy_digest
-
-    narrowed = options.selection or options.only or options.period
-    if not options.sealable or narrowed or options.everything or not ledger.exists:
-        return None
-    with ledger.reader() as connection:
-        refuse_prompts(connection, None, None, "Nothing was checked.")
-        policy = policy_digest(policy_set.policies())
-        return last_result(connection, policy_set, policy, identity(connection, ledger.path.name))
-
-
 @contextlib.contextmanager
 def open_check(
-    ledger: Ledger, policy_set: PolicySet, options: CheckOptions, *, all_views: bool = True
+    ledger: Ledger, policy_set: PolicySet, options: CheckOptions
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
-    """The result of a check with the connection it was made on, for what asks further.
-
-    Without `all_views` the connection shows only what the rules read.
-    """
-    from auditreg.audit import Auditor
-    from auditreg.ledger.policies import policy_digest
-
+    """The result of a check with the connection it was made on, for what asks further."""
     with ledger.reader() as connection:
+        judge = _Judge(connection, ledger, policy_set, policy_digest(policy_set.policies()))
+        yield connection, judge.check(options, all_views=True)
+
+
+class _Judge:
+    """An open ledger with what it is judged by; `policy` is the digest of that."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        ledger: Ledger,
+        policy_set: PolicySet,
+        policy: str,
+    ) -> None:
+        self._connection = connection
+        self._policy_set = policy_set
+        self._policy = policy
+        self._identity = identity(connection, ledger.path.name)
+
+    def last_result(self, options: CheckOptions) -> CheckResult | None:
+        """The last check's result, where this one covers the same and would come to the same."""
+        narrowed = options.selection or options.only or options.period
+        if not options.sealable or narrowed or options.everything:
+            return None
+        last = last_result(self._connection, self._policy_set, self._policy, self._identity)
+        if last is not None:
+            refuse_prompts(self._connection, None, None, "Nothing was checked.")
+        return last
+
+    def check(self, options: CheckOptions, *, all_views: bool) -> CheckResult:
+        """Judge; without `all_views` the connection shows only what the rules read."""
+        from auditreg.audit import Auditor
+
         auditor = Auditor(
-            connection,
-            policy_set.config,
-            policy_set.rules,
-            policy_set.parsed_waivers(),
-            policy=policy_digest(policy_set.policies()),
-            ledger=identity(connection, ledger.path.name),
+            self._connection,
+            self._policy_set.config,
+            self._policy_set.rules,
+            self._policy_set.parsed_waivers(),
+            policy=self._policy,
+            ledger=self._identity,
         )
-        yield (
-            connection,
-            auditor.check(
-                options.as_of,
-                period=options.period,
-                selection=options.selection,
-                only=options.only,
-                all_views=all_views,
-            ),
+        return auditor.check(
+            options.as_of,
+            period=options.period,
+            selection=options.selection,
+            only=options.only,
+            all_views=all_views,
         )
 
 
@@ -182,7 +192,7 @@ def _selected(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> tup
 
 def _seal(
     ledger: Ledger,
-    policy_set: PolicySet,
+    policies: Sequence[Policy],
     result: CheckResult,
     subjects: tuple[str, ...] | None,
 ) -> tuple[Sealed, Numbers]:
@@ -216,9 +226,9 @@ def _seal(
         sealed = seal_check(
             connection,
             record,
-            _Answers(result.answers),
+            map(_row, result.answers),
             waivers=waivers,
-            policies=policy_set.policies(),
+            policies=policies,
         )
         return sealed, finding_numbers(connection)
 
@@ -233,31 +243,6 @@ def _totals(result: CheckResult) -> dict[Status, int]:
 
 def _counts(counts: Mapping[Status, int]) -> dict[str, int]:
     return {status.value: counts[status] for status in Status if counts.get(status)}
-
-
-class _Answers:
-    """The answers as an Arrow stream of the columns that are sealed.
-
-    DuckDB makes the stream itself: a check would otherwise load pyarrow, numpy and pandas for it,
-    which takes longer than the check.
-    """
-
-    def __init__(self, answers: Sequence[Finding]) -> None:
-        import duckdb
-
-        self._connection = duckdb.connect()
-        columns = ", ".join(f"{name} {kind}" for name, kind in FINDING_COLUMNS.items())
-        self._connection.execute(f"create table answer ({columns})")
-        for start in range(0, len(answers), SLICE):
-            rows = [_row(answer) for answer in answers[start : start + SLICE]]
-            self._connection.execute(
-                "insert into answer select unnest(from_json(?, ?), recursive := true)",
-                [json.dumps(rows), json.dumps([FINDING_COLUMNS])],
-            )
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        table = self._connection.table("answer")
-        return table.__arrow_c_stream__(requested_schema)
 
 
 def _row(answer: Finding) -> dict[str, Any]:
