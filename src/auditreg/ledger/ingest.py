@@ -18,7 +18,6 @@ from auditreg.ledger.comparison import compare_states, count_changes, unexplaine
 from auditreg.ledger.entries import Appender, Event, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.intake import Intake
-from auditreg.ledger.merkle import Tree
 from auditreg.ledger.out_of_order import (
     reposition_by_journal,
     restate_next_reading,
@@ -114,28 +113,12 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
             or like an older copy, or cannot be read.
     """
     report = progress or silent
-    if reading.journal:
-        reading.skip_journal(capture_journal.sealed(con, registry, reading.journal))
-    if observed_at is None:  # a backup's rows are compared with what was known then
-        reading.known_artifacts(known_artifacts(con, registry))
-    staged = stage(con, reading, report)
-    completeness = leave_out(con, registry, workspaces or Workspaces(), reading.completeness())
-    started, observed = _moments(reading, observed_at)
-    intake = Intake(
-        con=con,
-        reading=reading,
-        registry=registry,
-        staged=staged,
-        started=started,
-        observed=observed,
-        late=_is_late(con, registry, observed),
-        recorded_at=now_ms(),
-        appender=Appender(con),
-        base=entries.size(con),
+    intake, completeness = _stage(
+        con, reading, registry, observed_at, workspaces or Workspaces(), report
     )
     first = _is_first(con, registry)
     report("comparing", 0, None)
-    replaced = _mask(con, staged, key, secret_patterns)
+    replaced = _mask(con, intake.staged, key, secret_patterns)
     intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
     moved, taken = _take_journal(intake, key, secret_patterns)
     completeness = _with_journal(completeness, taken)
@@ -152,51 +135,75 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     append_states(intake, report)
     if intake.late:
         restate_next_reading(
-            con, intake.appender, registry, observed, intake.recorded_at, intake.base
+            con, intake.appender, registry, intake.observed, intake.recorded_at, intake.base
         )
     report("sealing", 0, None)
-    tree = entries.load_tree(con)
-    appended, root, size = tree.size - intake.base, tree.root().hex(), tree.size
     body = {
-        **_extraction(reading, completeness, covered),
-        "started_at": round(started.replace(tzinfo=UTC).timestamp() * 1000),
+        **_source_account(reading, completeness, covered),
+        **_journal_account(reading, taken),
+        "started_at": round(intake.started.replace(tzinfo=UTC).timestamp() * 1000),
         "restored": observed_at is not None,
-        "journal": reading.journal,
-        "journal_rows": taken.rows if reading.journal else None,
-        "journal_ranges": json.dumps(taken.ranges) if reading.journal else None,
-        "appended": appended,
         "tool_version": tool_version(),
         "policy": policy_digest(policies),
-        "tree_size": size,
-        "root": root,
     }
-    _seal(intake, tree, body)
+    tree = _seal(intake, body)
     report("building tables", 0, None)
     counts = dict(con.execute("select kind, count(*) from incoming group by kind").fetchall())
     prompts = entries.number(con, _PROMPTS)
     drop_compared(con)
     state.refresh(con, intake.base, late=intake.late or moved or taken.moved, staged=True)
-    drop_scratch(con, staged)
+    drop_scratch(con, intake.staged)
     return IngestSummary(
         registry=registry,
-        observed_at=observed,
+        observed_at=intake.observed,
         first=first,
         late=intake.late,
-        appended=appended + 1,
+        appended=entries.size(con) - intake.base,
         changes=changes,
         new=new,
         counts=counts,
         secrets=replaced + taken.secrets,
         completeness=completeness,
         cannot_show=reading.info.cannot_show,
-        root=root,
-        tree_size=size,
+        root=tree["root"],
+        tree_size=tree["tree_size"],
         journal=reading.journal,
         captured=taken.rows,
         unexplained=unexplained,
         clock_offset_ms=reading.info.clock_offset_ms,
         prompts=prompts,
     )
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    reading: Reading,
+    registry: str,
+    observed_at: datetime | None,
+    workspaces: Workspaces,
+    report: Progress,
+) -> tuple[Intake, Completeness]:
+    """Put what is to be taken in into the staging tables; with the account of how complete it is."""
+    if reading.journal:
+        reading.skip_journal(capture_journal.sealed(con, registry, reading.journal))
+    if observed_at is None:  # a backup's rows are compared with what was known then
+        reading.known_artifacts(known_artifacts(con, registry))
+    staged = stage(con, reading, report)
+    completeness = leave_out(con, registry, workspaces, reading.completeness())
+    started, observed = _moments(reading, observed_at)
+    intake = Intake(
+        con=con,
+        reading=reading,
+        registry=registry,
+        staged=staged,
+        started=started,
+        observed=observed,
+        late=_is_late(con, registry, observed),
+        recorded_at=now_ms(),
+        appender=Appender(con),
+        base=entries.size(con),
+    )
+    return intake, completeness
 
 
 def _mask(
@@ -232,15 +239,22 @@ def _take_journal(
     return moved, taken
 
 
-def _seal(intake: Intake, tree: Tree, body: Mapping[str, Any]) -> None:
-    """Append the closing event, and keep the tree for the next append."""
+def _seal(intake: Intake, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Append the closing event with the root over all entries before it; what it says of them."""
+    tree = entries.load_tree(intake.con)
+    sealed = {
+        "appended": tree.size - intake.base,
+        "tree_size": tree.size,
+        "root": tree.root().hex(),
+    }
     subject = f"extraction:{intake.registry}"
-    closing = Event("extraction", subject, body, registry=intake.registry)
+    closing = Event("extraction", subject, {**body, **sealed}, registry=intake.registry)
     intake.appender.append_events(
         [replace(closing, observed_at=intake.observed)], intake.recorded_at
     )
     entries.grow_tree(intake.con, tree)
     entries.save_tree(intake.con, tree)
+    return sealed
 
 
 _PROMPTS = """
@@ -289,7 +303,17 @@ def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
     return not (row and row[0])
 
 
-def _extraction(
+def _journal_account(reading: Reading, taken: capture_journal.JournalIntake) -> dict[str, Any]:
+    """What the closing event says of the server's journal."""
+    has_journal = bool(reading.journal)
+    return {
+        "journal": reading.journal,
+        "journal_rows": taken.rows if has_journal else None,
+        "journal_ranges": json.dumps(taken.ranges) if has_journal else None,
+    }
+
+
+def _source_account(
     reading: Reading, completeness: Completeness, covered: Sequence[str]
 ) -> dict[str, Any]:
     """What the closing event says of the source, and of how completely it was read."""
