@@ -253,8 +253,8 @@ def test_what_is_older_than_the_policy_is_counted_apart(
     assert old.counts == {Status.FAIL: 1, Status.PREDATES_POLICY: 1}
     assert today.counts == {Status.FAIL: 2}
     assert [a.status for a in result.answers if a.rule.id == "old"] == [
-        Status.PREDATES_POLICY,
         Status.FAIL,
+        Status.PREDATES_POLICY,
     ]
 
 

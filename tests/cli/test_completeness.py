@@ -65,7 +65,7 @@ def test_a_report_says_so_on_its_cover_its_summary_and_every_dossier(doubtful):
     for dossier in dossiers:
         text = dossier.read_text()
         assert "The last reading of the registry was incomplete." in text
-        assert "which was incomplete." in text
+        assert "which was incomplete and made after the state shown." in text
 
 
 def test_a_complete_reading_after_it_sets_everything_right(doubtful, small_registry):

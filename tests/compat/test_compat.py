@@ -77,6 +77,12 @@ def extract(ledger: Ledger, database: Path) -> dict[str, Any]:
     return registry
 
 
+def entries(ledger: Ledger) -> int:
+    """How many entries the log has; the texts of rules and settings, which a release changes, aside."""
+    [row] = ask(ledger, "select count(*) as n from ledger.log where kind <> 'policy'")
+    return int(row["n"])
+
+
 def agree(ledger: Ledger, answers: dict[str, Any]) -> None:
     """Every answer is the one given then, as far as its columns go; changes may have become more."""
     for name, relation in LISTS.items():
@@ -104,9 +110,11 @@ def test_it_opens_verifies_and_answers_as_it_did(ledger: Ledger, answers: dict[s
 def test_an_unchanged_registry_shows_no_change_after_the_upgrade(
     ledger: Ledger, answers: dict[str, Any], database: Path
 ):
-    for turn in range(2):
+    before = entries(ledger)
+    for turn in (1, 2):
         done = extract(ledger, database)
-        assert done["appended"] == 1, (turn, done)  # that it was read
+        assert done["changes"] == {}
+        assert entries(ledger) == before + turn  # that it was read
     proof = verify(ledger)
     assert proof.ok, proof.problems
     agree(ledger, answers)
@@ -122,7 +130,9 @@ def test_it_goes_on(ledger: Ledger, answers: dict[str, Any], database: Path):
             "update model_versions set storage_location = 's3://elsewhere' "
             "where name = 'home' and version = 1"
         )
-    assert extract(ledger, database)["appended"] == 3
+    before = entries(ledger)
+    extract(ledger, database)
+    assert entries(ledger) == before + 3
     assert ask(
         ledger,
         "select model, description, storage_location = 's3://elsewhere' as moved "
@@ -133,4 +143,3 @@ def test_it_goes_on(ledger: Ledger, answers: dict[str, Any], database: Path):
     ]
     proof = verify(ledger, expected=(answers["entries"], answers["root"]))
     assert proof.ok, proof.problems
-    assert proof.entries == answers["entries"] + 3

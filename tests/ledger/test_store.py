@@ -244,7 +244,9 @@ def test_a_folder_that_cannot_be_written_to(filled: Ledger, monkeypatch: pytest.
     says(caught.value)
 
 
-@pytest.mark.parametrize("step", ["ingest._refuse_empty", "ingest._seal", "store.Ledger._replace"])
+@pytest.mark.parametrize(
+    "step", ["ingest.refuse_replacement", "ingest._seal", "store.Ledger._replace"]
+)
 @pytest.mark.parametrize("key_file", ["audit.duckdb.key", "elsewhere/hash.key"])
 def test_a_first_write_that_fails_leaves_no_file_behind(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, step: str, key_file: str

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def test_a_change_that_shows_is_read_live_or_not(book, firm):
 
 def test_a_name_that_is_used_again_gets_its_own_entry(book, firm):
     firm.take(book)
-    run_sql(firm.store, "update registered_models set creation_time = 99 where name = 'motor'")
+    again = f"update registered_models set creation_time = {time.time_ns() // 1_000_000} where name = 'motor'"
+    run_sql(firm.store, again)
     firm.take(book)
     rows = book.rows(
         "select a.version, a.state, a.mlmodel_sha256 is not null from model_artifacts a "
