@@ -129,6 +129,7 @@ def test_none_of_the_printed_grants_can_go(pg_server, filled, printed):
     assert everything(open_source(as_role(filled), artifacts="none"))[1].complete
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["postgresql", "mariadb"])
 def test_the_file_for_administrators_suffices(name, store, request):
     """As it stands, with the line for the journal no longer a comment."""
