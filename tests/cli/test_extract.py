@@ -102,7 +102,10 @@ def test_the_worst_code_counts(several, monkeypatch):
              "model_versions", "registered_models")  # fmt: skip
     change("claims.db", *(f"delete from {table}" for table in empty))
     monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")
-    assert "claims       empty: sqlite:///claims.db is an MLflow store" in run("extract", code=3).stdout
+    assert (
+        "claims       empty: sqlite:///claims.db is an MLflow store"
+        in run("extract", code=3).stdout
+    )
     Path("pricing.db").write_bytes(b"no database")
     document = json.loads(run("extract", "--format", "json", code=2).stdout)
     assert [one["status"] for one in document["extractions"]] == ["failed", "empty"]
