@@ -80,8 +80,7 @@ def test_the_rule_says_who_nobody_knows(firm):
     )
     found = {
         finding["model"]: (finding["status"], finding["reason"])
-        for finding in rows("check", code=1)["findings"]
-        if finding["rule"] == "production-writers-known"
+        for finding in rows("check", "--rule", "production-writers-known", code=1)["findings"]
     }
     status, reason = found["motor-frequency"]
     assert status == "not_evidenced"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -40,10 +41,16 @@ def published() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _sources(small_registry, tmp_path, monkeypatch):
+def settings(small_registry, tmp_path, monkeypatch, two_rules) -> Callable[[str], None]:
+    """One source and two rules; what it returns writes the settings anew, with more at the end."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(small_registry, "pricing.db")
-    Path("auditreg.toml").write_text(SOURCES)
+
+    def write(more: str = "") -> None:
+        Path("auditreg.toml").write_text(f"{two_rules}{SOURCES}{more}")
+
+    write()
+    return write
 
 
 def test_a_line_per_phase_and_the_code_of_the_check():
@@ -62,8 +69,8 @@ def test_a_line_per_phase_and_the_code_of_the_check():
     run("--fail-on", "none")
 
 
-def test_the_folder_may_stand_in_the_settings():
-    Path("auditreg.toml").write_text(SOURCES + '[publish]\nfolder = "copies"\n')
+def test_the_folder_may_stand_in_the_settings(settings):
+    settings('[publish]\nfolder = "copies"\n')
     document = json.loads(run("--format", "json", "--fail-on", "none").stdout)
     assert document["schema"] == "auditreg.run/1"
     assert (document["exit_code"], document["trusted"]) == (0, True)
@@ -73,8 +80,8 @@ def test_the_folder_may_stand_in_the_settings():
     assert [Path(document["publish"]["file"]).name] == published()
 
 
-def test_where_one_registry_fails_the_rest_is_for_information():
-    Path("auditreg.toml").write_text(SOURCES + SECOND)
+def test_where_one_registry_fails_the_rest_is_for_information(settings):
+    settings(SECOND)
     done = run("--publish", "copies", code=ExitCode.ERROR)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("extract  pricing: first extraction")
@@ -119,9 +126,9 @@ def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(monkeypatch):
     assert len(published()) == 1
 
 
-def test_a_phase_that_fails_is_told_and_counts():
+def test_a_phase_that_fails_is_told_and_counts(settings):
     Path("copies").write_text("a file, no folder")
-    Path("auditreg.toml").write_text(SOURCES + '[publish]\nfolder = "copies"\n')
+    settings('[publish]\nfolder = "copies"\n')
     done = run("--fail-on", "none", code=ExitCode.ERROR)
     assert "publish  failed: " in done.stdout
     assert "error     " in done.stderr

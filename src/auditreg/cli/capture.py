@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,12 +118,12 @@ def _journal(con: duckdb.DuckDBPyConnection, registry: str, wanted: str | None) 
     if wanted is None:
         return known[0]
     plain = wanted.removeprefix("journal-")
-    found: Sequence[str] = [one for one in known if plain and one.startswith(plain)]
-    if len(found) != 1:
+    matches = [name for name in known if plain and name.startswith(plain)]
+    if len(matches) != 1:
         raise UsageError(
             f"The registry {registry!r} has no journal {wanted!r}."
-            if not found
+            if not matches
             else f"{wanted!r} is the beginning of several journals.",
             hint=f"It has: {', '.join(known)}.",
         )
-    return found[0]
+    return matches[0]

@@ -225,11 +225,11 @@ where registry = ? order by seq desc limit 1
 def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> None:
     from auditreg.sources.database.control_totals import ALL_ASKED, parse, sealed
 
-    observed, counts, left_out, asked, gaps, tombstones = row
+    observed, counts, left_out, options, gaps, tombstones = row
     recorded = sealed(
         json.loads(counts),
         json.loads(left_out),
-        json.loads(asked or "{}"),
+        json.loads(options or "{}"),
         gaps or 0,
         tombstones or 0,
     )

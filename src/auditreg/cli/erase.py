@@ -30,14 +30,16 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     """
     from auditreg.ledger.erase import erase as remove
 
-    book = open_ledger(config, ledger)
-    with book.reader():
+    ledger_file = open_ledger(config, ledger)
+    with ledger_file.reader():
         pass  # says that there is no ledger before anything is asked
     if not yes:
-        click.confirm(f"Erase entry {seq} of {book.path} for good?", abort=True, err=True)
+        click.confirm(f"Erase entry {seq} of {ledger_file.path} for good?", abort=True, err=True)
     key_file = config.secrets.key_file
-    with book.writer(fresh=True) as con:
-        done = remove(con, seq, reason, book.key(config.resolve(key_file) if key_file else None))
+    with ledger_file.writer(fresh=True) as con:
+        done = remove(
+            con, seq, reason, ledger_file.key(config.resolve(key_file) if key_file else None)
+        )
     click.echo(f"erased entry {done.seq}: {done.kind} {escape_control(done.subject)}")
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)

@@ -142,12 +142,12 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     options = ExtractOptions(
         runs, artifacts, manifest, moment(config, observed_at), allow_empty, allow_replacement
     )
-    book = open_ledger(config, ledger)
+    ledger_file = open_ledger(config, ledger)
     warn(config)
-    results = read(chosen, config, book, options)
+    results = read(chosen, config, ledger_file, options)
     if len(results) == 1 and results[0].error and all(o.format != "json" for o in outputs):
         raise results[0].error
-    _write(results, outputs, book, quiet=quiet)
+    _write(results, outputs, ledger_file, quiet=quiet)
     tell_errors(results)
     from auditreg.ledger.result import code_of
 

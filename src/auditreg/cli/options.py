@@ -120,13 +120,13 @@ def _sealed(ctx: click.Context, config: Config) -> Config:
     from auditreg.workflows.policy import sealed_config
 
     try:
-        found = sealed_config(ledger)
+        sealed = sealed_config(ledger)
     except LedgerError:
         return config  # the command itself says what is wrong with the ledger
-    if found is None:
+    if sealed is None:
         return config
     click.echo(f"settings: auditreg.toml as sealed in {ledger.path.name}", err=True)
-    return found
+    return sealed
 
 
 def ledger_option(function: F) -> F:
@@ -217,14 +217,14 @@ def _registries(
 
     from auditreg.config import Config, load_config
 
-    found = ctx.params.get("config")
-    config = found if isinstance(found, Config) else None
+    given = ctx.params.get("config")
+    config = given if isinstance(given, Config) else None
     with contextlib.suppress(AuditregError):
         config = config or load_config()
     return [
-        CompletionItem(one.name, help=one.uri_env or "")
-        for one in (config.source if config else ())
-        if one.name.startswith(incomplete)
+        CompletionItem(source.name, help=source.uri_env or "")
+        for source in (config.source if config else ())
+        if source.name.startswith(incomplete)
     ]
 
 

@@ -92,19 +92,21 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet
 
-    governing = PolicySet.load(config)
-    book = open_ledger(config, ledger)
+    policy_set = PolicySet.load(config)
+    ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
     with progress() as tell:
         if tell:
             tell("checking", 0, None)
-        at, span = _when(book, config, period, moment(config, as_of))
-        with open_check(book, governing, CheckOptions(as_of=at, period=span, seal=False)) as (
+        at, span = _when(ledger_file, config, period, moment(config, as_of))
+        with open_check(
+            ledger_file, policy_set, CheckOptions(as_of=at, period=span, seal=False)
+        ) as (
             con,
             result,
         ):
-            wanted = [f for f in governing.frameworks if f.id in config.frameworks.enabled]
-            made = build_report(
+            wanted = [f for f in policy_set.frameworks if f.id in config.frameworks.enabled]
+            content = build_report(
                 con,
                 result,
                 wanted,
@@ -112,27 +114,27 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
                 span,
                 draft=draft,
                 drafts=drafts,
-                ledger=book.path.name,
+                ledger=ledger_file.path.name,
             )
         files: dict[str, bytes] = {}
         for name in dict.fromkeys(formats):
             if tell:
                 tell(f"making {name.upper()}", 0, None)
-            files |= _render(name, made, _template(config, chosen))
+            files |= _render(name, content, _template(config, chosen))
     folder = output or Path(f"report-{span.label.replace(' ', '-')}")
     written = write_folder(folder, files)
     if not draft:
         from auditreg.formats.report.template import load_template
 
         label = load_template(_template(config, chosen)).label
-        _seal(book, result, span, label, files)
+        _seal(ledger_file, result, span, label, files)
     for path in written:
         click.echo(path)
     kind = "draft" if draft else "issued and sealed"
     click.echo(f"{len(files):,} files, {kind}, {span.days}", err=True)
-    if made.identity.incomplete:
+    if content.identity.incomplete:
         click.echo(
-            f"incomplete: the last reading of {escape_control(', '.join(made.identity.incomplete))}; "
+            f"incomplete: the last reading of {escape_control(', '.join(content.identity.incomplete))}; "
             "the report says so on its cover",
             err=True,
         )
@@ -140,13 +142,13 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
 
 
 def _when(
-    book: Ledger, config: Config, period: str | None, at: datetime | None
+    ledger_file: Ledger, config: Config, period: str | None, at: datetime | None
 ) -> tuple[datetime | None, Period]:
     """The moment judged (None for the latest state) and the period reported on."""
     from auditreg.audit import latest_complete
 
     named = config.period(period) if period else None
-    with book.reader() as con:
+    with ledger_file.reader() as con:
         latest = latest_complete(con, state="No report was made.")
     span = named or config.quarter_of(at or latest)
     if at is not None and not span.start_utc < at <= span.end_utc:
@@ -168,14 +170,14 @@ def _template(config: Config, name: str | None) -> str | Path | None:
     return folder if folder.is_dir() else name
 
 
-def _render(name: str, made: Report, template: str | Path | None) -> Mapping[str, bytes]:
+def _render(name: str, content: Report, template: str | Path | None) -> Mapping[str, bytes]:
     if name == "html":
         from auditreg.formats.report.html import HtmlFormat
 
-        return HtmlFormat(template).render(made)
+        return HtmlFormat(template).render(content)
     from auditreg.formats.report.pdf import PdfFormat
 
-    return PdfFormat(template).render(made)
+    return PdfFormat(template).render(content)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -186,7 +188,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
 
 
 def _seal(
-    book: Ledger,
+    ledger_file: Ledger,
     result: CheckResult,
     span: Period,
     template: str,
@@ -194,7 +196,7 @@ def _seal(
 ) -> None:
     from auditreg.ledger.seal import seal_report
 
-    with book.writer() as con:
+    with ledger_file.writer() as con:
         seal_report(
             con,
             period=(span.first_day, span.last_day),

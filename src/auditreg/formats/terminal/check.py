@@ -81,8 +81,8 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     for examined in result.rules:
         populations[examined.rule.scope] = examined.population
     parts = [
-        quantity(populations[scope], one)
-        for scope, one in (
+        quantity(populations[scope], noun)
+        for scope, noun in (
             (Scope.REGISTERED_MODEL, "model"),
             (Scope.MODEL_VERSION, "version"),
             (Scope.LIVE_VERSION, "live version"),
@@ -107,12 +107,12 @@ def _readings(result: CheckResult) -> list[Text]:
     readings = result.ledger.get("extractions")
     if not isinstance(readings, list) or not readings:
         return []
-    doubtful = [one for one in readings if not one["complete"]]
-    if doubtful:
-        names = escape_control(", ".join(str(one["registry"]) for one in doubtful))
+    incomplete = [reading for reading in readings if not reading["complete"]]
+    if incomplete:
+        names = escape_control(", ".join(str(reading["registry"]) for reading in incomplete))
         words = f"INCOMPLETE: the last reading of {names}. Trust no result; auditreg status"
         return [Text(words, "bold red")]
-    oldest = min(one["observed_at"] for one in readings)
+    oldest = min(reading["observed_at"] for reading in readings)
     many = "registry" if len(readings) == 1 else f"{len(readings)} registries, the earliest"
     return [Text(f"last reading of the {many} {oldest:%Y-%m-%d %H:%M}Z, complete")]
 
@@ -269,16 +269,16 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
 
 def _first_steps(result: CheckResult, width: int) -> list[Text]:
     """What to do where no rule about tags has found one; nothing otherwise."""
-    missing = found = 0
+    missing = passed = 0
     answered: Counter[str] = Counter()
     for examined in result.rules:
         if examined.rule.repair is Repair.TAG:
             missing += examined.counts.get(Status.NOT_EVIDENCED, 0)
-            found += examined.counts.get(Status.PASS, 0)
-        elif passed := examined.counts.get(Status.PASS, 0):
-            answered[examined.rule.id] = passed
+            passed += examined.counts.get(Status.PASS, 0)
+        elif number := examined.counts.get(Status.PASS, 0):
+            answered[examined.rule.id] = number
     # A handful of lucky names is no convention either.
-    if not missing or found * 50 > missing:
+    if not missing or passed * 50 > missing:
         return []
     lines = [
         Text(),

@@ -108,8 +108,8 @@ def _read(done: IngestSummary) -> str:
     if _has_unread_files(done):  # a line of their own says how many
         counted.pop("model_artifact", None)
     if done.prompts:  # MLflow keeps them as registered models, and nobody else takes them for some
-        them = "a prompt" if done.prompts == 1 else "prompts"
-        counted["registered_model"] += f" ({done.prompts:,} of them {them})"
+        noun = "a prompt" if done.prompts == 1 else "prompts"
+        counted["registered_model"] += f" ({done.prompts:,} of them {noun})"
     return ", ".join(counted.values()) or "nothing"
 
 

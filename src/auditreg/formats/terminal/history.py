@@ -51,8 +51,8 @@ def _heading(row: Row, width: int) -> list[str]:
     elif row["event"] == "gap":
         text = _gap(row)
     else:
-        said = (between(row["not_before"], row["not_after"]), _who(row), _how(row))
-        text = " · ".join(part for part in said if part)
+        parts = (between(row["not_before"], row["not_after"]), _who(row), _how(row))
+        text = " · ".join(part for part in parts if part)
     return folded(text, width).split("\n")
 
 
@@ -122,10 +122,10 @@ def _content(row: Row, together: Parts, width: int) -> str:
         what = "deleted" if row["change"] == "removed" else "registered"
         what += f" ({row['note']})" if row["note"] else ""
         return f"{what}, with {_counted(together)}" if together else what
-    said = ""
+    text = ""
     if row["before"] is not None or row["after"] is not None:
-        said = arrow(row["before"], row["after"], width)
+        text = arrow(row["before"], row["after"], width)
     if row["event"] == "stated":
         notes = [note for note in (row["reference"], row["note"]) if note]
-        said = fitted("; ".join([part for part in (said, *notes) if part]) or row["kind"], width)
-    return said
+        text = fitted("; ".join([part for part in (text, *notes) if part]) or row["kind"], width)
+    return text

@@ -34,13 +34,13 @@ def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator
             f" ({escape_control(answer.registry)}, workspace {escape_control(answer.workspace)})"
         )
     if len(answer.versions) == 1:
-        [one] = answer.versions
-        yield f"{name}: {_claim(answer, selection)}, {_details(one)}; {_how_sure(answer, one)}."
+        [live] = answer.versions
+        yield f"{name}: {_claim(answer, selection)}, {_details(live)}; {_how_sure(answer, live)}."
         return
     sure = _how_sure(answer, answer.versions[-1] if answer.versions else None)
     yield f"{name}: {_claim(answer, selection)}; {sure}."
-    for one in answer.versions:
-        yield f"  version {one.version}: {_details(one)}."
+    for live in answer.versions:
+        yield f"  version {live.version}: {_details(live)}."
 
 
 def _claim(answer: LiveAnswer, selection: Selection) -> str:
@@ -53,8 +53,8 @@ def _claim(answer: LiveAnswer, selection: Selection) -> str:
             return f"nothing {was} live {when}: there was no such model, by the record"
         what = f"version {' or '.join(numbers)} {was} not" if numbers else f"nothing {was}"
         return f"{what} live {when}"
-    sure = [f"version {one.version}" for one in answer.versions if one.sure]
-    possible = [f"version {one.version}" for one in answer.versions if not one.sure]
+    sure = [f"version {live.version}" for live in answer.versions if live.sure]
+    possible = [f"version {live.version}" for live in answer.versions if not live.sure]
     if sure:
         also = f", and possibly {' or '.join(possible)} too" if possible else ""
         many = "are" if answer.at is None else "were"
@@ -74,18 +74,18 @@ def _when(answer: LiveAnswer) -> str:
     return f"at the last reading ({clock(last)})" if last else "at the last reading"
 
 
-def _details(one: LiveVersion) -> str:
-    parts = [f"via {escape_control(one.via)}", f"since {_bound(one.not_before, one.not_after)}"]
-    if one.ended_not_after is not None:
-        parts.append(f"until {_bound(one.ended_not_before, one.ended_not_after)}")
-    if one.actor is None:
-        captured = one.grade == "captured"
+def _details(live: LiveVersion) -> str:
+    parts = [f"via {escape_control(live.via)}", f"since {_bound(live.not_before, live.not_after)}"]
+    if live.ended_not_after is not None:
+        parts.append(f"until {_bound(live.ended_not_before, live.ended_not_after)}")
+    if live.actor is None:
+        captured = live.grade == "captured"
         why = "the server knew no user" if captured else "nothing captured it"
         parts.append(f"put there by: not recorded, {why}")
     else:
-        how = f" ({escape_control(one.actor_from)})" if one.actor_from else ""
-        parts.append(f"put there by {escape_control(one.actor)}{how}")
-    return "; ".join([*parts, _approval(one)])
+        how = f" ({escape_control(live.actor_from)})" if live.actor_from else ""
+        parts.append(f"put there by {escape_control(live.actor)}{how}")
+    return "; ".join([*parts, _approval(live)])
 
 
 def _bound(first: datetime | None, last: datetime | None) -> str:
@@ -93,20 +93,20 @@ def _bound(first: datetime | None, last: datetime | None) -> str:
     return when if first == last else f"some moment {when}"
 
 
-def _approval(one: LiveVersion) -> str:
-    approval = one.approval
+def _approval(live: LiveVersion) -> str:
+    approval = live.approval
     if not approval.approvers:
         return "approved by: no record"
-    said = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
+    text = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
     if approval.dates:
-        said += f" on {' or '.join(map(escape_control, approval.dates))}"
-    return said if approval.sure else f"{said} (not sure for that moment)"
+        text += f" on {' or '.join(map(escape_control, approval.dates))}"
+    return text if approval.sure else f"{text} (not sure for that moment)"
 
 
-def _how_sure(answer: LiveAnswer, one: LiveVersion | None) -> str:
-    certainty = answer.certainty if one is None else one.certainty
+def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:
+    certainty = answer.certainty if live is None else live.certainty
     words = certainty.words
-    if one is not None and one.grade == "captured" and certainty is Certainty.CERTAIN:
+    if live is not None and live.grade == "captured" and certainty is Certainty.CERTAIN:
         words += ", recorded by the server"
     if certainty is Certainty.NOT_SEEN_SINCE and answer.last_reading is not None:
         words += f" {clock(answer.last_reading)}"
