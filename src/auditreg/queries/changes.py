@@ -87,12 +87,15 @@ def change_rows(
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of the changes a filter lets through, oldest first.
 
-    What the first reading of a registry found is among them where MLflow's own times date it.
+    Of a span of time, what the first reading of a registry found is among them where MLflow's own
+    times date it.
     """
     where, values = selected.where()
+    spanned = selected.since is not None or selected.until is not None
+    dated = f"union all by name {dated_sql()}" if spanned else ""
     cursor = connection.execute(
         f"select * exclude (succeeded_at) from (select c.*, {SUCCEEDED_AT} as succeeded_at "
-        f"from (from changes union all by name {dated_sql()}) c where {where}) "
+        f"from (from changes {dated}) c where {where}) "
         "order by coalesce(succeeded_at, changed_not_after), succeeded_at is null, observed_at, seq, item",
         values,
     )
