@@ -76,6 +76,8 @@ class LedgerView:
     ) -> pd.DataFrame:
         """Who changed what and when, as far as it is on record.
 
+        Of a span of time, what the first reading found is listed if MLflow's own times date it so.
+
         Args:
             since: what cannot have happened since then is left out; a date means its beginning.
             until: what cannot have happened before then is left out; a date means its end.

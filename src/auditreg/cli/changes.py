@@ -66,8 +66,9 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     """List who changed what and when, as far as it is on record.
 
     A change that was not captured happened between `changed_not_before` and `changed_not_after`.
-    With --since, --until or --period, a change is listed if it can have happened then. The table
-    is short and cuts long values; JSON, CSV and Markdown hold everything.
+    With --since, --until or --period, a change is listed if it can have happened then; what the
+    first reading found is listed if MLflow's own times date it so. The table is short and cuts
+    long values; JSON, CSV and Markdown hold everything.
     """
     from auditreg.formats.terminal.changes import short_changes
     from auditreg.queries.changes import ChangeFilter, change_rows

@@ -111,12 +111,12 @@ with changed as (
 )
 select seq, changed_not_before, changed_not_after, observed_at, model, version, subject,
        kind, item, before, after, actor, actor_from, request, uncaptured, grade, first_seen
-from changed
+from (select c.*, {SUCCEEDED_AT} as succeeded_at from changed c)
 where kind in ('registered_model', 'registered_model_tag', 'model_version', 'model_version_tag',
                'alias')
   and split_part(replace(subject, ':', '/'), '/', 1)
       not in (select model_subject from prompt_models_as_of({{t}}))
-order by coalesce(changed_not_after, observed_at), seq, item
+order by coalesce(succeeded_at, changed_not_after, observed_at), succeeded_at is null, seq, item
 """
 _RENAMED = """
 select request, kind, count(distinct subject) as rows

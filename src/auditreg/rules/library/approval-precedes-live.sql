@@ -99,7 +99,7 @@ judged as (
                 when approval_date is not null then 'inside'
                 when recorded_not_after <= live_not_before then 'recorded before'
                 else 'undated' end as found,
-           case when live_not_before = live_not_after then 'at '
+           case when date_trunc('second', live_not_before) = date_trunc('second', live_not_after) then 'at '
                 else 'between '
                      || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' end

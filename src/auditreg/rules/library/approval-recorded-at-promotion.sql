@@ -173,11 +173,15 @@ judged as (
                 else 'recorded' end as found,
            case when live_not_before = live_not_after
                 then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
+                when date_trunc('second', live_not_before) = date_trunc('second', live_not_after)
+                then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words,
            case when set_not_before = set_not_after
                 then 'at ' || strftime(set_not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
+                when date_trunc('second', set_not_before) = date_trunc('second', set_not_after)
+                then 'at ' || strftime(set_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(set_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(set_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as set_words

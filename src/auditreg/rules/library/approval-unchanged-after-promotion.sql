@@ -107,6 +107,8 @@ judged as (
                 else 'unchanged' end as found,
            case when f.not_before = f.not_after
                 then 'at ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
+                when date_trunc('second', f.not_before) = date_trunc('second', f.not_after)
+                then 'at ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(f.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(f.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words
@@ -122,6 +124,8 @@ worded as (
                         || left(worst.after, 80) || '''' end
            || case when worst.not_before = worst.not_after
                    then ' at ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
+                   when date_trunc('second', worst.not_before) = date_trunc('second', worst.not_after)
+                   then ' at ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                    else ' between ' || coalesce(strftime(worst.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                         || ' and ' || strftime(worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC' end
            || coalesce(' by ' || left(worst.actor, 80), '') as change_words

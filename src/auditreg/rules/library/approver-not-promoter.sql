@@ -145,7 +145,7 @@ judged as (
                 when actor_person is null then 'unknown promoter'
                 when strangers > 0 then 'unknown approver'
                 else 'other' end as found,
-           case when live_not_before = live_not_after
+           case when date_trunc('second', live_not_before) = date_trunc('second', live_not_after)
                 then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'

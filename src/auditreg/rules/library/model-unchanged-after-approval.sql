@@ -154,16 +154,22 @@ judged as (
            || case moment_is
                    when 'recorded' then ', recorded ' || strftime(approved_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                    when 'stated' then ', dated ' || left(trim(approval_date), 40)
-                   else ', first seen between ' || coalesce(strftime(approved_not_before, '%Y-%m-%d %H:%M'), '(unknown)')
-                        || ' and ' || strftime(approved_not_after, '%Y-%m-%d %H:%M') || ' UTC' end
+                   else ', first seen '
+                        || case when date_trunc('minute', approved_not_before) = date_trunc('minute', approved_not_after)
+                                then 'at '
+                                else 'between ' || coalesce(strftime(approved_not_before, '%Y-%m-%d %H:%M'), '(unknown)')
+                                     || ' and ' end
+                        || strftime(approved_not_after, '%Y-%m-%d %H:%M') || ' UTC' end
            as approval_words
     from approved a
     left join known k on k.subject = a.subject
     left join moved m on m.subject = a.subject
 ),
 worded as (
-    select *, 'MLmodel of ' || model || '/' || version || ' was replaced between '
-           || coalesce(strftime(first.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)') || ' and '
+    select *, 'MLmodel of ' || model || '/' || version || ' was replaced '
+           || case when date_trunc('second', first.not_before) = date_trunc('second', first.not_after) then 'at '
+                   else 'between ' || coalesce(strftime(first.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
+                        || ' and ' end
            || strftime(first.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC (SHA-256 '
            || left(first.before, 12) || '... before, ' || left(first.after, 12) || '... after)'
            as change_words

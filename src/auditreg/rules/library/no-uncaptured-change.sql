@@ -77,7 +77,7 @@ judged as (
                              then ' from ''' || left(c.worst.before, 60) || '''' else '' end
                         || case when c.worst.after is not null
                                 then ' to ''' || left(c.worst.after, 60) || '''' else '' end end
-           || case when c.worst.not_before = c.worst.not_after
+           || case when date_trunc('second', c.worst.not_before) = date_trunc('second', c.worst.not_after)
                    then ', at ' || strftime(c.worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                    else ', between ' || coalesce(strftime(c.worst.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                         || ' and ' || strftime(c.worst.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC' end

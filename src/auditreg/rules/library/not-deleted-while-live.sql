@@ -58,7 +58,7 @@ judged as (
                 when b.while_live then 'while live'
                 when b.possibly then 'open'
                 else 'after' end as found,
-           case when d.not_before = d.not_after
+           case when date_trunc('second', d.not_before) = date_trunc('second', d.not_after)
                 then 'at ' || strftime(d.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(d.not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(d.not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'

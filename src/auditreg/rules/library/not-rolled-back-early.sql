@@ -59,12 +59,12 @@ judged as (
                  and w.ended_not_after - w.live_not_before <= w.allowed
                 then 'rolled back'
                 else 'open' end as found,
-           case when w.live_not_before = w.live_not_after
+           case when date_trunc('second', w.live_not_before) = date_trunc('second', w.live_not_after)
                 then 'at ' || strftime(w.live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(w.live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(w.live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words,
-           case when w.ended_not_before = w.ended_not_after
+           case when date_trunc('second', w.ended_not_before) = date_trunc('second', w.ended_not_after)
                 then 'at ' || strftime(w.ended_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(w.ended_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(w.ended_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'

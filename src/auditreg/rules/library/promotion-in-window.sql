@@ -94,7 +94,7 @@ judged as (
                 when opens <= live_not_before and live_not_after < closes then 'inside'
                 when opens is null or opens > live_not_after then 'outside'
                 else 'open' end as found,
-           case when live_not_before = live_not_after
+           case when date_trunc('minute', live_not_before) = date_trunc('minute', live_not_after)
                 then 'on ' || strftime(timezone(zone, timezone('UTC', live_not_after)), '%a %Y-%m-%d %H:%M')
                 else 'between ' || coalesce(strftime(timezone(zone, timezone('UTC', live_not_before)),
                                                      '%a %Y-%m-%d %H:%M'), '(unknown)')

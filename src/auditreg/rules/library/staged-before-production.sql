@@ -160,6 +160,8 @@ judged as (
                 else 'unknown' end as found,
            case when live_not_before = live_not_after
                 then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S.%g') || ' UTC'
+                when date_trunc('second', live_not_before) = date_trunc('second', live_not_after)
+                then 'at ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
                 else 'between ' || coalesce(strftime(live_not_before, '%Y-%m-%d %H:%M:%S'), '(unknown)')
                      || ' and ' || strftime(live_not_after, '%Y-%m-%d %H:%M:%S') || ' UTC'
            end as live_words
