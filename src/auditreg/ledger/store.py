@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
 from auditreg.ledger import schema
-from auditreg.ledger.template import DRAFT, empty_ledger
+from auditreg.ledger.template import DRAFT, WHOLE_METADATA, empty_ledger
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -457,6 +457,7 @@ def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
     try:
         con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
         con.execute("set preserve_insertion_order = false")
+        con.execute(WHOLE_METADATA)
         # One checkpoint at the end: one in between competes with the queries for memory.
         con.execute("set checkpoint_threshold = '1TB'")
         con.execute(f"set temp_directory = {quoted(f'{draft}.tmp')}")

@@ -23,6 +23,11 @@ PACKED = Path(__file__).with_name("empty_ledger.z")
 DRAFT = f"storage_version '{schema.STORAGE_VERSION}', recovery_mode 'no_wal_writes'"
 """How a file to be written is attached. A crash loses it as a whole: it needs no write-ahead log."""
 
+WHOLE_METADATA = "set experimental_metadata_reuse = false"
+"""Write what is said of each table anew at a checkpoint. A file in which some of it stayed as it was
+cannot be opened by DuckDB 1.1 to 1.3 any more.
+"""
+
 
 @functools.cache
 def empty_ledger() -> bytes:
@@ -49,6 +54,7 @@ def make() -> bytes:
         path = Path(folder) / "empty.duckdb"
         con = duckdb.connect()
         try:
+            con.execute(WHOLE_METADATA)
             con.execute(f"attach {quoted(str(path))} as audit ({DRAFT})")
             con.execute("use audit")
             con.execute("begin")  # a commit for each of hundreds of comments takes half the time
