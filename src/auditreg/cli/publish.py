@@ -47,7 +47,7 @@ def publish(
     manifest of all copies, SHA256SUMS, and latest.txt with the newest copy's name. Where nothing
     was recorded since the last copy, no new one is made. The key of hashed secrets is never copied.
 
-    No copy is ever removed or changed.
+    In a copy inventory, promotions and changes are tables. No copy is ever removed or changed.
 
     Exit codes: 0 published, or nothing new; 2 not published, or the last reading in the copy was
     incomplete; 4 the ledger or the newest copy does not verify.
