@@ -304,13 +304,18 @@ def test_the_files_of_today_are_not_taken_for_a_backups(several):
 
 def test_users_and_rights_are_read_where_a_source_names_their_database(several, monkeypatch):
     Path("users.db").write_bytes(gzip.decompress((DATA / "users.db.gz").read_bytes()))
-    change("users.db", "update registered_model_permissions set name = 'home' where name = 'motor'")
+    change(
+        "users.db",
+        "delete from registered_model_permissions",
+        "delete from experiment_permissions",
+        "delete from users where username <> 'nobody'",
+    )
     named = 'auth_uri_env = "USERS_DB"\nauth_default = "EDIT"\n'
     Path("auditreg.toml").write_text(SOURCES.replace("[source.w", f"{named}[source.w"))
     monkeypatch.setenv("USERS_DB", "sqlite:///users.db")
     run("extract", "--source", "pricing")
     asked = "select account, model, permission from effective_permissions where model = 'home'"
-    assert rows(asked) == [("ann", "home", "EDIT")]
+    assert rows(asked) == [("nobody", "home", "EDIT")]
     # What is read from elsewhere is of another moment than that database.
     monkeypatch.delenv("USERS_DB")
     run("extract", "--from", "claims.db", "--registry", "pricing")

@@ -86,7 +86,7 @@ def test_a_dossier_holds_findings_fields_and_lineage(pdf_files, report):
     reader = PdfReader(io.BytesIO(pdf_files[1][f"dossiers/{dossier.slug}.pdf"]))
     text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
     for finding in dossier.findings:
-        assert finding.rule.title in text
+        assert f"{finding.id or 'Finding'}: {finding.rule.title}" in text
     assert "Where it comes from" in text
     assert "Record of the governance fields" in text
     assert dossier.row.fields["purpose"] in text
