@@ -298,5 +298,5 @@ def test_the_line_of_pip_gives_an_auditreg_that_reads_every_kind_of_source(tmp_p
         check=True,
     )
     states = {one["name"]: one["status"] for one in json.loads(done.stdout)["checks"]}
-    for name in ("Own files", "MLflow client", "SQLite", "PostgreSQL", "MySQL, MariaDB", "S3"):
+    for name in ("Packages", "MLflow client", "PDF", "PostgreSQL", "MySQL, MariaDB", "S3"):
         assert states[name] == "ok", name
