@@ -148,6 +148,31 @@ def test_every_builtin_rule_answers_for_its_whole_population(
     assert {a.status for a in result.answers} <= {Status.FAIL, Status.NOT_EVIDENCED}
 
 
+def test_a_small_ledger_is_judged_like_any_other(
+    ledger: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without DuckDB's optimizer, that is, which is in force again afterwards."""
+    judged = []
+    for most in (-1, 10**9):
+        monkeypatch.setattr("auditreg.audit.auditor.SMALL_LOG", most)
+        result = check(ledger, *builtin_rules())
+        judged.append((result.rules, result.answers, list(result.every)))
+        assert ledger.execute("select current_setting('enable_optimizer')").fetchone() == (True,)
+    assert judged[0] == judged[1]
+
+
+def test_nobody_is_asked_about_an_empty_population(ledger: duckdb.DuckDBPyConnection) -> None:
+    wrong = "select no_such_column from population_{}"
+    [of_promotions, of_models] = check(
+        ledger,
+        rule(wrong.format("promotion"), name="of-promotions", scope="promotion"),
+        rule(wrong.format("registered_model"), name="of-models", scope="registered_model"),
+    ).rules
+    assert (of_promotions.population, of_promotions.error) == (0, None)
+    assert of_models.population == 2
+    assert "no_such_column" in (of_models.error or "")
+
+
 def test_further_columns_are_evidence(ledger: duckdb.DuckDBPyConnection) -> None:
     sql = (
         "select subject, 'fail' as status, 'because' as reason, 'observed' as grade, "

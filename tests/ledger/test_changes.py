@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from auditreg.audit.snapshot import Moment, prepare_snapshot
 from auditreg.cli import cli
 from auditreg.kinds.changes import FILTERS, ITEMS
 from auditreg.ledger import kind_sql, schema
@@ -304,3 +305,28 @@ def test_a_captured_deletion_keeps_its_own_moment(ledger: Ledger):
         ledger,
         "select changed_not_before, changed_not_after from changes where change = 'removed'",
     ) == [(moment(deleted), moment(deleted))]
+
+
+def test_a_check_is_made_on_the_same_changes_and_promotions(ledger: Ledger, registry: Registry):
+    """It asks the log for its states once, and the views of the ledger ask it each."""
+    registry.create("motor", owner="ann")
+    for _ in range(2):
+        registry.version("motor", approved_by="bo")
+    take(ledger, registry.read())
+    registry.wait()
+    registry.stage("motor", 1, "Production")
+    registry.alias("motor", "champion", 2)
+    take(ledger, registry.read())
+    registry.wait()
+    registry.stage("motor", 1, "Archived")
+    take(ledger, registry.read())
+    at = moment(registry.clock)
+    names = ("changes", "promotions")
+    with ledger.reader() as con:
+        viewed = {name: sorted(con.execute(f"from {name}").fetchall(), key=repr) for name in names}
+        prepare_snapshot(con, Moment(at, at, at))
+        for name in names:
+            prepared = sorted(con.execute(f"from temp.{name}").fetchall(), key=repr)
+            assert prepared == viewed[name]
+    assert len(viewed["promotions"]) == 2
+    assert {row[9] for row in viewed["changes"]} >= {"model_version", "alias"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import isolation
 from auditreg.audit.results import (
+    Answers,
     check_results,
-    create_results,
-    every_answer,
-    findings,
     policy_overrides,
+    population_sizes,
+    result_columns,
     waiver_overrides,
 )
 from auditreg.audit.snapshot import (
@@ -45,6 +46,14 @@ from auditreg.waivers import Waiver, judge
 
 if TYPE_CHECKING:
     import duckdb
+
+
+SMALL_LOG = 2_000
+"""Up to so many entries rules are planned without the optimizer, which takes longer than it saves."""
+
+_NO_ANSWERS = (
+    "select null::VARCHAR as subject, null::VARCHAR as status, null::VARCHAR as reason where false"
+)
 
 
 def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
@@ -146,12 +155,14 @@ class Auditor:
         refuse_prompts(self._connection, chosen, as_of, "Nothing was checked.")
         for statement in selection_statements(chosen, relations):
             self._connection.execute(statement)
-        results = self._run(rules, moment, chosen)
+        problems = self._run(rules, moment, chosen)
+        columns = result_columns(self._connection)
+        results = check_results(
+            self._connection, rules, problems, columns, selected=chosen is not None
+        )
         self._judge_policy(results)
         waivers = self._judge_waivers(results, moment, whole=not selection and not only)
-        create_results(
-            self._connection, [r.rule for r in results if r.error is None], numbered=as_of is None
-        )
+        answers = Answers(self._connection, results, self._waivers, columns, as_of is None)
         errors = _errors(results)
         return CheckResult(
             as_of=moment.as_of,
@@ -159,10 +170,10 @@ class Auditor:
             policy=self._policy,
             ledger=self._ledger,
             rules=tuple(self._counted(results)),
-            answers=tuple(_merged(errors, findings(self._connection, rules, self._waivers))),
+            answers=tuple(_merged(errors, answers.findings())),
             selection=tuple(selection),
             waivers=waivers,
-            every=_Every(self._connection, tuple(rules), self._waivers, errors),
+            every=_Every(answers, errors),
         )
 
     def _moment(self, as_of: datetime | None, period: Period | None) -> tuple[Moment, Period]:
@@ -187,35 +198,50 @@ class Auditor:
 
     def _run(
         self, rules: Sequence[RuleInfo], moment: Moment, chosen: Selection | None
-    ) -> list[RuleResult]:
-        """Every rule's answers into its own table `result_<id>`; an error hides no other rule."""
+    ) -> dict[str, str]:
+        """Every rule's answers into its own table `result_<id>`; an error hides no other rule.
+
+        Returns:
+            rule id to why it did not run.
+        """
         custom = [rule for rule in rules if rule.custom]
-        problems: dict[str, str | None] = {
-            rule.id: self._run_here(rule) for rule in rules if not rule.custom
-        }
+        problems: dict[str, str] = {}
+        with _planned_plainly(self._connection):
+            sizes = population_sizes(self._connection, rules)
+            for rule in rules:
+                if not rule.custom and (problem := self._run_here(rule, sizes[rule.scope])):
+                    problems[rule.id] = problem
         if custom:
             problems |= isolation.run(self._connection, custom, moment, chosen, self._limits)
-        return check_results(self._connection, rules, problems, selected=chosen is not None)
+        return problems
 
-    def _run_here(self, rule: RuleInfo) -> str | None:
+    def _run_here(self, rule: RuleInfo, population: int) -> str | None:
+        """Run a rule over a population of that size; in words, what was wrong.
+
+        Nobody is asked about an empty population: to plan the question would take its time.
+        """
         import duckdb
 
-        table = isolation.result_table(rule)
+        answers = wrapped(rule.sql) if population else _NO_ANSWERS
+        created = f"create or replace temp table {isolation.result_table(rule)} as {answers}"
+        set_params = (
+            f"set variable {quoted_name(name)} = {quoted(str(value))}"
+            for name, value in rule.params.items()
+        )
         try:
-            for name, value in rule.params.items():
-                self._connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
-            self._connection.execute(f"create or replace temp table {table} as {wrapped(rule.sql)}")
+            self._connection.execute("; ".join((*set_params, created)))
         except duckdb.Error as error:
             return str(error).strip().partition("\n")[0]
         finally:
-            for name in rule.params:
-                self._connection.execute(f'reset variable "{name}"')
+            if rule.params:
+                names = map(quoted_name, rule.params)
+                self._connection.execute("; ".join(f"reset variable {name}" for name in names))
         return None
 
     def _judge_policy(self, results: Sequence[RuleResult]) -> None:
         effective = self._config.policy.effective
         since = calendar.day_start(effective, self._config.calendar.timezone) if effective else None
-        rules = [result.rule for result in results if result.error is None]
+        rules = [result.rule for result in results if any(s.is_open for s in result.counts)]
         policy_overrides(self._connection, rules, since)
 
     def _judge_waivers(
@@ -264,21 +290,29 @@ class Auditor:
             yield replace(result, counts={s: counts[s] for s in Status if counts.get(s)})
 
 
+@contextlib.contextmanager
+def _planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Switch DuckDB's optimizer off while a small ledger is judged; results are the same."""
+    row = connection.execute("select count(*) from ledger.log").fetchone()
+    if row is None or row[0] > SMALL_LOG:
+        yield
+        return
+    connection.execute("pragma disable_optimizer")
+    try:
+        yield
+    finally:
+        connection.execute("pragma enable_optimizer")
+
+
 class _Every:
     """All answers, read anew from the connection each time they are iterated over."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        rules: Sequence[RuleInfo],
-        waivers: Sequence[Waiver],
-        errors: Sequence[Finding],
-    ) -> None:
-        self._parts = (connection, rules, waivers)
+    def __init__(self, answers: Answers, errors: Sequence[Finding]) -> None:
+        self._answers = answers
         self._errors = errors
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(_merged(self._errors, every_answer(*self._parts)))
+        return iter(_merged(self._errors, self._answers.every()))
 
 
 def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """What rules answered, as tables: checked against the population, judged, and read back.
 
 A rule's answers stay in its own table `result_<id>`, as the rule returned them. What policy and
-waivers make of them is one small table, `override`; the view `results` puts both together, with
-the evidence as JSON and the names people use. So a hundred thousand passed subjects cost a scan
-and no Python objects.
+waivers make of them is one small table, `override`; only where answers are read are both put
+together, with the evidence as JSON and the names people use. So a hundred thousand passed subjects
+cost a scan and no Python objects.
 """
 # ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
@@ -29,11 +29,14 @@ from auditreg.models import (
     Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.sql import quoted, quoted_name
+from auditreg.sql import moment_literal, quoted, quoted_name
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
     import duckdb
+
+Columns = Mapping[str, Sequence[str]]
+"""The bare name of a rule's table to its columns."""
 
 _OPEN = "('fail', 'not_evidenced')"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
@@ -53,6 +56,7 @@ def check_results(
     connection: duckdb.DuckDBPyConnection,
     rules: Sequence[RuleInfo],
     problems: Mapping[str, str | None],
+    columns: Columns,
     *,
     selected: bool = False,
 ) -> list[RuleResult]:
@@ -65,16 +69,16 @@ def check_results(
         connection: where `result_<id>` and `population_<scope>` are.
         rules: the rules.
         problems: rule id to why it did not run, where it did not.
+        columns: of the rules' tables, as `result_columns` gives them.
         selected: whether the populations are a selection; answers outside it are then dropped,
             while answers about what is in no population at all stay an error.
     """
     ran = [rule for rule in rules if problems.get(rule.id) is None]
-    columns = result_columns(connection)
     whole = [rule for rule in ran if set(COLUMNS) <= set(columns[_table_name(rule)])]
     if selected:
         for rule in whole:
             _drop_unselected(connection, rule)
-    sizes = _sizes(connection, rules)
+    sizes = population_sizes(connection, rules)
     counted = _counts(connection, whole, columns)
     results = []
     for rule in rules:
@@ -108,7 +112,7 @@ class _Counts:
 def _counts(
     connection: duckdb.DuckDBPyConnection,
     rules: Sequence[RuleInfo],
-    columns: Mapping[str, Sequence[str]],
+    columns: Columns,
 ) -> dict[str, _Counts]:
     """The counts of every rule's table, by rule id."""
     counts = {rule.id: _Counts() for rule in rules}
@@ -129,28 +133,30 @@ def _counts(
         f"select '{scope}' as scope, subject, rowid as place from population_{scope}"
         for scope in sorted({rule.scope for rule in rules})
     ]
+    # A subject that is answered for twice makes its rule faulty, whatever the answers.
     rows = connection.execute(
-        "select a.rule, grouping(a.status) = 1, a.status, count(*), count(p.place), "
-        "count(distinct p.place), count(*) filter (a.faulty) "
+        "select rule, status, sum(answers), coalesce(sum(answers) filter (place is not null), 0), "
+        "count(place), sum(faulty) "
+        "from (select a.rule, a.subject, any_value(a.status) as status, count(*) as answers, "
+        "any_value(p.place) as place, count(*) filter (a.faulty) as faulty "
         f"from ({' union all '.join(answers)}) a left join ({' union all '.join(populations)}) p "
-        "on p.scope = a.scope and p.subject = a.subject "
-        "group by grouping sets ((a.rule), (a.rule, a.status)) order by a.rule, a.status"
+        "on p.scope = a.scope and p.subject = a.subject group by a.rule, a.subject) "
+        "group by rule, status order by rule, status"
     ).fetchall()
-    for number, total, status, returned, inside, subjects, faulty in rows:
+    for number, status, returned, inside, subjects, faulty in rows:
         count = counts[rules[number].id]
-        if total:
-            count.returned, count.inside, count.subjects, count.faulty = (
-                returned,
-                inside,
-                subjects,
-                faulty,
-            )
-        elif not faulty:
+        count.returned += returned
+        count.inside += inside
+        count.subjects += subjects
+        count.faulty += faulty
+        if not faulty:
             count.by_status[Status(status)] = returned
     return counts
 
 
-def _sizes(connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo]) -> dict[str, int]:
+def population_sizes(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo]
+) -> dict[str, int]:
     """How large the population of each scope is."""
     scopes = sorted({rule.scope for rule in rules})
     if not scopes:
@@ -251,16 +257,16 @@ def policy_overrides(
     connection.execute(f"create or replace temp table override ({_OVERRIDE})")
     if effective is None:
         return
-    for rule in rules:
-        if rule.repair not in _AGED or rule.scope is Scope.LEDGER:
-            continue
-        connection.execute(
-            f"insert into override select {quoted(rule.id)}, r.subject, r.status, "
-            f"'predates_policy', null from {result_table(rule)} r "
-            f"join ({_CREATED.get(rule.scope, _VERSION_CREATED)}) c on c.subject = r.subject "
-            f"where r.status in {_OPEN} and c.at < ?",
-            [effective],
-        )
+    aged = [
+        f"select {quoted(rule.id)}, r.subject, r.status, 'predates_policy', null "
+        f"from {result_table(rule)} r "
+        f"join ({_CREATED.get(rule.scope, _VERSION_CREATED)}) c on c.subject = r.subject "
+        f"where r.status in {_OPEN} and c.at < {moment_literal(effective)}"
+        for rule in rules
+        if rule.repair in _AGED and rule.scope is not Scope.LEDGER
+    ]
+    if aged:
+        connection.execute(f"insert into override {' union all '.join(aged)}")
 
 
 def waiver_overrides(
@@ -318,34 +324,82 @@ def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> boo
     return bool(row and row[0])
 
 
-def create_results(
-    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], *, numbered: bool
-) -> None:
-    """Make the view `results`: every answer with names, evidence (JSON), number and since.
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of the rules that ran, read anew from their tables each time.
 
-    Args:
-        connection: where the rules' tables are.
-        rules: the rules that ran.
-        numbered: whether findings sealed in the ledger lend their numbers (the latest state).
+    `columns` are those of the tables; `numbered` says whether findings sealed in the ledger lend
+    their numbers (the latest state).
     """
-    number = "f.number, case when f.open then f.since end as since"
-    lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
-    if not numbered:
-        number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
-    columns = result_columns(connection)
-    parts = [_part(rule, columns[_table_name(rule)]) for rule in rules] or [
-        (
-            "select null::VARCHAR as rule, null::INTEGER as rank, null::VARCHAR as subject, "
-            "null::VARCHAR as status, null::VARCHAR as reason, null::VARCHAR as grade, "
-            "null::VARCHAR as fix, null::VARCHAR as evidence, null::VARCHAR as registry, "
-            "null::VARCHAR as workspace, null::VARCHAR as model, null::BIGINT as version where false"
+
+    connection: duckdb.DuckDBPyConnection
+    results: Sequence[RuleResult]
+    waivers: Sequence[Waiver]
+    columns: Columns
+    numbered: bool
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The answers that are open, waived or older than the policy, worst first."""
+        # Answers refer to nothing that refers back, and looking through all of them for circles over
+        # and over takes longer than reading them.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            rules = [result.rule for result in self.results if _shows_findings(result)]
+            return tuple(self._read(rules, "status not in ('pass', 'not_applicable')"))
+        finally:
+            if collecting:
+                gc.enable()
+
+    def every(self) -> Iterator[Finding]:
+        """Every answer of every rule, worst first."""
+        return self._read([r.rule for r in self.results if r.error is None], "true")
+
+    def _read(self, rules: Sequence[RuleInfo], condition: str) -> Iterator[Finding]:
+        """Read answers in batches, so that the reader may use the connection in between.
+
+        An open result would end with the connection's next statement, and another connection does
+        not see temporary tables; so the ordered answers become a table that is read by position.
+        """
+        if not rules:
+            return
+        by_id = {rule.id: rule for rule in rules}
+        self.connection.execute(
+            "create or replace temp table ordered_answers as "
+            "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
+            "model, version, waiver, number, since, row_number() over (order by rank, "
+            f"{_STATUS_RANK}, rule, coalesce(model, ''), coalesce(version, 0), subject) as place "
+            f"from ({self._select(rules)}) where {condition} order by place"
         )
-    ]
-    connection.execute(
-        "create or replace temp view results as "
-        f"select r.* replace (coalesce(o.status, r.status) as status), o.waiver, {number} "
-        f"from ({' union all '.join(parts)}) r "
-        f"left join override o on o.rule = r.rule and o.subject = r.subject {lent}"
+        start = 1
+        while rows := self.connection.execute(
+            "select * exclude (place) from ordered_answers where place >= ? and place < ? "
+            "order by place",
+            [start, start + _BATCH],
+        ).fetchall():
+            for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
+                yield _answer(row, evidence, by_id, self.waivers)
+            start += _BATCH
+
+    def _select(self, rules: Sequence[RuleInfo]) -> str:
+        """SQL for the answers of rules with names, evidence (JSON), number and since."""
+        number = "f.number, case when f.open then f.since end as since"
+        lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
+        if not self.numbered:
+            number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
+        parts = [_part(rule, self.columns[_table_name(rule)]) for rule in rules]
+        return (
+            f"select r.* replace (coalesce(o.status, r.status) as status), o.waiver, {number} "
+            f"from ({' union all '.join(parts)}) r "
+            f"left join override o on o.rule = r.rule and o.subject = r.subject {lent}"
+        )
+
+
+def _shows_findings(result: RuleResult) -> bool:
+    """Whether a rule has any answer that is shown among findings."""
+    return any(
+        number and status not in (Status.PASS, Status.NOT_APPLICABLE)
+        for status, number in result.counts.items()
     )
 
 
@@ -363,61 +417,6 @@ def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
         "p.registry, p.workspace, p.model, p.version "
         f"from {table} r join population_{rule.scope} p on p.subject = r.subject"
     )
-
-
-def findings(
-    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
-) -> tuple[Finding, ...]:
-    """The answers that are open, waived or older than the policy, worst first."""
-    # Answers refer to nothing that refers back, and looking through all of them for circles over and
-    # over takes longer than reading them.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return tuple(
-            _answers(connection, rules, waivers, "status not in ('pass', 'not_applicable')")
-        )
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def every_answer(
-    connection: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], waivers: Sequence[Waiver]
-) -> Iterator[Finding]:
-    """Every answer of every rule, worst first."""
-    return _answers(connection, rules, waivers, "true")
-
-
-def _answers(
-    connection: duckdb.DuckDBPyConnection,
-    rules: Sequence[RuleInfo],
-    waivers: Sequence[Waiver],
-    condition: str,
-) -> Iterator[Finding]:
-    """Read answers in batches, so that the reader may use the connection in between.
-
-    An open result would end with the connection's next statement, and another connection does
-    not see temporary tables; so the ordered answers become a table that is read by position.
-    """
-    by_id = {rule.id: rule for rule in rules}
-    connection.execute(
-        "create or replace temp table ordered_answers as "
-        "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, model, "
-        "version, waiver, number, since, row_number() over ("
-        f"order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), coalesce(version, 0), subject) "
-        "as place "
-        f"from results where {condition} order by place"
-    )
-    start = 1
-    while rows := connection.execute(
-        "select * exclude (place) from ordered_answers where place >= ? and place < ? "
-        "order by place",
-        [start, start + _BATCH],
-    ).fetchall():
-        for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-            yield _answer(row, evidence, by_id, waivers)
-        start += _BATCH
 
 
 def _answer(
@@ -448,7 +447,7 @@ def _evidence(texts: Sequence[str | None]) -> Iterator[dict[str, object]]:
         yield {name: value for name, value in values.items() if value is not None}
 
 
-def result_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     """The columns of every rule's table, by the table's bare name."""
     rows = connection.execute(
         "select table_name, list(column_name order by column_index) from duckdb_columns() "

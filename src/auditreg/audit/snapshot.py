@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes", "completeness")
 """Views that do not follow from the state of the moment: of a past one their macro tells."""
 
+_TIMELINE = re.compile(r"ledger\.timeline\((null|'\w+'), null::TIMESTAMP\)")
+"""Where a view asks when the states of the log began; all that do share one table of it."""
+
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
 """What a selection is looked up in."""
 
@@ -91,7 +94,8 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         return relations is None or name in relations
 
     yield "; ".join(
-        f"drop table if exists temp.{name}" for name in (*_state_tables(), *schema.VIEWS)
+        f"drop table if exists temp.{name}"
+        for name in (*_state_tables(), *schema.VIEWS, "timeline")
     )
     yield from _settings_statements(moment)
     yield f"set variable as_of = {moment_literal(moment.as_of)}"
@@ -101,9 +105,21 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         past = moment_literal(moment.past)
         for table in filter(read, _state_tables()):
             yield f"create temp table {table} as select * from {table}_as_of({past})"
-    for name in filter(read, schema.VIEWS):
-        if name not in population_names():
-            yield f"create temp table {name} as {_view_source(name, moment)}"
+    sources = {
+        name: _view_source(name, moment)
+        for name in filter(read, schema.VIEWS)
+        if name not in population_names()
+    }
+    if any(map(_TIMELINE.search, sources.values())):
+        yield "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
+    for name, text in sources.items():
+        yield f"create temp table {name} as {_TIMELINE.sub(_timeline_of_kind, text)}"
+
+
+def _timeline_of_kind(asked: re.Match[str]) -> str:
+    """The table `timeline`, or its rows of the kind that is asked for."""
+    kind = asked[1]
+    return "temp.timeline" if kind == "null" else f"(from temp.timeline where kind = {kind})"
 
 
 def _state_tables() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.schema import sql
+from auditreg.ledger.schema import insert, sql, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,11 +69,7 @@ def header_sql(alias: str = "") -> str:
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the macros that write values as JSON on a connection."""
-    for statement in sql("ingest.sql").split(";\n"):
-        lines = [line for line in statement.splitlines() if not line.startswith("--")]
-        body = "\n".join(lines).strip()
-        if "temp macro" in body:
-            con.execute(body)
+    con.execute("; ".join(s for s in statements(sql("ingest.sql")) if "temp macro" in s))
 
 
 def now_ms() -> datetime:
@@ -221,7 +217,4 @@ def grow_tree(con: duckdb.DuckDBPyConnection, tree: Tree) -> None:
 def save_tree(con: duckdb.DuckDBPyConnection, tree: Tree) -> None:
     """Keep the tree's frontier for the next append."""
     con.execute("delete from ledger.frontier")
-    con.executemany(
-        "insert into ledger.frontier values (?, ?, ?)",
-        [(tree.size, height, node) for height, node in tree.frontier],
-    )
+    insert(con, "ledger.frontier", [(tree.size, height, node) for height, node in tree.frontier])

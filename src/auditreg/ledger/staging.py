@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditreg.errors import AuditregError
 from auditreg.ledger import entries
-from auditreg.sources.interface import STAGING, Reading, arrow_schema
-from auditreg.sql import quoted
+from auditreg.sources.interface import BOOL, INT, REAL, STAGING, TEXT, Reading, arrow_schema
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+_TYPES = {TEXT: "VARCHAR", INT: "BIGINT", REAL: "DOUBLE", BOOL: "BOOLEAN"}
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -38,13 +41,18 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
     entries.prepare(con)
     scratch = _attach_scratch(con)
     temporary = "temp " if scratch == "temp" else ""
+    con.execute("; ".join(_empty_tables(f"create or replace {temporary}table {scratch}.")))
     filled = set()
     for place, table in enumerate(STAGING):
         report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
-        columns = arrow_schema(table)
         failed: list[AuditregError] = []
         batches = _keeping_errors(reading.table(table), failed)
-        incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(columns, batches)
+        first = next(batches, None)
+        if first is None:
+            continue
+        incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(
+            arrow_schema(table), itertools.chain((first,), batches)
+        )
         con.register("incoming_rows", incoming)
         try:
             [(rows,)] = con.execute(
@@ -58,6 +66,13 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
         if rows:
             filled.add(table)
     return StagedReading(scratch, frozenset(filled))
+
+
+def _empty_tables(create: str) -> Iterator[str]:
+    """The statements that make every staging table without rows."""
+    for table, columns in STAGING.items():
+        listed = ", ".join(f"{quoted_name(name)} {_TYPES[kind]}" for name, kind in columns.items())
+        yield f"{create}stage_{table} ({listed})"
 
 
 def known_artifacts(
@@ -110,8 +125,7 @@ def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
 
 def drop_compared(con: duckdb.DuckDBPyConnection) -> None:
     """Let go of what was only compared, before the derived tables are built."""
-    for table in ("incoming", "changed", "known", "vanished", "run_child", "batch"):
-        con.execute(f"drop table if exists temp.{table}")
+    _drop(con, "incoming", "changed", "known", "vanished", "run_child", "batch")
 
 
 def drop_scratch(con: duckdb.DuckDBPyConnection, staged: StagedReading) -> None:
@@ -120,16 +134,10 @@ def drop_scratch(con: duckdb.DuckDBPyConnection, staged: StagedReading) -> None:
         con.execute("set search_path = 'audit'")
         con.execute("detach scratch")
     else:
-        for table in STAGING:
-            con.execute(f"drop table if exists temp.stage_{table}")
-    for table in (
-        "incoming",
-        "changed",
-        "known",
-        "vanished",
-        "run_child",
-        "numbered",
-        "batch",
-        "held",
-    ):
-        con.execute(f"drop table if exists temp.{table}")
+        _drop(con, *(f"stage_{table}" for table in STAGING))
+    drop_compared(con)
+    _drop(con, "numbered", "held")
+
+
+def _drop(con: duckdb.DuckDBPyConnection, *tables: str) -> None:
+    con.execute("; ".join(f"drop table if exists temp.{table}" for table in tables))

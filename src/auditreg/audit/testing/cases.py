@@ -115,7 +115,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
             )
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
-        [result] = check_results(connection, [rule], {})
+        [result] = check_results(connection, [rule], {}, result_columns(connection))
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
