@@ -45,11 +45,23 @@ _STATUSES = {status.value: status for status in Status}
 _STATUS_RANK = " ".join(["case status", *(f"when '{s}' then {s.rank}" for s in Status), "end"])
 _GRADES = {grade.value: grade for grade in Grade}
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
+
+
+def _created(table: str, kind: str) -> str:
+    """SELECT of when rows came: as they claim, unless a reading before it did not show them."""
+    return (
+        "select subject, greatest(min(c.created_at), any_value(f.at)) as at "
+        f"from {table} c left join (select subject, min_by(lo, (observed_at, place, seq)) as at "
+        f"from ledger.timeline('{kind}', null::TIMESTAMP) group by subject) f using (subject) "
+        "group by subject"
+    )
+
+
 _CREATED = {
-    Scope.REGISTERED_MODEL: "select subject, min(created_at) as at from registered_models group by subject",
+    Scope.REGISTERED_MODEL: _created("registered_models", "registered_model"),
     Scope.PROMOTION: "select subject, live_not_after as at from promotions",
 }
-_VERSION_CREATED = "select subject, min(created_at) as at from model_versions group by subject"
+_VERSION_CREATED = _created("model_versions", "model_version")
 
 
 def check_results(

@@ -126,7 +126,7 @@ def _extract(files: DemoFiles, config: Config, ledger: Ledger, moment: datetime)
             ledger,
             config,
             registry=config.registry(),
-            asked=ExtractOptions(observed_at=observed),
+            options=ExtractOptions(observed_at=observed),
         )
 
 

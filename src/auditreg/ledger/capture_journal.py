@@ -148,7 +148,7 @@ def take(
     ).fetchall()
     unrecorded = entries.number(
         con,
-        "select count(*) from journal_found f join journal_step s using (journal) "
+        "select count(*) from journal_deviation f join journal_step s using (journal) "
         "where not f.same_content and (s.subject in (select subject from ledger.heads) or s.turn > 1)",
     )
     return JournalIntake(rows, _ranges(con), moved > 0, masked, unrecorded, dict(unreadable))

@@ -7,21 +7,16 @@ _KINDS = ("registered_model", "model_version")
 
 _FIRST_SEEN = """
 with first as (
-    select t.kind, t.subject, t.seq, t.lo, t.hi, t.observed_at, t.created_at, l.registry,
-           l.workspace, l.model, l.version, l.source, l.entry
+    select t.kind, t.subject, t.seq, t.lo, t.hi, t.observed_at, l.registry, l.workspace, l.model, l.version, l.source, l.entry
     from ([timeline]) t join ledger.log l using (seq)
     where t.previous_seq is null and t.previous_reading is null and t.valid_at is null
       and t.op = 'put' and l.grade = 'observed' and [condition]
 ),
 state as (
-    select kind, subject, seq, created_at as changed_not_before,
-           coalesce(created_at, hi) as changed_not_after, 'model' as item, 'present' as after,
-           registry, workspace, model, version, source, observed_at
-    from first where kind = 'registered_model'
-    union all
-    select kind, subject, seq, created_at, coalesce(created_at, hi), 'version', 'present',
-           registry, workspace, model, version, source, observed_at
-    from first where kind = 'model_version'
+    select kind, subject, seq, lo as changed_not_before, coalesce(lo, hi) as changed_not_after,
+           case kind when 'model_version' then 'version' else 'model' end as item,
+           'present' as after, registry, workspace, model, version, source, observed_at
+    from first where kind in ('registered_model', 'model_version')
     union all
     select kind, subject, seq, lo, hi,
            case when json_extract_string(entry, '$.body.stage') = 'Deleted_Internal'

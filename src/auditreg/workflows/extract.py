@@ -90,7 +90,7 @@ def targets(
             )
     if uri:
         name = config.registry(registry, uri=uri)
-        known = next((one for one in config.source if one.name == name), SourceSettings(name=name))
+        known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
         if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
             return (known,)
         default = known.auth_default if auth_uri else None
@@ -106,15 +106,15 @@ def targets(
         )
     if names:
         return tuple(sources.named(config.source, name) for name in dict.fromkeys(names))
-    found = tuple(one for one in config.source if one.uri or one.uri_env)
-    if not found:
+    configured = tuple(s for s in config.source if s.uri or s.uri_env)
+    if not configured:
         raise UsageError(
             "No registry is named.",
             state="Nothing was read.",
             hint=_of_environment()
             or "Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
         )
-    return found
+    return configured
 
 
 def _of_environment() -> str:
@@ -131,7 +131,7 @@ def extract(
     source: SourceSettings,
     config: Config,
     ledger: Ledger,
-    asked: ExtractOptions,
+    options: ExtractOptions,
     watch: ExtractObserver,
 ) -> ExtractionResult:
     """Read one registry and take it into the ledger.
@@ -147,11 +147,11 @@ def extract(
             state="Nothing was read.",
             hint="Set its uri or uri_env in auditreg.toml, or give --from URI.",
         )
-    opened = open_source(source, artifacts=_artifacts(source, asked), manifest=asked.manifest)
+    opened = open_source(source, artifacts=_artifacts(source, options), manifest=options.manifest)
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
     watch.tell("connecting", 0, None)
-    with opened.read(runs=asked.runs or source.runs, progress=watch.tell) as reading:
+    with opened.read(runs=options.runs or source.runs, progress=watch.tell) as reading:
         watched = ObservedReading(reading, source.name, watch)
         done = record(
             cast("Reading", watched),
@@ -159,7 +159,7 @@ def extract(
             config,
             registry=source.name,
             source=source,
-            asked=asked,
+            options=options,
             watch=watch,
         )
         info = reading.info
@@ -182,17 +182,17 @@ def extract(
     return outcome
 
 
-def _artifacts(source: SourceSettings, asked: ExtractOptions) -> str:
-    if asked.artifacts is None and asked.observed_at is not None:
+def _artifacts(source: SourceSettings, options: ExtractOptions) -> str:
+    if options.artifacts is None and options.observed_at is not None:
         return "none"
-    return asked.artifacts or source.artifacts
+    return options.artifacts or source.artifacts
 
 
 def extract_each(
     chosen: Sequence[SourceSettings],
     config: Config,
     ledger: Ledger,
-    asked: ExtractOptions,
+    options: ExtractOptions,
     watch: ExtractObserver,
 ) -> Iterator[ExtractionResult]:
     """Read the sources one after the other; what one of several fails with stops no other.
@@ -203,17 +203,17 @@ def extract_each(
         watch.registry(source.name if len(chosen) > 1 else "")
         started = time.monotonic()
         try:
-            yield extract(source, config, ledger, asked, watch)
+            yield extract(source, config, ledger, options, watch)
         except Exception as error:
             if len(chosen) == 1 and not isinstance(error, AuditregError):
                 raise
-            told = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
+            failure = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
-                "failed", extra={"fields": {"registry": source.name, "error": told.what}}
+                "failed", extra={"fields": {"registry": source.name, "error": failure.what}}
             )
             yield ExtractionResult(
                 source.name,
-                error=told,
+                error=failure,
                 seconds=time.monotonic() - started,
                 notes=_notes(ledger),
             )
@@ -243,7 +243,7 @@ def record(
     *,
     registry: str,
     source: SourceSettings | None = None,
-    asked: ExtractOptions | None = None,
+    options: ExtractOptions | None = None,
     watch: ExtractObserver | None = None,
 ) -> IngestSummary:
     """Take one reading into the ledger, under the policy in force.
@@ -254,14 +254,14 @@ def record(
         config: the settings.
         registry: the registry's name.
         source: the settings of the registry, which say whose workspaces are taken in.
-        asked: what was asked for.
+        options: what the extraction is asked for.
         watch: told about phases.
     """
     from auditreg.ledger.ingest import ingest
     from auditreg.ledger.workspaces import Workspaces
     from auditreg.workflows.policy import PolicySet
 
-    wanted = asked or ExtractOptions()
+    wanted = options or ExtractOptions()
     choice = source.workspaces if source else None
     policies = PolicySet.load(config).policies()
     key_file = config.secrets.key_file

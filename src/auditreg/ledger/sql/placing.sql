@@ -62,7 +62,7 @@ from (
         from journal_step s cross join blind_reading r
         group by s.subject, r.observed_at
     ),
-    saw as (
+    observed as (
         select p.subject, r.observed_at,
                max_by({'op': op, 'fingerprint': fingerprint}, (p.observed_at, place, seq)) as state
         from ledger.placed(null, null::TIMESTAMP) p
@@ -73,11 +73,11 @@ from (
     counted as (
         select e.subject, e.observed_at,
                coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
-                            where w.rows <= e.most and w.op = coalesce(saw.state.op, 'gone')
-                              and (w.op = 'gone' or same_state(w.fingerprint, saw.state.fingerprint))),
+                            where w.rows <= e.most and w.op = coalesce(observed.state.op, 'gone')
+                              and (w.op = 'gone' or same_state(w.fingerprint, observed.state.fingerprint))),
                         any_value(e.rows)) as rows
         from expected e join written w using (subject)
-        left join saw on saw.subject = e.subject and saw.observed_at = e.observed_at
+        left join observed on observed.subject = e.subject and observed.observed_at = e.observed_at
         group by e.subject, e.observed_at
     )
     select s.journal, min(c.observed_at) as observed_at
@@ -87,7 +87,7 @@ from (
 where before.journal = s.journal;
 
 -- step: where what a row found is not what was known: something changed it that is not in the journal
-create or replace temp table journal_found as
+create or replace temp table journal_deviation as
 with line as (
     select subject, observed_at, place, seq, op, fingerprint, workspace, model,
            null::BIGINT as journal
@@ -123,7 +123,7 @@ from (
     select s.journal, 1 as turn, s.kind, s.subject, f.op, s.observed_at,
            null::TIMESTAMP as valid_at, case when s.b.kind is null then s.a else s.b end as image,
            f.previous_seq, f.same_content
-    from journal_found f join journal_step s using (journal)
+    from journal_deviation f join journal_step s using (journal)
     union all
     select journal, 2, kind, subject, case when a.kind is null then 'gone' else 'put' end,
            observed_at, valid_at, case when a.kind is null then b else a end, null,

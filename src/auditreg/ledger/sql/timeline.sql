@@ -119,21 +119,23 @@ timed as (
                    when changed_at <= observed_at
                     and (previous_reading is null or changed_at >= previous_reading)
                     and (served_at is null or changed_at > served_at)
-                   then changed_at end as own_time,
+                   then changed_at end as mlflow_time,
            -- what a journal row found and the journal does not explain was there before that row
            case when place < 9223372036854775807 and valid_at is null
                 then lead(recorded) over (partition by subject order by observed_at, place, seq)
-                end as found_at
+                end as revealed_at
     from bounded
 ),
+ended as (
+    select *, coalesce(mlflow_time, revealed_at, observed_at) as hi from timed
+),
 placed as (
-    select *, coalesce(own_time, found_at, observed_at) as hi,
-           case when valid_at is not null and own_time is not null then own_time
-                when coalesce(previous_reading, created_at, recorded) is not null
-                then least(coalesce(own_time, found_at, observed_at),
-                           greatest(previous_reading, created_at,
-                                    case when valid_at is null then recorded end)) end as lo
-    from timed
+    -- a creation time that is later than the state says nothing of it
+    select * exclude (born), case when valid_at is not null and mlflow_time is not null then mlflow_time
+                when coalesce(previous_reading, born, recorded) is not null
+                then least(hi, greatest(previous_reading, born,
+                                        case when valid_at is null then recorded end)) end as lo
+    from (select *, case when created_at <= hi then created_at end as born from ended)
 )
 select *, lag(hi) over neighbours as previous_hi, lag(seq) over neighbours as previous_seq,
        lead(lo) over neighbours as next_lo, lead(hi) over neighbours as next_hi,
@@ -192,7 +194,7 @@ judged as (
              when not before then 'uncertain'
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
              when next_seq is null and ts > greatest(last_at, read_from) then 'not_seen_since'
-             when own_time is not null and changed_at is not null
+             when mlflow_time is not null and changed_at is not null
                or coalesce(recorded_now, false) or coalesce(read_now, false)
                or ts = observed_at and read_from = observed_at
              then 'certain'
