@@ -118,7 +118,8 @@ def test_a_first_reading_shows_nothing_that_was_created_later(
     """There is nothing but its own claim, which the reading itself contradicts."""
     registry.create("motor")
     rows = registry.rows()
-    rows["registered_models"][0]["creation_time"] = registry.clock + LATER
+    claim = registry.clock + LATER
+    rows["registered_models"][0] |= {"creation_time": claim, "last_updated_time": claim}
     at = registry.wait()
     take(ledger, MemoryReading(rows, at))
     monkeypatch.chdir(ledger.path.parent)
