@@ -14,11 +14,10 @@ PYTHON ?=
 PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 # What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core; a process that is done
-# takes tests from another. What costs long to start is started once for a file, hence the second.
+# takes tests from another.
 PYTEST ?=
 PARALLEL := -n auto --dist worksteal
-BY_FILE := -n auto --dist loadfile
-# What `.ci/run` adds, so that the coverage of several tasks is counted together.
+# What `.ci/run` adds, so that the coverage of several tasks is counted together: counting takes time.
 COVERAGE ?=
 # How many changes the servers of `make slow` are sent while they are killed.
 MUTATIONS ?= 1200
@@ -48,18 +47,18 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 	$(VENV)/bin/auditreg demo $(DEMO)
 
 test: $(STAMP) ## run before every commit: needs nothing but Python (PYTEST="-x tests/ledger" passes arguments)
-	$(PY) -m pytest $(PARALLEL) --cov $(COVERAGE) $(PYTEST)
+	$(PY) -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST)
 
 integration: $(STAMP) $(DUCKDBS) $(MLFLOW) ## test with servers, databases, a browser and other interpreters
 	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" \
-	    $(PY) -m pytest $(BY_FILE) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
+	    $(PY) -m pytest $(PARALLEL) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
 
 slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000 READINGS=150)
 	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
-	    $(PY) -m pytest $(BY_FILE) -m slow $(PYTEST)
+	    $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
-	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(BY_FILE) -m releases $(PYTEST)
+	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)
 
 coverage: $(STAMP) ## require the coverage of what the tests before have measured
 	$(PY) -m coverage report --fail-under=$(FLOOR)

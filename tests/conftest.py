@@ -17,9 +17,9 @@ ELSEWHERE = "only on"
 NEEDS_MORE_THAN_PYTHON = {
     *("pg_server", "my_server", "postgres_server", "mariadb_server"),
     *("server", "guarded", "shared", "s3"),
-    *("pdf_files", "played_demo", "wheel"),
+    *("pdf_files", "demo_files", "played_demo", "wheel"),
 }
-"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo's play, a build."""
+"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo and its play, a build."""
 
 
 def pytest_addoption(parser):
@@ -40,7 +40,7 @@ def _fails_in_ci(report):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What starts a server or builds a wheel is integration, whichever test uses it."""
+    """What starts a server, builds a wheel or runs the demo is integration, whichever test uses it."""
     for item in items:
         if not NEEDS_MORE_THAN_PYTHON.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)

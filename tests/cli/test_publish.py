@@ -347,6 +347,7 @@ main()
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("when", ["copying", "transferring", "verified", "renamed", "manifest"])
 def test_killed_at_any_point_no_half_file_has_a_final_name_and_the_next_one_completes(ledger, when):
     run("publish", str(PLACE))

@@ -16,7 +16,7 @@ RUN = "import auditreg.demo, pathlib; auditreg.demo.run(pathlib.Path(sys.argv[1]
 
 
 @pytest.fixture(scope="session")
-def files(kept_stores: Stores) -> demo.DemoFiles:
+def demo_files(kept_stores: Stores) -> demo.DemoFiles:
     """The demo's files, without the report. Do not write to them.
 
     They are made where neither MLflow, scikit-learn nor capture can be imported, and warnings are errors.
@@ -34,5 +34,5 @@ def files(kept_stores: Stores) -> demo.DemoFiles:
 
 
 @pytest.fixture(scope="session")
-def ledger(files: demo.DemoFiles) -> LedgerView:
-    return LedgerView(files.ledger, load_config(files.config))
+def ledger(demo_files: demo.DemoFiles) -> LedgerView:
+    return LedgerView(demo_files.ledger, load_config(demo_files.config))

@@ -47,7 +47,7 @@ def test_what_made_the_recording_cannot_be_imported_where_the_demo_is_made():
         assert f"No module named '{name}'" in done.stderr
 
 
-def test_the_folder_holds_what_the_readme_says(files):
+def test_the_folder_holds_what_the_readme_says(demo_files):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"(?m)^\| (`[^|]+`) \|", readme.partition("reports/demo/`:")[2])
     promised = {name for row in rows[:6] for name in re.findall(r"`([^`]+)`", row)}
@@ -56,7 +56,7 @@ def test_the_folder_holds_what_the_readme_says(files):
         *("audit.duckdb", "mlflow.db", "artifacts/"),
         *("auditreg.toml", "waivers.toml", "deployments.jsonl"),
     }
-    assert [name for name in there if not (files.folder / name).exists()] == []
+    assert [name for name in there if not (demo_files.folder / name).exists()] == []
 
 
 def test_every_reading_is_taken_in_at_its_moment(ledger):
@@ -105,8 +105,8 @@ def test_of_the_waivers_two_hold_one_ran_out_and_one_is_the_owners(quarter):
     }
 
 
-def test_the_logged_password_is_nowhere_in_the_ledger(ledger, files):
-    with closing(sqlite3.connect(files.folder / "mlflow.db")) as store:
+def test_the_logged_password_is_nowhere_in_the_ledger(ledger, demo_files):
+    with closing(sqlite3.connect(demo_files.folder / "mlflow.db")) as store:
         query = "select value from params where key = 'db_password'"
         ((password,),) = store.execute(query).fetchall()
     entries = ledger.query(
@@ -137,20 +137,20 @@ def test_the_change_behind_the_server_is_the_only_one(ledger):
     ]
 
 
-def test_the_readme_quotes_what_live_says(files):
+def test_the_readme_quotes_what_live_says(demo_files):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (quoted,) = re.findall(r"```text\n(motor-frequency-glm: .*?)```", readme, re.DOTALL)
     command = ("live", "motor-frequency-glm", "--at", "2026-09-30")
     output = subprocess.run(
         [sys.executable, "-m", "auditreg", *command],
-        cwd=files.folder, capture_output=True, text=True, check=True,
+        cwd=demo_files.folder, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert output.split() == quoted.split()
 
 
-def test_the_registry_is_at_home_in_the_folder(files):
-    home = (files.folder / "artifacts").as_uri()
-    with closing(sqlite3.connect(files.folder / "mlflow.db")) as store:
+def test_the_registry_is_at_home_in_the_folder(demo_files):
+    home = (demo_files.folder / "artifacts").as_uri()
+    with closing(sqlite3.connect(demo_files.folder / "mlflow.db")) as store:
         text = "\n".join(store.iterdump())
         query = "select artifact_location from logged_models"
         addresses = [address for (address,) in store.execute(query)]

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.ledger.reading import EPOCH, Model, Registry, moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
 EXAMPLES = int(os.environ.get("AUDITREG_TEST_EXAMPLES", "0"))
@@ -166,24 +168,45 @@ _FACTS = {
 }
 
 
-def said(
-    con: duckdb.DuckDBPyConnection, table: str, ms: int
-) -> dict[Hashable, list[tuple[Hashable, str, str]]]:
-    """What the ledger says of a moment: item -> [(value, certainty, candidate)]."""
+Answers = dict[Hashable, list[tuple[Hashable, str, str]]]
+"""Item -> [(value, certainty, candidate)]."""
+
+
+def answers_at(
+    con: duckdb.DuckDBPyConnection, table: str, moments: Sequence[int]
+) -> dict[int, Answers]:
+    """What the ledger says of each moment, all moments in one query."""
     born = {
-        subject: round((created - EPOCH).total_seconds() * 1000)
+        subject: _ms(created)
         for subject, created in con.execute(
             "select distinct subject, created_at from ledger.log where kind = 'registered_model'"
         ).fetchall()
     }
-    answers: dict[Hashable, list[tuple[Hashable, str, str]]] = {}
-    for subject, *rest, value, certainty, candidate in con.execute(
-        f"select {_ITEMS[table]}, {_FACTS[table]}, certainty, candidate from {table}_as_of(?)",
-        [moment(ms)],
-    ).fetchall():
+    answers: dict[int, Answers] = {ms: {} for ms in moments}
+    columns = f"{_ITEMS[table]}, {_FACTS[table]}, certainty, candidate"
+    for at, subject, *rest, value, certainty, candidate in at_each(con, columns, table, moments):
         fact = tuple(value) if isinstance(value, list) else ABSENT if value is None else value
-        answers.setdefault((born[subject], *rest), []).append((fact, certainty, candidate))
-    return {item: sorted(rows, key=repr) for item, rows in answers.items()}
+        item = (born[subject], *rest)
+        answers[_ms(at)].setdefault(item, []).append((fact, certainty, candidate))
+    return {
+        ms: {item: sorted(rows, key=repr) for item, rows in items.items()}
+        for ms, items in answers.items()
+    }
+
+
+def at_each(
+    con: duckdb.DuckDBPyConnection, columns: str, relation: str, moments: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    """The rows of the macro `<relation>_as_of` at each moment, which comes first in a row."""
+    return con.execute(
+        f"select ts, state.* from (select unnest($1::TIMESTAMP[]) as ts) m, lateral "
+        f"(select {columns} from {relation}_as_of(m.ts)) state",
+        [[moment(ms) for ms in moments]],
+    ).fetchall()
+
+
+def _ms(when: datetime) -> int:
+    return round((when - EPOCH).total_seconds() * 1000)
 
 
 class Told:

@@ -13,7 +13,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from tests.ledger.book import Book, opened
-from tests.ledger.histories import TRUTH, Told, examples, happen, histories, said
+from tests.ledger.histories import TRUTH, Told, answers_at, at_each, examples, happen, histories
 from tests.ledger.reading import MemoryReading, Registry, moment
 
 
@@ -39,11 +39,10 @@ def moments(registry: Registry, readings: Sequence[MemoryReading], picks: list[i
     return sorted({every[pick % len(every)] for pick in picks} | {last})
 
 
-def compare(book: Book, registry: Registry, readings: Sequence[int], asked: list[int]) -> None:
+def compare(book: Book, registry: Registry, readings: Sequence[int], moments: list[int]) -> None:
     for table in TRUTH:
         told = Told(table, registry, readings)
-        for ms in asked:
-            answers = said(book.con, table, ms)
+        for ms, answers in answers_at(book.con, table, moments).items():
             for item in told.items() | answers.keys():
                 wrong = told.wrong(item, ms, answers.get(item, ()))
                 place = ms - 1_767_225_600_000
@@ -51,29 +50,23 @@ def compare(book: Book, registry: Registry, readings: Sequence[int], asked: list
 
 
 def compare_inventory(
-    book: Book, registry: Registry, readings: Sequence[int], asked: list[int]
+    book: Book, registry: Registry, readings: Sequence[int], moments: list[int]
 ) -> None:
     """One row per version, whatever is uncertain about it."""
     told = Told("model_versions", registry, readings)
-    for ms in asked:
-        listed = Counter(
-            subject
-            for (subject,) in book.rows(
-                "select subject from inventory_as_of(?) where version is not null", moment(ms)
-            )
-        )
-        assert set(listed.values()) <= {1}
-        seen = {item for item in told.items() if item in told.at(ms)}
-        known = {item for item in seen if said(book.con, "model_versions", ms).get(item)}
-        assert len(listed) >= len(known)
-        for population in ("model_version", "live_version"):
-            subjects = [
-                subject
-                for (subject,) in book.rows(
-                    f"select subject from population_{population}_as_of(?)", moment(ms)
-                )
-            ]
-            assert len(subjects) == len(set(subjects)), population
+    answers = answers_at(book.con, "model_versions", moments)
+    listed = Counter(
+        (at, subject)
+        for at, subject, version in at_each(book.con, "subject, version", "inventory", moments)
+        if version is not None
+    )
+    assert set(listed.values()) <= {1}
+    for ms in moments:
+        known = [item for item in told.items() if item in told.at(ms) and answers[ms].get(item)]
+        assert sum(at == moment(ms) for at, _ in listed) >= len(known)
+    for population in ("model_version", "live_version"):
+        rows = at_each(book.con, "subject", f"population_{population}", moments)
+        assert len(rows) == len(set(rows)), population
 
 
 @examples(2)
@@ -106,25 +99,27 @@ def known_as(book: Book) -> dict[str, str]:
     }
 
 
-def answers(book: Book, ms: int) -> list[tuple[Any, ...]]:
-    """Everything the ledger says about a moment, with names that do not depend on the order."""
-    found: list[tuple[Any, ...]] = []
-    for table in TRUTH:
-        found += [(table, item, rows) for item, rows in said(book.con, table, ms).items()]
+def answers(book: Book, moments: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Everything the ledger says about moments, with names that do not depend on the order."""
+    rows: list[tuple[Any, ...]] = [
+        (table, ms, item, states)
+        for table in TRUTH
+        for ms, items in answers_at(book.con, table, moments).items()
+        for item, states in items.items()
+    ]
     names = known_as(book)
-    for subject, *rest in book.rows(
-        "select model_subject, version, stage, aliases, live, possibly_live, deleted, "
-        "uncertain_fields, owner, certainty from inventory_as_of(?)",
-        moment(ms),
-    ):
-        found.append((names[subject], *rest))
-    for subject, *rest in book.rows(
-        "select model_subject, version, live_via, live_not_before, live_not_after, "
-        "ended_not_before, ended_not_after from promotions_as_of(?)",
-        moment(ms),
-    ):
-        found.append((names[subject], *rest))
-    return sorted(found, key=repr)
+    for relation, columns in _NAMED.items():
+        for at, subject, *rest in at_each(book.con, columns, relation, moments):
+            rows.append((relation, at, names[subject], *rest))
+    return sorted(rows, key=repr)
+
+
+_NAMED = {
+    "inventory": "model_subject, version, stage, aliases, live, possibly_live, deleted, "
+    "uncertain_fields, owner, certainty",
+    "promotions": "model_subject, version, live_via, live_not_before, live_not_after, "
+    "ended_not_before, ended_not_after",
+}
 
 
 @examples(2)
@@ -150,5 +145,4 @@ def test_the_order_of_reading_does_not_matter(
         at = [reading.ended_at for reading in readings]
         asked = moments(registry, readings, picks)
         compare(other, registry, at, asked)
-        for ms in asked:
-            assert answers(one, ms) == answers(other, ms), ms - 1_767_225_600_000
+        assert answers(one, asked) == answers(other, asked)

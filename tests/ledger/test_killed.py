@@ -22,6 +22,9 @@ from tests.ledger.conftest import ask
 
 KILLS = int(os.environ.get("AUDITREG_TEST_KILLS", "200"))
 
+SERIES = 4
+"""Into so many series the kills are divided, which processes may share."""
+
 BEFORE, AFTER = ("", "waiting"), ("replaced", "done")
 """Phases in which nothing of the new file is there yet, and in which all of it is."""
 
@@ -146,9 +149,15 @@ def possible(phase: str, before: int) -> set[int]:
     return {before, before + 1} if phase == "replacing" else {before}
 
 
-@pytest.mark.parametrize("kills", [len(MOMENTS), pytest.param(KILLS, marks=pytest.mark.slow)])
-def test_killed_at_any_moment(store: Path, ledger: Ledger, kills: int) -> None:
-    rng, fell, lasts = random.Random(1), Counter[str](), 1.0
+@pytest.mark.parametrize(
+    ("kills", "seed"),
+    [
+        pytest.param(len(MOMENTS), 1, marks=pytest.mark.integration),
+        *(pytest.param(KILLS // SERIES, n, marks=pytest.mark.slow) for n in range(SERIES)),
+    ],
+)
+def test_killed_at_any_moment(store: Path, ledger: Ledger, kills: int, seed: int) -> None:
+    rng, fell, lasts = random.Random(seed), Counter[str](), 1.0
     for kill in range(kills):
         if kill % 4 == 0:  # the first reading into a ledger, and then later ones
             shutil.rmtree(ledger.path.parent, ignore_errors=True)

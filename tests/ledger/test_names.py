@@ -135,15 +135,24 @@ def test_a_name_that_some_duckdb_cannot_read_is_refused_before_anything_is_writt
 
 
 @pytest.mark.parametrize("name", WORKING)
-def test_every_other_name_works(tmp_path: Path, empty_file: Path, name: str):
-    ledger, registry = Ledger(tmp_path / name), Registry()
-    shutil.copyfile(empty_file, ledger.path)
-    registry.create("motor")
-    take(ledger, registry.read())
-    for text in STATEMENTS:
-        assert ask(ledger, text)
+def test_every_other_name_works(tmp_path: Path, two: dict[str, Ledger], name: str):
+    """Nothing in a ledger depends on its name, so one that was renamed is as good as a new one."""
+    ledger = Ledger(tmp_path / name)
+    shutil.copyfile(two["a"].path, ledger.path)
+    with ledger.writer() as con:
+        con.execute("select 1")
+    with ledger.reader() as con:
+        for text in STATEMENTS:
+            assert con.execute(text).fetchall(), text
     with duckdb.connect(str(ledger.path), read_only=True) as con:
         assert con.execute("select count(*) from registered_models").fetchall() == [(1,)]
+
+
+def test_a_ledger_with_an_odd_name_takes_readings_in(tmp_path: Path, registry: Registry):
+    ledger = Ledger(tmp_path / 'o\'x "q";y*[1]%41#?.duckdb')
+    registry.create("motor")
+    take(ledger, registry.read())
+    assert ask(ledger, "select model from registered_models") == [("motor",)]
 
 
 def relations() -> list[str]:
@@ -210,10 +219,6 @@ def check_used(two: dict[str, Ledger], folder: Path | None, statements: list[str
 
 def test_two_ledgers_attached_give_each_its_own_rows(two: dict[str, Ledger]):
     check_attached(two, paths(two), None, relations())
-
-
-def test_macros_and_questions_tell_of_the_ledger_in_use(two: dict[str, Ledger]):
-    check_used(two, None, unqualified())
 
 
 @pytest.mark.integration

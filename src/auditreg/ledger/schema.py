@@ -155,30 +155,63 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
 
 def view_sql(name: str, *, as_of: bool) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
-    text = _views()[name][1]
-    pivot, columns = _pivot(FIELD_IDS)
-    text = text.replace("{pivot}", pivot).replace("{columns}", columns)
-    text = text.replace("{items}", kind_sql.change_items())
-    relations = {*state_tables(), *VIEWS, "deployments"}
+    text = _view_text(name)
     if not as_of:
         text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
-        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in relations else m[0], text)
-    text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
-    used = Counter(token for token in re.findall(r"\[(\w+)\]", text) if token in relations)
-    # A macro is planned anew wherever it stands, and its plan is large: once is enough.
-    shared = [token for token in used if used[token] > 1]
-    for token in used:
-        past = f"{token}_as_of(ts, known_at := known_at)"
-        text = text.replace(f"[{token}]", f"past_{token}" if token in shared else past)
-    ctes = ",\n".join(
-        f"past_{token} as materialized (select * from {token}_as_of(ts, known_at := known_at))"
-        for token in shared
+        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
+    text = _past_text(text)
+    parts = {token: _past_select(token) for token in _built_on(name)}
+    used = Counter(re.findall(r"past_(\w+)", " ".join((text, *parts.values()))))
+    ctes = ", ".join(
+        f"past_{token} as {'materialized ' if used[token] > 1 else ''}({select})"
+        for token, select in parts.items()
     )
     if not ctes:
         return text
-    text = re.sub(r"\A(?:--.*\n)*", "", text)
     rest = text.removeprefix("with ")
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
+
+
+def _view_text(name: str) -> str:
+    """The block of a view, without the comment above it; what it reads still stands in brackets."""
+    text = re.sub(r"\A(?:--.*\n)*", "", _views()[name][1])
+    pivot, columns = _pivot(FIELD_IDS)
+    text = text.replace("{pivot}", pivot).replace("{columns}", columns)
+    return text.replace("{items}", kind_sql.change_items())
+
+
+@functools.cache
+def _relations() -> frozenset[str]:
+    """What a view may read, by name in brackets."""
+    return frozenset((*state_tables(), *VIEWS, "deployments"))
+
+
+def _built_on(name: str) -> list[str]:
+    """Every table and view that a view reads, and those they read, each after what it reads.
+
+    A macro is planned anew wherever it stands, and its plan is large: with all of them in one list
+    each is planned once.
+    """
+    listed: dict[str, None] = {}
+    for token in re.findall(r"\[(\w+)\]", _view_text(name)):
+        if token in _relations() and token not in listed:
+            if token in VIEWS:
+                listed |= dict.fromkeys(_built_on(token))
+            listed[token] = None
+    return list(listed)
+
+
+def _past_select(token: str) -> str:
+    """What gives the rows of a table or view at the moment of the macro around it."""
+    if token in VIEWS:
+        return _past_text(_view_text(token))
+    return f"select * from {token}_as_of(ts, known_at := known_at)"
+
+
+def _past_text(text: str) -> str:
+    """A view's text over what stands beside it as `past_<name>`."""
+    text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
+    return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)
 
 
 _EMPTY_ROWS = (
@@ -279,7 +312,7 @@ def texts_digest() -> str:
         (file.name, file.read_text(encoding="utf-8"))
         for file in resources.files(__package__).joinpath("sql").iterdir()
     )
-    texts = repr((files, KINDS, FIELDS, VIEWS)).encode()
+    texts = repr((files, KINDS, FIELDS, _macros_of_moments())).encode()
     return hashlib.sha256(texts).hexdigest()
 
 
