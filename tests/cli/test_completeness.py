@@ -47,6 +47,7 @@ def test_run_ends_in_2_and_publishes_what_is_incomplete_as_incomplete(ledger):
     assert DOUBT in copy["extractions"][0]["doubts"][0]
 
 
+@pytest.mark.integration
 def test_a_report_says_so_on_its_cover_its_summary_and_every_dossier(doubtful):
     done = run("report", "--format", "html", "--output", "out", code=2)
     assert "incomplete: the last reading of default" in done.stderr
@@ -68,6 +69,7 @@ def test_a_report_says_so_on_its_cover_its_summary_and_every_dossier(doubtful):
         assert "which was incomplete and made after the state shown." in text
 
 
+@pytest.mark.integration
 def test_a_complete_reading_after_it_sets_everything_right(doubtful, small_registry):
     run("extract", "--from", str(small_registry))
     run("status")

@@ -120,6 +120,7 @@ def test_a_changed_table_of_a_copy_does_not_verify(ledger, relation):
     assert f"The table {relation} does not follow from the log" in done.stdout + done.stderr
 
 
+@pytest.mark.integration
 def test_a_copy_that_is_written_to_is_a_ledger_again(ledger, small_registry):
     run("publish", str(PLACE))
     (name,) = copies()
@@ -186,6 +187,7 @@ def test_no_setting_removes_copies(ledger):
     assert not PLACE.exists()
 
 
+@pytest.mark.integration
 def test_copies_that_the_folder_s_owner_removed_stay_on_record(ledger):
     """A backup's or bucket's rule removes old copies; what they were is still in the manifest."""
     for _ in range(2):

@@ -77,6 +77,7 @@ def test_stopped_while_a_server_keeps_silent(tmp_path, monkeypatch):
     assert not (tmp_path / "audit.duckdb").exists()
 
 
+@pytest.mark.integration
 def test_what_was_sealed_before_stays(ledger, small_registry):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)

@@ -94,6 +94,7 @@ def test_a_check_on_a_full_disk_is_judged_and_says_that_it_is_not_sealed(ledger)
     assert ledger.read_bytes() == before
 
 
+@pytest.mark.integration
 def test_two_extractions_at_once_both_end_well_and_nothing_is_lost(ledger, changed, small_registry):
     both = [
         subprocess.Popen(

@@ -129,7 +129,7 @@ def hold_to_it(empty: Path, registry: CapturedRegistry, seed: int, number: int) 
         right(judge(book, registry, order, asked))
         right(wrong_changes(book.con, Knowable(registry, order)))
         one = luck.choice(asked)
-        together = sum(map(len, answers(book.con, asked)[one].values()))
+        together = sum(map(len, answers(book.con, [one])[one].values()))
         assert asked_singly(book.con, one) == together
 
 
@@ -137,24 +137,28 @@ MOMENTS = 130
 """How many moments of each history are asked about; of nine histories, a thousand and more."""
 
 
+@pytest.mark.integration
 @examples(2)
 @given(stories(CAPTURED, SQL, 3, 9), RANDOM)
 def test_captured_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
     hold_to_it(empty_file, played(steps, capture=True), seed, MOMENTS)
 
 
+@pytest.mark.integration
 @examples(2)
 @given(stories(DOING, UNRECORDED, 3, 9), RANDOM)
 def test_observed_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
     hold_to_it(empty_file, played(steps, capture=False), seed, MOMENTS)
 
 
+@pytest.mark.integration
 @examples(3)
 @given(stories(MIXED, ANY, 4, 9), st.booleans(), RANDOM)
 def test_mixed_histories(empty_file: Path, steps: list[Step], capture: bool, seed: int) -> None:
     hold_to_it(empty_file, played(steps, capture=capture), seed, MOMENTS)
 
 
+@pytest.mark.integration
 @examples(1)
 @given(stories(MIXED, ANY, 3, 9), st.sampled_from(CLOCKS), RANDOM)
 def test_histories_by_other_clocks(
@@ -163,6 +167,7 @@ def test_histories_by_other_clocks(
     hold_to_it(empty_file, played(steps, capture=True, offsets=offsets), seed, MOMENTS)
 
 
+@pytest.mark.integration
 @examples(1)
 @given(stories(MIXED, ["sql", "backup", "incomplete"], 4, 9), RANDOM)
 def test_the_order_of_reading_does_not_matter(

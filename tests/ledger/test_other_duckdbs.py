@@ -110,6 +110,7 @@ def ours(ledger: Ledger, moments: list[str]) -> dict[str, Any]:
     return _OURS[ledger.path]
 
 
+@pytest.mark.integration
 def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[str]]):
     ledger, moments = filled
     found = ours(ledger, moments)

@@ -130,6 +130,7 @@ def test_a_complete_reading_after_the_moment_says_nothing_of_that_moment(own_led
     assert (account.observed_at, account.later) == (READINGS[-1], False)
 
 
+@pytest.mark.integration
 def test_an_incomplete_one_counts_where_no_complete_one_followed(own_ledger, made):
     read_again(own_ledger, "cut off", after=timedelta(days=1))
     report = report_on(own_ledger, made)
@@ -141,6 +142,7 @@ def test_an_incomplete_one_counts_where_no_complete_one_followed(own_ledger, mad
     assert "made after the state this report shows" in page
 
 
+@pytest.mark.integration
 def test_an_incomplete_reading_is_on_every_page_and_its_doubt_is_inert(own_ledger, made):
     read_again(own_ledger, DOUBT, after=timedelta(minutes=1))
     report = report_on(own_ledger, made)

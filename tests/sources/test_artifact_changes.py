@@ -298,6 +298,7 @@ def program(store: Path, *arguments: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.integration
 def test_models_that_mlflow_logged_and_signed_later(book, tmp_path, empty_store):
     store = tmp_path / "mlflow.db"
     shutil.copyfile(empty_store, store)

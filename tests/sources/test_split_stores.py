@@ -25,6 +25,9 @@ print(run)
 """
 
 
+pytestmark = pytest.mark.integration  # every test plays a firm with MLflow
+
+
 @pytest.fixture
 def split(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Two databases of one server, in the working folder; gives the id of the version's run."""
