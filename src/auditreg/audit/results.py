@@ -58,10 +58,17 @@ def _created(table: str, kind: str) -> str:
 
 
 _CREATED = {
-    Scope.REGISTERED_MODEL: _created("registered_models", "registered_model"),
-    Scope.PROMOTION: "select subject, live_not_after as at from promotions",
+    "model_created": _created("registered_models", "registered_model"),
+    "version_created": _created("model_versions", "model_version"),
+    "promotion_created": "select subject, live_not_after as at from promotions",
 }
-_VERSION_CREATED = _created("model_versions", "model_version")
+"""When the subjects of rules came, by a name of this SELECT."""
+
+_CREATED_OF = {
+    Scope.REGISTERED_MODEL: "model_created",
+    Scope.PROMOTION: "promotion_created",
+}
+"""Scope of a rule to one of `_CREATED`; that of versions for all others."""
 
 
 def check_results(
@@ -270,15 +277,22 @@ def policy_overrides(
     if effective is None:
         return
     aged = [
-        f"select {quoted(rule.id)}, r.subject, r.status, 'predates_policy', null "
-        f"from {result_table(rule)} r "
-        f"join ({_CREATED.get(rule.scope, _VERSION_CREATED)}) c on c.subject = r.subject "
-        f"where r.status in {_OPEN} and c.at < {moment_literal(effective)}"
+        (rule, _CREATED_OF.get(rule.scope, "version_created"))
         for rule in rules
         if rule.repair in _AGED and rule.scope is not Scope.LEDGER
     ]
-    if aged:
-        connection.execute(f"insert into override {' union all '.join(aged)}")
+    if not aged:
+        return
+    created = ", ".join(
+        f"{n} as materialized ({_CREATED[n]})" for n in sorted({name for _, name in aged})
+    )
+    older = " union all ".join(
+        f"select {quoted(rule.id)}, r.subject, r.status, 'predates_policy', null "
+        f"from {result_table(rule)} r join {name} c on c.subject = r.subject "
+        f"where r.status in {_OPEN} and c.at < {moment_literal(effective)}"
+        for rule, name in aged
+    )
+    connection.execute(f"insert into override with {created} {older}")
 
 
 def waiver_overrides(
