@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import AuditregError, LedgerError
+from auditreg.errors import AuditregError, LedgerError, first_line
 from auditreg.ledger import entries
+from auditreg.ledger.file_checks import is_damaged
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import Ledger, is_damaged
+from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify_tables import compare_with_log
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def verify(
     except LedgerError as error:
         if error.__cause__ is None or not is_damaged(ledger.path, error.__cause__):
             raise
-        damage = Problem(f"The file is damaged and cannot be opened: {_line(error.__cause__)}")
+        damage = Problem(f"The file is damaged and cannot be opened: {first_line(error.__cause__)}")
         return Verification(ledger.path, 0, 0, 0, 0, tree.root().hex(), (damage,))
     with contextlib.closing(opened) as con:
         try:
@@ -109,7 +110,7 @@ def verify(
             tables, different = compare_with_log(ledger.path)
             problems += map(Problem, different)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
-            problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
+            problems.append(Problem(f"The derived tables cannot be rebuilt: {first_line(error)}"))
     return Verification(
         path=ledger.path,
         entries=tree.size,
@@ -270,7 +271,7 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
             return False
         return True
 
-    first = f"The file is damaged: {_line(error)}"
+    first = f"The file is damaged: {first_line(error)}"
     try:
         row = con.execute("select max(seq) + 1 from ledger.log").fetchone()
         end = int(row[0]) if row and row[0] is not None else 0
@@ -289,7 +290,3 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
         Problem(first),
         Problem(f"Entry {low} and those stored in the same block cannot be read.", low),
     ]
-
-
-def _line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
