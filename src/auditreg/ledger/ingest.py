@@ -129,7 +129,9 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         restored=observed_at is not None, empty=allow_empty, replacement=allow_replacement
     )
     if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
-        completeness = replace(completeness, asked={**completeness.asked, "replacement": "allowed"})
+        completeness = replace(
+            completeness, options={**completeness.options, "replacement": "allowed"}
+        )
     drop_erased(con, key)
     changes, new = count_changes(con, captured=taken.rows > 0)
     append_states(intake, report)
@@ -330,7 +332,7 @@ def _source_account(
         "left_out": json.dumps(completeness.left_out),
         "cannot_show": json.dumps(info.cannot_show),
         "passes": completeness.passes,
-        "asked": json.dumps(completeness.asked),
+        "asked": json.dumps(completeness.options),
         "gaps": completeness.gaps,
         "tombstones": completeness.tombstones,
         "clock_offset_ms": info.clock_offset_ms,

@@ -71,7 +71,7 @@ def leave_out(
     return replace(
         completeness,
         left_out={**completeness.left_out, **{what: n for what, n in left.items() if n}},
-        asked={**completeness.asked, "workspaces": str(chosen)},
+        options={**completeness.options, "workspaces": str(chosen)},
     )
 
 

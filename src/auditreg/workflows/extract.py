@@ -30,7 +30,7 @@ MLFLOW_URI = "MLFLOW_TRACKING_URI"
 class ExtractObserver(Protocol):
     """What is told while a registry is read."""
 
-    def tell(self, phase: str, done: int, total: int | None) -> None:
+    def phase(self, phase: str, done: int, total: int | None) -> None:
         """A phase, and how far it is."""
         ...
 
@@ -150,8 +150,8 @@ def extract(
     opened = open_source(source, artifacts=_artifacts(source, options), manifest=options.manifest)
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
-    watch.tell("connecting", 0, None)
-    with opened.read(runs=options.runs or source.runs, progress=watch.tell) as reading:
+    watch.phase("connecting", 0, None)
+    with opened.read(runs=options.runs or source.runs, progress=watch.phase) as reading:
         watched = ObservedReading(reading, source.name, watch)
         done = record(
             cast("Reading", watched),
@@ -261,12 +261,12 @@ def record(
     from auditreg.ledger.workspaces import Workspaces
     from auditreg.workflows.policy import PolicySet
 
-    wanted = options or ExtractOptions()
+    options = options or ExtractOptions()
     choice = source.workspaces if source else None
     policies = PolicySet.load(config).policies()
     key_file = config.secrets.key_file
     if watch:
-        watch.tell("preparing the ledger", 0, None)
+        watch.phase("preparing the ledger", 0, None)
     with ledger.writer() as con:
         return ingest(
             con,
@@ -274,12 +274,13 @@ def record(
             registry=registry,
             key=ledger.key(config.resolve(key_file) if key_file else None),
             policies=policies,
-            observed_at=wanted.observed_at,
-            allow_empty=wanted.allow_empty,
-            allow_replacement=wanted.allow_replacement or bool(source and source.allow_replacement),
+            observed_at=options.observed_at,
+            allow_empty=options.allow_empty,
+            allow_replacement=options.allow_replacement
+            or bool(source and source.allow_replacement),
             secret_patterns=config.secrets.patterns,
             workspaces=Workspaces(choice.only, choice.except_) if choice else None,
-            progress=watch.tell if watch else None,
+            progress=watch.phase if watch else None,
         )
 
 

@@ -25,10 +25,10 @@ SPELLINGS: Mapping[str, type[SqlDialect]] = {
 }
 """The databases SQL can be written for without a connection; MariaDB understands MySQL's."""
 
-ALL_ASKED = "asked.all_runs"
+RUN_OPTION = "asked.all_runs"
 """The row that says whether every run was counted (1) or those that versions point to (0)."""
 
-_ALL_ASKED_MEANS = "1 where every run is counted below, as by extract --runs all"
+_RUN_OPTION_MEANING = "1 where every run is counted below, as by extract --runs all"
 
 _LEFT_OUT = {"left_out.unlinked_runs": NO_RUN_POINTED, "left_out.missing_runs": RUN_GONE}
 
@@ -99,7 +99,7 @@ def script(
         links: what versions point to, for `tracking`.
     """
     queries = Queries(dialect, runs, linked_ids=links.ids if links else None)
-    totals = [Total(ALL_ASKED, _ALL_ASKED_MEANS, str(int(runs == "all")))]
+    totals = [Total(RUN_OPTION, _RUN_OPTION_MEANING, str(int(runs == "all")))]
     if part != "tracking":
         totals += _registry_totals(queries)
     if part != "registry":
@@ -122,7 +122,7 @@ def script(
 def sealed(
     counts: Mapping[str, Sequence[int | None]],
     left_out: Mapping[str, int],
-    asked: Mapping[str, str],
+    options: Mapping[str, str],
     gaps: int,
     tombstones: int,
 ) -> dict[str, int]:
@@ -134,7 +134,7 @@ def sealed(
     }
     numbers |= {name: left_out.get(reason, 0) for name, reason in _LEFT_OUT.items()}
     numbers |= {"gaps": gaps, "tombstones": tombstones}
-    return numbers | {ALL_ASKED: int(asked.get("runs") == "all")}
+    return numbers | {RUN_OPTION: int(options.get("runs") == "all")}
 
 
 def parse(text: str) -> dict[str, int]:

@@ -120,8 +120,8 @@ def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:
 def present_columns(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:
     """The columns of `all_columns` that a database has, whether this user may read them or not."""
     present = {
-        table: (dialect.columns(table) & wanted) | dialect.denied(table, wanted)
-        for table, wanted in all_columns().items()
+        table: (dialect.columns(table) & columns) | dialect.denied(table, columns)
+        for table, columns in all_columns().items()
     }
     return {table: columns for table, columns in present.items() if columns}
 
@@ -174,8 +174,8 @@ def grants(
         lines.append(f"-- The user: CREATE USER {who} IDENTIFIED BY '…';")
         grant = mysql.grant
         prefix = f"{mysql.quoted(schema)}." if schema else ""
-    for table, wanted in sorted(used.items()):
-        line = grant(prefix + table, sorted(wanted), role)
+    for table, names in sorted(used.items()):
+        line = grant(prefix + table, sorted(names), role)
         if table == SPECS[JOURNAL].base and columns is None:
             line = f"-- Where auditreg-capture is installed in the server: {line}"
         lines.append(line)

@@ -153,12 +153,12 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         """See `DatabaseConnection.never_null`."""
         return frozenset(name for name, filled in self._described(table).items() if filled)
 
-    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
+    def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:
         """See `DatabaseConnection.denied`. What is hidden has to be asked for to be refused."""
         seen = self.columns(table)
         if not seen:
-            return wanted if self._refused("1", table) else frozenset()
-        return frozenset(name for name in wanted - seen if self._refused(f"b.{name}", table))
+            return columns if self._refused("1", table) else frozenset()
+        return frozenset(name for name in columns - seen if self._refused(f"b.{name}", table))
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
         """See `DatabaseConnection.grant`."""

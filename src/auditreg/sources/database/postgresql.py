@@ -95,8 +95,8 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         self._execute("set row_security = off")
         # A database that promises no encoding hands its bytes over as they are.
         (encoding,) = self.texts("select current_setting('server_encoding') as t")
-        wanted = "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"
-        self._execute(f"set client_encoding = '{wanted}'")
+        encoding = "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"
+        self._execute(f"set client_encoding = '{encoding}'")
         schema = self._address.get("schema")
         if schema is not None:
             self._execute(f"set search_path = {quoted(schema)}")
@@ -108,10 +108,10 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         """See `DatabaseConnection.columns`."""
         return frozenset(name for name, readable, _ in self._described(table) if readable)
 
-    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
+    def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:
         """See `DatabaseConnection.denied`."""
         hidden = {name for name, readable, _ in self._described(table) if not readable}
-        return wanted & hidden
+        return columns & hidden
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
         """See `DatabaseConnection.grant`."""
@@ -284,12 +284,12 @@ def _driver() -> Any:
     return driver
 
 
-def _as(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _as(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     # What the driver has no Arrow type for (numeric) comes as text in an extension type.
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return plain.cast(wanted)
+    return plain.cast(data_type)
 
 
 def _without_nul(texts: Sequence[str]) -> list[str]:
