@@ -24,7 +24,7 @@ from auditreg.models import (
     Status,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.sql import moment_literal, quoted
+from auditreg.sql import moment_literal, number_of, quoted
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ def _faulty_result(
     problem = _shape(connection, table, columns)
     if problem is not None:
         return RuleResult(rule, size, 0, {}, problem)
-    returned = _number(connection, f"select count(*) from {table}")
-    examined = _number(
+    returned = number_of(connection, f"select count(*) from {table}")
+    examined = number_of(
         connection,
         f"select count(distinct r.subject) from {table} r semi join {population} p "
         "on p.subject = r.subject",
@@ -206,7 +206,7 @@ def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
-    if _number(connection, f"select count(*) from {table} where reason is null"):
+    if number_of(connection, f"select count(*) from {table} where reason is null"):
         return "it gives no reason for some subjects"
     if "grade" in columns:
         row = connection.execute(
@@ -326,8 +326,3 @@ def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> boo
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(quoted(word) for word in words)
-
-
-def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0

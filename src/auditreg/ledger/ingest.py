@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import capture_journal, entries, secrets, state
 from auditreg.ledger.comparison import compare_states, count_changes, unexplained_changes
-from auditreg.ledger.entries import Appender, Event, now_ms, silent
+from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.out_of_order import (
@@ -143,7 +143,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     body = {
         **_source_account(reading, completeness, covered),
         **_journal_account(reading, taken),
-        "started_at": round(intake.started.replace(tzinfo=UTC).timestamp() * 1000),
+        "started_at": epoch_ms(intake.started),
         "restored": observed_at is not None,
         "tool_version": tool_version(),
         "policy": policy_digest(policies),

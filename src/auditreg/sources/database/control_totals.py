@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditreg.sources.database import postgresql
 from auditreg.sources.database.dialect import DatabaseConnection, SqlDialect, listed
 from auditreg.sources.database.mysql import SQL_MODE, MySQLSpelling
 from auditreg.sources.database.mysql import quoted as backticked
@@ -19,6 +18,7 @@ from auditreg.sources.database.queries import ALL_RUNS, SPECS, Queries
 from auditreg.sources.database.sqlite import SQLiteSpelling
 from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, linked_ids
 from auditreg.sources.interface import JOURNAL, NO_RUN_POINTED, RUN_GONE
+from auditreg.sql import quoted_name
 
 SPELLINGS: Mapping[str, type[SqlDialect]] = {
     spelling.kind: spelling for spelling in (PostgreSQLSpelling, MySQLSpelling, SQLiteSpelling)
@@ -206,7 +206,7 @@ def _heading(part: str, *, newest: bool) -> list[str]:
 
 def _around(database: str, schema: str | None) -> tuple[list[str], list[str]]:
     if database == "postgresql":
-        path = [f"set local search_path to {postgresql.quoted(schema)};"] if schema else []
+        path = [f"set local search_path to {quoted_name(schema)};"] if schema else []
         return ["begin isolation level repeatable read read only;", *path], ["commit;"]
     if database == "mysql":
         use = [f"use {backticked(schema)};"] if schema else []

@@ -13,6 +13,7 @@ from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, Sql
 from auditreg.sources.database.queries import SPECS, Queries
 from auditreg.sources.database.schema_versions import may_have
 from auditreg.sources.interface import JOURNAL, READS
+from auditreg.sql import quoted_name
 
 ESSENTIAL = ("registered_models", "model_versions")
 """Without these two there is no registry to speak of."""
@@ -159,8 +160,8 @@ def grants(
         used = {}
     lines = ["-- What auditreg needs to read an MLflow registry, and nothing else."]
     if database == "postgresql":
-        place = postgresql.quoted(schema or "public")
-        who = postgresql.quoted(role)
+        place = quoted_name(schema or "public")
+        who = quoted_name(role)
         lines += [
             f"-- The role: CREATE ROLE {who} LOGIN PASSWORD '…';",
             '-- psql puts the name of the database in for :"DBNAME".',
