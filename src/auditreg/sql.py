@@ -1,14 +1,10 @@
-"""Values and names written into SQL, where databases take no parameters, and a number read."""
+"""Values and names written into SQL, where databases take no parameters."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 def quoted(text: str) -> str:
@@ -37,9 +33,3 @@ def rows_select(rows: Sequence[Sequence[object]]) -> str:
 def moment_literal(at: datetime) -> str:
     """A UTC moment as an SQL timestamp, to the microsecond."""
     return f"timestamp '{at:%Y-%m-%d %H:%M:%S.%f}'"
-
-
-def number_of(connection: duckdb.DuckDBPyConnection, select: str) -> int:
-    """The one number that a SELECT of DuckDB's gives."""
-    row = connection.execute(select).fetchone()
-    return int(row[0]) if row else 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.answers import Columns, table_name
 from auditreg.audit.isolation import result_table
+from auditreg.ledger import entries
 from auditreg.models import (
     Grade,
     JudgedWaiver,
@@ -24,7 +25,7 @@ from auditreg.models import (
     Status,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.sql import moment_literal, number_of, quoted
+from auditreg.sql import moment_literal, quoted
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
@@ -185,8 +186,8 @@ def _faulty_result(
     problem = _shape(connection, table, columns)
     if problem is not None:
         return RuleResult(rule, size, 0, {}, problem)
-    returned = number_of(connection, f"select count(*) from {table}")
-    examined = number_of(
+    returned = entries.number(connection, f"select count(*) from {table}")
+    examined = entries.number(
         connection,
         f"select count(distinct r.subject) from {table} r semi join {population} p "
         "on p.subject = r.subject",
@@ -206,7 +207,7 @@ def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
-    if number_of(connection, f"select count(*) from {table} where reason is null"):
+    if entries.number(connection, f"select count(*) from {table} where reason is null"):
         return "it gives no reason for some subjects"
     if "grade" in columns:
         row = connection.execute(

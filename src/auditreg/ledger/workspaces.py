@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
+from auditreg.ledger import entries
 from auditreg.sources.interface import STAGING
-from auditreg.sql import number_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +60,7 @@ def leave_out(
         {"only": list(chosen.only), "excluded": list(chosen.excluded)},
     )
     models, versions = (
-        number_of(
+        entries.number(
             con, f"select count(*) from {table} semi join left_out_workspace using (workspace)"
         )
         for table in ("stage_registered_models", "stage_model_versions")

@@ -76,28 +76,11 @@ def targets(
     Raises:
         UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
     """
-    from auditreg.config import SourceSettings, sources
+    from auditreg.config import sources
 
-    for option, address, setting in (
-        ("--tracking-from", tracking_uri, "tracking_uri"),
-        ("--auth-from", auth_uri, "auth_uri"),
-    ):
-        if address and not uri:
-            raise UsageError(
-                f"{option} goes with --from.",
-                state="Nothing was read.",
-                hint=f"A source names that database in auditreg.toml: {setting} or {setting}_env.",
-            )
+    _refuse_addresses_alone(uri, tracking_uri, auth_uri)
     if uri:
-        name = config.registry(registry, uri=uri)
-        known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
-        if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
-            return (known,)
-        default = known.auth_default if auth_uri else None
-        return (
-            _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
-                     auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None),
-        )  # fmt: skip
+        return (_source_at(config, uri, registry, tracking_uri, auth_uri),)
     if registry is not None:
         raise UsageError(
             "--registry says whose registry is at --from.",
@@ -115,6 +98,42 @@ def targets(
             or "Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
         )
     return configured
+
+
+def _refuse_addresses_alone(
+    uri: str | None, tracking_uri: str | None, auth_uri: str | None
+) -> None:
+    for option, address, setting in (
+        ("--tracking-from", tracking_uri, "tracking_uri"),
+        ("--auth-from", auth_uri, "auth_uri"),
+    ):
+        if address and not uri:
+            raise UsageError(
+                f"{option} goes with --from.",
+                state="Nothing was read.",
+                hint=f"A source names that database in auditreg.toml: {setting} or {setting}_env.",
+            )
+
+
+def _source_at(
+    config: Config,
+    uri: str,
+    registry: str | None,
+    tracking_uri: str | None,
+    auth_uri: str | None,
+) -> SourceSettings:
+    """The settings of the registry at `uri`, with the addresses given beside it."""
+    from auditreg.config import SourceSettings
+
+    name = config.registry(registry, uri=uri)
+    known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
+    if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
+        return known
+    default = known.auth_default if auth_uri else None
+    return _changed(
+        known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
+        auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None,
+    )  # fmt: skip
 
 
 def _of_environment() -> str:
