@@ -125,9 +125,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
     unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
-    given = Permissions(
-        restored=observed_at is not None, empty=allow_empty, replacement=allow_replacement
-    )
+    restored = observed_at is not None
+    given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
     if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
         completeness = replace(
             completeness, options={**completeness.options, "replacement": "allowed"}
@@ -144,7 +143,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         **_source_account(reading, completeness, covered),
         **_journal_account(reading, taken),
         "started_at": epoch_ms(intake.started),
-        "restored": observed_at is not None,
+        "restored": restored,
         "tool_version": tool_version(),
         "policy": policy_digest(policies),
     }

@@ -80,9 +80,8 @@ def verify(
     import duckdb
 
     report = progress or entries.silent
-    problems: list[Problem] = []
     tree = Tree()
-    erased = roots = tables = 0
+    tables = 0
     try:
         opened = ledger.connect()
     except LedgerError as error:
@@ -91,19 +90,7 @@ def verify(
         damage = Problem(f"The file is damaged and cannot be opened: {first_line(error.__cause__)}")
         return Verification(ledger.path, 0, 0, 0, 0, tree.root().hex(), (damage,))
     with contextlib.closing(opened) as con:
-        try:
-            entries.prepare(con)
-            report("hashing entries", 0, None)
-            problems += _check_sequence(con)
-            problems += _check_leaves(con)
-            problems += _check_headers(con)
-            erased, missing = _check_erased(con)
-            problems += missing
-            report("recomputing roots", 0, None)
-            roots, wrong = _check_roots(con, tree, expected)
-            problems += wrong
-        except (duckdb.Error, ValueError) as error:
-            problems += _damaged(con, error)
+        erased, roots, problems = _check_log(con, tree, expected, report)
     if state_too and not problems:
         report("rebuilding tables", 0, None)
         try:
@@ -120,6 +107,33 @@ def verify(
         root=tree.root().hex(),
         problems=tuple(problems),
     )
+
+
+def _check_log(
+    con: duckdb.DuckDBPyConnection,
+    tree: Tree,
+    expected: tuple[int, str] | None,
+    report: Progress,
+) -> tuple[int, int, list[Problem]]:
+    """Erased entries, sealed roots, and what is wrong with either or any other entry."""
+    import duckdb
+
+    problems: list[Problem] = []
+    erased = roots = 0
+    try:
+        entries.prepare(con)
+        report("hashing entries", 0, None)
+        problems += _check_sequence(con)
+        problems += _check_leaves(con)
+        problems += _check_headers(con)
+        erased, missing = _check_erased(con)
+        problems += missing
+        report("recomputing roots", 0, None)
+        roots, wrong = _check_roots(con, tree, expected)
+        problems += wrong
+    except (duckdb.Error, ValueError) as error:
+        problems += _damaged(con, error)
+    return erased, roots, problems
 
 
 def _listed(
