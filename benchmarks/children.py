@@ -150,7 +150,7 @@ def extract(store: str, ledger: str) -> Answer:
 def rules(ledger: str) -> Answer:
     """Every built-in rule through the Auditor, and the same SQL without it."""
     from auditreg.audit import Auditor
-    from auditreg.audit.results import Answers, result_columns
+    from auditreg.audit.answers import Answers, result_columns
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
     from auditreg.rules.parse import builtin_rules

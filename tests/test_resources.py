@@ -8,7 +8,6 @@ from auditreg import resources
 def test_built_in_folders_are_in_the_package():
     assert list(resources.rules().glob("*.sql"))
     assert list(resources.frameworks().glob("*.toml"))
-    assert list(resources.ledger_sql().glob("*.sql"))
 
 
 def test_the_checkout_s_templates_are_found():

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from auditreg.config import parse_config
 from auditreg.errors import ConfigError
-from auditreg.waivers import Waiver, judge, load_waivers, parse_waivers
+from auditreg.waivers import Waiver, judge, parse_waivers
+from auditreg.workflows.policy import PolicySet
 
 ACCEPTED = """
 [[waiver]]
@@ -70,12 +72,19 @@ def test_what_is_wrong_is_named(text: str, problem: str) -> None:
     assert "waivers.toml" in caught.value.what
 
 
-def test_a_file(tmp_path: Path) -> None:
+def test_the_file_beside_the_settings(tmp_path: Path) -> None:
+    config = parse_config("", tmp_path / "auditreg.toml")
+    assert PolicySet.load(config).parsed_waivers() == ()
     path = tmp_path / "waivers.toml"
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_waivers(path)
     path.write_text(REPAIR)
-    assert len(load_waivers(path)) == 1
+    assert len(PolicySet.load(config).parsed_waivers()) == 1
+    path.write_bytes(b"# \xff")
+    with pytest.raises(ConfigError, match="cannot be read: it is not UTF-8 text"):
+        PolicySet.load(config)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        PolicySet.load(config)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ class LedgerView:
 
         from auditreg.queries.changes import ChangeFilter, change_rows
 
-        wanted = ChangeFilter(
+        filters = ChangeFilter(
             since=self._moment(since, begins=True),
             until=self._moment(until),
             kinds=(kind,) if isinstance(kind, str) else tuple(kind),
@@ -97,7 +97,7 @@ class LedgerView:
             uncaptured=uncaptured,
         )
         with self._reader() as connection:
-            columns, rows = change_rows(connection, wanted)
+            columns, rows = change_rows(connection, filters)
         return pd.DataFrame(rows, columns=list(columns))
 
     def live(self, model: str | None = None, at: Moment = None) -> pd.DataFrame:
@@ -116,8 +116,8 @@ class LedgerView:
 
         moment = self._moment(at)
         with self._reader() as connection:
-            asked = None if model is None else resolve(connection, model, moment)
-            rows = live_rows(live_answers(connection, moment, asked))
+            selection = None if model is None else resolve(connection, model, moment)
+            rows = live_rows(live_answers(connection, moment, selection))
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def history(self, model: str) -> pd.DataFrame:
@@ -163,14 +163,14 @@ class LedgerView:
         from auditreg.workflows.check import CheckOptions, run_check
         from auditreg.workflows.policy import PolicySet
 
-        asked = CheckOptions(
+        options = CheckOptions(
             as_of=None if as_of is None else self.config.moment(as_of),
             selection=selection,
             only=tuple(rules),
             seal=False,
             everything=everything,
         )
-        result = run_check(Ledger(self.path), PolicySet.load(self.config), asked).result
+        result = run_check(Ledger(self.path), PolicySet.load(self.config), options).result
         columns = FindingV1.__struct_fields__
         rows = [
             [getattr(finding, name) for name in columns]

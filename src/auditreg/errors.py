@@ -110,6 +110,11 @@ class VerificationError(AuditregError):
     exit_code = ExitCode.NOT_VERIFIED
 
 
+def first_line(error: object) -> str:
+    """The first line of an error's text: further ones of DuckDB show the statement."""
+    return str(error).strip().partition("\n")[0]
+
+
 _URI_PASSWORD = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*):[^\s/]*@")
 _QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|token|secret|sig|key)=)[^&\s]+")
 

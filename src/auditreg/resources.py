@@ -1,4 +1,4 @@
-"""Where the files that are not code are: templates, rules, frameworks, the ledger's SQL, the demo.
+"""Where the files that are not code are: templates, rules, frameworks, the demo.
 
 All but the templates live inside the package. Those stand at the top of the checkout,
 because they are for people to copy and change, and are put into the package when a wheel is built;
@@ -27,11 +27,6 @@ def rules() -> Path:
 def frameworks() -> Path:
     """The folder of the built-in frameworks, one `<framework-id>.toml` each."""
     return _packaged("frameworks", "library")
-
-
-def ledger_sql() -> Path:
-    """The folder of the SQL that makes and derives the ledger's tables."""
-    return _packaged("ledger", "sql")
 
 
 def recorded_demo() -> Path:

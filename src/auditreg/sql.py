@@ -1,4 +1,4 @@
-"""Values and names written into SQL, where DuckDB takes no parameters."""
+"""Values and names written into SQL, where databases take no parameters."""
 
 from __future__ import annotations
 

@@ -84,14 +84,14 @@ class WaiverFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiver: tuple[Waiver, ...] = ()
 
 
-def load_waivers(path: Path) -> tuple[Waiver, ...]:
-    """Read a waiver file.
+def read_waivers(path: Path) -> str | None:
+    """The text of a waiver file; None where there is none.
 
     Raises:
-        ConfigError: it cannot be read, is not TOML, or an entry is not a waiver.
+        ConfigError: it cannot be read.
     """
     try:
-        return parse_waivers(path.read_text(encoding="utf-8"), path)
+        return path.read_text(encoding="utf-8") if path.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read: {reason}.", state=_STATE) from error
@@ -101,7 +101,7 @@ def parse_waivers(text: str, path: Path) -> tuple[Waiver, ...]:
     """Read waivers from a text; `path` is named in errors.
 
     Raises:
-        ConfigError: as `load_waivers`.
+        ConfigError: the text is not TOML, or an entry is not a waiver.
     """
     try:
         waivers = msgspec.convert(tomllib.loads(text), WaiverFile).waiver

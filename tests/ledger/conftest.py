@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def ask(ledger: Ledger, query: str, *values: object) -> list[tuple[Any, ...]]:
     """The rows of a query on the ledger."""
     with ledger.reader() as con:
         return con.execute(query, values).fetchall()
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """The leaf of an entry, as RFC 6962 defines it."""
+    return hashlib.sha256(b"\x00" + entry).digest()
 
 
 def log_rows(ledger: Ledger) -> list[tuple[Any, ...]]:

@@ -205,7 +205,7 @@ def test_other_workspaces_leave_nothing_but_their_number(book: Book, chosen: Wor
         "models in workspaces that are not read": 1,
         "versions in workspaces that are not read": 3,
     }
-    assert done.completeness.asked == {"workspaces": str(chosen)}
+    assert done.completeness.options == {"workspaces": str(chosen)}
     entries = " ".join(str(entry) for (entry,) in book.rows("select entry from ledger.log"))
     named = [word for word in ("secret",) if f'"{word}"' in entries.replace(str(chosen), "")]
     assert named == []

@@ -70,7 +70,7 @@ def test_names_alone_make_no_model_the_same(ledger: Ledger, first: Registry):
     assert "none of the 3 models" in refused(ledger, same_place).what
     done = take(ledger, reading, allow_replacement=True)
     assert done.changes["registered_model", "gone"] == done.new["registered_model"] == 3
-    assert done.completeness.asked["replacement"] == "allowed"
+    assert done.completeness.options["replacement"] == "allowed"
     assert ask(ledger, "select asked from extractions order by seq desc limit 1") == [
         ('{"replacement": "allowed"}',)
     ]
@@ -81,7 +81,7 @@ def test_what_was_allowed_and_not_needed_leaves_no_trace(ledger: Ledger, first: 
     take(ledger, first.read(location=HERE))
     first.delete("motor")
     done = take(ledger, first.read(location=THERE), allow_replacement=True)
-    assert "replacement" not in done.completeness.asked
+    assert "replacement" not in done.completeness.options
 
 
 def test_a_model_in_common_by_chance_does_not_make_two_registries_one(
@@ -216,7 +216,7 @@ def test_an_older_copy_read_as_of_today_is_refused(ledger: Ledger, first: Regist
     assert take(ledger, copy, observed_at=moment(made)).late
     done = take(ledger, copy, allow_replacement=True)
     assert done.changes["model_version", "gone"] == 1
-    assert done.completeness.asked["replacement"] == "allowed"
+    assert done.completeness.options["replacement"] == "allowed"
 
 
 def test_a_journal_that_went_back_is_an_older_copy(ledger: Ledger):

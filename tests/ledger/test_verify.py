@@ -14,12 +14,12 @@ import pytest
 
 from auditreg.errors import ExitCode, LedgerError
 from auditreg.ledger import entries, schema, state, verify_tables
-from auditreg.ledger.merkle import Tree, leaf_hash
+from auditreg.ledger.merkle import Tree
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import Verification, verify
 from tests.ledger.book import opened
-from tests.ledger.conftest import ask, log_rows, take
+from tests.ledger.conftest import ask, leaf_hash, log_rows, take
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
 
 

@@ -81,7 +81,7 @@ def test_refused(sql: str, reason: str) -> None:
 
 def test_the_place_is_that_in_the_file() -> None:
     with pytest.raises(RuleError, match=r"x\.sql, line 6, column 10: refused: today"):
-        check_sql("select 'é',\n  'ü' || today()", "x.sql", first_line=4)
+        check_sql("select 'é',\n  'ü' || today()", "x.sql", lines_before=4)
 
 
 def test_every_function_the_engine_calls_inconstant_is_refused() -> None:

@@ -265,7 +265,7 @@ def test_digests_stay_while_the_list_of_files_does(book, firm):
     assert entries(book) == number
     assert done.completeness.left_out == {UNCHANGED: 1}
     sizes = sum(path.stat().st_size for path in firm.live.iterdir())
-    assert done.completeness.asked["bytes hashed"] == str(sizes)
+    assert done.completeness.options["bytes hashed"] == str(sizes)
     (firm.live / "model.pkl").write_bytes(b"another")
     firm.take(book)
     assert artifact(book, 1, "manifest_sha256") == (None,)

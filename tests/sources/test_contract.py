@@ -114,7 +114,7 @@ def test_both_are_complete_and_rest_counts_the_gap(both):
     assert (sql.gaps, sql.tombstones) == (0, 1)
     assert (rest.gaps, rest.tombstones) == (1, 0)
     asked = {"runs": "linked", "artifacts": "all", "manifest": "no"}
-    assert sql.asked == rest.asked == asked
+    assert sql.options == rest.options == asked
     assert rest.counts["runs"][0] is None  # a server does not say how many there are
     assert rest.passes == 2
 

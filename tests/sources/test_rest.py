@@ -395,7 +395,7 @@ def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones():
 
 
 def test_gaps_beyond_the_bound_are_a_doubt(monkeypatch):
-    monkeypatch.setattr(registry_module, "GAPS_ASKED", 3)
+    monkeypatch.setattr(registry_module, "GAPS_REQUESTED", 3)
     with standing_in(registry([{"name": "m"}], [{**VERSION, "version": "9"}])) as uri:
         _, completeness = everything(quick(uri))
     assert completeness.gaps == 8

@@ -45,12 +45,12 @@ def main() -> None:
     from tools.demo.recorder import record
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        output.write_bytes(record(Path(folder), _tell))
+        output.write_bytes(record(Path(folder), _report_progress))
     if output == shipped:
         shipped.with_name("README.md").write_text(_readme(shipped), encoding="utf-8", newline="\n")
 
 
-def _tell(happened: str, number: int, total: int) -> None:
+def _report_progress(happened: str, number: int, total: int) -> None:
     sys.stderr.write(f"{number}/{total} {happened}\n")
 
 

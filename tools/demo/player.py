@@ -223,9 +223,9 @@ class DemoRegistry:
         self._expect(event.model, event.version, prompt.version)
         return f"{event.model}/{event.version} registered"
 
-    def _expect(self, model: str, wanted: int, got: int | str) -> None:
-        if int(got) != wanted:
-            raise RuntimeError(f"MLflow counted {model}/{got}, the calendar says {wanted}")
+    def _expect(self, model: str, expected: int, got: int | str) -> None:
+        if int(got) != expected:
+            raise RuntimeError(f"MLflow counted {model}/{got}, the calendar says {expected}")
 
     def _surroundings(self, model: str) -> tuple[str, SimulatedClock, Workstation]:
         experiment = self._experiments[training.experiment_of(model)]

@@ -162,8 +162,8 @@ def fit(recipe: Recipe, frame: pd.DataFrame, penalty: float) -> Pipeline:
 def parameters(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:
     """What the pipeline logs about a fit."""
     model = pipeline.named_steps["model"]
-    wanted = ("alpha", "power", "link", "max_iter", "max_leaf_nodes", "learning_rate", "loss")
-    chosen = {key: str(value) for key, value in model.get_params().items() if key in wanted}
+    names = ("alpha", "power", "link", "max_iter", "max_leaf_nodes", "learning_rate", "loss")
+    chosen = {key: str(value) for key, value in model.get_params().items() if key in names}
     return {
         "estimator": type(model).__name__,
         "features": ",".join(recipe.features),

@@ -10,12 +10,11 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import isolation
+from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.results import (
-    Answers,
     check_results,
     policy_overrides,
     population_sizes,
-    result_columns,
     waiver_overrides,
 )
 from auditreg.audit.snapshot import (
@@ -25,7 +24,7 @@ from auditreg.audit.snapshot import (
     state_statements,
 )
 from auditreg.config import Config, Period, calendar, effective_settings
-from auditreg.errors import ConfigError, NothingToAudit, SourceError
+from auditreg.errors import ConfigError, NothingToAudit, SourceError, first_line
 from auditreg.models import (
     CheckResult,
     Finding,
@@ -231,7 +230,7 @@ class Auditor:
         try:
             self._connection.execute("; ".join((*set_params, created)))
         except duckdb.Error as error:
-            return str(error).strip().partition("\n")[0]
+            return first_line(error)
         finally:
             if rule.params:
                 names = map(quoted_name, rule.params)

@@ -26,6 +26,7 @@ from auditreg.audit.snapshot import (
     selection_statements,
     state_statements,
 )
+from auditreg.errors import first_line
 from auditreg.models import RuleInfo
 from auditreg.queries.model_refs import Selection
 from auditreg.rules.validate import wrapped
@@ -71,7 +72,7 @@ def run(
         try:
             database = _database(connection, Path(folder))
         except duckdb.Error as error:
-            problem = f"its process could not be given the ledger: {_first_line(str(error))}"
+            problem = f"its process could not be given the ledger: {first_line(error)}"
             return {rule.id: problem for rule in rules}
         relations = relations_read_by(
             (rule.sql for rule in rules), moment, selection=chosen is not None
@@ -195,9 +196,5 @@ def _take_in(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path
         finally:
             connection.unregister("auditreg_answers")
     except (OSError, pa.ArrowException, duckdb.Error) as error:
-        return f"its answers cannot be read: {_first_line(str(error))}"
+        return f"its answers cannot be read: {first_line(error)}"
     return None
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]

@@ -1,24 +1,21 @@
-"""What rules answered, as tables: checked against the population, judged, and read back.
+"""What rules answered: checked against the population, and judged.
 
-A rule's answers stay in its own table `result_<id>`, as the rule returned them. What policy and
-waivers make of them is one small table, `override`; only where answers are read are both put
-together, with the evidence as JSON and the names people use. So a hundred thousand passed subjects
-cost a scan and no Python objects.
+What policy and waivers make of the answers is one small table, `override`; `auditreg.audit.answers`
+reads both together.
 """
 # ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted or bound
 
 from __future__ import annotations
 
-import gc
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from auditreg.audit.answers import Columns, table_name
 from auditreg.audit.isolation import result_table
+from auditreg.ledger import entries
 from auditreg.models import (
-    Finding,
     Grade,
     JudgedWaiver,
     Repair,
@@ -26,24 +23,16 @@ from auditreg.models import (
     RuleResult,
     Scope,
     Status,
-    Subject,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.sql import moment_literal, quoted, quoted_name
+from auditreg.sql import moment_literal, quoted
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
     import duckdb
 
-Columns = Mapping[str, Sequence[str]]
-"""The bare name of a rule's table to its columns."""
-
 _OPEN = "('fail', 'not_evidenced')"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
-_BATCH = 10_000
-_STATUSES = {status.value: status for status in Status}
-_STATUS_RANK = " ".join(["case status", *(f"when '{s}' then {s.rank}" for s in Status), "end"])
-_GRADES = {grade.value: grade for grade in Grade}
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 
 
@@ -93,7 +82,7 @@ def check_results(
             while answers about what is in no population at all stay an error.
     """
     ran = [rule for rule in rules if problems.get(rule.id) is None]
-    whole = [rule for rule in ran if set(COLUMNS) <= set(columns[_table_name(rule)])]
+    whole = [rule for rule in ran if set(COLUMNS) <= set(columns[table_name(rule)])]
     if selected:
         for rule in whole:
             _drop_unselected(connection, rule)
@@ -109,7 +98,7 @@ def check_results(
         elif counts is not None and counts.agrees_with(size):
             results.append(RuleResult(rule, size, size, counts.by_status))
         else:
-            results.append(_faulty_result(connection, rule, columns[_table_name(rule)], size))
+            results.append(_faulty_result(connection, rule, columns[table_name(rule)], size))
     return results
 
 
@@ -140,7 +129,7 @@ def _counts(
     allowed, grades = _listed(STATUSES), _listed(Grade)
     answers = []
     for number, rule in enumerate(rules):
-        graded = "grade" in columns[_table_name(rule)]
+        graded = "grade" in columns[table_name(rule)]
         grade = f"coalesce(grade::VARCHAR not in ({grades}), false)" if graded else "false"
         answers.append(
             f"select {number} as rule, '{rule.scope}' as scope, "
@@ -204,8 +193,8 @@ def _faulty_result(
     problem = _shape(connection, table, columns)
     if problem is not None:
         return RuleResult(rule, size, 0, {}, problem)
-    returned = _number(connection, f"select count(*) from {table}")
-    examined = _number(
+    returned = entries.number(connection, f"select count(*) from {table}")
+    examined = entries.number(
         connection,
         f"select count(distinct r.subject) from {table} r semi join {population} p "
         "on p.subject = r.subject",
@@ -225,7 +214,7 @@ def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
-    if _number(connection, f"select count(*) from {table} where reason is null"):
+    if entries.number(connection, f"select count(*) from {table} where reason is null"):
         return "it gives no reason for some subjects"
     if "grade" in columns:
         row = connection.execute(
@@ -350,146 +339,5 @@ def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> boo
     return bool(row and row[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The answers of the rules that ran, read anew from their tables each time.
-
-    `columns` are those of the tables; `numbered` says whether findings sealed in the ledger lend
-    their numbers (the latest state).
-    """
-
-    connection: duckdb.DuckDBPyConnection
-    results: Sequence[RuleResult]
-    waivers: Sequence[Waiver]
-    columns: Columns
-    numbered: bool
-
-    def findings(self) -> tuple[Finding, ...]:
-        """The answers that are open, waived or older than the policy, worst first."""
-        # Answers refer to nothing that refers back, and looking through all of them for circles over
-        # and over takes longer than reading them.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            rules = [result.rule for result in self.results if _shows_findings(result)]
-            return tuple(self._read(rules, "status not in ('pass', 'not_applicable')"))
-        finally:
-            if collecting:
-                gc.enable()
-
-    def every(self) -> Iterator[Finding]:
-        """Every answer of every rule, worst first."""
-        return self._read([r.rule for r in self.results if r.error is None], "true")
-
-    def _read(self, rules: Sequence[RuleInfo], condition: str) -> Iterator[Finding]:
-        """Read answers in batches, so that the reader may use the connection in between.
-
-        An open result would end with the connection's next statement, and another connection does
-        not see temporary tables; so the ordered answers become a table that is read by position.
-        """
-        if not rules:
-            return
-        by_id = {rule.id: rule for rule in rules}
-        self.connection.execute(
-            "create or replace temp table ordered_answers as "
-            "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
-            "model, version, waiver, number, since, row_number() over (order by rank, "
-            f"{_STATUS_RANK}, rule, coalesce(model, ''), coalesce(version, 0), subject) as place "
-            f"from ({self._select(rules)}) where {condition} order by place"
-        )
-        start = 1
-        while rows := self.connection.execute(
-            "select * exclude (place) from ordered_answers where place >= ? and place < ? "
-            "order by place",
-            [start, start + _BATCH],
-        ).fetchall():
-            for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-                yield _answer(row, evidence, by_id, self.waivers)
-            start += _BATCH
-
-    def _select(self, rules: Sequence[RuleInfo]) -> str:
-        """SQL for the answers of rules with names, evidence (JSON), number and since."""
-        number = "f.number, case when f.open then f.since end as since"
-        lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
-        if not self.numbered:
-            number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
-        parts = [_part(rule, self.columns[_table_name(rule)]) for rule in rules]
-        return (
-            f"select r.* replace (coalesce(o.status, r.status) as status), o.waiver, {number} "
-            f"from ({' union all '.join(parts)}) r "
-            f"left join override o on o.rule = r.rule and o.subject = r.subject {lent}"
-        )
-
-
-def _shows_findings(result: RuleResult) -> bool:
-    """Whether a rule has any answer that is shown among findings."""
-    return any(
-        number and status not in (Status.PASS, Status.NOT_APPLICABLE)
-        for status, number in result.counts.items()
-    )
-
-
-def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
-    table = result_table(rule)
-    # In the order of their names, in which evidence is sealed.
-    evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
-    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
-    return (
-        f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
-        "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
-        f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
-        f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
-        f"{f'to_json(struct_pack({packed}))::VARCHAR' if packed else 'null'} as evidence, "
-        "p.registry, p.workspace, p.model, p.version "
-        f"from {table} r join population_{rule.scope} p on p.subject = r.subject"
-    )
-
-
-def _answer(
-    row: tuple[Any, ...],
-    evidence: dict[str, object],
-    rules: dict[str, RuleInfo],
-    waivers: Sequence[Waiver],
-) -> Finding:
-    rule, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
-    version, waiver, number, since = row[10:]
-    return Finding(
-        rule=rules[rule],
-        subject=Subject(subject, registry, workspace, model, version),
-        status=_STATUSES[status],
-        reason=reason,
-        grade=_GRADES[grade] if grade else Grade.NONE,
-        fix=fix,
-        evidence=evidence,
-        waiver=None if waiver is None else waivers[waiver].ref,
-        number=number,
-        since=since,
-    )
-
-
-def _evidence(texts: Sequence[str | None]) -> Iterator[dict[str, object]]:
-    """The further columns that hold something; one text is decoded faster than thousands."""
-    for values in json.loads(f"[{','.join(text or '{}' for text in texts)}]"):
-        yield {name: value for name, value in values.items() if value is not None}
-
-
-def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """The columns of every rule's table, by the table's bare name."""
-    rows = connection.execute(
-        "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = 'temp' and starts_with(table_name, 'result_') group by table_name"
-    ).fetchall()
-    return dict(rows)
-
-
-def _table_name(rule: RuleInfo) -> str:
-    return result_table(rule).strip('"')
-
-
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(quoted(word) for word in words)
-
-
-def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0

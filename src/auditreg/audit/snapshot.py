@@ -116,9 +116,9 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         yield f"create temp table {name} as {_TIMELINE.sub(_timeline_of_kind, text)}"
 
 
-def _timeline_of_kind(asked: re.Match[str]) -> str:
+def _timeline_of_kind(call: re.Match[str]) -> str:
     """The table `timeline`, or its rows of the kind that is asked for."""
-    kind = asked[1]
+    kind = call[1]
     return "temp.timeline" if kind == "null" else f"(from temp.timeline where kind = {kind})"
 
 

@@ -98,8 +98,8 @@ class LazyGroup(click.Group):
             raise
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
+def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested and not ctx.resilient_parsing:
         from auditreg import __version__
 
         click.echo(f"{PROGRAM} {__version__}")

@@ -100,7 +100,7 @@ def sealed(registry: str | None, journal: str | None, config: Config, ledger: Pa
     click.echo(json.dumps({"journal": chosen, "ranges": ranges}))
 
 
-def _journal(con: duckdb.DuckDBPyConnection, registry: str, wanted: str | None) -> str:
+def _journal(con: duckdb.DuckDBPyConnection, registry: str, prefix: str | None) -> str:
     """The full id of the journal asked for, or of the one read last."""
     known = [
         str(row[0])
@@ -115,15 +115,15 @@ def _journal(con: duckdb.DuckDBPyConnection, registry: str, wanted: str | None) 
             f"The ledger holds no journal of the registry {registry!r}.",
             hint="`auditreg capture status` lists journals; --registry names another registry.",
         )
-    if wanted is None:
+    if prefix is None:
         return known[0]
-    plain = wanted.removeprefix("journal-")
+    plain = prefix.removeprefix("journal-")
     matches = [name for name in known if plain and name.startswith(plain)]
     if len(matches) != 1:
         raise UsageError(
-            f"The registry {registry!r} has no journal {wanted!r}."
+            f"The registry {registry!r} has no journal {prefix!r}."
             if not matches
-            else f"{wanted!r} is the beginning of several journals.",
+            else f"{prefix!r} is the beginning of several journals.",
             hint=f"It has: {', '.join(known)}.",
         )
     return matches[0]

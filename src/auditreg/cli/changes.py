@@ -77,7 +77,7 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     if period and (since or until):
         raise UsageError("--period goes with neither --since nor --until.")
     span = config.period(period) if period else None
-    wanted = ChangeFilter(
+    filters = ChangeFilter(
         since=span.start_utc if span else start_of(config, since) if since else None,
         until=span.end_utc if span else moment(config, until),
         kinds=kinds,
@@ -86,7 +86,7 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     )
     with open_ledger(config, ledger).reader() as con:
         selection = resolve(con, models)
-        columns, rows = change_rows(con, wanted)
+        columns, rows = change_rows(con, filters)
     if models:
         subject = columns.index("subject")
         rows = [row for row in rows if selection.covers(str(row[subject]))]

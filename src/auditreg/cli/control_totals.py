@@ -223,7 +223,7 @@ where registry = ? order by seq desc limit 1
 
 
 def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> None:
-    from auditreg.sources.database.control_totals import ALL_ASKED, parse, sealed
+    from auditreg.sources.database.control_totals import RUN_OPTION, parse, sealed
 
     observed, counts, left_out, options, gaps, tombstones = row
     recorded = sealed(
@@ -239,8 +239,8 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
             "The file holds no control totals.",
             hint="Give what the client printed: psql -f totals.sql mlflow > totals.txt",
         )
-    if counted.get(ALL_ASKED, recorded[ALL_ASKED]) != recorded[ALL_ASKED]:
-        runs = "all" if recorded[ALL_ASKED] else "linked"
+    if counted.get(RUN_OPTION, recorded[RUN_OPTION]) != recorded[RUN_OPTION]:
+        runs = "all" if recorded[RUN_OPTION] else "linked"
         raise UsageError(
             f"The last extraction was asked for {runs} runs, the totals were not.",
             hint=f"Make the SQL again: auditreg control-totals --runs {runs} …",
@@ -248,7 +248,7 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
     rows = [
         (what, number, counted.get(what), _word(number, counted.get(what)))
         for what, number in recorded.items()
-        if what != ALL_ASKED
+        if what != RUN_OPTION
     ]
     emit_table(outputs, Table(("what", "sealed", "counted", "result"), rows))
     click.echo(f"Compared with the extraction of {observed:%Y-%m-%d %H:%M:%S}Z.", err=True)

@@ -23,8 +23,8 @@ def demo(folder: Path) -> None:
     from auditreg.cli.progress import progress
     from auditreg.cli.report import report
 
-    with progress() as tell:
-        done = recorded.run(folder, progress=tell)
+    with progress() as report_progress:
+        done = recorded.run(folder, progress=report_progress)
     files, config = done.files, done.config
     # The last quarter that is over: the last reading lies a few days into the next one.
     quarter = config.quarter_of(config.quarter_of(done.check.as_of).start_utc)

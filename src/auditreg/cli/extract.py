@@ -148,7 +148,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     if len(results) == 1 and results[0].error and all(o.format != "json" for o in outputs):
         raise results[0].error
     _write(results, outputs, ledger_file, quiet=quiet)
-    tell_errors(results)
+    report_errors(results)
     from auditreg.ledger.result import code_of
 
     click.get_current_context().exit(int(code_of(results)))
@@ -239,7 +239,7 @@ def _write(
     emit(outputs, render)
 
 
-def tell_errors(results: Sequence[ExtractionResult]) -> None:
+def report_errors(results: Sequence[ExtractionResult]) -> None:
     """What failed of several registries, each with what to do."""
     from auditreg.cli.errors import print_error
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-Tell = Callable[[str, int, int | None], None]
+ProgressReport = Callable[[str, int, int | None], None]
 """Called with (phase, done, total or None)."""
 
 log = logging.getLogger("auditreg.progress")
@@ -22,13 +22,13 @@ _NAME = 12
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Tell | None]:
+def progress() -> Iterator[ProgressReport | None]:
     """A progress line for the block; None where standard error is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     with watching() as watch:
-        yield watch.tell
+        yield watch.phase
 
 
 @contextlib.contextmanager
@@ -83,7 +83,7 @@ class Watching:
         self._registry = name
         self._read = {}
 
-    def tell(self, phase: str, done: int, total: int | None) -> None:
+    def phase(self, phase: str, done: int, total: int | None) -> None:
         """A phase, and how far it is."""
         if phase != self._phase:
             self._end()

@@ -55,12 +55,12 @@ def publish(
     from auditreg.cli.progress import progress
     from auditreg.workflows.publish import publish_ledger
 
-    with progress() as tell:
+    with progress() as report_progress:
         done = publish_ledger(
             config,
             open_ledger(config, ledger),
             folder,
-            progress=tell,
+            progress=report_progress,
         )
     emit(outputs, lambda output: _render(output, done))
     if not done.complete:

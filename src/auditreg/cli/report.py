@@ -95,9 +95,9 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     policy_set = PolicySet.load(config)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
-    with progress() as tell:
-        if tell:
-            tell("checking", 0, None)
+    with progress() as report_progress:
+        if report_progress:
+            report_progress("checking", 0, None)
         at, span = _when(ledger_file, config, period, moment(config, as_of))
         with open_check(
             ledger_file, policy_set, CheckOptions(as_of=at, period=span, seal=False)
@@ -105,11 +105,11 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
             con,
             result,
         ):
-            wanted = [f for f in policy_set.frameworks if f.id in config.frameworks.enabled]
+            frameworks = [f for f in policy_set.frameworks if f.id in config.frameworks.enabled]
             content = build_report(
                 con,
                 result,
-                wanted,
+                frameworks,
                 config,
                 span,
                 draft=draft,
@@ -118,8 +118,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
             )
         files: dict[str, bytes] = {}
         for name in dict.fromkeys(formats):
-            if tell:
-                tell(f"making {name.upper()}", 0, None)
+            if report_progress:
+                report_progress(f"making {name.upper()}", 0, None)
             files |= _render(name, content, _template(config, chosen))
     folder = output or Path(f"report-{span.label.replace(' ', '-')}")
     written = write_folder(folder, files)

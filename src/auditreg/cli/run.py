@@ -78,7 +78,7 @@ def run(
     nothing to audit; 4 something does not verify; where several hold, 4, 2, 3, 1, 0 in that order.
     """
     from auditreg.cli.errors import print_error
-    from auditreg.cli.extract import read, refuse_several, tell_errors, warn
+    from auditreg.cli.extract import read, refuse_several, report_errors, warn
     from auditreg.workflows.extract import ExtractOptions, targets
     from auditreg.workflows.run import check_and_publish
 
@@ -90,7 +90,7 @@ def run(
     limit = severity_of(fail_on)
     done = check_and_publish(results, ledger_file, config, fail_on=limit, folder=folder)
     emit(outputs, lambda output: _render(output, done, ledger_file))
-    tell_errors(results)
+    report_errors(results)
     for error in done.errors.values():
         print_error(error)
     click.get_current_context().exit(int(done.code))

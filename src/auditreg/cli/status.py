@@ -18,7 +18,7 @@ from auditreg.cli.options import (
     open_ledger,
     write_file,
 )
-from auditreg.errors import ExitCode, LedgerError, NothingToAudit, worst
+from auditreg.errors import ExitCode, LedgerError, NothingToAudit, first_line, worst
 from auditreg.formats.status import exposition, status_table
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _read(ledger_file: Ledger) -> LedgerStatus:
             return ledger_status(con)
         except duckdb.Error as error:
             raise LedgerError(
-                f"{ledger_file.path} opens, but cannot be read through: {str(error).splitlines()[0]}",
+                f"{ledger_file.path} opens, but cannot be read through: {first_line(error)}",
                 state="The ledger was not changed.",
                 hint=f"auditreg verify {ledger_file.path}; restore a copy if it does not verify.",
             ) from error

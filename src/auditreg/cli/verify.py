@@ -74,9 +74,9 @@ def verify(
         _verify_report(file, open_ledger(config, ledger))
         return
     ledger_file = open_ledger(config, file or ledger)
-    with progress() as tell:
+    with progress() as report_progress:
         done = recompute(
-            ledger_file, state_too=not log_only, expected=_expected(root), progress=tell
+            ledger_file, state_too=not log_only, expected=_expected(root), progress=report_progress
         )
     emit(
         outputs,

@@ -103,10 +103,10 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         fields = {known.id: _overridden(known, self.fields.get(known.id)) for known in FIELDS}
         for name, setting in self.fields.items():
             if name not in fields:
-                fields[name] = _overridden(_own(name), setting)
+                fields[name] = _overridden(_new_field(name), setting)
         for _, conventions in sources.conventions(self.source):
             for name, setting in conventions.fields.items():
-                known = fields.get(name) or _overridden(_own(name), setting)
+                known = fields.get(name) or _overridden(_new_field(name), setting)
                 further = _tags(setting)
                 fields[name] = replace(known, tags=tuple(dict.fromkeys((*known.tags, *further))))
         return tuple(fields.values())
@@ -126,7 +126,7 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         )
 
 
-def _own(name: str) -> Field:
+def _new_field(name: str) -> Field:
     return Field(name, None, name.replace("_", " ").capitalize(), ())
 
 

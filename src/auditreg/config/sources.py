@@ -100,10 +100,10 @@ def named(sources: Sequence[SourceSettings], name: str) -> SourceSettings:
     )
 
 
-def registry(sources: Sequence[SourceSettings], wanted: str | None, uri: str | None) -> str:
+def registry(sources: Sequence[SourceSettings], name: str | None, uri: str | None) -> str:
     """See `Config.registry`. A name that is not configured is taken as it is."""
-    if wanted is not None:
-        return wanted
+    if name is not None:
+        return name
     if len(sources) <= 1:
         return sources[0].name if sources else SourceSettings().name
     at = [

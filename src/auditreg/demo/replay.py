@@ -81,19 +81,19 @@ def run(folder: Path, *, progress: Progress | None = None) -> DemoResult:
     from auditreg.workflows.check import CheckOptions, run_check
     from auditreg.workflows.policy import PolicySet
 
-    tell = progress or (lambda *_: None)
+    report_progress = progress or (lambda *_: None)
     files = _lay_out(folder)
     config = load_config(files.config)
     ledger = Ledger(files.ledger)
     due = set(_CHECKED)
     for number, moment in enumerate(recording.unpack(files.folder), 1):
-        tell(f"reading of {moment:%Y-%m-%d}", number, None)
+        report_progress(f"reading of {moment:%Y-%m-%d}", number, None)
         _extract(files, config, ledger, moment)
         if moment.month in due:
             due.remove(moment.month)
             run_check(ledger, PolicySet.load(config), CheckOptions())
     _import_deployments(files.deployments, config, ledger)
-    tell("checking", 0, None)
+    report_progress("checking", 0, None)
     last = run_check(ledger, PolicySet.load(config), CheckOptions())
     return DemoResult(files, config, last.result)
 

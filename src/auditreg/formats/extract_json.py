@@ -152,7 +152,7 @@ def _extraction(outcome: ExtractionResult) -> ExtractionV1:
         left_out=dict(account.left_out),
         cannot_show=list(done.cannot_show),
         passes=account.passes,
-        asked=dict(account.asked),
+        asked=dict(account.options),
         secrets=done.secrets,
         captured=done.captured,
         unexplained=done.unexplained,

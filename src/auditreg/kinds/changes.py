@@ -40,10 +40,10 @@ ITEMS: tuple[ChangeItem, ...] = tuple(item for kind in KINDS for item in _items(
 
 
 def _filters() -> Mapping[str, tuple[tuple[str, str | None], ...]]:
-    found: dict[str, list[tuple[str, str | None]]] = {}
+    filters: dict[str, list[tuple[str, str | None]]] = {}
 
     def add(name: str, kind: str, item: str | None) -> None:
-        found.setdefault(name.replace(" ", "-"), []).append((kind, item))
+        filters.setdefault(name.replace(" ", "-"), []).append((kind, item))
 
     for kind in KINDS:
         if kind.filter:
@@ -53,7 +53,7 @@ def _filters() -> Mapping[str, tuple[tuple[str, str | None], ...]]:
             add(item.name, kind.name, item.name)
             if kind.existence and item.identity and item.name != kind.existence:
                 add(kind.existence, kind.name, item.name)
-    return {name: tuple(wanted) for name, wanted in found.items()}
+    return {name: tuple(items) for name, items in filters.items()}
 
 
 FILTERS: Mapping[str, tuple[tuple[str, str | None], ...]] = _filters()

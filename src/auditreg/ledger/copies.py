@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from auditreg.ledger import schema
-from auditreg.ledger.store import open_draft, out_of_space
+from auditreg.ledger.draft import open_draft, out_of_space
 
 
 def hold_tables(copy: Path) -> None:

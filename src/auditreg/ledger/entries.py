@@ -78,6 +78,11 @@ def now_ms() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def epoch_ms(moment: datetime) -> int:
+    """A UTC moment as whole milliseconds since 1970."""
+    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
+
+
 def silent(_phase: str, _done: int, _total: int | None) -> None:
     """Progress that nobody is told of."""
 

@@ -7,7 +7,7 @@ Its keyed hash keeps the same state from being taken in again by the next extrac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import UsageError
 from auditreg.ledger import entries, schema, state
@@ -45,40 +45,9 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
             state="Nothing was erased.",
             hint="Say why with --reason; the reason is kept for ever.",
         )
-    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
-    row = con.execute(
-        "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
-        "json_extract_string(entry, '$.body.value'), "
-        "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
-        "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
-        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})), "
-        "epoch_ms(valid_at), journal "
-        "from old.ledger.log l where seq = ?",
-        [seq],
-    ).fetchone()
-    if row is None or row[4]:
-        raise UsageError(
-            f"There is no entry {seq} in the log."
-            if row is None
-            else (f"Entry {seq} was erased before."),
-            state="Nothing was erased.",
-            hint="`auditreg query 'select seq, kind, model, entry from ledger.log'` lists entries.",
-        )
+    row = _erasable(con, seq)
     kind, subject, fingerprint, leaf = row[:4]
-    if kind in _KEPT:
-        raise UsageError(
-            f"Entry {seq} is a {kind} entry; without it the log cannot be verified.",
-            state="Nothing was erased.",
-            hint="Only states of the registry, findings and waivers can be erased.",
-        )
-    kept = ", ".join(
-        f"case when seq <> $seq then {name} end as {name}"
-        for name in ("entry", *(name for name, _ in entries.HEADER))
-    )
-    con.execute(
-        f"insert into ledger.log select * replace ({kept}) from old.ledger.log order by seq",
-        {"seq": seq},
-    )
+    _copy_log(con, seq)
     con.execute("detach old")
     base = entries.size(con)
     Appender(con).append_events(
@@ -105,6 +74,53 @@ def erase(con: duckdb.DuckDBPyConnection, seq: int, reason: str, key: Key) -> Er
     entries.save_tree(con, entries.load_tree(con))
     state.rebuild(con)
     return Erased(seq, kind, subject, _also_in(con, base, [t for t in row[5:7] if t]))
+
+
+def _erasable(con: duckdb.DuckDBPyConnection, seq: int) -> tuple[Any, ...]:
+    """What the record of an erasure keeps of an entry, and the texts that are erased.
+
+    Raises:
+        UsageError: there is no such entry, it is erased already, or it may not be erased.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
+    row = con.execute(
+        "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
+        "json_extract_string(entry, '$.body.value'), "
+        "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
+        "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
+        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})), "
+        "epoch_ms(valid_at), journal "
+        "from old.ledger.log l where seq = ?",
+        [seq],
+    ).fetchone()
+    if row is None or row[4]:
+        raise UsageError(
+            f"There is no entry {seq} in the log."
+            if row is None
+            else (f"Entry {seq} was erased before."),
+            state="Nothing was erased.",
+            hint="`auditreg query 'select seq, kind, model, entry from ledger.log'` lists entries.",
+        )
+    kind = row[0]
+    if kind in _KEPT:
+        raise UsageError(
+            f"Entry {seq} is a {kind} entry; without it the log cannot be verified.",
+            state="Nothing was erased.",
+            hint="Only states of the registry, findings and waivers can be erased.",
+        )
+    return row
+
+
+def _copy_log(con: duckdb.DuckDBPyConnection, seq: int) -> None:
+    """Copy the old log, of one entry no more than its place and its leaf."""
+    kept = ", ".join(
+        f"case when seq <> $seq then {name} end as {name}"
+        for name in ("entry", *(name for name, _ in entries.HEADER))
+    )
+    con.execute(
+        f"insert into ledger.log select * replace ({kept}) from old.ledger.log order by seq",
+        {"seq": seq},
+    )
 
 
 def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct, field
 
 from auditreg.errors import UsageError
+from auditreg.ledger.entries import epoch_ms
 
 SECRET = "$secret"  # noqa: S105 - stands where a secret was
 """What a secret counts as in a fingerprint: the same whatever it is."""
@@ -96,7 +97,7 @@ class ImportedRecord:
         """Everything the line says, as plain values, secrets left out."""
         values = {
             "kind": self.kind,
-            "at": ms(self.at),
+            "at": epoch_ms(self.at),
             "registry": self.registry,
             "workspace": self.workspace,
             "model": self.model,
@@ -120,11 +121,6 @@ class ImportedRecord:
         if self.identity is not None:
             values = {name: values[name] for name in self.identity}
         return f"{self.kind[0]}-{_digest(values)[:16]}"
-
-
-def ms(moment: datetime) -> int:
-    """A UTC moment as whole milliseconds since 1970."""
-    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def parse_history(content: bytes, name: str) -> list[ImportedRecord]:
@@ -223,7 +219,7 @@ def _deployment(line: DeploymentLine) -> ImportedRecord:
         texts=texts,
         fixed={
             "digest": _sha256(line.digest),
-            "until_ms": None if ended is None else ms(ended),
+            "until_ms": None if ended is None else epoch_ms(ended),
         },
         identity=(
             *("kind", "at", "registry", "workspace", "model"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import capture_journal, entries, secrets, state
 from auditreg.ledger.comparison import compare_states, count_changes, unexplained_changes
-from auditreg.ledger.entries import Appender, Event, now_ms, silent
+from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.out_of_order import (
@@ -125,11 +125,12 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
     unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
-    given = Permissions(
-        restored=observed_at is not None, empty=allow_empty, replacement=allow_replacement
-    )
+    restored = observed_at is not None
+    given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
     if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
-        completeness = replace(completeness, asked={**completeness.asked, "replacement": "allowed"})
+        completeness = replace(
+            completeness, options={**completeness.options, "replacement": "allowed"}
+        )
     drop_erased(con, key)
     changes, new = count_changes(con, captured=taken.rows > 0)
     append_states(intake, report)
@@ -141,8 +142,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     body = {
         **_source_account(reading, completeness, covered),
         **_journal_account(reading, taken),
-        "started_at": round(intake.started.replace(tzinfo=UTC).timestamp() * 1000),
-        "restored": observed_at is not None,
+        "started_at": epoch_ms(intake.started),
+        "restored": restored,
         "tool_version": tool_version(),
         "policy": policy_digest(policies),
     }
@@ -330,7 +331,7 @@ def _source_account(
         "left_out": json.dumps(completeness.left_out),
         "cannot_show": json.dumps(info.cannot_show),
         "passes": completeness.passes,
-        "asked": json.dumps(completeness.asked),
+        "asked": json.dumps(completeness.options),
         "gaps": completeness.gaps,
         "tombstones": completeness.tombstones,
         "clock_offset_ms": info.clock_offset_ms,

@@ -15,11 +15,6 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    """The leaf of an entry's bytes."""
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
 @dataclass(slots=True)
 class Tree:
     """A growing tree: its size, and the (height, hash) of its complete subtrees."""

@@ -130,6 +130,68 @@ def _place(
     return written > 0
 
 
+_RESTATED = """
+with next_reading as (
+    select kind, min(observed_at) as observed_at
+    from ledger.readings()
+    where registry = $registry and observed_at > $observed
+    group by kind
+),
+stated as (
+    select subject, kind,
+           max_by({'seq': seq, 'op': op, 'fingerprint': fingerprint,
+                   'workspace': workspace, 'model': model},
+                  (observed_at, place, seq)) as late
+    from ledger.placed(null, null::TIMESTAMP)
+    where registry = $registry and observed_at <= $observed
+      and subject in (select subject from ledger.log where seq >= $first_new)
+    group by subject, kind
+),
+earlier as (
+    select p.subject,
+           max_by({'seq': seq, 'op': op, 'fingerprint': fingerprint,
+                   'workspace': workspace, 'model': model},
+                  (p.observed_at, place, seq)) as known
+    from ledger.placed(null, $recorded_at::TIMESTAMP - interval 1 millisecond) p
+    join next_reading n on n.kind = p.kind and p.observed_at <= n.observed_at
+    where subject in (select subject from stated)
+    group by p.subject
+),
+silent as (
+    select s.subject, s.kind, s.late.seq as late_seq, e.known.seq as known_seq,
+           n.observed_at
+    from stated s join next_reading n using (kind) left join earlier e using (subject)
+    where not exists (
+        select 1 from ledger.placed(null, null::TIMESTAMP) l
+        where l.subject = s.subject and l.observed_at > $observed
+          and l.observed_at <= n.observed_at)
+      and (coalesce(e.known.op, 'gone') <> s.late.op
+           or e.known.fingerprint is distinct from s.late.fingerprint
+           or e.known.workspace is distinct from s.late.workspace
+           or e.known.model is distinct from s.late.model)
+      and (e.known.seq is not null
+           or s.late.op = 'put'
+          and s.kind in ('registered_model', 'registered_model_tag', 'model_version',
+                         'model_version_tag', 'alias', 'principal', 'permission'))
+)
+select $base::BIGINT - 1 + row_number() over (order by s.late_seq) as seq,
+       $recorded_at::TIMESTAMP as recorded_at,
+       case when p.grade = 'captured' then $source else coalesce(p.source, l.source) end
+           as source,
+       l.kind, coalesce(p.op, 'gone') as op, l.subject, l.registry,
+       coalesce(p.workspace, l.workspace) as workspace, coalesce(p.model, l.model) as model,
+       coalesce(p.version, l.version) as version, s.observed_at,
+       null::TIMESTAMP as valid_at, coalesce(p.created_at, l.created_at) as created_at,
+       p.changed_at, null as actor, 'observed' as grade, p.fingerprint, p.secrets,
+       null::BIGINT as journal,
+       coalesce(ledger_body(p.entry), ledger_body(l.entry)) as body
+from silent s
+join ledger.log l on l.seq = s.late_seq
+left join ledger.log p on p.seq = s.known_seq
+"""
+"""Entries that say again, for the moment of the next reading, what it had seen."""
+
+
 def restate_next_reading(
     con: duckdb.DuckDBPyConnection,
     appender: Appender,
@@ -145,65 +207,7 @@ def restate_next_reading(
     entry of the late reading.
     """
     appender.append(
-        """
-        with next_reading as (
-            select kind, min(observed_at) as observed_at
-            from ledger.readings()
-            where registry = $registry and observed_at > $observed
-            group by kind
-        ),
-        stated as (
-            select subject, kind,
-                   max_by({'seq': seq, 'op': op, 'fingerprint': fingerprint,
-                           'workspace': workspace, 'model': model},
-                          (observed_at, place, seq)) as late
-            from ledger.placed(null, null::TIMESTAMP)
-            where registry = $registry and observed_at <= $observed
-              and subject in (select subject from ledger.log where seq >= $first_new)
-            group by subject, kind
-        ),
-        earlier as (
-            select p.subject,
-                   max_by({'seq': seq, 'op': op, 'fingerprint': fingerprint,
-                           'workspace': workspace, 'model': model},
-                          (p.observed_at, place, seq)) as known
-            from ledger.placed(null, $recorded_at::TIMESTAMP - interval 1 millisecond) p
-            join next_reading n on n.kind = p.kind and p.observed_at <= n.observed_at
-            where subject in (select subject from stated)
-            group by p.subject
-        ),
-        silent as (
-            select s.subject, s.kind, s.late.seq as late_seq, e.known.seq as known_seq,
-                   n.observed_at
-            from stated s join next_reading n using (kind) left join earlier e using (subject)
-            where not exists (
-                select 1 from ledger.placed(null, null::TIMESTAMP) l
-                where l.subject = s.subject and l.observed_at > $observed
-                  and l.observed_at <= n.observed_at)
-              and (coalesce(e.known.op, 'gone') <> s.late.op
-                   or e.known.fingerprint is distinct from s.late.fingerprint
-                   or e.known.workspace is distinct from s.late.workspace
-                   or e.known.model is distinct from s.late.model)
-              and (e.known.seq is not null
-                   or s.late.op = 'put'
-                  and s.kind in ('registered_model', 'registered_model_tag', 'model_version',
-                                 'model_version_tag', 'alias', 'principal', 'permission'))
-        )
-        select $base::BIGINT - 1 + row_number() over (order by s.late_seq) as seq,
-               $recorded_at::TIMESTAMP as recorded_at,
-               case when p.grade = 'captured' then $source else coalesce(p.source, l.source) end
-                   as source,
-               l.kind, coalesce(p.op, 'gone') as op, l.subject, l.registry,
-               coalesce(p.workspace, l.workspace) as workspace, coalesce(p.model, l.model) as model,
-               coalesce(p.version, l.version) as version, s.observed_at,
-               null::TIMESTAMP as valid_at, coalesce(p.created_at, l.created_at) as created_at,
-               p.changed_at, null as actor, 'observed' as grade, p.fingerprint, p.secrets,
-               null::BIGINT as journal,
-               coalesce(ledger_body(p.entry), ledger_body(l.entry)) as body
-        from silent s
-        join ledger.log l on l.seq = s.late_seq
-        left join ledger.log p on p.seq = s.known_seq
-        """,
+        _RESTATED,
         {
             "registry": registry,
             "observed": observed,

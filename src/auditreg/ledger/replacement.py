@@ -151,7 +151,7 @@ def _refuse_empty(
     accounted = intake.reading.journal is not None and counts.logged
     if not counts.expected and not accounted and not given.empty:
         reading = intake.reading
-        chosen = completeness.asked.get("workspaces", EVERY)
+        chosen = completeness.options.get("workspaces", EVERY)
         of_them = "" if chosen == EVERY else f" of the workspaces to be read ({chosen})"
         raise NothingToAudit(
             f"{reading.info.location} is {reading.contents()}, and holds no registered model{of_them}.",

@@ -11,11 +11,11 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import entries, state
-from auditreg.ledger.entries import Appender, Event, now_ms
+from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.policies import Policy, policy_events
 
@@ -101,7 +101,7 @@ def seal_check(
     appender.append_events(_waiver_events(con, waivers), recorded_at)
     tree = entries.load_tree(con)
     body = {
-        "as_of": _ms(record.as_of),
+        "as_of": epoch_ms(record.as_of),
         "period_first": record.period[0].isoformat(),
         "period_last": record.period[1].isoformat(),
         "policy": record.policy,
@@ -130,7 +130,7 @@ def seal_report(
     body = {
         "period_first": period[0].isoformat(),
         "period_last": period[1].isoformat(),
-        "as_of": _ms(as_of),
+        "as_of": epoch_ms(as_of),
         "template": template,
         "draft": draft,
         "files": json.dumps(dict(sorted(files.items()))),
@@ -290,7 +290,3 @@ def _waiver_events(
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

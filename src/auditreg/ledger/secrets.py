@@ -165,7 +165,6 @@ def mask(
         LedgerError: one of `extra` is not a regular expression.
     """
     import duckdb
-    import pyarrow as pa
 
     arguments = {
         "names": "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra))),
@@ -186,19 +185,32 @@ def mask(
             state="The ledger was not changed.",
             hint="Correct `patterns` in auditreg.toml.",
         ) from error
-    replaced = 0
-    if suspects:
-        values = {value for _, value in suspects}
-        marks = pa.table({"plain": list(values), "mark": [key.mark(value) for value in values]})
-        con.register("secret_marks", marks)
-        for table in sorted({place for place, _ in suspects}):
-            replaced += con.execute(
-                f"update {prefix}{table} set value = mark from secret_marks "
-                f"where value = plain and {_SUSPECT}",
-                arguments,
-            ).fetchall()[0][0]
-        con.unregister("secret_marks")
+    replaced = _replace_values(con, key, suspects, arguments, prefix) if suspects else 0
     return replaced + _clean_texts(con, texts, prefix)
+
+
+def _replace_values(
+    con: duckdb.DuckDBPyConnection,
+    key: Key,
+    suspects: Sequence[tuple[str, str]],
+    arguments: Mapping[str, str],
+    prefix: str,
+) -> int:
+    """Replace the values found, as (table, value), by their marks; the number replaced."""
+    import pyarrow as pa
+
+    replaced = 0
+    values = {value for _, value in suspects}
+    marks = pa.table({"plain": list(values), "mark": [key.mark(value) for value in values]})
+    con.register("secret_marks", marks)
+    for table in sorted({place for place, _ in suspects}):
+        replaced += con.execute(
+            f"update {prefix}{table} set value = mark from secret_marks "
+            f"where value = plain and {_SUSPECT}",
+            arguments,
+        ).fetchall()[0][0]
+    con.unregister("secret_marks")
+    return replaced
 
 
 def _clean_texts(

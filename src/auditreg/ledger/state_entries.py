@@ -61,8 +61,13 @@ def append_states(intake: Intake, report: Progress) -> None:
         )
     if len(batches) > 1:
         con.execute("commit")
-    if con.execute("select 1 from vanished limit 1").fetchone():
-        appender.append(
+    _append_vanished(intake, low, shared)
+
+
+def _append_vanished(intake: Intake, base: int, shared: Mapping[str, object]) -> None:
+    """Append that states are gone, from the place `base` on."""
+    if intake.con.execute("select 1 from vanished limit 1").fetchone():
+        intake.appender.append(
             """
             select $base::BIGINT - 1 + row_number() over (order by l.seq) as seq,
                    $recorded_at::TIMESTAMP as recorded_at, $source as source, l.kind, 'gone' as op,
@@ -73,7 +78,7 @@ def append_states(intake: Intake, report: Progress) -> None:
                    null::BIGINT as journal, coalesce(ledger_body(l.entry), '{}') as body
             from vanished v join ledger.log l on l.seq = v.previous_seq
             """,
-            {"base": low, **{name: value for name, value in shared.items() if name != "registry"}},
+            {"base": base, **{name: value for name, value in shared.items() if name != "registry"}},
         )
 
 

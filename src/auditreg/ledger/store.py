@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,15 @@ from typing import TYPE_CHECKING
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
 from auditreg.ledger import schema
-from auditreg.ledger.template import DRAFT, WHOLE_METADATA, empty_ledger
+from auditreg.ledger.draft import SEALING_MEMORY, open_draft, out_of_space
+from auditreg.ledger.file_checks import (
+    UNCHANGED,
+    check_format,
+    refuse_name,
+    refuse_sqlite,
+    unopenable,
+    without_locks,
+)
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -39,27 +46,8 @@ LOCK_TIMEOUT_S = 60.0
 REPLACE_TIMEOUT_S = 30.0
 """How long a writer waits where an open reader forbids replacing the file (Windows)."""
 
-WRITER_MEMORY = "600MB"
-"""DuckDB's memory limit while writing; beyond it, it uses a temporary folder."""
-
-SEALING_MEMORY = "750MB"
-"""The limit while the file is finished: with less, DuckDB compresses with one thread."""
-
 SMALL_FILE = 64 * 1024 * 1024
 """Up to so many bytes a ledger is read by one thread: to share the work would take longer."""
-
-UNCHANGED = "The ledger was not changed."
-
-AMBIGUOUS_CATALOG = re.compile(r"ledger|main|system|temp", re.IGNORECASE)
-"""Names DuckDB itself uses for a catalog or schema.
-
-DuckDB names the catalog of a file after it. A catalog `ledger` clashes with the schema `ledger` in
-every release; `Main`, `System` and `Temp` make releases before 2.0 fail or answer from their own
-catalog of that name.
-"""
-
-LONGEST_NAME = 200
-"""Bytes of a file name: drafts and scratch files beside the ledger have longer names than it."""
 
 
 class Ledger:
@@ -96,12 +84,12 @@ class Ledger:
                 state="Nothing was read.",
                 hint="Make one with `auditreg extract --from URI`, or name another with --ledger.",
             )
-        self._refuse_name()
-        self._refuse_sqlite()
+        refuse_name(self.path)
+        refuse_sqlite(self.path)
         try:
             con = duckdb.connect(str(self.path.absolute()), read_only=True)
         except duckdb.Error as error:
-            raise self._unopenable(error) from error
+            raise unopenable(self.path, error) from error
         try:
             check_format(con, self.path)
             con.execute("set timezone = 'UTC'")
@@ -109,7 +97,7 @@ class Ledger:
                 con.execute("set threads = 1")
         except duckdb.Error as error:
             con.close()
-            raise self._unopenable(error) from error
+            raise unopenable(self.path, error) from error
         except BaseException:
             con.close()
             raise
@@ -139,9 +127,9 @@ class Ledger:
             LedgerError: another writer holds the lock, the folder cannot be written, the file is
                 not a ledger, or it cannot be replaced.
         """
-        self._refuse_name()
+        refuse_name(self.path)
         self._folder_must_be_writable()
-        self._refuse_sqlite()
+        refuse_sqlite(self.path)
         with self._locked():
             try:
                 with self._draft(fresh=fresh) as con:
@@ -217,7 +205,7 @@ class Ledger:
             except OSError as error:
                 self._remove_made()
                 if error.errno in NO_LOCKS:
-                    raise self._without_locks(f"{error.strerror}.") from error
+                    raise without_locks(self.path, f"{error.strerror}.") from error
                 raise
             yield
 
@@ -264,24 +252,6 @@ class Ledger:
             self.connect()
         with self.writer(fresh=True) as con:
             return erase(con, seq, reason, self.key(key_file))
-
-    def _refuse_name(self) -> None:
-        """Refuse a file name under which a DuckDB without auditreg could not read the ledger."""
-        reason = name_problem(self.path.name)
-        if reason:
-            raise LedgerError(
-                f"A ledger cannot have the file name {self.path.name!r}: {reason}",
-                state=UNCHANGED,
-                hint="Nothing in a ledger depends on its name: rename the file, or name another "
-                "with --ledger, such as audit.duckdb.",
-            )
-
-    def _refuse_sqlite(self) -> None:
-        """DuckDB would fetch an extension from the network to open one."""
-        if self.path.is_file():
-            with self.path.open("rb") as file:
-                if file.read(15) == b"SQLite format 3":
-                    raise self._unopenable(ValueError("it is a SQLite database"))
 
     def _folder_must_be_writable(self) -> None:
         folder = self.path.parent
@@ -343,7 +313,7 @@ class Ledger:
             check_format(con, self.path)
             con.execute("use audit")
         except duckdb.Error as error:
-            raise self._unopenable(error) from error
+            raise unopenable(self.path, error) from error
 
     def _connect_draft(self, draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -353,7 +323,7 @@ class Ledger:
         except duckdb.Error as error:
             if "Could not write" in str(error):
                 raise out_of_space(error) from error
-            raise self._unopenable(error) from error
+            raise unopenable(self.path, error) from error
         except OSError as error:
             raise out_of_space(error) from error
 
@@ -375,147 +345,3 @@ class Ledger:
                     ) from error
                 time.sleep(0.25)
         sync_folder(self.path.parent)
-
-    def _without_locks(self, reason: str) -> LedgerError:
-        return LedgerError(
-            f"{self.path} cannot be locked, because its file system has no locks: {reason}",
-            state=UNCHANGED,
-            hint="Keep the ledger on a local disk, not on a network share, and read copies of it "
-            "elsewhere: docs/operations.md.",
-        )
-
-    def _unopenable(self, error: Exception) -> LedgerError:
-        text = _first_line(error)
-        if re.search("No locks available|locks are not supported|not supported.*lock", text):
-            return self._without_locks(text)
-        if "lock" in text.lower() and "conflict" in text.lower():
-            return LedgerError(
-                f"{self.path} is open for writing in another program.",
-                state=UNCHANGED,
-                hint="Close that program and run the command again.",
-            )
-        if "WAL" in text:
-            return LedgerError(
-                f"Beside {self.path} lies a write-ahead log that another program left.",
-                state=UNCHANGED,
-                hint="The next `auditreg extract` sets it aside; to read now, move "
-                f"{self.path.name}.wal away.",
-            )
-        if is_damaged(self.path, error):
-            return LedgerError(
-                f"{self.path} is damaged: {text}",
-                state=UNCHANGED,
-                hint="Restore a copy of it; `auditreg verify` on the copy shows whether it is whole.",
-            )
-        if "version number" in text:
-            return LedgerError(
-                f"{self.path} was written by a newer DuckDB than this one.",
-                state=UNCHANGED,
-                hint="Upgrade duckdb: pip install --upgrade duckdb",
-            )
-        return LedgerError(
-            f"{self.path} is not a ledger: {text}",
-            state=UNCHANGED,
-            hint="Name a ledger with --ledger, or a new file to start one.",
-        )
-
-
-def name_problem(name: str) -> str | None:
-    """Why some DuckDB could not read a ledger of this file name; None where every one can."""
-    try:
-        length = len(name.encode())
-    except UnicodeEncodeError:
-        return "it is not valid Unicode, which DuckDB cannot open."
-    if length > LONGEST_NAME:
-        return f"it is {length} bytes long, and {LONGEST_NAME} are the most."
-    if "\n" in name or "\r" in name or "\0" in name:
-        return "it holds a line break or a null character."
-    if re.match(r"\w{2,}:|:memory:", name, re.ASCII):
-        return "DuckDB takes what stands before the colon for a kind of database."
-    catalog = name.partition(".")[0]
-    if AMBIGUOUS_CATALOG.fullmatch(catalog):
-        return f"DuckDB uses the word {catalog} for something of its own."
-    return None
-
-
-def out_of_space(error: Exception) -> LedgerError:
-    """That something could not be written, in the words of DuckDB or the system."""
-    text = _first_line(error).rpartition("Original error: ")[2]
-    return LedgerError(
-        f"Memory or disk space ran out, or the disk refused a write: {text}",
-        state=UNCHANGED,
-        hint="Free space where the ledger is (a write needs as much as the ledger itself) and run "
-        "the command again.",
-    )
-
-
-def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
-    """A connection to a file that nobody else opens; `new` makes it an empty ledger."""
-    import duckdb
-
-    con = duckdb.connect()
-    try:
-        con.execute(f"set memory_limit = '{WRITER_MEMORY}'")
-        con.execute("set preserve_insertion_order = false")
-        con.execute(WHOLE_METADATA)
-        # One checkpoint at the end: one in between competes with the queries for memory.
-        con.execute("set checkpoint_threshold = '1TB'")
-        con.execute(f"set temp_directory = {quoted(f'{draft}.tmp')}")
-        con.execute("set timezone = 'UTC'")
-        if new:
-            draft.write_bytes(empty_ledger())
-        con.execute(f"attach {quoted(str(draft))} as audit ({DRAFT})")
-        con.execute("use audit")
-        if new:
-            schema.sign(con)
-    except BaseException:
-        con.close()
-        raise
-    return con
-
-
-def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Refuse a DuckDB file that is no ledger, or one of a newer form.
-
-    Raises:
-        LedgerError: as said.
-    """
-    import duckdb
-
-    try:
-        row = con.execute("select version, written_by from ledger.format").fetchone()
-    except duckdb.CatalogException as error:
-        raise LedgerError(
-            f"{path} is a DuckDB file, but not a ledger of auditreg.",
-            state=UNCHANGED,
-            hint="Name a ledger with --ledger, or a new file to start one.",
-        ) from error
-    if row is None or row[0] > schema.FORMAT_VERSION:
-        written = row[1] if row else "an unknown release"
-        raise LedgerError(
-            f"{path} was written by a newer auditreg ({written}).",
-            state=UNCHANGED,
-            hint="Upgrade: pip install --upgrade auditreg",
-        )
-
-
-def is_damaged(path: Path, error: BaseException | None) -> bool:
-    """Whether DuckDB refuses a file because bytes of it were changed or are missing.
-
-    A file that never was DuckDB's does not have the length of one: three headers, then blocks.
-    """
-    text = str(error)
-    if "WAL" in text or "version number" in text or "lock on file" in text:
-        return False
-    if "orrupt" in text or "checksum" in text:
-        return True
-    try:
-        with path.open("rb") as file:
-            mark, length = file.read(12)[8:], path.stat().st_size
-    except OSError:
-        return False
-    return mark == b"DUCK" or (length > 3 * 4096 and (length - 3 * 4096) % 262_144 == 0)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import AuditregError, LedgerError
+from auditreg.errors import AuditregError, LedgerError, first_line
 from auditreg.ledger import entries
+from auditreg.ledger.file_checks import is_damaged
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.store import Ledger, is_damaged
+from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify_tables import compare_with_log
 
 if TYPE_CHECKING:
@@ -79,37 +80,24 @@ def verify(
     import duckdb
 
     report = progress or entries.silent
-    problems: list[Problem] = []
     tree = Tree()
-    erased = roots = tables = 0
+    tables = 0
     try:
         opened = ledger.connect()
     except LedgerError as error:
         if error.__cause__ is None or not is_damaged(ledger.path, error.__cause__):
             raise
-        damage = Problem(f"The file is damaged and cannot be opened: {_line(error.__cause__)}")
+        damage = Problem(f"The file is damaged and cannot be opened: {first_line(error.__cause__)}")
         return Verification(ledger.path, 0, 0, 0, 0, tree.root().hex(), (damage,))
     with contextlib.closing(opened) as con:
-        try:
-            entries.prepare(con)
-            report("hashing entries", 0, None)
-            problems += _check_sequence(con)
-            problems += _check_leaves(con)
-            problems += _check_headers(con)
-            erased, missing = _check_erased(con)
-            problems += missing
-            report("recomputing roots", 0, None)
-            roots, wrong = _check_roots(con, tree, expected)
-            problems += wrong
-        except (duckdb.Error, ValueError) as error:
-            problems += _damaged(con, error)
+        erased, roots, problems = _check_log(con, tree, expected, report)
     if state_too and not problems:
         report("rebuilding tables", 0, None)
         try:
             tables, different = compare_with_log(ledger.path)
             problems += map(Problem, different)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
-            problems.append(Problem(f"The derived tables cannot be rebuilt: {_line(error)}"))
+            problems.append(Problem(f"The derived tables cannot be rebuilt: {first_line(error)}"))
     return Verification(
         path=ledger.path,
         entries=tree.size,
@@ -119,6 +107,33 @@ def verify(
         root=tree.root().hex(),
         problems=tuple(problems),
     )
+
+
+def _check_log(
+    con: duckdb.DuckDBPyConnection,
+    tree: Tree,
+    expected: tuple[int, str] | None,
+    report: Progress,
+) -> tuple[int, int, list[Problem]]:
+    """Erased entries, sealed roots, and what is wrong with either or any other entry."""
+    import duckdb
+
+    problems: list[Problem] = []
+    erased = roots = 0
+    try:
+        entries.prepare(con)
+        report("hashing entries", 0, None)
+        problems += _check_sequence(con)
+        problems += _check_leaves(con)
+        problems += _check_headers(con)
+        erased, missing = _check_erased(con)
+        problems += missing
+        report("recomputing roots", 0, None)
+        roots, wrong = _check_roots(con, tree, expected)
+        problems += wrong
+    except (duckdb.Error, ValueError) as error:
+        problems += _damaged(con, error)
+    return erased, roots, problems
 
 
 def _listed(
@@ -270,7 +285,7 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
             return False
         return True
 
-    first = f"The file is damaged: {_line(error)}"
+    first = f"The file is damaged: {first_line(error)}"
     try:
         row = con.execute("select max(seq) + 1 from ledger.log").fetchone()
         end = int(row[0]) if row and row[0] is not None else 0
@@ -289,7 +304,3 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
         Problem(first),
         Problem(f"Entry {low} and those stored in the same block cannot be read.", low),
     ]
-
-
-def _line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

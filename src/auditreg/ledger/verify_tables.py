@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import entries, schema, state
-from auditreg.ledger.store import SMALL_FILE, WRITER_MEMORY
+from auditreg.ledger.draft import WRITER_MEMORY
+from auditreg.ledger.store import SMALL_FILE
 from auditreg.ledger.template import DRAFT, empty_ledger
 from auditreg.sql import quoted, quoted_name
 

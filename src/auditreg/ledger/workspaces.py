@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
+from auditreg.ledger import entries
 from auditreg.sources.interface import STAGING
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def leave_out(
         {"only": list(chosen.only), "excluded": list(chosen.excluded)},
     )
     models, versions = (
-        _number(con, f"select count(*) from {table} semi join left_out_workspace using (workspace)")
+        entries.number(
+            con, f"select count(*) from {table} semi join left_out_workspace using (workspace)"
+        )
         for table in ("stage_registered_models", "stage_model_versions")
     )
     _drop(con)
@@ -71,7 +74,7 @@ def leave_out(
     return replace(
         completeness,
         left_out={**completeness.left_out, **{what: n for what, n in left.items() if n}},
-        asked={**completeness.asked, "workspaces": str(chosen)},
+        options={**completeness.options, "workspaces": str(chosen)},
     )
 
 
@@ -112,8 +115,3 @@ def _drop(con: duckdb.DuckDBPyConnection) -> None:
     for table, columns in STAGING.items():
         if "workspace" in columns:
             con.execute(f"delete from stage_{table} where workspace in (from left_out_workspace)")
-
-
-def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = con.execute(sql).fetchone()
-    return int(row[0]) if row else 0

@@ -192,12 +192,12 @@ def _shown(timelines: Sequence[VersionTimeline], since: datetime) -> list[Versio
     def in_use(timeline: VersionTimeline) -> bool:
         return any(period.live and period.end is None for period in timeline.periods)
 
-    wanted = [
+    relevant = [
         timeline
         for timeline in timelines
         if timeline.version in newest or any(map(lasted, timeline.periods))
     ]
-    live = [timeline for timeline in wanted if in_use(timeline)][-_VERSIONS:]
-    others = [timeline for timeline in wanted if not in_use(timeline)]
+    live = [timeline for timeline in relevant if in_use(timeline)][-_VERSIONS:]
+    others = [timeline for timeline in relevant if not in_use(timeline)]
     kept = [*live, *others[max(0, len(others) - (_VERSIONS - len(live))) :]]
     return sorted(kept, key=lambda timeline: timeline.version)

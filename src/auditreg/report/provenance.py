@@ -224,8 +224,8 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
             last[row["registry"]] = row
         if row["complete"]:
             first.setdefault(row["registry"], (row["started_at"], row["observed_at"]))
-    wanted = {row["seq"] for row in (*last.values(), *by_then[-_SHOWN:])}
-    shown = [row for row in rows if row["seq"] in wanted]
+    numbers = {row["seq"] for row in (*last.values(), *by_then[-_SHOWN:])}
+    shown = [row for row in rows if row["seq"] in numbers]
     return Provenance(
         accounts=_accounts(rows),
         extractions=tuple(_extraction(row) for row in shown[::-1]),

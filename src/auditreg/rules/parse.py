@@ -65,7 +65,7 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
     sql = match["sql"].strip()
     if not trusted:
         before = text[: match.start("sql")].count("\n") + _leading(match)
-        validate.check_sql(sql, name, first_line=before)
+        validate.check_sql(sql, name, lines_before=before)
     return RuleInfo(
         id=rule_id,
         title=_text(header, "title", name),

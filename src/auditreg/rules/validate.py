@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import RuleError
+from auditreg.errors import RuleError, first_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,13 +94,13 @@ _NO_LOCATION = 2**63
 _HINT = "A rule is one SELECT over the ledger's tables; its time is as_of()."
 
 
-def check_sql(sql: str, name: str, *, first_line: int = 0) -> None:
+def check_sql(sql: str, name: str, *, lines_before: int = 0) -> None:
     """Refuse SQL that is not exactly one SELECT that gives the same answer every time.
 
     Args:
         sql: the statement, with or without a semicolon at its end.
         name: the file, for messages.
-        first_line: lines of the file before the SQL, so that positions are those of the file.
+        lines_before: lines of the file before the SQL, so that positions are those of the file.
 
     Raises:
         RuleError: it is refused; the message names the place and the reason.
@@ -114,7 +114,7 @@ def check_sql(sql: str, name: str, *, first_line: int = 0) -> None:
     for node in _nodes(tree):
         reason = _refusal(node)
         if reason:
-            raise _refused(name, _where(sql, node, first_line), reason)
+            raise _refused(name, _where(sql, node, lines_before), reason)
 
 
 def wrapped(sql: str) -> str:
@@ -158,7 +158,7 @@ def _one_select(con: duckdb.DuckDBPyConnection, sql: str, name: str) -> None:
     try:
         statements = con.extract_statements(sql)
     except duckdb.Error as error:
-        raise _refused(name, "", f"it is not SQL: {_first_line(error)}") from error
+        raise _refused(name, "", f"it is not SQL: {first_line(error)}") from error
     if len(statements) != 1:
         raise _refused(name, "", f"it holds {len(statements)} statements; one SELECT is wanted")
     if statements[0].type != duckdb.StatementType.SELECT:
@@ -244,19 +244,15 @@ _LOOKS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
 }
 
 
-def _where(sql: str, node: dict[str, Any], first_line: int) -> str:
+def _where(sql: str, node: dict[str, Any], lines_before: int) -> str:
     """` line L, column C`, counted in the file from 1; empty where the tree does not say."""
     location = node.get("query_location")
     if not isinstance(location, int) or location >= _NO_LOCATION:
         return ""
     # Locations count bytes of UTF-8.
     before = sql.encode()[:location].decode(errors="ignore")
-    line = first_line + before.count("\n") + 1
+    line = lines_before + 1 + before.count("\n")
     return f", line {line}, column {len(before) - before.rfind(chr(10))}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
 
 
 def _refused(name: str, where: str, reason: str) -> RuleError:

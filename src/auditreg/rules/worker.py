@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from auditreg.errors import first_line
 from auditreg.files import write_whole
 from auditreg.rules.validate import lock_connection
 from auditreg.sql import quoted, quoted_name
@@ -46,7 +47,7 @@ def main() -> None:
                     writer.write_table(answers)
                 del answers
             except (duckdb.Error, MemoryError) as error:
-                note = str(error).strip().partition("\n")[0] or "it needed too much memory"
+                note = first_line(error) or "it needed too much memory"
             finally:
                 for name in rule["params"]:
                     connection.execute(f'reset variable "{name}"')

@@ -71,7 +71,7 @@ class Completeness:
     `counts` maps a staging table to (as the source counts it, as read); the first is None where the
     source gives no count of its own. Over REST it is what the pass before the last one listed: there
     is no other count. Of `model_artifacts` it counts versions: those whose files were to be read,
-    and those whose files could be looked at. `asked` maps an option to its value ("runs": "linked").
+    and those whose files could be looked at. `options` maps an option to its value ("runs": "linked").
     `left_out` maps a reason to a number ("runs no version points to": 120). `gaps` counts the version
     numbers below a model's highest that no version has, `tombstones` the deleted versions that are
     still shown. `passes` is how often the source was read until two readings agreed. `complete` is
@@ -82,7 +82,7 @@ class Completeness:
     left_out: dict[str, int] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     passes: int = 1
-    asked: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
     gaps: int = 0
     tombstones: int = 0
 

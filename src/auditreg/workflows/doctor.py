@@ -93,8 +93,8 @@ def examine(ledger: Path | None) -> list[DoctorCheck]:
 
 
 def _warning(name: str, error: AuditregError, means: str = "It cannot be read now.") -> DoctorCheck:
-    found, repair = redact_uri(error.what), redact_uri(error.hint)
-    return DoctorCheck(name, DoctorStatus.WARNING, found, means, repair)
+    description, repair = redact_uri(error.what), redact_uri(error.hint)
+    return DoctorCheck(name, DoctorStatus.WARNING, description, means, repair)
 
 
 # -- the installation ------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def _version(distribution: str) -> str | None:
 
 
 def _python() -> DoctorCheck:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return DoctorCheck("Python", DoctorStatus.OK, found)
+    description = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return DoctorCheck("Python", DoctorStatus.OK, description)
 
 
 def _packages() -> DoctorCheck:
@@ -119,10 +119,10 @@ def _packages() -> DoctorCheck:
     try:
         requirements = [Requirement(text) for text in importlib.metadata.requires("auditreg") or ()]
     except importlib.metadata.PackageNotFoundError:
-        found = "auditreg runs from a folder and is not installed"
+        description = "auditreg runs from a folder and is not installed"
         means = "What it depends on cannot be compared with what is installed."
         repair = "pip install --editable ."
-        return DoctorCheck("Packages", DoctorStatus.WARNING, found, means, repair)
+        return DoctorCheck("Packages", DoctorStatus.WARNING, description, means, repair)
     needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
     wrong = []
     for requirement in needed:
@@ -134,8 +134,8 @@ def _packages() -> DoctorCheck:
     if wrong:
         means = "Parts of auditreg will fail."
         return DoctorCheck("Packages", DoctorStatus.MISSING, "; ".join(wrong), means, _UPGRADE)
-    found = f"auditreg {_version('auditreg')} and {len(needed)} it needs"
-    return DoctorCheck("Packages", DoctorStatus.OK, found)
+    description = f"auditreg {_version('auditreg')} and {len(needed)} it needs"
+    return DoctorCheck("Packages", DoctorStatus.OK, description)
 
 
 _PAGE = """
@@ -245,12 +245,12 @@ def _sources(config: Config) -> Iterator[DoctorCheck]:
         name = f"Source {source.name}"
         try:
             uris = [address(source), tracking_address(source), auth_address(source)]
-            found = [_reached(uri) for uri in uris if uri]
+            addresses = [_reached(uri) for uri in uris if uri]
         except AuditregError as error:
             yield _warning(name, error)
         else:
-            if found:
-                yield DoctorCheck(name, DoctorStatus.OK, "; ".join(found))
+            if addresses:
+                yield DoctorCheck(name, DoctorStatus.OK, "; ".join(addresses))
 
 
 def _reached(uri: str) -> str:
@@ -281,9 +281,9 @@ def _ledger(path: Path) -> Iterator[DoctorCheck]:
 
     yield _folder(path.absolute().parent)
     if not path.exists():
-        found, means = f"{path} is not there", "Nothing has been recorded here yet."
+        description, means = f"{path} is not there", "Nothing has been recorded here yet."
         repair = f"auditreg extract --from URI --ledger {path}"
-        yield DoctorCheck("Ledger", DoctorStatus.WARNING, found, means, repair)
+        yield DoctorCheck("Ledger", DoctorStatus.WARNING, description, means, repair)
         return
     try:
         with Ledger(path).reader() as con:
@@ -292,8 +292,8 @@ def _ledger(path: Path) -> Iterator[DoctorCheck]:
         yield _warning("Ledger", error)
         return
     number, size = entries[0] if entries else 0, path.stat().st_size / 1e6
-    found = f"{path}, {number:,} entries, {size:.1f} MB"
-    yield DoctorCheck("Ledger", DoctorStatus.OK, found)
+    description = f"{path}, {number:,} entries, {size:.1f} MB"
+    yield DoctorCheck("Ledger", DoctorStatus.OK, description)
 
 
 def _folder(folder: Path) -> DoctorCheck:

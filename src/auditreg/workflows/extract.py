@@ -30,7 +30,7 @@ MLFLOW_URI = "MLFLOW_TRACKING_URI"
 class ExtractObserver(Protocol):
     """What is told while a registry is read."""
 
-    def tell(self, phase: str, done: int, total: int | None) -> None:
+    def phase(self, phase: str, done: int, total: int | None) -> None:
         """A phase, and how far it is."""
         ...
 
@@ -76,28 +76,11 @@ def targets(
     Raises:
         UsageError: nothing is named, a name is unknown, or nothing says whose `uri` is.
     """
-    from auditreg.config import SourceSettings, sources
+    from auditreg.config import sources
 
-    for option, address, setting in (
-        ("--tracking-from", tracking_uri, "tracking_uri"),
-        ("--auth-from", auth_uri, "auth_uri"),
-    ):
-        if address and not uri:
-            raise UsageError(
-                f"{option} goes with --from.",
-                state="Nothing was read.",
-                hint=f"A source names that database in auditreg.toml: {setting} or {setting}_env.",
-            )
+    _refuse_addresses_alone(uri, tracking_uri, auth_uri)
     if uri:
-        name = config.registry(registry, uri=uri)
-        known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
-        if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
-            return (known,)
-        default = known.auth_default if auth_uri else None
-        return (
-            _changed(known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
-                     auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None),
-        )  # fmt: skip
+        return (_source_at(config, uri, registry, tracking_uri, auth_uri),)
     if registry is not None:
         raise UsageError(
             "--registry says whose registry is at --from.",
@@ -115,6 +98,42 @@ def targets(
             or "Give --from URI, or set uri or uri_env of a [[source]] in auditreg.toml.",
         )
     return configured
+
+
+def _refuse_addresses_alone(
+    uri: str | None, tracking_uri: str | None, auth_uri: str | None
+) -> None:
+    for option, address, setting in (
+        ("--tracking-from", tracking_uri, "tracking_uri"),
+        ("--auth-from", auth_uri, "auth_uri"),
+    ):
+        if address and not uri:
+            raise UsageError(
+                f"{option} goes with --from.",
+                state="Nothing was read.",
+                hint=f"A source names that database in auditreg.toml: {setting} or {setting}_env.",
+            )
+
+
+def _source_at(
+    config: Config,
+    uri: str,
+    registry: str | None,
+    tracking_uri: str | None,
+    auth_uri: str | None,
+) -> SourceSettings:
+    """The settings of the registry at `uri`, with the addresses given beside it."""
+    from auditreg.config import SourceSettings
+
+    name = config.registry(registry, uri=uri)
+    known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
+    if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
+        return known
+    default = known.auth_default if auth_uri else None
+    return _changed(
+        known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
+        auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None,
+    )  # fmt: skip
 
 
 def _of_environment() -> str:
@@ -150,8 +169,8 @@ def extract(
     opened = open_source(source, artifacts=_artifacts(source, options), manifest=options.manifest)
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
-    watch.tell("connecting", 0, None)
-    with opened.read(runs=options.runs or source.runs, progress=watch.tell) as reading:
+    watch.phase("connecting", 0, None)
+    with opened.read(runs=options.runs or source.runs, progress=watch.phase) as reading:
         watched = ObservedReading(reading, source.name, watch)
         done = record(
             cast("Reading", watched),
@@ -261,12 +280,12 @@ def record(
     from auditreg.ledger.workspaces import Workspaces
     from auditreg.workflows.policy import PolicySet
 
-    wanted = options or ExtractOptions()
+    options = options or ExtractOptions()
     choice = source.workspaces if source else None
     policies = PolicySet.load(config).policies()
     key_file = config.secrets.key_file
     if watch:
-        watch.tell("preparing the ledger", 0, None)
+        watch.phase("preparing the ledger", 0, None)
     with ledger.writer() as con:
         return ingest(
             con,
@@ -274,12 +293,13 @@ def record(
             registry=registry,
             key=ledger.key(config.resolve(key_file) if key_file else None),
             policies=policies,
-            observed_at=wanted.observed_at,
-            allow_empty=wanted.allow_empty,
-            allow_replacement=wanted.allow_replacement or bool(source and source.allow_replacement),
+            observed_at=options.observed_at,
+            allow_empty=options.allow_empty,
+            allow_replacement=options.allow_replacement
+            or bool(source and source.allow_replacement),
             secret_patterns=config.secrets.patterns,
             workspaces=Workspaces(choice.only, choice.except_) if choice else None,
-            progress=watch.tell if watch else None,
+            progress=watch.phase if watch else None,
         )
 
 

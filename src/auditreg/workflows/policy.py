@@ -74,9 +74,10 @@ class PolicySet:
         Raises:
             AuditregError: a file is wrong; it is named.
         """
+        from auditreg.waivers import read_waivers
+
         rules = rules_in_force(config)
-        path = waivers_path(config)
-        waivers = path.read_text(encoding="utf-8") if path.exists() else None
+        waivers = read_waivers(waivers_path(config))
         if waivers is None:
             waivers = config.sealed_waivers
         return cls(config, rules, frameworks_in_force(config, rules), waivers)

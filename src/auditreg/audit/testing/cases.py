@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditreg.audit.answers import result_columns
 from auditreg.audit.isolation import result_table
-from auditreg.audit.results import check_results, result_columns
+from auditreg.audit.results import check_results
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError
 from auditreg.ledger.settings import create_state

@@ -197,10 +197,6 @@ class Pages:
     def _environment(self) -> Environment:
         import jinja2
         from jinja2.sandbox import ImmutableSandboxedEnvironment
-        from markupsafe import Markup
-
-        from auditreg.formats.report import charts
-        from auditreg.formats.report.lifecycle import lifecycle_chart
 
         environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader(self.template.folder),
@@ -210,22 +206,33 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.globals.update(self._globals())
+        environment.filters.update(self._filters())
+        return environment
+
+    def _globals(self) -> dict[str, Any]:
+        """What every page may name: the report's identity, charts and words."""
+        from markupsafe import Markup
+
+        from auditreg.formats.report import charts
+        from auditreg.formats.report.lifecycle import lifecycle_chart
+
         tz = self.identity.timezone
         screen = self.medium == "screen"
-        environment.globals.update(
-            identity=self.identity,
-            screen=screen,
-            extension="html" if screen else "pdf",
+        return {
+            "identity": self.identity,
+            "screen": screen,
+            "extension": "html" if screen else "pdf",
             # The style sheet is the template's own text; it must not close its element.
-            styles=Markup(self.template.inline_styles()) if screen else Markup(),  # noqa: S704
-            severities=list(Severity),
-            statuses={status.name.lower(): status for status in Status},
-            grades=list(Grade),
-            severity_chart=_markup(charts.severity_chart),
-            timeline=lambda lanes, start, end, name, basis: Markup(  # noqa: S704 - made of numbers and escaped text
+            "styles": Markup(self.template.inline_styles()) if screen else Markup(),  # noqa: S704
+            "severities": list(Severity),
+            "statuses": {status.name.lower(): status for status in Status},
+            "grades": list(Grade),
+            "severity_chart": _markup(charts.severity_chart),
+            "timeline": lambda lanes, start, end, name, basis: Markup(  # noqa: S704 - made of numbers and escaped text
                 charts.timeline(lanes, start, end, tz, name=name, basis=basis)
             ),
-            lifecycle_chart=lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
+            "lifecycle_chart": lambda life, model, name: Markup(  # noqa: S704 - made of numbers and escaped text
                 lifecycle_chart(
                     life,
                     self.identity.period_start,
@@ -235,25 +242,28 @@ class Pages:
                     model=model,
                 )
             ),
-            quantity=quantity,
-            who=wording.who,
-        )
-        environment.filters.update(
-            moment=lambda at: _whole(wording.moment(at, tz)),
-            day=lambda at: _whole(wording.day(at, tz)),
-            interval=lambda when: _whole(wording.interval(when, tz)),
-            whole=_whole,
-            ticks=_ticks,
-            end_of=lambda at: wording.end_of(at, tz),
-            long_day=wording.long_day,
-            grouped=wording.grouped,
-            offset=wording.offset,
-            clip=wording.clip,
-            lines=_lines,
-            certainty=lambda name: Certainty(name).words,
-            number=_number,
-        )
-        return environment
+            "quantity": quantity,
+            "who": wording.who,
+        }
+
+    def _filters(self) -> dict[str, Any]:
+        """How pages write moments, numbers and texts."""
+        tz = self.identity.timezone
+        return {
+            "moment": lambda at: _whole(wording.moment(at, tz)),
+            "day": lambda at: _whole(wording.day(at, tz)),
+            "interval": lambda when: _whole(wording.interval(when, tz)),
+            "whole": _whole,
+            "ticks": _ticks,
+            "end_of": lambda at: wording.end_of(at, tz),
+            "long_day": wording.long_day,
+            "grouped": wording.grouped,
+            "offset": wording.offset,
+            "clip": wording.clip,
+            "lines": _lines,
+            "certainty": lambda name: Certainty(name).words,
+            "number": _number,
+        }
 
 
 def _finalize(value: object) -> object:

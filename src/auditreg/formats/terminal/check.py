@@ -292,9 +292,9 @@ def _first_steps(result: CheckResult, width: int) -> list[Text]:
     if nearest:
         tag, field = nearest[0]
         listed = ", ".join(f'"{escape_control(tag)}" ({field})' for tag, field in nearest[:3])
-        wanted = ", ".join(f'"{escape_control(name)}"' for name in (tag, *_TAGS[field][:2]))
+        tags = ", ".join(f'"{escape_control(name)}"' for name in (tag, *_TAGS[field][:2]))
         lines.append(Text(f"  nearest tags   {listed}"))
-        lines.append(Text(f"  to use them    auditreg.toml: [fields] {field} = [{wanted}]"))
+        lines.append(Text(f"  to use them    auditreg.toml: [fields] {field} = [{tags}]"))
     lines += [
         Text("  to set one     client = mlflow.MlflowClient()"),
         Text("  on all         for m in client.search_registered_models(max_results=1000):"),

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditreg.sources.database import postgresql
 from auditreg.sources.database.dialect import DatabaseConnection, SqlDialect, listed
 from auditreg.sources.database.mysql import SQL_MODE, MySQLSpelling
 from auditreg.sources.database.mysql import quoted as backticked
@@ -19,16 +18,17 @@ from auditreg.sources.database.queries import ALL_RUNS, SPECS, Queries
 from auditreg.sources.database.sqlite import SQLiteSpelling
 from auditreg.sources.database.store import REGISTRY_TABLES, TRACKED_TABLES, linked_ids
 from auditreg.sources.interface import JOURNAL, NO_RUN_POINTED, RUN_GONE
+from auditreg.sql import quoted_name
 
 SPELLINGS: Mapping[str, type[SqlDialect]] = {
     spelling.kind: spelling for spelling in (PostgreSQLSpelling, MySQLSpelling, SQLiteSpelling)
 }
 """The databases SQL can be written for without a connection; MariaDB understands MySQL's."""
 
-ALL_ASKED = "asked.all_runs"
+RUN_OPTION = "asked.all_runs"
 """The row that says whether every run was counted (1) or those that versions point to (0)."""
 
-_ALL_ASKED_MEANS = "1 where every run is counted below, as by extract --runs all"
+_RUN_OPTION_MEANING = "1 where every run is counted below, as by extract --runs all"
 
 _LEFT_OUT = {"left_out.unlinked_runs": NO_RUN_POINTED, "left_out.missing_runs": RUN_GONE}
 
@@ -99,7 +99,7 @@ def script(
         links: what versions point to, for `tracking`.
     """
     queries = Queries(dialect, runs, linked_ids=links.ids if links else None)
-    totals = [Total(ALL_ASKED, _ALL_ASKED_MEANS, str(int(runs == "all")))]
+    totals = [Total(RUN_OPTION, _RUN_OPTION_MEANING, str(int(runs == "all")))]
     if part != "tracking":
         totals += _registry_totals(queries)
     if part != "registry":
@@ -122,7 +122,7 @@ def script(
 def sealed(
     counts: Mapping[str, Sequence[int | None]],
     left_out: Mapping[str, int],
-    asked: Mapping[str, str],
+    options: Mapping[str, str],
     gaps: int,
     tombstones: int,
 ) -> dict[str, int]:
@@ -134,7 +134,7 @@ def sealed(
     }
     numbers |= {name: left_out.get(reason, 0) for name, reason in _LEFT_OUT.items()}
     numbers |= {"gaps": gaps, "tombstones": tombstones}
-    return numbers | {ALL_ASKED: int(asked.get("runs") == "all")}
+    return numbers | {RUN_OPTION: int(options.get("runs") == "all")}
 
 
 def parse(text: str) -> dict[str, int]:
@@ -206,7 +206,7 @@ def _heading(part: str, *, newest: bool) -> list[str]:
 
 def _around(database: str, schema: str | None) -> tuple[list[str], list[str]]:
     if database == "postgresql":
-        path = [f"set local search_path to {postgresql.quoted(schema)};"] if schema else []
+        path = [f"set local search_path to {quoted_name(schema)};"] if schema else []
         return ["begin isolation level repeatable read read only;", *path], ["commit;"]
     if database == "mysql":
         use = [f"use {backticked(schema)};"] if schema else []

@@ -155,7 +155,7 @@ class DatabaseConnection(SqlDialect):
     ) -> IdSet:
         """See `SqlDialect.keep`. The ids are found once."""
 
-    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
+    def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
         """Those of the wanted columns that the table has and this user may not read.
 
         A file has no rights inside. Where a hidden table looks like a missing one

@@ -13,6 +13,7 @@ from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, Sql
 from auditreg.sources.database.queries import SPECS, Queries
 from auditreg.sources.database.schema_versions import may_have
 from auditreg.sources.interface import JOURNAL, READS
+from auditreg.sql import quoted_name
 
 ESSENTIAL = ("registered_models", "model_versions")
 """Without these two there is no registry to speak of."""
@@ -120,8 +121,8 @@ def readable_kinds(queries: Queries, tables: frozenset[str]) -> frozenset[str]:
 def present_columns(dialect: DatabaseConnection) -> dict[str, frozenset[str]]:
     """The columns of `all_columns` that a database has, whether this user may read them or not."""
     present = {
-        table: (dialect.columns(table) & wanted) | dialect.denied(table, wanted)
-        for table, wanted in all_columns().items()
+        table: (dialect.columns(table) & columns) | dialect.denied(table, columns)
+        for table, columns in all_columns().items()
     }
     return {table: columns for table, columns in present.items() if columns}
 
@@ -159,8 +160,8 @@ def grants(
         used = {}
     lines = ["-- What auditreg needs to read an MLflow registry, and nothing else."]
     if database == "postgresql":
-        place = postgresql.quoted(schema or "public")
-        who = postgresql.quoted(role)
+        place = quoted_name(schema or "public")
+        who = quoted_name(role)
         lines += [
             f"-- The role: CREATE ROLE {who} LOGIN PASSWORD '…';",
             '-- psql puts the name of the database in for :"DBNAME".',
@@ -174,8 +175,8 @@ def grants(
         lines.append(f"-- The user: CREATE USER {who} IDENTIFIED BY '…';")
         grant = mysql.grant
         prefix = f"{mysql.quoted(schema)}." if schema else ""
-    for table, wanted in sorted(used.items()):
-        line = grant(prefix + table, sorted(wanted), role)
+    for table, names in sorted(used.items()):
+        line = grant(prefix + table, sorted(names), role)
         if table == SPECS[JOURNAL].base and columns is None:
             line = f"-- Where auditreg-capture is installed in the server: {line}"
         lines.append(line)

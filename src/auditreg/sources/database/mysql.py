@@ -7,6 +7,7 @@ import decimal
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from auditreg import sql
 from auditreg.errors import SourceError
 from auditreg.sources.database.dialect import (
     UNCHANGED,
@@ -153,12 +154,12 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         """See `DatabaseConnection.never_null`."""
         return frozenset(name for name, filled in self._described(table).items() if filled)
 
-    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
+    def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:
         """See `DatabaseConnection.denied`. What is hidden has to be asked for to be refused."""
         seen = self.columns(table)
         if not seen:
-            return wanted if self._refused("1", table) else frozenset()
-        return frozenset(name for name in wanted - seen if self._refused(f"b.{name}", table))
+            return columns if self._refused("1", table) else frozenset()
+        return frozenset(name for name in columns - seen if self._refused(f"b.{name}", table))
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
         """See `DatabaseConnection.grant`."""
@@ -270,7 +271,7 @@ class MySQL(MySQLSpelling, DatabaseConnection):
             query = (
                 "select column_name as name, is_nullable = 'NO' as filled "
                 "from information_schema.columns "
-                f"where table_schema = database() and table_name = {_literal(table)}"
+                f"where table_schema = database() and table_name = {sql.quoted(table)}"
             )
             types = {"name": TEXT, "filled": INT}
             self._known[table] = {
@@ -339,7 +340,7 @@ def quoted(name: str) -> str:
 def account(role: str) -> str:
     """An account in SQL; anywhere it comes from, where no host is said."""
     name, at, host = role.rpartition("@")
-    return f"{_literal(name if at else role)}@{_literal(host if at else '%')}"
+    return f"{sql.quoted(name if at else role)}@{sql.quoted(host if at else '%')}"
 
 
 def _library() -> Any:
@@ -407,7 +408,3 @@ def _as_bytes(expression: str) -> str:
 def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

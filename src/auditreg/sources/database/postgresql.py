@@ -11,6 +11,7 @@ from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, IdS
 from auditreg.sources.database.errors import postgresql as explained
 from auditreg.sources.database.url import Address
 from auditreg.sources.interface import INT, REAL, TEXT
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,11 +96,11 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         self._execute("set row_security = off")
         # A database that promises no encoding hands its bytes over as they are.
         (encoding,) = self.texts("select current_setting('server_encoding') as t")
-        wanted = "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"
-        self._execute(f"set client_encoding = '{wanted}'")
+        encoding = "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"
+        self._execute(f"set client_encoding = '{encoding}'")
         schema = self._address.get("schema")
         if schema is not None:
-            self._execute(f"set search_path = {quoted(schema)}")
+            self._execute(f"set search_path = {quoted_name(schema)}")
         self._execute("begin isolation level repeatable read read only")
         # The transaction's first query takes the snapshot.
         (self._role,) = self.texts("select current_user::text as t")
@@ -108,10 +109,10 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         """See `DatabaseConnection.columns`."""
         return frozenset(name for name, readable, _ in self._described(table) if readable)
 
-    def denied(self, table: str, wanted: frozenset[str]) -> frozenset[str]:
+    def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:
         """See `DatabaseConnection.denied`."""
         hidden = {name for name, readable, _ in self._described(table) if not readable}
-        return wanted & hidden
+        return columns & hidden
 
     def grant(self, table: str, columns: Sequence[str]) -> str:
         """See `DatabaseConnection.grant`."""
@@ -127,14 +128,12 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         if not schemas:
             return ""
         name = schemas[0]
-        (usable,) = self.numbers(
-            f"select has_schema_privilege({_literal(name)}, 'usage')::int as n0"
-        )
+        (usable,) = self.numbers(f"select has_schema_privilege({quoted(name)}, 'usage')::int as n0")
         if usable:
             return f"The schema {name} has such a table: add `?schema={name}` to the address."
         return (
             f"The schema {name} has such a table, and this user may not look into it: "
-            f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(self._role)};"
+            f"GRANT USAGE ON SCHEMA {quoted_name(name)} TO {quoted_name(self._role)};"
         )
 
     def schema(self) -> str | None:
@@ -153,7 +152,7 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         return self.texts(
             "select n.nspname::text as t from pg_catalog.pg_class c "
             "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-            f"where c.relname = {_literal(table)} and c.relkind in ('r', 'p') "
+            f"where c.relname = {quoted(table)} and c.relkind in ('r', 'p') "
             "and c.relpersistence <> 't' order by 1"
         )
 
@@ -230,7 +229,7 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
     def _described(self, table: str) -> list[tuple[str, bool, bool]]:
         """A table's columns: name, whether it may be read, whether NULL is refused."""
         if table not in self._known:
-            query = _COLUMNS.format(name=_literal(table))
+            query = _COLUMNS.format(name=quoted(table))
             types = {"name": TEXT, "readable": INT, "filled": INT}
             self._known[table] = [
                 (row["name"], bool(row["readable"]), bool(row["filled"]))
@@ -269,7 +268,7 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
 
 def grant(table: str, columns: Sequence[str], role: str) -> str:
     """The statement that lets a role read columns of a table."""
-    return f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {quoted(role)};"
+    return f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {quoted_name(role)};"
 
 
 def _driver() -> Any:
@@ -284,12 +283,12 @@ def _driver() -> Any:
     return driver
 
 
-def _as(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _as(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     # What the driver has no Arrow type for (numeric) comes as text in an extension type.
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return plain.cast(wanted)
+    return plain.cast(data_type)
 
 
 def _without_nul(texts: Sequence[str]) -> list[str]:
@@ -297,15 +296,6 @@ def _without_nul(texts: Sequence[str]) -> list[str]:
     return [text for text in texts if "\0" not in text]
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A name in SQL, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _array(texts: Sequence[str]) -> str:
     inside = ",".join('"' + t.replace("\\", "\\\\").replace('"', '\\"') + '"' for t in texts)
-    return _literal("{" + inside + "}")
+    return quoted("{" + inside + "}")

@@ -291,7 +291,7 @@ class SqlReading(Reading):
                 *problem,
                 *(self._artifacts.doubts if self._artifacts else ()),
             ),
-            asked={
+            options={
                 "runs": self._runs,
                 **self._tracking_location(),
                 **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),

@@ -274,8 +274,8 @@ if sys.platform != "win32":
         # struct flock: its order differs between Linux and the BSDs.
         linux = sys.platform.startswith("linux")
         layout = "hhqqi4x" if linux else "qqihh8x"
-        wanted = (fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
-        fields = wanted if linux else (byte, 1, 0, fcntl.F_WRLCK, os.SEEK_SET)
+        request = (fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+        fields = request if linux else (byte, 1, 0, fcntl.F_WRLCK, os.SEEK_SET)
         answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(layout, *fields))
         kind: int = struct.unpack(layout, answer)[0 if linux else 3]
         return kind != fcntl.F_UNLCK

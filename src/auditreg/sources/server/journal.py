@@ -23,7 +23,7 @@ NO_ADMINISTRATOR = "the server's journal: the server does not take this user for
 
 _PAGE = 1_000
 """Rows asked for at a time."""
-_RANGES_ASKED = 100
+_RANGES_PER_REQUEST = 100
 """Ranges in one request: an address may not become too long."""
 _MAX_PAGES = 100_000
 _FIRST_ROWS = 50
@@ -69,7 +69,7 @@ class ServedJournal:
         self.doubts: list[str] = []
         self.clock_offset_ms: int | None = None
         self.cannot_show: tuple[str, ...] = (WITHOUT,)
-        self.asked_at = clock()
+        self.requested_at = clock()
         try:
             self._state = self._ask_state()
         except NotAllowed:
@@ -82,7 +82,7 @@ class ServedJournal:
         except (SourceError, _Malformed) as error:
             self._doubt(error)
             return
-        self.clock_offset_ms = self._state.now - (self.asked_at + clock()) // 2
+        self.clock_offset_ms = self._state.now - (self.requested_at + clock()) // 2
         self.cannot_show = (limits(self._first_start()),)
 
     @property
@@ -143,8 +143,8 @@ class ServedJournal:
     def _rows(self, sealed: list[Range]) -> Iterator[dict[str, Any]]:
         ranges = self._to_ask_for(sealed)
         pages = 0
-        for start in range(0, len(ranges), _RANGES_ASKED):
-            remaining = ranges[start : start + _RANGES_ASKED]
+        for start in range(0, len(ranges), _RANGES_PER_REQUEST):
+            remaining = ranges[start : start + _RANGES_PER_REQUEST]
             while remaining:
                 pages += 1
                 if pages > _MAX_PAGES:

@@ -41,7 +41,7 @@ TABLES = (
     "model_version_tags",
     "aliases",
 )
-GAPS_ASKED = 20_000
+GAPS_REQUESTED = 20_000
 """Numbers without a version that are asked for one by one: search hides the untagged versions of a
 prompt, and a gap is the only trace they leave."""
 
@@ -309,7 +309,7 @@ class RegistryScanner:
             for number in range(1, max(present))
             if number not in present
         )
-        tried = list(islice(missing, GAPS_ASKED))
+        tried = list(islice(missing, GAPS_REQUESTED))
         there = self._add(scan, tried)
         if there:
             scan.doubts.append(

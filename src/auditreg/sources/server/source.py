@@ -186,7 +186,7 @@ class RestReading(Reading):
         self._progress = progress
         self._pool = pool
         self._threads = threads
-        self.started_at = served.asked_at
+        self.started_at = served.requested_at
         self.ended_at = now()
         self._stood = time.monotonic()
         self._staging = IncompletenessLog()
@@ -313,7 +313,7 @@ class RestReading(Reading):
                 *(self._artifacts.doubts if self._artifacts else ()),
             ),
             passes=self._registry.passes,
-            asked={
+            options={
                 "runs": "all" if self._all_runs else "linked",
                 **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
