@@ -148,9 +148,7 @@ def count_changes(
     """
     changes: dict[tuple[str, str], int] = {}
     new: dict[str, int] = {}
-    query = _NEWS.format(
-        known_from_later=_KNOWN_FROM_LATER, recorded=_RECORDED if captured else ""
-    )
+    query = _NEWS.format(known_from_later=_KNOWN_FROM_LATER, recorded=_RECORDED if captured else "")
     rows = con.execute(query).fetchall()
     for kind, added, changed, gone in rows:
         counts = {(kind, "put"): added + changed, (kind, "gone"): gone}
