@@ -39,6 +39,28 @@ def test_help_explains_every_option_has_an_example_and_is_in_the_reference(path,
     assert not path or f"### {name}\n" in REFERENCE
 
 
+# Those that need no ledger: they read the package, the settings or nothing.
+WITHOUT_LEDGER = {
+    "demo", "config schema", "config show", "completion", "rules list", "rules show", "rules test",
+    "frameworks list", "frameworks show",
+}  # fmt: skip
+# Those whose result is one story, a file or a verdict, and no table.
+NO_TABLE = {"doctor", "extract", "run", "report", "publish", "verify"}
+
+
+def test_ledger_and_format_are_options_of_every_command_they_mean_something_to():
+    for path, command in EVERY:
+        if isinstance(command, click.Group) and not command.invoke_without_command:
+            continue
+        name = " ".join(path)
+        options = {text: p for p in command.params for text in p.opts}
+        assert ("--ledger" in options) is (name not in WITHOUT_LEDGER), name
+        if "--format" in options and name not in NO_TABLE:
+            formats = " ".join((options["--format"].help or "").split())
+            assert "table" in formats, name
+            assert "json, csv, markdown" in formats or "json, table, csv, markdown" in formats, name
+
+
 def test_the_list_of_commands_says_what_their_help_says():
     context = click.Context(cli)
     for commands in COMMANDS.values():

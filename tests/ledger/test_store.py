@@ -53,6 +53,24 @@ def test_a_ledger_that_is_not_there_is_made(tmp_path: Path, registry: Registry):
     assert verify(ledger).ok
 
 
+def test_the_file_is_of_the_form_that_duckdb_1_1_opens(filled: Ledger, registry: Registry):
+    query = "select tags['storage_version'] from duckdb_databases() where database_name = 'audit'"
+    assert ask(filled, query) == [("v1.0.0+",)]
+    registry.tag("motor", None, "a", "b")
+    take(filled, registry.read())
+    assert ask(filled, query) == [("v1.0.0+",)]
+
+
+def test_an_entry_without_text_cannot_be_written(filled: Ledger):
+    before = ask(filled, "select count(*) from ledger.log")
+    with pytest.raises(duckdb.ConstraintException, match="leaf"), filled.writer() as con:
+        con.execute(
+            "insert into ledger.log by name select max(seq) + 1 as seq, null as entry, "
+            "unhex(sha256(chr(0) || null)) as leaf from ledger.log"
+        )
+    assert ask(filled, "select count(*) from ledger.log") == before
+
+
 def test_an_open_reader_is_neither_in_the_way_nor_disturbed(filled: Ledger, registry: Registry):
     query = "select count(*) from ledger.log"
     with filled.reader() as con:

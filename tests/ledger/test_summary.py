@@ -169,3 +169,15 @@ def test_an_older_backup_brings_nothing_new_that_is_known(ledger: Ledger, regist
     done = take(ledger, backup)
     assert done.late
     assert dict(done.new) == {}
+
+
+def test_an_earlier_reading_of_the_same_state_tells_no_change(ledger: Ledger, registry: Registry):
+    registry.create("a")
+    registry.version("a")
+    registry.tag("a", 1, "owner", "ann")
+    backup = registry.read()
+    registry.tag("a", 1, "owner", "bo")
+    take(ledger, registry.read())
+    done = take(ledger, backup)
+    assert done.late
+    assert changed(done) == "1 version tag changed"

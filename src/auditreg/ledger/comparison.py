@@ -108,7 +108,8 @@ def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: 
 
 _NEWS = """
 with entry as (
-    select kind, subject, 'put' as op, 1 as turn, 0 as seq from changed where not same_content
+    select kind, subject, 'put' as op, 1 as turn, 0 as seq from changed c
+    where not same_content and not exists ({known_from_later})
     union all
     select kind, subject, 'gone', 1, 0 from vanished
     {recorded}
@@ -122,6 +123,13 @@ select n.kind,
        count(*) filter (where h.subject is not null and last = 'put') as changed,
        count(*) filter (where last = 'gone' and (shown or h.op = 'put')) as gone
 from news n left join ledger.heads h using (subject) group by n.kind order by n.kind
+"""
+
+# What a later reading saw already is nothing new, though this one shows it from an earlier moment on.
+_KNOWN_FROM_LATER = """
+select 1 from ledger.heads later
+where c.previous_seq is null and later.subject = c.subject and later.op = 'put'
+  and same_state(later.fingerprint, c.fingerprint) and not other_secrets(later.secrets, c.secrets)
 """
 
 _RECORDED = "union all select kind, subject, op, 0, seq from journal_entry where not same_content"
@@ -140,7 +148,8 @@ def count_changes(
     """
     changes: dict[tuple[str, str], int] = {}
     new: dict[str, int] = {}
-    rows = con.execute(_NEWS.format(recorded=_RECORDED if captured else "")).fetchall()
+    query = _NEWS.format(known_from_later=_KNOWN_FROM_LATER, recorded=_RECORDED if captured else "")
+    rows = con.execute(query).fetchall()
     for kind, added, changed, gone in rows:
         counts = {(kind, "put"): added + changed, (kind, "gone"): gone}
         changes |= {key: number for key, number in counts.items() if number}
