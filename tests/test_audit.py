@@ -547,6 +547,7 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
     assert (answer.reason, answer.evidence) == ("hello", {"owner": "jane", "n": 2})
 
 
+@pytest.mark.integration
 def test_a_child_is_stopped_and_the_other_rules_still_answer(
     file: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -164,6 +164,7 @@ def test_another_store_is_not_taken_for_the_registry(several, monkeypatch):
             run(command, "--allow-replacement")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", ["option", "settings"])
 def test_a_run_takes_in_a_registry_that_was_moved(several, monkeypatch, how):
     monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")

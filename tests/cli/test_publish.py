@@ -109,6 +109,7 @@ def test_a_copy_holds_as_tables_what_the_ledger_shows_as_views(ledger, small_reg
     assert rows(ledger, "changes")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("relation", HELD)
 def test_a_changed_table_of_a_copy_does_not_verify(ledger, relation):
     run("publish", str(PLACE))
@@ -150,6 +151,7 @@ def test_nothing_new_is_no_new_copy(ledger):
     assert sums_hold()
 
 
+@pytest.mark.integration
 def test_two_copies_of_one_minute_have_names_of_their_own(ledger):
     for _ in range(3):
         run("publish", str(PLACE))
@@ -209,6 +211,7 @@ def test_no_folder_is_named(ledger):
         run("publish")
 
 
+@pytest.mark.integration
 def test_what_the_manifest_does_not_name_is_never_touched(ledger):
     PLACE.mkdir()
     other = PLACE / "audit-2020-01-01T0000Z.duckdb"
@@ -235,6 +238,7 @@ def test_a_newest_copy_that_is_not_what_was_published_is_4(ledger, how):
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "content", ["{", '{"schema": "other"}', "\xff", "path"], ids=["cut", "other", "bytes", "path"]
 )
@@ -279,6 +283,7 @@ def test_a_folder_that_cannot_be_written_to(ledger, monkeypatch):
     assert files() == set()
 
 
+@pytest.mark.integration
 def test_a_disk_that_fills_up_while_copying(ledger):
     run("publish", str(PLACE))
     before = files()
@@ -371,6 +376,7 @@ def test_killed_at_any_point_no_half_file_has_a_final_name_and_the_next_one_comp
     assert same_record(PLACE / named[-1], ledger)
 
 
+@pytest.mark.integration
 def test_a_writer_that_replaces_the_ledger_meanwhile_does_not_mix_two_states(ledger, monkeypatch):
     copy = publish._copy_bytes
 

@@ -137,7 +137,6 @@ MOMENTS = 130
 """How many moments of each history are asked about; of nine histories, a thousand and more."""
 
 
-@pytest.mark.integration
 @examples(2)
 @given(stories(CAPTURED, SQL, 3, 9), RANDOM)
 def test_captured_histories(empty_file: Path, steps: list[Step], seed: int) -> None:
@@ -277,6 +276,7 @@ ONCE_WRONG: dict[str, tuple[bool, list[Step]]] = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("story", ONCE_WRONG)
 def test_stories_that_are_easily_told_wrong(empty_file: Path, story: str) -> None:
     capture, steps = ONCE_WRONG[story]

@@ -96,6 +96,7 @@ def columns(path: Path) -> list[tuple[str, str]]:
 COLUMNS = ["seq", "entry", "leaf", *(name for name, _ in entries.HEADER)]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_changed_value_of_the_log_is_named(copy: Ledger, column: str):
     """One value of one row, for every column; NULL in its place too."""

@@ -160,6 +160,7 @@ def test_nothing_is_in_doubt(read: Read):
     assert all(count == (len(tables[name]),) * 2 for name, count in counts.items())
 
 
+@pytest.mark.integration
 def test_the_state_is_the_story_s_and_the_same_again_adds_one_entry(read: Read, tmp_path: Path):
     store, _, _ = read
     truth = store.truth

@@ -104,6 +104,7 @@ def test_every_open_finding_is_under_its_rule_and_its_model(report, made):
     assert report.open_findings == len(expected)
 
 
+@pytest.mark.integration
 def test_findings_have_one_order_in_every_output(own_ledger):
     ledger, config = Ledger(own_ledger / "audit.duckdb"), load_config(own_ledger / "auditreg.toml")
     policy = PolicySet.load(config)
@@ -188,6 +189,7 @@ def test_a_clause_counts_its_rules_and_its_fields(made):
     assert [(f.recorded, f.of) for f in owner.fields] == [(recorded, live)]
 
 
+@pytest.mark.integration
 def test_a_ledger_that_starts_inside_the_period_says_first_report(made):
     connection, check, _ = made
     report = build_report(connection, check, [], CONFIG, CONFIG.period("2026-01-01..2026-09-30"))
@@ -219,6 +221,7 @@ def test_all_44_fields_are_in_a_version_s_sheet(report):
             assert shown == 49  # 44 and five companions
 
 
+@pytest.mark.integration
 def test_nothing_to_report_on_is_said(made):
     connection, check, _ = made
     early = replace(check, as_of=datetime(2020, 1, 1))

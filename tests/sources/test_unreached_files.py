@@ -78,6 +78,7 @@ def test_the_question_counts_them_as_not_read(database):
     assert answers == [(8, 0, 8)]
 
 
+@pytest.mark.integration
 def test_the_report_does_not_call_them_read(database):
     extracted(database)
     run("report", "--format", "html", "--output", "out")
