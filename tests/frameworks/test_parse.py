@@ -37,13 +37,13 @@ def library():
     return load_library(RULES)
 
 
-def test_the_library_holds_the_two_frameworks_checked_against_their_text(library):
-    assert [framework.id for framework in library] == ["naic-model-bulletin", "osfi-e23-2027"]
+def test_every_framework_of_the_library_was_checked_against_its_text(library):
+    assert {"naic-model-bulletin", "osfi-e23-2027"} <= {framework.id for framework in library}
     assert printable(library) == library
 
 
 def test_appendix_1_has_six_fields_for_every_model_and_eleven_more(library):
-    osfi = library[1]
+    [osfi] = [framework for framework in library if framework.id == "osfi-e23-2027"]
     appendix = [clause for clause in osfi.clauses if clause.ref.startswith("App. 1")]
     assert len(appendix) == 17
     assert osfi.status == "not yet in force"

@@ -10,8 +10,10 @@ import duckdb
 import pytest
 
 from auditreg.errors import UsageError
+from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
+from tests.ledger.book import KEY
 from tests.ledger.conftest import ask, log_rows, take
 from tests.ledger.reading import Registry, moment
 
@@ -76,6 +78,20 @@ def test_it_does_not_come_back_but_another_value_does(told: Ledger, registry: Re
     take(told, registry.read())
     assert PERSONAL.encode() not in told.path.read_bytes()
     assert verify(told).ok
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_what_was_erased_before_a_column_was_declared_does_not_come_back(parts: int):
+    """Every optional column since then is one more part of the fingerprint."""
+    then = ":".join(("f00", "a1", "b2")[:parts])
+    with duckdb.connect() as con:
+        con.execute("create table erasures as select ? as value_hmac", [KEY.hash(f"m/1\n{then}")])
+        con.execute(
+            "create table changed as select unnest(['m/1', 'm/2', 'm/3']) as subject, "
+            "'f00:a1:b2' as fingerprint"
+        )
+        drop_erased(con, KEY)
+        assert con.execute("select subject from changed").fetchall() == [("m/2",), ("m/3",)]
 
 
 def test_every_entry_of_a_thing_can_be_erased(told: Ledger):

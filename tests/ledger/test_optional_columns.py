@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,10 @@ def test_a_model_created_at_no_time_stays_the_one_it_was(book: Book, registry: R
     rows["registered_models"][0]["creation_time"] = None
     book.take(MemoryReading(rows, START + 2 * 10**6))
     assert book.rows("select subject, deleted from registered_models") == [(subject, False)]
+
+
+def test_every_kind_can_have_columns_that_not_every_source_shows(tmp_path: Path):
+    command = [sys.executable, "-m", "tests.ledger.optional_everywhere", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -24,9 +24,10 @@ class Column:
             log. `PARENT`: says which row an item belongs to. `STAGED`: only read, not kept.
         identity: a row cannot do without it.
         compared: whether another value is a change of the row, which makes a new entry.
-        optional: not every source shows it. It is compared where it is shown; what a source cannot
-            show stays what was known. Its hash, or `?` where no source showed it, follows the fingerprint
-            of the other columns.
+        optional: not every source shows it, or entries were written before it was declared. It is
+            compared where it is shown; what a source cannot show stays what was known. Its hash, or
+            `?` where no source showed it, follows the fingerprint of the other columns. Only a text
+            can be hidden by a source: a number has no value that could mark it.
         printed: SQL for the fingerprint instead of the column's own; `{s}` is the staged row.
         empty_is_null: the empty text is no value: MLflow's REST API does not tell the two apart.
         zero_is_null: 0 is no value, for the same reason.
@@ -82,6 +83,11 @@ class StagingTable:
     def body(self) -> tuple[Column, ...]:
         """The columns an entry keeps in its body."""
         return tuple(column for column in self.columns if column.place == BODY)
+
+    @property
+    def optional(self) -> tuple[Column, ...]:
+        """The columns whose hashes stand behind the fingerprint of the others."""
+        return tuple(column for column in self.columns if column.optional)
 
     @property
     def parent(self) -> Column:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.schema import insert, sql, statements
+from auditreg.ledger.schema import ingest_sql, insert, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,7 +69,7 @@ def header_sql(alias: str = "") -> str:
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the macros that write values as JSON on a connection."""
-    con.execute("; ".join(s for s in statements(sql("ingest.sql")) if "temp macro" in s))
+    con.execute("; ".join(s for s in statements(ingest_sql()) if "temp macro" in s))
 
 
 def now_ms() -> datetime:

@@ -7,6 +7,7 @@ Its keyed hash keeps the same state from being taken in again by the next extrac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import UsageError
@@ -147,9 +148,11 @@ def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         for subject, fingerprint in con.execute(
             "select subject, fingerprint from changed"
         ).fetchall()
-        if key.hash(f"{subject}\n{fingerprint}") in marks
-        # of an entry of the first form, which did not hash optional columns
-        or key.hash(f"{subject}\n{fingerprint.partition(':')[0]}") in marks
+        # An entry from before a column was declared has a fingerprint without its part.
+        if any(
+            key.hash(f"{subject}\n{shorter}") in marks
+            for shorter in accumulate(fingerprint.split(":"), "{}:{}".format)
+        )
     ]
     if again:
         con.executemany("delete from changed where subject = ?", again)

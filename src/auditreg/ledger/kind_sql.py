@@ -1,7 +1,7 @@
 """The ledger's SQL that follows from the declared kinds: fingerprints, bodies, state tables.
 
-What a kind's rows are joined with, and how they are identified, stands by hand in `ingest.sql` and
-`state.sql`; these fill in the columns.
+What a kind's rows are joined with stands by hand in `ingest.sql` and `state.sql`; these fill in the
+columns.
 """
 
 from __future__ import annotations
@@ -18,6 +18,23 @@ from auditreg.kinds.staging import TABLES
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 """The declared kinds by their names."""
+
+SUBJECTS = {
+    "registered_model": "i.subject",
+    "registered_model_tag": "i.subject || ':tag:' || s.key",
+    "model_version": "i.subject || '/' || s.version",
+    "model_version_tag": "i.subject || '/' || s.version || ':tag:' || s.key",
+    "alias": "i.subject || ':alias:' || s.alias",
+    "experiment": "'x-' || left(sha256($registry || chr(31) || s.experiment_id), 16)",
+    "run": "'r-' || left(sha256($registry || chr(31) || s.run_id), 16)",
+    "logged_model": "'l-' || left(sha256($registry || chr(31) || s.model_id), 16)",
+    "model_artifact": "i.subject || '/' || s.version || ':artifact'",
+    "principal": "'u-' || left(sha256(concat_ws(chr(31), $registry, s.kind, "
+    "coalesce(s.workspace, ''), s.principal)), 16)",
+    "permission": "'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(s.workspace, ''), "
+    "s.principal_kind, s.principal, s.resource_type, s.resource)), 16)",
+}
+"""SQL for what a row `s` is called in the ledger; `i` is the model it belongs to, where it has one."""
 
 _DECODED = {TEXT: "VARCHAR", INT: "BIGINT", MOMENT: "BIGINT", REAL: "DOUBLE", BOOL: "BOOLEAN"}
 
@@ -38,13 +55,19 @@ def fingerprint(kind: Kind) -> str:
     """SQL for the fingerprint of a row `s`; with items, `c` has that of all of them."""
     parts = [*_in_fingerprint(kind.table), *(["printed(c.fingerprint)"] if kind.items else [])]
     text = f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
-    optional = (column for column in kind.table.columns if column.optional)
-    behind = (
-        f"case when s.{column.name} = chr(0) || '$unseen' then ':?' else {_part(_json(column))} end"
-        for column in optional
-    )
-    return " || ".join((text, *behind))
+    return " || ".join((text, *map(_behind, kind.table.optional)))
 
+
+def _behind(column: Column) -> str:
+    """SQL for the part of an optional column behind a fingerprint."""
+    part = _part(_json(column))
+    if column.type != TEXT:
+        return part
+    return f"case when s.{column.name} = {_UNSEEN} then ':?' else {part} end"
+
+
+_UNSEEN = "chr(0) || '$unseen'"
+"""What stands for a text that a source cannot show, where no other source has shown it."""
 
 _WHOLE, _PART = 64, 16
 """Digits of a fingerprint, and of the hash of an optional column behind it."""
@@ -62,7 +85,7 @@ def first_form_fingerprints() -> str:
     """
     selects = []
     for kind in KINDS:
-        optional = [column.name for column in kind.table.columns if column.optional]
+        optional = [column.name for column in kind.table.optional]
         for number in range(len(optional)):
             values = (
                 f"coalesce(json_extract(entry, '$.body.{name}')::VARCHAR, 'null')"
@@ -80,26 +103,50 @@ def first_form_fingerprints() -> str:
     return " union all ".join(selects)
 
 
-def hidden(kind_name: str) -> str:
-    """Assignments that keep what was known, in `entry`, of the columns a source cannot show."""
-    table = BY_NAME[kind_name].table
-    return ", ".join(
-        f"{c.name} = case when list_contains($hidden, '{table.name}.{c.name}') "
-        f"then case when split_part(k.fingerprint, ':', {part}) = '?' then s.{c.name} "
-        f"else staged_json(json_extract(l.entry, '$.body.{c.name}')) end else s.{c.name} end"
-        for part, c in enumerate((c for c in table.columns if c.optional), 2)
+def hidden() -> str:
+    """Statements that put what was last known, or a mark, in the place of what a source cannot show."""
+    return ";\n".join(statement for kind in KINDS for statement in _hidden(kind))
+
+
+def _hidden(kind: Kind) -> Iterator[str]:
+    table = kind.table.name
+    shown, known = [], []
+    for part, column in enumerate(kind.table.optional, 2):
+        name = column.name
+        if column.type == TEXT:  # only a text can be marked
+            is_hidden = f"list_contains($hidden, '{table}.{name}')"
+            shown.append(f"{name} = case when {is_hidden} then {_UNSEEN} else {name} end")
+            known.append(
+                f"{name} = case when {is_hidden} "
+                f"and split_part(k.fingerprint, ':', {part}) <> '?' "
+                f"then staged_json(json_extract(l.entry, '$.body.{name}')) else s.{name} end"
+            )
+    if not known:
+        return
+    subject = SUBJECTS[kind.name]
+    of_model = subject.startswith("i.")
+    model = "model_id i, " if of_model else ""
+    same_model = "i.workspace = s.workspace and i.model = s.model and " if of_model else ""
+    yield f"update stage_{table} set {', '.join(shown)} where len($hidden) > 0"
+    yield (
+        f"update stage_{table} s set {', '.join(known)} "
+        f"from {model}known k join ledger.log l on l.seq = k.seq "
+        f"where {same_model}k.subject = {subject} and k.op = 'put' and len($hidden) > 0"
     )
 
 
-def not_shown(kind_name: str) -> str:
-    """Assignments that mark the columns a source cannot show: that is not the same as no value."""
-    table = BY_NAME[kind_name].table
-    return ", ".join(
-        f"{c.name} = case when list_contains($hidden, '{table.name}.{c.name}') "
-        f"then chr(0) || '$unseen' else {c.name} end"
-        for c in table.columns
-        if c.optional
+def same_parts() -> str:
+    """SQL: whether the parts behind two fingerprints `a` and `b` may be of one state; `?` is any."""
+    most = max(len(kind.table.optional) for kind in KINDS)
+    numbers = range(2, most + 2)
+    # DuckDB 2.0 cannot plan a comparison of split_part() with a constant where this stands.
+    parts = ((f"string_split({side}, ':')[{number}]" for side in "ab") for number in numbers)
+    same = (
+        f"({a} is not distinct from {b} or {a} is not distinct from '?' "
+        f"or {b} is not distinct from '?')"
+        for a, b in parts
     )
+    return " and ".join(same) or "true"
 
 
 def items_fingerprint(kind: Kind) -> str:
@@ -280,8 +327,8 @@ def fill(text: str) -> str:
         text = text.replace(f"{{fingerprint of {kind.name}}}", fingerprint(kind))
         if kind.items:
             text = text.replace(f"{{items of {kind.name}}}", items_fingerprint(kind))
-        text = text.replace(f"{{hidden of {kind.name}}}", hidden(kind.name))
-        text = text.replace(f"{{not shown of {kind.name}}}", not_shown(kind.name))
+        text = text.replace(f"{{subject of {kind.name}}}", SUBJECTS[kind.name])
+    text = text.replace("{hidden}", hidden()).replace("{same parts}", same_parts())
     return re.sub(r"\{carried from (\w+)\}", lambda match: carried(match[1]), text)
 
 

@@ -53,8 +53,7 @@ case when starts_with(text, chr(0) || '$secret:') or starts_with(text, chr(0) ||
 -- macro: whether two fingerprints may be of one state: ? stands for what a source could not show
 create or replace temp macro same_state(a, b) as
 case when a is null or b is null then a is null and b is null
-     else a = b or split_part(a, ':', 1) = split_part(b, ':', 1)
-                   and (contains(a, '?') or contains(b, '?')) end;
+     else a = b or split_part(a, ':', 1) = split_part(b, ':', 1) and {same parts} end;
 
 -- macro: whether secrets differ; hashed with another key nobody can tell
 create or replace temp macro other_secrets(a, b) as
@@ -142,16 +141,8 @@ from (
     group by subject
 );
 
--- update: what this source cannot show, and is not known from another one
-update stage_model_versions
-set {not shown of model_version} where len($hidden) > 0;
-
 -- update: what this source cannot show is what was last known of it
-update stage_model_versions s
-set {hidden of model_version}
-from model_id i, known k join ledger.log l on l.seq = k.seq
-where i.workspace = s.workspace and i.model = s.model and k.subject = i.subject || '/' || s.version
-  and k.op = 'put' and len($hidden) > 0;
+{hidden};
 
 -- table: every state of this reading, with its fingerprint and the row it was staged in
 create or replace temp table incoming (
@@ -162,7 +153,7 @@ create or replace temp table incoming (
 
 -- kind: registered_model
 insert into incoming
-select 'registered_model', i.subject, s.workspace, s.model, null, i.created_at,
+select 'registered_model', {subject of registered_model}, s.workspace, s.model, null, i.created_at,
        moment(s.last_updated_time),
        {fingerprint of registered_model},
        null, null, s.rowid
@@ -170,13 +161,13 @@ from stage_registered_models s join model_id i using (workspace, model);
 
 -- kind: registered_model_tag
 insert into incoming
-select 'registered_model_tag', i.subject || ':tag:' || s.key, s.workspace, s.model, null,
+select 'registered_model_tag', {subject of registered_model_tag}, s.workspace, s.model, null,
        i.created_at, null, {fingerprint of registered_model_tag}, secret_of(s.value), s.key, s.rowid
 from stage_registered_model_tags s join model_id i using (workspace, model);
 
 -- kind: model_version
 insert into incoming
-select 'model_version', i.subject || '/' || s.version, s.workspace, s.model, s.version,
+select 'model_version', {subject of model_version}, s.workspace, s.model, s.version,
        moment(s.creation_time), moment(s.last_updated_time),
        {fingerprint of model_version},
        null, null, s.rowid
@@ -184,7 +175,7 @@ from stage_model_versions s join model_id i using (workspace, model);
 
 -- kind: model_version_tag
 insert into incoming
-select 'model_version_tag', i.subject || '/' || s.version || ':tag:' || s.key, s.workspace,
+select 'model_version_tag', {subject of model_version_tag}, s.workspace,
        s.model, s.version, coalesce(moment(v.creation_time), i.created_at), null,
        {fingerprint of model_version_tag}, secret_of(s.value), s.key, s.rowid
 from stage_model_version_tags s join model_id i using (workspace, model)
@@ -192,7 +183,7 @@ left join stage_model_versions v using (workspace, model, version);
 
 -- kind: alias
 insert into incoming
-select 'alias', i.subject || ':alias:' || s.alias, s.workspace, s.model, s.version,
+select 'alias', {subject of alias}, s.workspace, s.model, s.version,
        coalesce(moment(v.creation_time), i.created_at), null, {fingerprint of alias}, null,
        s.alias, s.rowid
 from stage_aliases s join model_id i using (workspace, model)
@@ -200,7 +191,7 @@ left join stage_model_versions v using (workspace, model, version);
 
 -- kind: experiment
 insert into incoming
-select 'experiment', 'x-' || left(sha256($registry || chr(31) || experiment_id), 16), workspace,
+select 'experiment', {subject of experiment}, workspace,
        null, null, moment(creation_time), null,
        {fingerprint of experiment},
        null, experiment_id, s.rowid
@@ -212,7 +203,7 @@ create or replace temp table run_child as
 
 -- kind: run
 insert into incoming
-select 'run', 'r-' || left(sha256($registry || chr(31) || s.run_id), 16), null, null, null,
+select 'run', {subject of run}, null, null, null,
        moment(s.start_time), null,
        {fingerprint of run},
        nullif(c.secrets, ''), s.run_id, s.rowid
@@ -221,7 +212,7 @@ from stage_runs s left join run_child c using (run_id);
 -- kind: logged_model
 insert into incoming
 with child as ({items of logged_model})
-select 'logged_model', 'l-' || left(sha256($registry || chr(31) || s.model_id), 16), null, null,
+select 'logged_model', {subject of logged_model}, null, null,
        null, moment(s.creation_time), null,
        {fingerprint of logged_model},
        nullif(c.secrets, ''), s.model_id, s.rowid
@@ -270,7 +261,7 @@ where s.state = 'unchanged' and a.registry = $registry and a.state = 'read'
 
 -- kind: model_artifact
 insert into incoming
-select 'model_artifact', i.subject || '/' || s.version || ':artifact', s.workspace, s.model,
+select 'model_artifact', {subject of model_artifact}, s.workspace, s.model,
        s.version, coalesce(moment(v.creation_time), i.created_at), null,
        {fingerprint of model_artifact},
        null, null, s.rowid
@@ -280,8 +271,7 @@ where s.state not in ('not_looked_at', 'unchanged');
 
 -- kind: principal
 insert into incoming
-select 'principal', 'u-' || left(sha256(concat_ws(chr(31), $registry, s.kind,
-              coalesce(s.workspace, ''), s.principal)), 16),
+select 'principal', {subject of principal},
        s.workspace, null, null, null, null,
        {fingerprint of principal}, null, s.principal, s.rowid
 from stage_principals s;
@@ -289,8 +279,7 @@ from stage_principals s;
 -- kind: permission
 -- for a model its name stands in the column model, so that its rights are found with it
 insert into incoming
-select 'permission', 'g-' || left(sha256(concat_ws(chr(31), $registry, coalesce(s.workspace, ''),
-              s.principal_kind, s.principal, s.resource_type, s.resource)), 16),
+select 'permission', {subject of permission},
        s.workspace,
        case when s.resource_type in ('registered_model', 'prompt') and s.resource <> '*'
             then s.resource end,
