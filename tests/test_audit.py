@@ -20,7 +20,7 @@ from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
-from auditreg.ledger import schema
+from auditreg.ledger import definitions
 from auditreg.ledger.settings import create_state
 from auditreg.models import CheckResult, Grade, RuleInfo, Scope, Severity, Status
 from auditreg.rules.parse import builtin_rules, parse_rule
@@ -483,9 +483,9 @@ def test_a_check_needs_only_the_views_that_are_read(
 def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConnection) -> None:
     """A view that was not prepared would show the latest state, whatever the moment."""
     present = Moment(AS_OF, AS_OF, AS_OF)
-    known = {*schema.state_tables(), "deployments", *schema.VIEWS}
+    known = {*definitions.state_tables(), "deployments", *definitions.VIEWS}
     texts = [builtin.sql for builtin in builtin_rules()]
-    texts += [schema.view_sql(name, as_of=False) for name in schema.VIEWS]
+    texts += [definitions.view_sql(name, as_of=False) for name in definitions.VIEWS]
     for text in texts:
         [(tree,)] = ledger.execute("select json_serialize_sql(?::VARCHAR)", [text]).fetchall()
         named = known & set(re.findall(r'"table_name":"(\w+)"', tree))

@@ -17,8 +17,8 @@ import pytest
 
 from auditreg.config import Config, parse_config
 from auditreg.errors import AuditregError, ConfigError, VerificationError
-from auditreg.ledger import schema
-from auditreg.ledger.schema import HELD
+from auditreg.ledger import definitions
+from auditreg.ledger.definitions import HELD
 from auditreg.ledger.store import Ledger
 from auditreg.workflows import publish
 from auditreg.workflows.publication import manifest_of
@@ -104,7 +104,7 @@ def test_a_copy_holds_as_tables_what_the_ledger_shows_as_views(ledger, small_reg
             row[0] for row in con.execute("select table_name from duckdb_tables()").fetchall()
         }
     assert tables >= set(HELD)
-    for relation in (*schema.VIEWS, "dictionary", "questions"):
+    for relation in (*definitions.VIEWS, "dictionary", "questions"):
         assert rows(PLACE / name, relation) == rows(ledger, relation), relation
     assert rows(ledger, "changes")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditreg.ledger import schema, state, store
+from auditreg.ledger import definitions, state, store
 from auditreg.ledger.ingest import IngestSummary, ingest
 from auditreg.ledger.secrets import Key
 from tests.ledger.reading import MemoryReading
@@ -50,7 +50,7 @@ class Book:
         """Every derived table, its rows as text (NaN is not itself) and in a fixed order."""
         return {
             table: sorted(repr(row) for row in self.rows(f"from {table}"))
-            for table in ("ledger.heads", *schema.derived_tables())
+            for table in ("ledger.heads", *definitions.derived_tables())
         }
 
     def rebuilt(self) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from auditreg.audit.snapshot import Moment, prepare_snapshot
 from auditreg.cli import cli
 from auditreg.kinds.changes import FILTERS, ITEMS
-from auditreg.ledger import kind_sql, schema
+from auditreg.ledger import definitions, kind_sql
 from auditreg.ledger.store import Ledger
 from auditreg.queries.changes import KINDS, ChangeFilter, change_rows
 from tests.ledger.captured import CapturedRegistry
@@ -41,7 +41,7 @@ def version_rows(registry: Registry, **values: Any) -> Rows:
 
 
 def test_every_stored_column_of_a_model_or_version_is_an_item_or_left_out():
-    text = schema.view_sql("changes", as_of=False)
+    text = definitions.view_sql("changes", as_of=False)
     for kind in ("registered_model", "model_version"):
         columns = kind_sql.structure(kind)
         missing = {name for name in columns if f"('{kind}', " not in text}

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import LedgerError
-from auditreg.ledger import schema
+from auditreg.ledger import definitions, schema
 from auditreg.ledger.copies import hold_tables
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
@@ -155,7 +155,7 @@ def test_a_ledger_with_an_odd_name_takes_readings_in(tmp_path: Path, registry: R
 
 
 def relations() -> list[str]:
-    return [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "questions"]
+    return [*definitions.derived_tables(), *definitions.VIEWS, "ledger.log", "questions"]
 
 
 def attached(ledgers: dict[str, Path], folder: Path | None, **job: object) -> dict[str, object]:
@@ -199,7 +199,7 @@ def unqualified() -> list[str]:
 
 def every_unqualified() -> list[str]:
     """The same, whole, and rules."""
-    names = (*schema.state_tables(), *schema.VIEWS)
+    names = (*definitions.state_tables(), *definitions.VIEWS)
     return [
         *unqualified(),
         *(f"from {name}_as_of(timestamp '2100-01-01')" for name in names),
@@ -281,6 +281,6 @@ def test_other_duckdbs_know_ledgers_apart_and_open_every_name(
         [[["boat", "home"]]],
     ]
     tables = ["model_versions", "aliases", "extractions", "settings", "ledger.log", "questions"]
-    check_attached(two, held, folder, [*tables, *schema.HELD])
+    check_attached(two, held, folder, [*tables, *definitions.HELD])
     if "1.1" not in folder.name:  # it looks up what is behind a view in the current catalog
-        check_attached(two, paths(two), folder, [*tables, *schema.VIEWS[::3]])
+        check_attached(two, paths(two), folder, [*tables, *definitions.VIEWS[::3]])

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from auditreg.ledger import schema
+from auditreg.ledger import definitions, schema
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
@@ -72,9 +72,9 @@ def seal(ledger: Ledger) -> None:
 
 def queries(moments: list[str]) -> dict[str, str]:
     """Everything a reader can ask: tables, views, macros, questions."""
-    names = [*schema.derived_tables(), *schema.VIEWS, "ledger.log", "ledger.readings()"]
+    names = [*definitions.derived_tables(), *definitions.VIEWS, "ledger.log", "ledger.readings()"]
     asked = {name: f"select * from {name}" for name in (*names, "dictionary", "questions")}
-    for name in (*schema.state_tables(), *schema.VIEWS):
+    for name in (*definitions.state_tables(), *definitions.VIEWS):
         asked[f"{name} between"] = f"select * from {name}_as_of({moments[3]})"
     for name in ("inventory", "promotions"):
         asked[f"{name} at first"] = f"select * from {name}_as_of({moments[1]})"

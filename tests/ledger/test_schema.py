@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.ledger import kind_sql, schema
+from auditreg.ledger import definitions, kind_sql
 from auditreg.ledger.ingest import ingest
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
@@ -69,7 +69,7 @@ def test_fingerprints_of_the_first_form_are_renewed_from_the_entry(book: Book):
 def test_state_tables_hold_what_they_always_held(book: Book, golden):
     rows = [
         (table, *map(str, row))
-        for table in schema.state_tables()
+        for table in definitions.state_tables()
         for row in sorted(book.rows(f"from {table}"), key=repr)
     ]
     golden("schema/state.json", _lines([[v for n, v in enumerate(row)] for row in rows]))
@@ -80,7 +80,7 @@ def test_columns_and_meanings_of_tables_stay(book: Book, golden):
         "select table_name, column_name, data_type, comment from duckdb_columns() "
         "where database_name = current_database() and schema_name = 'main' "
         "and table_name in (select unnest(?)) order by table_name, column_index",
-        list(schema.state_tables()),
+        list(definitions.state_tables()),
     )
     golden("schema/columns.json", _lines(columns))
 

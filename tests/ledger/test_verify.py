@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import ExitCode, LedgerError
-from auditreg.ledger import entries, schema, state, verify_tables
+from auditreg.ledger import definitions, entries, state, verify_tables
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
@@ -72,7 +72,7 @@ def test_what_nobody_touched_verifies(copy: Ledger):
     assert found.problems == ()
     assert found.ok
     assert (found.entries, found.roots, found.erased) == (len(log_rows(copy)), 3, 0)
-    assert found.tables == len(schema.derived_tables()) + 1
+    assert found.tables == len(definitions.derived_tables()) + 1
     tree = Tree()
     tree.extend(row[2] for row in log_rows(copy))
     assert found.root == tree.root().hex()

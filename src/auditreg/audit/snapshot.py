@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditreg.ledger import schema
+from auditreg.ledger import definitions
 from auditreg.ledger.settings import settings_rows
 from auditreg.queries.model_refs import Selection
 from auditreg.sql import moment_literal, quoted, rows_select
@@ -77,7 +77,7 @@ def relations_read_by(
         moment: what is judged; of a past one some views do not follow from the others.
         selection: whether models are selected by name, which reads tables too.
     """
-    known = frozenset(_state_tables()) | frozenset(schema.VIEWS)
+    known = frozenset(_state_tables()) | frozenset(definitions.VIEWS)
     named: set[str] = set(_SELECTABLE) if selection else set()
     waiting = [*texts, *(_view_text(name, moment) for name in named)]
     while waiting:
@@ -95,7 +95,7 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
 
     yield "; ".join(
         f"drop table if exists temp.{name}"
-        for name in (*_state_tables(), *schema.VIEWS, "timeline")
+        for name in (*_state_tables(), *definitions.VIEWS, "timeline")
     )
     yield from _settings_statements(moment)
     yield f"set variable as_of = {moment_literal(moment.as_of)}"
@@ -107,7 +107,7 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
             yield f"create temp table {table} as select * from {table}_as_of({past})"
     sources = {
         name: _view_source(name, moment)
-        for name in filter(read, schema.VIEWS)
+        for name in filter(read, definitions.VIEWS)
         if name not in population_names()
     }
     if any(map(_TIMELINE.search, sources.values())):
@@ -123,18 +123,18 @@ def _timeline_of_kind(call: re.Match[str]) -> str:
 
 
 def _state_tables() -> tuple[str, ...]:
-    return (*schema.state_tables(), "deployments")
+    return (*definitions.state_tables(), "deployments")
 
 
 def _view_source(name: str, moment: Moment) -> str:
     if name in _OF_THE_LOG and moment.past is not None:
         return f"select * from {name}_as_of({moment_literal(moment.past)})"
-    return schema.view_sql(name, as_of=False)
+    return definitions.view_sql(name, as_of=False)
 
 
 def _view_text(name: str, moment: Moment) -> str:
     """The SQL in which the other relations are named that a view reads; empty for a table."""
-    return _view_source(name, moment) if name in schema.VIEWS else ""
+    return _view_source(name, moment) if name in definitions.VIEWS else ""
 
 
 def _settings_statements(moment: Moment) -> Iterator[str]:
@@ -166,7 +166,7 @@ def selection_statements(
         if relations is not None and name not in relations:
             continue
         # Prepared again, it must not read the filtered table it replaces.
-        yield f"create or replace temp table {name} as {schema.view_sql(name, as_of=False)}"
+        yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"
         if chosen is not None:
             yield f"create or replace temp table whole_{name} as select subject from {name}"
             yield f"delete from temp.{name} where not coalesce({_kept(name, chosen)}, false)"
@@ -174,7 +174,7 @@ def selection_statements(
 
 def population_names() -> tuple[str, ...]:
     """The population tables, `population_<scope>`."""
-    return tuple(name for name in schema.VIEWS if name.startswith("population_"))
+    return tuple(name for name in definitions.VIEWS if name.startswith("population_"))
 
 
 def _kept(population: str, chosen: Selection) -> str:

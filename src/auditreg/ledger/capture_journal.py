@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from auditreg.ledger import entries, kind_sql, schema
+from auditreg.ledger import definitions, entries, kind_sql, schema
 from auditreg.ledger.entries import Appender
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
 
@@ -176,7 +176,7 @@ def _ranges(con: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int], ...]:
 
 def _run(con: duckdb.DuckDBPyConnection, file: str, parameters: Mapping[str, object]) -> None:
     """Run the steps of one of our files, each with the parameters it names."""
-    for statement in schema.statements(_filled(schema.sql(file))):
+    for statement in schema.statements(_filled(definitions.sql(file))):
         used = {name: value for name, value in parameters.items() if f"${name}" in statement}
         con.execute(statement, used)
 
@@ -253,7 +253,7 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         "model VARCHAR, version BIGINT, created_at TIMESTAMP, changed_at TIMESTAMP, "
         "fingerprint VARCHAR, secrets VARCHAR, item VARCHAR, place BIGINT)"
     )
-    blocks = schema.blocks("ingest.sql", "kind")
+    blocks = definitions.blocks("ingest.sql", "kind")
     for kind in KINDS:
         text = blocks[kind][1].partition(";\n")[0]
         statement = (

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
-from auditreg.ledger import capture_journal, entries, schema
+from auditreg.ledger import capture_journal, definitions, entries, schema
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.out_of_order import reposition_by_state
 from auditreg.sources.interface import READS
@@ -54,7 +54,7 @@ def _compare(
     con: duckdb.DuckDBPyConnection, filled: Collection[str], parameters: Mapping[str, object]
 ) -> None:
     """Run ingest.sql, without the steps that would find nothing: a staging table is empty."""
-    for statement in schema.statements(schema.ingest_sql()):
+    for statement in schema.statements(definitions.ingest_sql()):
         if "temp macro" not in statement and _may_matter(statement, filled):
             used = {name: value for name, value in parameters.items() if f"${name}" in statement}
             con.execute(statement, used)

@@ -15,7 +15,7 @@ from auditreg.ledger.draft import open_draft, out_of_space
 
 
 def hold_tables(copy: Path) -> None:
-    """Put tables in the place of the views of `schema.HELD`.
+    """Put tables in the place of the views of `definitions.HELD`.
 
     Raises:
         LedgerError: memory or disk space ran out.

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditreg.ledger.definitions import ingest_sql
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.schema import ingest_sql, insert, statements
+from auditreg.ledger.schema import insert, statements
 
 if TYPE_CHECKING:
     import duckdb

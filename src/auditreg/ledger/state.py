@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.config import calendar
-from auditreg.ledger import kind_sql, schema
+from auditreg.ledger import definitions, kind_sql, schema
 from auditreg.ledger.settings import refresh_settings
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
         "select h.seq, h.kind from ledger.heads h join touched t using (subject)"
     )
     outdated = {kind for (kind,) in con.execute("select distinct kind from replaced").fetchall()}
-    for table, (kind, _) in schema.state_tables().items():
+    for table, (kind, _) in definitions.state_tables().items():
         if kind in outdated:
             con.execute(
                 f"delete from {table} where seq in (select seq from replaced where kind = '{kind}')"
@@ -113,7 +113,7 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
 
 def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
     """Derive every table from the log alone; `staged` as for `refresh`."""
-    tables = (*schema.derived_tables(), "ledger.heads")
+    tables = (*definitions.derived_tables(), "ledger.heads")
     con.execute("; ".join(f"delete from {table}" for table in tables))
     schema.renew_fingerprints(con)
     kinds, captured = _new_kinds(con, 0)
@@ -161,10 +161,10 @@ def _refresh_events(
 ) -> None:
     """Add auditreg's own events; of findings and waivers the last of each subject counts."""
     new = f"(select * from ledger.log where seq >= {int(first_new)} and entry is not null)"
-    for table, (kind, text) in schema.event_tables().items():
+    for table, (kind, text) in definitions.event_tables().items():
         if kind in kinds or (table == "journal" and captured):
             con.execute(f"insert into {table} {text.replace('{log}', new)}")
-    for table, (kind, text) in schema.last_tables().items():
+    for table, (kind, text) in definitions.last_tables().items():
         if kind not in kinds:
             continue
         last = (
@@ -184,7 +184,7 @@ def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:
     """Note anew when the server kept its journal: a few rows that every question needs."""
     con.execute("delete from ledger.recorded")
     if con.execute("select 1 from journal limit 1").fetchone():
-        con.execute(f"insert into ledger.recorded {schema.sql('recorded.sql')}")
+        con.execute(f"insert into ledger.recorded {definitions.sql('recorded.sql')}")
 
 
 def _insert_states(con: duckdb.DuckDBPyConnection, subjects: str, *, staged: bool) -> None:
@@ -224,7 +224,7 @@ def _insert_staged(con: duckdb.DuckDBPyConnection, kind: str) -> int:
 
     The text of an entry was made from the same rows: `verify` compares with what it says.
     """
-    for table, (of, text) in schema.state_tables().items():
+    for table, (of, text) in definitions.state_tables().items():
         if of == kind:
             source = kind_sql.staged(table).replace("{rows}", _STAGED_ROWS)
             con.execute(f"insert into {table} by name {text.replace('{decoded}', source)}")
@@ -242,8 +242,8 @@ def _insert_decoded(con: duckdb.DuckDBPyConnection, kind: str, number: int) -> N
     for start in range(0, number, batch):
         chosen = f"(select * from bounds where place > {start} and place <= {start + batch})"
         rows = _LATEST_ROWS.format(bounds=chosen, kind=kind)
-        tables = [(t, text) for t, (of, text) in schema.state_tables().items() if of == kind]
-        source = schema.decoded(kind, rows)
+        tables = [(t, text) for t, (of, text) in definitions.state_tables().items() if of == kind]
+        source = definitions.decoded(kind, rows)
         if len(tables) > 1:
             con.execute(
                 f"create or replace temp table decoded as select * exclude (entry) from {source}"

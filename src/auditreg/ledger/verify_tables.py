@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditreg.ledger import entries, schema, state
+from auditreg.ledger import definitions, entries, schema, state
 from auditreg.ledger.draft import WRITER_MEMORY
 from auditreg.ledger.store import SMALL_FILE
 from auditreg.ledger.template import DRAFT, empty_ledger
@@ -52,7 +52,7 @@ def compare_with_log(path: Path) -> tuple[int, list[str]]:
             con.execute("drop table ledger.log")
             con.execute("create view ledger.log as from audit.ledger.log")
             state.rebuild(con)
-            tables = ("ledger.heads", *schema.derived_tables(), *held)
+            tables = ("ledger.heads", *definitions.derived_tables(), *held)
             differing += [
                 f"The table {table} does not follow from the log: it was changed."
                 for table in _differing_tables(con, tables)

@@ -1,0 +1,191 @@
+"""The texts of the ledger's tables, views and macros, from the SQL files and the declared kinds."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections import Counter
+from importlib import resources
+
+from auditreg.fields import FIELD_IDS
+from auditreg.ledger import kind_sql
+
+COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
+"""The columns every state table ends with."""
+
+VIEWS = (
+    "prompt_models",
+    "live_versions",
+    "signatures",
+    "fields",
+    "inventory",
+    "promotions",
+    "captures",
+    "capture_gaps",
+    "changes",
+    "running",
+    "version_logged_models",
+    "prompts",
+    "prompt_versions",
+    "effective_permissions",
+    "completeness",
+    "population_registered_model",
+    "population_model_version",
+    "population_live_version",
+    "population_promotion",
+    "population_live_in_period",
+    "population_ledger",
+)
+"""Views in the order they build on each other; each is a macro `<name>_as_of` too."""
+
+HELD = ("inventory", "promotions", "changes")
+"""Views that a published copy holds as tables, which say the same in every DuckDB."""
+
+
+@functools.cache
+def sql(name: str) -> str:
+    """The text of one of the SQL files beside this module."""
+    return resources.files(__package__).joinpath("sql", name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def blocks(name: str, word: str) -> dict[str, tuple[str, str]]:
+    """The `-- word: NAME [of KIND]` blocks of a file: name to (kind, SQL)."""
+    text = ingest_sql() if name == "ingest.sql" else sql(name)
+    parts = re.split(r"^-- (\w+): (\w+)(?: of (\w+))?\n", text, flags=re.MULTILINE)[1:]
+    rows = zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
+    return {title: (kind or "", text.strip()) for of, title, kind, text in rows if of == word}
+
+
+@functools.cache
+def state_tables() -> dict[str, tuple[str, str]]:
+    """State table to (kind of entry, SELECT with `{decoded}`)."""
+    return {
+        table: (kind, kind_sql.plain_columns(table, text).replace("{common}", COMMON))
+        for table, (kind, text) in blocks("state.sql", "table").items()
+    }
+
+
+@functools.cache
+def ingest_sql() -> str:
+    """The text of `ingest.sql`, with what follows from the declared kinds."""
+    return kind_sql.fill(sql("ingest.sql"))
+
+
+def decoded(kind: str, rows: str, *, select: str | None = None) -> str:
+    """SQL for entries of a kind with their body as a struct.
+
+    Args:
+        kind: the kind of entry.
+        rows: the relation of entries.
+        select: where given, only the parts of the body that this SELECT uses are decoded.
+    """
+    body = kind_sql.structure(kind)
+    if select is not None:
+        used = set(re.findall(r"body\.(\w+)", select))
+        body = {name: structure for name, structure in body.items() if name in used}
+    structure = json.dumps({"body": body}, separators=(",", ":"))
+    return f"(select *, from_json(entry, '{structure}').body as body from {rows})"
+
+
+@functools.cache
+def event_tables() -> dict[str, tuple[str, str]]:
+    """Table of auditreg's own events to (kind, SELECT with `{log}`): every event is a row."""
+    return {**blocks("events.sql", "table"), **blocks("imports.sql", "event")}
+
+
+@functools.cache
+def last_tables() -> dict[str, tuple[str, str]]:
+    """Table to (kind, SELECT with `{log}`) where only the last entry of a subject is a row."""
+    return {**blocks("findings.sql", "table"), **blocks("imports.sql", "last")}
+
+
+@functools.cache
+def _views() -> dict[str, tuple[str, str]]:
+    files = ("views.sql", "imports.sql", "access.sql")
+    return {name: view for file in files for name, view in blocks(file, "block").items()}
+
+
+def derived_tables() -> tuple[str, ...]:
+    """Every table of the file that follows from the log, settings included."""
+    return (
+        *state_tables(),
+        *event_tables(),
+        *last_tables(),
+        "ledger.fingerprints",
+        "ledger.recorded",
+        "settings",
+        "people",
+        "live_names",
+        "governance_fields",
+    )
+
+
+def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
+    pivot = ",\n           ".join(
+        f"any_value(value) filter (where field = '{field}' and not open) as {field}"
+        for field in fields
+    )
+    return pivot, ", ".join(f"w.{field}" for field in fields)
+
+
+def view_sql(name: str, *, as_of: bool) -> str:
+    """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
+    text = _view_text(name)
+    if not as_of:
+        text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
+    text = _past_text(text)
+    parts = {token: _past_select(token) for token in _built_on(name)}
+    used = Counter(re.findall(r"past_(\w+)", " ".join((text, *parts.values()))))
+    ctes = ", ".join(
+        f"past_{token} as {'materialized ' if used[token] > 1 else ''}({select})"
+        for token, select in parts.items()
+    )
+    if not ctes:
+        return text
+    rest = text.removeprefix("with ")
+    return f"with {ctes}{' ' if rest == text else ', '}{rest}"
+
+
+def _view_text(name: str) -> str:
+    """The block of a view, without the comment above it; what it reads still stands in brackets."""
+    text = re.sub(r"\A(?:--.*\n)*", "", _views()[name][1])
+    pivot, columns = _pivot(FIELD_IDS)
+    text = text.replace("{pivot}", pivot).replace("{columns}", columns)
+    return text.replace("{items}", kind_sql.change_items())
+
+
+@functools.cache
+def _relations() -> frozenset[str]:
+    """What a view may read, by name in brackets."""
+    return frozenset((*state_tables(), *VIEWS, "deployments"))
+
+
+def _built_on(name: str) -> list[str]:
+    """Every table and view that a view reads, and those they read, each after what it reads.
+
+    A macro is planned anew wherever it stands, and its plan is large: with all of them in one list
+    each is planned once.
+    """
+    listed: dict[str, None] = {}
+    for token in re.findall(r"\[(\w+)\]", _view_text(name)):
+        if token in _relations() and token not in listed:
+            if token in VIEWS:
+                listed |= dict.fromkeys(_built_on(token))
+            listed[token] = None
+    return list(listed)
+
+
+def _past_select(token: str) -> str:
+    """What gives the rows of a table or view at the moment of the macro around it."""
+    if token in VIEWS:
+        return _past_text(_view_text(token))
+    return f"select * from {token}_as_of(ts, known_at := known_at)"
+
+
+def _past_text(text: str) -> str:
+    """A view's text over what stands beside it as `past_<name>`."""
+    text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
+    return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)
