@@ -32,6 +32,8 @@ path_of = $(subst $(empty) $(empty),:,$(abspath $(1)))
 RELEASES := tests/releases/requirements
 MLFLOWS := $(patsubst $(RELEASES)/%.txt,$(VENV)/mlflow-%/.installed,$(wildcard $(RELEASES)/*.txt))
 MLFLOW := $(filter $(VENV)/mlflow-2.9.%,$(MLFLOWS))
+# The oldest releases of what auditreg needs, as pyproject.toml allows them; `make integration` runs on them.
+LOWEST := $(VENV)/lowest/.installed
 DEMO ?= reports/demo
 # How much of the code all tests together have to run, in percent.
 FLOOR := 95
@@ -49,8 +51,9 @@ demo: $(STAMP) ## a pricing registry, extracted, checked and reported, in report
 test: $(STAMP) ## run before every commit: needs nothing but Python (PYTEST="-x tests/ledger" passes arguments)
 	$(PY) -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST)
 
-integration: $(STAMP) $(DUCKDBS) $(MLFLOW) ## test with servers, databases, a browser and other interpreters
+integration: $(STAMP) $(DUCKDBS) $(MLFLOW) $(LOWEST) ## test with servers, databases, a browser and other interpreters
 	AUDITREG_TEST_DUCKDBS="$(call path_of,$(DUCKDBS))" AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOW)))" \
+	    AUDITREG_TEST_LOWEST="$(abspath $(dir $(LOWEST)))/bin/python" \
 	    $(PY) -m pytest $(PARALLEL) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
 
 slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000 READINGS=150)
@@ -70,6 +73,11 @@ $(VENV)/mlflow-%/.installed: $(RELEASES)/%.txt | $(STAMP)
 	@$(PY) -m venv --clear --without-pip $(@D) && $(PY) -m pip --python $(@D)/bin/python install \
 	    --quiet --disable-pip-version-check --no-deps --no-compile --only-binary :all: --requirement $< && touch $@ || \
 	    { rm -rf $(@D); [ "$${CI:-}" != true ] && echo "MLflow $* cannot be installed here: its tests are skipped" >&2; }
+
+$(LOWEST): tests/lowest.txt | $(STAMP)
+	@echo "Installing the oldest releases that are allowed into $(@D)"
+	@$(PY) -m venv --clear --without-pip $(@D) && $(PY) -m pip --python $(@D)/bin/python install \
+	    --quiet --disable-pip-version-check --no-deps --no-compile --only-binary :all: --requirement $< && touch $@
 
 $(VENV)/duckdb-%: $(STAMP)
 	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==$*
@@ -107,6 +115,9 @@ lock: $(STAMP) ## choose versions anew and write requirements.lock
 	    --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" \
 	    --all-extras --group dev pyproject.toml --output-file $(LOCK)
+	$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --resolution lowest-direct \
+	    --extra postgresql --extra mysql --extra s3 --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" pyproject.toml --output-file tests/lowest.txt
 
 build: $(STAMP) ## make the source distributions and wheels of both packages in dist/
 	$(PY) -m build --no-isolation

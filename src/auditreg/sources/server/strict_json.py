@@ -29,7 +29,7 @@ def decode(raw: bytes) -> Any:
         decoded = msgspec.json.decode(raw)
     except RecursionError:
         raise Malformed("its JSON is nested too deeply") from None
-    except ValueError:
+    except (ValueError, msgspec.DecodeError):  # which is no ValueError before msgspec 0.21
         # Half of a surrogate pair, NaN: the standard library reads them, and the rest is said there.
         return _slowly(raw)
     # Names are followed by a colon. Written out again, an object has each of its names once.
