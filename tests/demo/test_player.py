@@ -100,7 +100,7 @@ def test_nothing_of_the_machine_is_recorded(played, tmp_path):
 
 
 @pytest.mark.integration
-def test_mlflow_finds_the_recorded_registry_and_its_models_predict(files, tmp_path):
+def test_mlflow_finds_the_recorded_registry_and_its_models_predict(demo_files, tmp_path):
     program = """
 import sys, mlflow.pyfunc
 from mlflow import MlflowClient
@@ -121,5 +121,5 @@ for name in ("motor-frequency-glm/4", "motor-frequency-gbm/3"):
 """
     # MLflow migrates what it opens, so it gets a copy.
     database = tmp_path / "mlflow.db"
-    database.write_bytes((files.folder / "mlflow.db").read_bytes())
+    database.write_bytes((demo_files.folder / "mlflow.db").read_bytes())
     run("-c", program, f"sqlite:///{database}", cwd=ROOT, MLFLOW_DISABLE_TELEMETRY="true")
