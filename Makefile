@@ -13,8 +13,8 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX CONDA_
 PYTHON ?=
 PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-# What is passed on: `make test PYTEST="-x tests/ledger"`. One process per core; a process that is done
-# takes tests from another.
+# What is passed on: `make test PYTEST="-x tests/ledger"`. How many processes run at once says
+# tests/conftest.py; one that is done takes tests from another.
 PYTEST ?=
 PARALLEL := -n auto --dist worksteal
 # What `.ci/run` adds, so that the coverage of several tasks is counted together: counting takes time.

@@ -29,6 +29,12 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_xdist_auto_num_workers():
+    """Half as many processes again as there are cores: tests wait for disks and servers a third of the time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(2, (cores or 1) * 3 // 2)
+
+
 def _fails_in_ci(report):
     """A server, browser or library that is missing must not make a test disappear in CI."""
     if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
