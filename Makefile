@@ -8,6 +8,8 @@ LOCK := requirements.lock
 
 # Another activated environment must not lead pip or the tests astray.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX CONDA_PREFIX
+# Hundreds of interpreters are started: what one has compiled is kept for the others.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The interpreter that makes .venv: `make test PYTHON=/path/to/python3.12` names another one.
 PYTHON ?=

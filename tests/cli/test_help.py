@@ -91,19 +91,28 @@ def test_help_loads_neither_a_command_nor_what_it_needs():
     assert done.stdout.splitlines()[-1] == "set() set()"
 
 
-def test_check_does_not_load_mlflow(ledger):
+@pytest.mark.parametrize(
+    ("arguments", "ends", "without"),
+    [
+        ("check", 1, {"mlflow", "pandas", "pyarrow", "weasyprint"}),
+        ("extract --from sqlite:///{}", 0, {"mlflow", "pandas", "sqlalchemy", "weasyprint"}),
+    ],
+)
+def test_a_command_does_not_load_what_takes_longer_than_its_work(
+    ledger, small_registry, arguments, ends, without
+):
     program = (
         "import sys\n"
-        "sys.argv = ['auditreg', 'check']\n"
+        f"sys.argv = ['auditreg', *{arguments.format(small_registry).split(' ')}]\n"
         "from auditreg.cli import main\n"
         "try:\n    main()\n"
         "except SystemExit as end: print(end.code)\n"
-        "print({'mlflow', 'pandas', 'pyarrow', 'weasyprint'} & set(sys.modules))"
+        f"print({without} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-2:] == ["1", "set()"]
+    assert done.stdout.splitlines()[-2:] == [str(ends), "set()"]
 
 
 def test_version():

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 # What a process needs is imported before it is forked: what is killed is the extraction.
-import adbc_driver_sqlite.dbapi  # noqa: F401
+import adbc_driver_sqlite  # noqa: F401
 import duckdb  # noqa: TC002
 import filelock  # noqa: F401
 import pyarrow.compute  # noqa: F401

@@ -8,8 +8,10 @@ counted in `IncompletenessLog`, and a row without its identity is left out and c
 from __future__ import annotations
 
 import base64
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from auditreg.kinds.declaration import INT, REAL, TEXT
@@ -122,10 +124,10 @@ def clean_metric(value: pa.Array, is_nan: pa.Array | None) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for limit, infinite in ((INFINITE, float("inf")), (-INFINITE, float("-inf"))):
-        at_limit = pc.fill_null(pc.equal(value, limit), False)
-        if pc.any(at_limit).as_py():
-            value = pc.if_else(at_limit, infinite, value)
+    extremes = pc.min_max(value).as_py()
+    if extremes["max"] is not None and max(extremes["max"], -extremes["min"]) >= INFINITE:
+        for limit, infinite in ((INFINITE, float("inf")), (-INFINITE, float("-inf"))):
+            value = pc.if_else(pc.fill_null(pc.equal(value, limit), False), infinite, value)
     if is_nan is not None and pc.any(is_nan).as_py():
         value = pc.if_else(pc.fill_null(is_nan, False), pa.scalar(float("nan")), value)
     return value
@@ -159,9 +161,6 @@ def batches(
     table: str, rows: Iterable[dict[str, Any]], doubts: IncompletenessLog, size: int = 8192
 ) -> Iterator[pa.RecordBatch]:
     """Record batches of the table's schema from dictionaries; missing keys are NULL."""
-    import pyarrow as pa
-
-    schema = arrow_schema(table)
     columns: dict[str, list[Any]] = {name: [] for name in STAGING[table]}
     count = 0
     for row in rows:
@@ -172,11 +171,56 @@ def batches(
             columns[name].append(value)
         count += 1
         if count == size:
-            yield pa.RecordBatch.from_pydict(columns, schema=schema)
+            yield _record_batch(table, columns)
             columns = {name: [] for name in columns}
             count = 0
     if count:
-        yield pa.RecordBatch.from_pydict(columns, schema=schema)
+        yield _record_batch(table, columns)
+
+
+def _record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    schema = arrow_schema(table)
+    arrays = [arrow_array(columns[field.name], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def arrow_array(values: Sequence[Any], data_type: pa.DataType) -> pa.Array:
+    """Texts, integers, floats or booleans as an array of Arrow; None is NULL.
+
+    `pyarrow.array` would do, and would load pandas: a quarter of the time of a small extraction.
+
+    Args:
+        values: what the array holds.
+        data_type: string, int64, float64 or bool.
+
+    Raises:
+        OverflowError: an integer has more than 64 bits, or the texts more than 2 GiB.
+    """
+    import pyarrow as pa
+
+    filled = [value is not None for value in values]
+    buffers = [None if all(filled) else _bits(filled)]
+    if pa.types.is_string(data_type):
+        texts = [b"" if value is None else value.encode() for value in values]
+        ends = array("i", accumulate(map(len, texts), initial=0))
+        buffers += [pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+    elif pa.types.is_boolean(data_type):
+        buffers.append(_bits(values))
+    else:
+        code = "q" if pa.types.is_integer(data_type) else "d"
+        numbers = (0 if value is None else value for value in values)
+        buffers.append(pa.py_buffer(array(code, numbers)))
+    return pa.Array.from_buffers(data_type, len(values), buffers)
+
+
+def _bits(flags: Sequence[object]) -> pa.Buffer:
+    """A bit per flag, in Arrow's order: the first is the lowest of the first byte."""
+    import pyarrow as pa
+
+    number = int("".join("1" if flag else "0" for flag in reversed(flags)) or "0", 2)
+    return pa.py_buffer(number.to_bytes((len(flags) + 7) // 8, "little"))
 
 
 def _row(table: str, row: dict[str, Any], doubts: IncompletenessLog) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
 from auditreg.sources.database.dialect import (
@@ -19,9 +19,11 @@ from auditreg.sources.database.dialect import (
 )
 from auditreg.sources.database.sqlite_files import PATIENCE_MS, DatabaseFile
 from auditreg.sources.interface import INT, REAL, TEXT
+from auditreg.sources.staging import arrow_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from adbc_driver_manager import AdbcConnection, AdbcDatabase, AdbcStatement
 
 
 class SQLiteSpelling(SqlDialect):
@@ -78,7 +80,8 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
     def __init__(self, path: str) -> None:
         self.location = f"sqlite:///{path}"
         self._path = path
-        self._connection: Any = None
+        self._database: AdbcDatabase | None = None
+        self._connection: AdbcConnection | None = None
         self._columns: dict[str, frozenset[str]] = {}
         _check_file(path)
         self._file = DatabaseFile(path)
@@ -94,10 +97,13 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             raise
 
     def _open(self) -> None:
-        import adbc_driver_sqlite.dbapi as driver
+        # ADBC's DB-API module would load pandas, which takes longer than to read a small registry.
+        import adbc_driver_manager
+        import adbc_driver_sqlite
 
         with self._errors():
-            self._connection = driver.connect(self._file.uri, autocommit=True)
+            self._database = adbc_driver_sqlite.connect(self._file.uri)
+            self._connection = adbc_driver_manager.AdbcConnection(self._database)
             # A hostile file must not run functions of its own through views or defaults.
             self._execute("pragma trusted_schema = off")
             # A writer that is committing just now is waited for.
@@ -106,7 +112,7 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             if self._file.is_private:
                 self._execute("pragma locking_mode = exclusive")  # it needs no lock, and has none
             # From here on one transaction: its first read, just below, is the snapshot.
-            self._connection.adbc_connection.set_autocommit(False)
+            self._connection.set_autocommit(False)
         self._tables = frozenset(
             self.texts("select name as t from main.sqlite_master where type = 'table'")
         )
@@ -144,11 +150,10 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
             self._execute(f"create temp table {name} (id text primary key) without rowid")
             self._execute(f"insert or ignore into temp.{name} {select}")
             if also:
-                with contextlib.closing(self._cursor(64)) as cursor:
-                    cursor.execute(
-                        f"insert or ignore into temp.{name} select value from json_each(?)",
-                        (json.dumps(list(also)),),
-                    )
+                self._execute(
+                    f"insert or ignore into temp.{name} select value from json_each(?)",
+                    json.dumps(list(also)),
+                )
         kept = f"select id from temp.{name}"
         return IdSet(kept, kept)
 
@@ -158,10 +163,10 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         # known types goes ahead and is dropped again. An order holds only inside parentheses.
         zero = {TEXT: "''", INT: "0", REAL: "0.0"}
         first = ", ".join(f'{zero[kind]} as "{name}"' for name, kind in types.items())
-        with self._errors(), contextlib.closing(self._cursor(size)) as cursor:
-            cursor.execute(f"select {first} union all select * from ({select})")
+        query = f"select {first} union all select * from ({select})"
+        with self._errors(), self._rows(query, size) as batches:
             dropped = False
-            for batch in cursor.fetch_record_batch():
+            for batch in batches:
                 if not dropped:
                     batch, dropped = batch.slice(1), True
                 if batch.num_rows:
@@ -174,30 +179,52 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         self._file.close()
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(Exception):
-                self._connection.close()
-            self._connection = None
+        for handle in (self._connection, self._database):
+            if handle is not None:
+                with contextlib.suppress(Exception):
+                    handle.close()
+        self._connection = self._database = None
 
     def plan(self, select: str) -> str:
         """How SQLite would run a query, one step per line; for tests."""
-        with contextlib.closing(self._cursor(64)) as cursor:
-            cursor.execute(f"explain query plan {select}")
-            return "\n".join(str(row[-1]) for row in cursor.fetchall())
+        with self._rows(f"explain query plan {select}", 64) as batches:
+            return "\n".join(map(str, batches.read_all().columns[-1].to_pylist()))
 
-    def _cursor(self, size: int) -> Any:
+    def _statement(self, text: str) -> AdbcStatement:
+        """A statement, to be closed. Its text and its values are the only way into SQLite."""
+        import adbc_driver_manager
+
         if self._connection is None:
             raise SourceError(
                 "The reading of the registry was already closed.",
                 state=UNCHANGED,
                 hint="Read every table before closing.",
             )
-        options = {"adbc.sqlite.query.batch_rows": str(size)}
-        return self._connection.cursor(adbc_stmt_kwargs=options)
+        statement = adbc_driver_manager.AdbcStatement(self._connection)
+        statement.set_sql_query(text)
+        return statement
 
-    def _execute(self, statement: str) -> None:
-        with contextlib.closing(self._cursor(64)) as cursor:
-            cursor.execute(statement)
+    @contextlib.contextmanager
+    def _rows(self, query: str, size: int) -> Iterator[pa.RecordBatchReader]:
+        """What a query answers, in batches of `size` rows."""
+        import pyarrow as pa
+
+        with self._statement(query) as statement:
+            statement.set_options(**{"adbc.sqlite.query.batch_rows": str(size)})
+            stream, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as batches:
+                yield batches
+
+    def _execute(self, text: str, value: str | None = None) -> None:
+        """Run a statement that answers nothing; `value` is what its `?` stands for."""
+        import pyarrow as pa
+
+        with self._statement(text) as statement:
+            if value is not None:
+                statement.prepare()
+                values = arrow_array([value], pa.string())
+                statement.bind(pa.RecordBatch.from_arrays([values], names=["value"]))
+            statement.execute_update()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
