@@ -10,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from auditreg.errors import UsageError
@@ -100,6 +102,22 @@ def test_a_table_that_would_break_words_becomes_records():
     assert shown("table", narrow, width=30) == (
         "model  motor-frequency-claims\nowner  pricing.operations\n"
     )
+
+
+@given(data=st.data())
+def test_a_table_with_room_shows_each_row_on_its_line(data):
+    words = st.text(st.characters(codec="utf-8"), max_size=12)
+    values = st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), words)
+    count = data.draw(st.integers(1, 5))
+    rows = data.draw(st.lists(st.tuples(*[values] * count), min_size=1, max_size=6))
+    table = Table([f"column {n}" for n in range(count)], rows)
+    # One cell too long to fit makes it lay out cell by cell; without it a column is one text.
+    long = Table(table.columns, [*rows, ("x " * 300, *[None] * (count - 1))])
+    whole = shown("table", table, width=500).splitlines()
+    folded = shown("table", long, width=500).splitlines()
+    assert len(whole) == len(rows) + 1
+    for line, other in zip(whole, folded, strict=False):
+        assert line.split() == other.split()
 
 
 def test_many_columns_become_records():
