@@ -137,6 +137,19 @@ def journal_rows(registry: Registry) -> list[dict[str, Any]]:
     return [start, move]
 
 
+@pytest.mark.parametrize("info", ["", "no JSON", "[1]", '{"host": "h", "pid": "x"}'])
+def test_whatever_a_server_wrote_of_itself_its_processes_are_shown(
+    ledger: Ledger, registry: Registry, info: str
+):
+    registry.create("motor")
+    rows = registry.rows()
+    rows["journal"] = [{**journal_rows(registry)[0], "after_row": info}]
+    take(ledger, MemoryReading(rows, registry.wait(), journal="a" * 32))
+    [(process, host, pid)] = ask(ledger, "select process, host, pid from captures")
+    assert (process, host, pid) == ("p", "h" if "host" in info else None, None)
+    assert ask(ledger, "select count(*) from capture_gaps") == [(0,)]
+
+
 def test_a_recorded_move_to_another_workspace_names_who_made_it(ledger: Ledger, registry: Registry):
     registry.create("motor")
     rows = registry.rows()

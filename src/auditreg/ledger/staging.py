@@ -23,10 +23,11 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class StagedReading:
-    """Where the staging tables of a reading are: the database, and which of them hold any row."""
+    """Where the staging tables of a reading are: the database, which of them hold any row, how many all."""
 
     database: str
     filled: frozenset[str]
+    rows: int
 
 
 def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) -> StagedReading:
@@ -42,7 +43,7 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
     scratch = _attach_scratch(con)
     temporary = "temp " if scratch == "temp" else ""
     con.execute("; ".join(_empty_tables(f"create or replace {temporary}table {scratch}.")))
-    filled = set()
+    filled, total = set(), 0
     for place, table in enumerate(STAGING):
         report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         failed: list[AuditregError] = []
@@ -65,7 +66,8 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
         con.unregister("incoming_rows")
         if rows:
             filled.add(table)
-    return StagedReading(scratch, frozenset(filled))
+            total += rows
+    return StagedReading(scratch, frozenset(filled), total)
 
 
 def _empty_tables(create: str) -> Iterator[str]:

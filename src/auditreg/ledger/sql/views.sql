@@ -360,11 +360,11 @@ where ([ts] is null or w.lo is null or w.lo < [ts] or w.hi <= [ts])
 -- block: captures
 -- the processes that wrote the server's journal
 select s.registry, s.journal, s.process,
-       any_value(json_extract_string(s.info, '$.host')) as host,
-       any_value(try_cast(json_extract_string(s.info, '$.pid') as BIGINT)) as pid,
-       any_value(json_extract_string(s.info, '$.mode')) as mode,
-       any_value(json_extract_string(s.info, '$.capture')) as capture_version,
-       any_value(json_extract_string(s.info, '$.mlflow')) as mlflow_version,
+       any_value(json_extract_string(s.start_info, '$.host')) as host,
+       any_value(try_cast(json_extract_string(s.start_info, '$.pid') as BIGINT)) as pid,
+       any_value(json_extract_string(s.start_info, '$.mode')) as mode,
+       any_value(json_extract_string(s.start_info, '$.capture')) as capture_version,
+       any_value(json_extract_string(s.start_info, '$.mlflow')) as mlflow_version,
        min(s.server_time) as started_at, max(r.last_seen_at) as last_seen_at,
        max(r.stopped_at) as stopped_at
 from (select *, case when json_valid(info) then info end as start_info from journal) s
