@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,9 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[1]
 CAPTURE = sorted((ROOT / "capture/src").rglob("*.py"))
 """What a store with a journal depends on."""
+
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()} {time.time()}"
+"""Which run of the tests this process belongs to."""
 
 _KEPT = 4
 """How many of one name stay: two runs at once may be of different code."""
@@ -45,20 +49,25 @@ class Stores:
             content = cause.read_bytes() if isinstance(cause, Path) else str(cause).encode()
             digest.update(hashlib.sha256(content).digest())
         folder = self._folder / f"{name}-{digest.hexdigest()[:16]}"
-        seal = folder.with_suffix(".sha256")
+        seal, given = folder.with_suffix(".sha256"), folder.with_suffix(".run")
         with FileLock(f"{self._folder / name}.lock"):
+            # What another process of this run was given must not be made anew under its hands.
+            if given.exists() and given.read_text() == RUN:
+                return folder
             if not seal.exists() or seal.read_text() != _digest(folder):
                 self._remove_old(name)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 make(folder)
                 seal.write_text(_digest(folder))
+            given.write_text(RUN)
         return folder
 
     def _remove_old(self, name: str) -> None:
         seals = sorted(self._folder.glob(f"{name}-*.sha256"), key=lambda seal: seal.stat().st_mtime)
         for seal in seals[:-_KEPT]:
             seal.unlink()
+            seal.with_suffix(".run").unlink(missing_ok=True)
             shutil.rmtree(seal.with_suffix(""), ignore_errors=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditreg.ledger import ingest, planning, state, state_entries
+from auditreg.ledger import ingest, state, state_entries
 from auditreg.sources.interface import BYTES_MARK
 from tests.ledger.book import KEY, opened
 from tests.ledger.reading import START, Registry, run_rows, together
@@ -42,12 +42,10 @@ def rows(registry: Registry, **run: str | None) -> dict[str, list[dict[str, obje
     return found
 
 
-@pytest.mark.parametrize(("block", "few"), [(state_entries.BLOCK, planning.FEW), (7, -1)])
+@pytest.mark.parametrize("block", [state_entries.BLOCK, 7])
 def test_every_table_is_what_the_entries_say(
-    empty_file: Path, monkeypatch: pytest.MonkeyPatch, block: int, few: int
+    empty_file: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ):
-    """Planned as statements over few rows are, and as those over many."""
-    monkeypatch.setattr(planning, "FEW", few)
     monkeypatch.setattr(state, "MANY", 0)
     monkeypatch.setattr(state_entries, "BLOCK", block)
     filled = []

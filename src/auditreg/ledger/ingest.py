@@ -22,7 +22,6 @@ from auditreg.ledger.out_of_order import (
     reposition_by_journal,
     restate_next_reading,
 )
-from auditreg.ledger.planning import plan_for
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.replacement import Permissions, refuse_replacement
 from auditreg.ledger.secrets import Key, mask
@@ -117,7 +116,6 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     intake, completeness = _stage(
         con, reading, registry, observed_at, workspaces or Workspaces(), report
     )
-    plan_for(con, intake.base + intake.staged.rows)
     first = _is_first(con, registry)
     report("comparing", 0, None)
     replaced = _mask(con, intake.staged, key, secret_patterns)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from auditreg.ledger import entries, state
 from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.planning import plan_for
 from auditreg.ledger.policies import Policy, policy_events
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ def seal_check(
     entries.prepare(con)
     recorded_at = now_ms()
     base = entries.size(con)
-    plan_for(con, base)
     appender = Appender(con)
     appender.append_events(policy_events(con, policies), recorded_at)
     _stage_answers(con, answers)

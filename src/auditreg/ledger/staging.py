@@ -23,11 +23,10 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class StagedReading:
-    """Where the staging tables of a reading are: the database, which of them hold any row, how many all."""
+    """Where the staging tables of a reading are: the database, and which of them hold any row."""
 
     database: str
     filled: frozenset[str]
-    rows: int
 
 
 def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) -> StagedReading:
@@ -43,7 +42,7 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
     scratch = _attach_scratch(con)
     temporary = "temp " if scratch == "temp" else ""
     con.execute("; ".join(_empty_tables(f"create or replace {temporary}table {scratch}.")))
-    filled, total = set(), 0
+    filled = set()
     for place, table in enumerate(STAGING):
         report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         failed: list[AuditregError] = []
@@ -66,8 +65,7 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
         con.unregister("incoming_rows")
         if rows:
             filled.add(table)
-            total += rows
-    return StagedReading(scratch, frozenset(filled), total)
+    return StagedReading(scratch, frozenset(filled))
 
 
 def _empty_tables(create: str) -> Iterator[str]:

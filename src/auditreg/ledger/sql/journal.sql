@@ -83,7 +83,7 @@ with known as (
 ),
 name as (select distinct workspace, model, created_at from image_name),
 exact as (
-    select n.workspace, n.model, n.created_at, any_value(k.subject) as subject
+    select n.workspace, n.model, n.created_at, min(k.subject) as subject
     from name n left join known k
       on k.workspace = n.workspace and k.model = n.model
      and k.created_at is not distinct from n.created_at

@@ -39,8 +39,8 @@ left join (select * from image where side = 'before') b on b.journal = j.id
 where coalesce(a.journal, b.journal) is not null;
 
 -- step: what a reading without the journal saw tells how many of a subject's rows came before it:
--- as many as their times say, unless what it saw is what stood after more or fewer of them; none that
--- was written when it had ended
+-- as many as their times say, unless what it saw is what stood after more or fewer of them (of as
+-- many more as fewer, more: their times are before it); none that was written when it had ended
 update journal_step s set observed_at = before.observed_at
 from (
     with written as (
@@ -72,7 +72,7 @@ from (
     ),
     counted as (
         select e.subject, e.observed_at,
-               coalesce(min_by(w.rows, abs(w.rows - e.rows)) filter (
+               coalesce(min_by(w.rows, (abs(w.rows - e.rows), -w.rows)) filter (
                             where w.rows <= e.most and w.op = coalesce(observed.state.op, 'gone')
                               and (w.op = 'gone' or same_state(w.fingerprint, observed.state.fingerprint))),
                         any_value(e.rows)) as rows
