@@ -21,10 +21,11 @@ PYTEST ?=
 PARALLEL := -n auto --dist worksteal
 # What `.ci/run` adds, so that the coverage of several tasks is counted together: counting takes time.
 COVERAGE ?=
-# How many changes the servers of `make slow` are sent while they are killed.
-MUTATIONS ?= 1200
-# How often a registry that is being changed is read by `make slow`, per database.
-READINGS ?= 40
+# How often `make slow` kills an extraction, how many changes it sends to servers that are killed meanwhile,
+# and how often it reads a registry that is being changed, per database.
+KILLS ?= 120
+MUTATIONS ?= 800
+READINGS ?= 30
 # A ledger is opened by other releases of DuckDB too; `make integration` needs them.
 DUCKDBS := $(foreach version,1.1.3 1.3.2 1.5.5,$(VENV)/duckdb-$(version))
 empty :=
@@ -63,8 +64,8 @@ integration: $(STAMP) $(DUCKDBS) $(MLFLOW) $(LOWEST) ## test with servers, datab
 	    AUDITREG_TEST_LOWEST="$(abspath $(dir $(LOWEST)))/bin/python" \
 	    $(PY) -m pytest $(PARALLEL) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
 
-slow: $(STAMP) ## run the long harnesses: two hundred kills of an extraction, servers on three databases (MUTATIONS=10000 READINGS=150)
-	AUDITREG_TEST_KILLS=200 AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
+slow: $(STAMP) ## run the long harnesses: kills of an extraction, servers on three databases (KILLS=200 MUTATIONS=10000 READINGS=150)
+	AUDITREG_TEST_KILLS=$(KILLS) AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
 	    $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases

@@ -198,13 +198,13 @@ def unqualified() -> list[str]:
 
 
 def every_unqualified() -> list[str]:
-    """The same, whole, and rules."""
+    """The same, whole, and some rules, which read nothing else."""
     names = (*definitions.state_tables(), *definitions.VIEWS)
     return [
         *unqualified(),
         *(f"from {name}_as_of(timestamp '2100-01-01')" for name in names),
         *(f"from {name}" for name in relations()),
-        *(rule.text for rule in builtin_rules()),
+        *(rule.text for rule in builtin_rules()[::4]),
     ]
 
 
@@ -275,11 +275,13 @@ def test_other_duckdbs_know_ledgers_apart_and_open_every_name(
         shutil.copyfile(two["a"].path, tmp_path / name)
     job = {"folder": str(tmp_path), "names": WORKING, "statements": STATEMENTS[:4]}
     assert set(in_duckdb(folder, job)) == set(WORKING)
-    check_used(two, folder, [*unqualified()[:2], *unqualified()[-2:]])
     assert attached(paths(two), folder, both=BOTH)["both"][-2:] == [
         [[["motor"]]],
         [[["boat", "home"]]],
     ]
+    if folder not in (DUCKDBS[0], DUCKDBS[-1]):  # what they do, those between them do
+        return
+    check_used(two, folder, [*unqualified()[:2], *unqualified()[-2:]])
     tables = ["model_versions", "aliases", "extractions", "settings", "ledger.log", "questions"]
     check_attached(two, held, folder, [*tables, *definitions.HELD])
     if "1.1" not in folder.name:  # it looks up what is behind a view in the current catalog

@@ -128,19 +128,27 @@ def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[s
     assert len(told["inventory between"]) > len(told["inventory at first"])
 
 
+def _part(asked: dict[str, str], number: int, parts: int) -> dict[str, str]:
+    """One of so many parts of the queries."""
+    return dict(list(asked.items())[number::parts])
+
+
 @pytest.mark.integration
 def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[str]]):
     require(FOLDERS, "AUDITREG_TEST_DUCKDBS names no other DuckDB")
     ledger, moments = filled
     asked = queries(moments)
     expected = ours(ledger, moments)["answers"]
+    oldest, *newer = FOLDERS
+    # What works in the oldest and in this one works between them: those answer a part of it each.
+    parts = {oldest: asked, **{f: _part(asked, n, len(newer)) for n, f in enumerate(newer)}}
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda folder: answers(ledger, asked, folder), FOLDERS))
-    for folder, theirs in zip(FOLDERS, found, strict=True):
+        found = list(pool.map(lambda folder: answers(ledger, parts[folder], folder), parts))
+    for folder, theirs in zip(parts, found, strict=True):
         assert theirs["version"] != duckdb.__version__, folder
         different = {
             name: (theirs["answers"][name], expected[name])
-            for name in asked
+            for name in parts[folder]
             if theirs["answers"][name] != expected[name]
         }
         assert not different, theirs["version"]

@@ -223,7 +223,7 @@ def test_hostile_values_reach_the_state_through_a_server(
 
 
 @pytest.mark.slow
-@limited(40)
+@limited(20)
 @many_hostile
 def test_many_hostile_values_reach_the_state_through_a_server(
     served, tmp_path_factory, texts, nuls, numbers, moments
@@ -233,7 +233,7 @@ def test_many_hostile_values_reach_the_state_through_a_server(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", DATABASES)
-@limited(40)
+@limited(20)
 @many_hostile
 def test_many_hostile_values_reach_the_state_unchanged(
     databases, tmp_path_factory, source, texts, nuls, numbers, moments
