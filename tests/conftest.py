@@ -29,10 +29,14 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_xdist_auto_num_workers():
-    """Half as many processes again as there are cores: tests wait for disks and servers a third of the time."""
+def pytest_xdist_auto_num_workers(config):
+    """Half as many processes again as there are cores, because tests wait for disks.
+
+    Three times as many for those that wait for servers, and for each other's stores, too.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(2, (cores or 1) * 3 // 2)
+    ordinary = config.option.markexpr.startswith("not ")
+    return max(2, int((cores or 1) * (1.5 if ordinary else 3)))
 
 
 def _fails_in_ci(report):

@@ -165,6 +165,7 @@ def test_a_model_created_at_no_time_stays_the_one_it_was(book: Book, registry: R
     assert book.rows("select subject, deleted from registered_models") == [(subject, False)]
 
 
+@pytest.mark.integration
 def test_every_kind_can_have_columns_that_not_every_source_shows(tmp_path: Path):
     command = [sys.executable, "-m", "tests.ledger.optional_everywhere", str(tmp_path)]
     root = Path(__file__).parents[2]
