@@ -32,11 +32,13 @@ def pytest_addoption(parser):
 def pytest_xdist_auto_num_workers(config):
     """Half as many processes again as there are cores, because tests wait for disks.
 
-    Three times as many for those that wait for servers, and for each other's stores, too.
+    Twice as many for those that wait for servers, and for each other's stores, too.
     """
+    if set_by_hand := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return int(set_by_hand)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     ordinary = config.option.markexpr.startswith("not ")
-    return max(2, int((cores or 1) * (1.5 if ordinary else 3)))
+    return max(2, int((cores or 1) * (1.5 if ordinary else 2)))
 
 
 def _fails_in_ci(report):

@@ -122,4 +122,9 @@ for name in ("motor-frequency-glm/4", "motor-frequency-gbm/3"):
     # MLflow migrates what it opens, so it gets a copy.
     database = tmp_path / "mlflow.db"
     database.write_bytes((demo_files.folder / "mlflow.db").read_bytes())
-    run("-c", program, f"sqlite:///{database}", cwd=ROOT, MLFLOW_DISABLE_TELEMETRY="true")
+    before = set(demo_files.folder.rglob("*"))
+    try:
+        run("-c", program, f"sqlite:///{database}", cwd=ROOT, MLFLOW_DISABLE_TELEMETRY="true")
+    finally:  # MLflow leaves a note beside each model it loads by its registered name
+        for left in set(demo_files.folder.rglob("registered_model_meta")) - before:
+            left.unlink()
