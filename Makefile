@@ -46,7 +46,7 @@ FLOOR := 93
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test integration slow releases coverage environments lint format docs goldens samples recording bench lock build clean
+.PHONY: help demo test integration slow releases coverage lint format docs goldens samples recording bench lock build clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +71,6 @@ releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow rel
 
 coverage: $(STAMP) ## count what the ordinary tests run of the code; takes a third longer than `make test`
 	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=$(FLOOR) $(PYTEST)
-
-environments: $(STAMP) $(DUCKDBS) $(MLFLOWS) $(LOWEST)
 
 # The list is complete, so nothing is resolved; what is not compiled here is compiled when it runs. Where
 # a release has no wheels for this Python, its tests are skipped; in CI they fail.

@@ -1,4 +1,4 @@
-"""Many clients, four workers, the whole server killed in the middle: journal and tables agree."""
+"""Many clients, two workers, the whole server killed in the middle: journal and tables agree."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def written(rows: list[Row]) -> Counter[str]:
 
 def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple[Crowd, list[Row]]:
     """Let clients change the registry and kill the server between; the rows of the journal."""
-    with MlflowServer(folder, database, workers=4) as server:
+    with MlflowServer(folder, database, workers=2) as server:
         crowd = Crowd(server, mutations)
         crowd.prepare()
         crowd.start()
@@ -54,7 +54,7 @@ def under_fire(folder: Path, database: str, mutations: int, kills: int) -> tuple
     ("kind", "mutations", "kills"),
     [
         ("sqlite", 150, 1),
-        *(pytest.param(kind, MUTATIONS, 3, marks=pytest.mark.slow, id=f"{kind}-slow")
+        *(pytest.param(kind, MUTATIONS, 2, marks=pytest.mark.slow, id=f"{kind}-slow")
           for kind in ("sqlite", "postgresql", "mariadb")),
     ],
 )  # fmt: skip

@@ -13,6 +13,8 @@ from auditreg.errors import AuditregError, ExitCode, SourceError
 from tests.cli.running import in_every_format, run
 from tests.sources.lying import VERSION, registry, standing_in
 
+pytestmark = pytest.mark.integration  # whole programs
+
 DOUBT = "leaves out 1 whose versions it shows"
 
 

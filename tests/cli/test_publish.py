@@ -26,6 +26,8 @@ from auditreg.workflows.publish import publish_ledger
 from tests.cli.running import run
 from tests.sources.lying import VERSION, registry, standing_in
 
+pytestmark = pytest.mark.integration  # whole programs
+
 PLACE = Path("copies")
 
 

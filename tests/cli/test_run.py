@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from auditreg.cli import cli
 from auditreg.errors import ExitCode
 
+pytestmark = pytest.mark.integration  # whole programs
+
 SOURCES = """
 [[source]]
 name = "pricing"

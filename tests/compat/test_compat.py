@@ -107,6 +107,7 @@ def test_it_opens_verifies_and_answers_as_it_did(ledger: Ledger, answers: dict[s
     agree(ledger, answers)
 
 
+@pytest.mark.integration
 def test_an_unchanged_registry_shows_no_change_after_the_upgrade(
     ledger: Ledger, answers: dict[str, Any], database: Path
 ):
@@ -120,6 +121,7 @@ def test_an_unchanged_registry_shows_no_change_after_the_upgrade(
     agree(ledger, answers)
 
 
+@pytest.mark.integration
 def test_it_goes_on(ledger: Ledger, answers: dict[str, Any], database: Path):
     with closing(sqlite3.connect(database)) as con, con:
         con.execute(

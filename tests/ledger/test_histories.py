@@ -69,6 +69,7 @@ def compare_inventory(
         assert len(rows) == len(set(rows)), population
 
 
+@pytest.mark.integration
 @examples(2)
 @given(histories(4, 6), st.lists(st.integers(0, 400), min_size=8, max_size=8))
 def test_what_the_ledger_says_of_a_moment(
@@ -122,6 +123,7 @@ _NAMED = {
 }
 
 
+@pytest.mark.integration
 @examples(2)
 @given(
     histories(4, 5),
