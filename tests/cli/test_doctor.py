@@ -39,6 +39,7 @@ def checks(*arguments: str, code: int = 0) -> dict[str, dict]:
     return {check["name"]: check for check in document["checks"]}
 
 
+@pytest.mark.integration
 def test_here_everything_needed_works(tmp_path):
     found = checks()
     assert [name for name, check in found.items() if check["status"] == "missing"] == []

@@ -144,6 +144,7 @@ MOMENTS = 130
 """How many moments of each history are asked about; of nine histories, a thousand and more."""
 
 
+@pytest.mark.integration
 @examples(2)
 @given(stories(CAPTURED, SQL, 3, 9), RANDOM)
 def test_captured_histories(empty_file: Path, steps: list[Step], seed: int) -> None:

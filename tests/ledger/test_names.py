@@ -237,6 +237,7 @@ BOTH = [
 ]
 
 
+@pytest.mark.integration
 def test_a_macro_called_by_the_name_of_another_ledger_tells_of_the_one_in_use(
     two: dict[str, Ledger],
 ):
@@ -263,6 +264,7 @@ def held(two: dict[str, Ledger], tmp_path_factory: pytest.TempPathFactory) -> di
     return copies
 
 
+@pytest.mark.integration
 def test_two_published_copies_give_each_its_own_rows(two: dict[str, Ledger], held: dict[str, Path]):
     check_attached(two, held, None, relations())
 
