@@ -297,7 +297,7 @@ def run_ci(folder, readme, *stages, failing=""):
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
     (folder / "README.md").write_text(readme, encoding="utf-8")
     (folder / "Makefile").write_text(
-        f"{' '.join(STAGES)}:\n\t@echo $@ in $(CI); test $@ != '{failing}'\n",
+        f"{' '.join(STAGES)} coverage:\n\t@echo $@ in $(CI); test $@ != '{failing}'\n",
         encoding="utf-8",
     )
     stub = folder / "bin" / "dpkg-query"
@@ -328,6 +328,7 @@ def test_ci_runs_lint_and_the_readme_s_own_command(tmp_path):
         "lint in true",
         "ran in true",
         "integration in true",
+        "coverage in true",
         "slow in true",
         "releases in true",
     ]
