@@ -81,13 +81,14 @@ def _digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def run(*command: str | Path, cwd: Path, **environment: str) -> None:
-    """Run a program: MLflow warns, keeps global state and leaves connections open."""
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Run a program and give its output: MLflow warns, keeps global state and leaves connections open."""
     done = subprocess.run(
         [sys.executable, *map(str, command)],
         env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def make_empty(folder: Path) -> None:

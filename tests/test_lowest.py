@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.servers.mlflow_server import MlflowServer
-from tests.sources.conftest import require
+from tests.servers.process import require
 from tests.stores import ROOT
 
 PYTHON = os.environ.get("AUDITREG_TEST_LOWEST", "")

@@ -19,8 +19,7 @@ import pytest
 from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.postgres import Postgres, postgres
-from tests.servers.process import require
-from tests.stores import run
+from tests.servers.process import require, run_mlflow
 
 BACKENDS = ("sqlite", "postgresql", "mariadb")
 ROOT = Path(__file__).parents[2]
@@ -92,15 +91,10 @@ def empty_database(
         if kind == "sqlite":
             shutil.copy(empty_store, uri.removeprefix("sqlite:///"))
         else:
-            upgrade(uri)
+            run_mlflow("db", "upgrade", uri)
         return uri
 
     return make
-
-
-def upgrade(uri: str) -> None:
-    """Give a database MLflow's tables."""
-    run("-m", "mlflow", "db", "upgrade", uri, cwd=Path("/"), AUDITREG_CAPTURE="off")
 
 
 @pytest.fixture

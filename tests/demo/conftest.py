@@ -1,4 +1,4 @@
-"""One run of the recorded demo, kept for all processes and later runs."""
+"""One run of `auditreg demo`, kept for all processes and later runs."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from auditreg import demo, resources
+from auditreg import demo
 from auditreg.api import LedgerView
 from auditreg.config import load_config
 from tests.stores import ROOT, Stores, run
 
 BLOCKED = Path(__file__).with_name("blocked.py")
-RUN = "import auditreg.demo, pathlib; auditreg.demo.run(pathlib.Path(sys.argv[1]))"
+COMMAND = "from auditreg.cli import main; main()"
+FOLDER = "two quarters"
+"""The blank: addresses are where that goes wrong."""
+OUTPUT = "output.txt"
+"""What the command printed, beside the folder it made."""
 
 
 @pytest.fixture(scope="session")
 def demo_files(kept_stores: Stores) -> demo.DemoFiles:
-    """The demo's files, without the report. Do not write to them.
+    """What `auditreg demo` makes, its report too. Do not write to it.
 
-    They are made where neither MLflow, scikit-learn nor capture can be imported, and warnings are errors.
+    It is made where neither MLflow, scikit-learn nor capture can be imported, and warnings are errors.
     """
-    package = sorted((ROOT / "src/auditreg").rglob("*"))
-    causes = [path for path in package if path.suffix in {".py", ".sql", ".toml", ".jsonl"}]
+    made_of = [*(ROOT / "src/auditreg").rglob("*"), *(ROOT / "templates").rglob("*")]
+    causes = sorted(path for path in made_of if path.is_file() and path.suffix != ".pyc")
 
     def make(folder: Path) -> None:
-        # The blank: addresses are where that goes wrong.
-        run("-W", "error", BLOCKED, RUN, folder / "two quarters", cwd=folder)
+        printed = run("-W", "error", BLOCKED, COMMAND, "demo", FOLDER, cwd=folder)
+        (folder / OUTPUT).write_text(printed, encoding="utf-8")
 
-    archive = resources.recorded_demo() / "recording.tar.xz"
-    folder = kept_stores.get("demo", make, [*causes, archive, BLOCKED])
-    return demo.DemoFiles(folder / "two quarters")
+    return demo.DemoFiles(kept_stores.get("demo", make, [*causes, BLOCKED]) / FOLDER)
 
 
 @pytest.fixture(scope="session")

@@ -51,12 +51,12 @@ def test_the_folder_holds_what_the_readme_says(demo_files):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"(?m)^\| (`[^|]+`) \|", readme.partition("reports/demo/`:")[2])
     promised = {name for row in rows[:6] for name in re.findall(r"`([^`]+)`", row)}
-    there = {name for name in promised if not name.startswith("report/")}
-    assert there == {
+    assert promised == {
+        *("report/report.html", "report/report.pdf", "report/dossiers/"),
         *("audit.duckdb", "mlflow.db", "artifacts/"),
         *("auditreg.toml", "waivers.toml", "deployments.jsonl"),
     }
-    assert [name for name in there if not (demo_files.folder / name).exists()] == []
+    assert [name for name in promised if not (demo_files.folder / name).exists()] == []
 
 
 def test_every_reading_is_taken_in_at_its_moment(ledger):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,22 +11,13 @@ from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask, take
+from tests.servers.process import run_mlflow
 from tests.sources.reading import run_sql
 
 pytestmark = pytest.mark.integration
 
 SUBJECTS = "select model, subject from registered_models order by all"
 MOVES = "select model, item, before, after, uncaptured from changes order by seq"
-
-
-def mlflow(*arguments: str, cwd: Path) -> None:
-    """Run a command of MLflow's."""
-    command = [sys.executable, "-W", "ignore", "-m", "mlflow", *arguments]
-    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_models_moved_by_mlflow_keep_their_history(
@@ -46,10 +34,9 @@ def test_models_moved_by_mlflow_keep_their_history(
     read()
     before = ask(ledger, SUBJECTS)
     run_sql(database, "insert into workspaces (name) values ('team-a')")
-    mlflow(
+    run_mlflow(
         *("db", "move-resources", uri, "--from", "default", "--to", "team-a"),
         *("--resource-type", "registered_models", "--name", "home", "-y"),
-        cwd=tmp_path,
     )
     assert not any(op == "gone" for _, op in read().changes)
     assert ask(ledger, SUBJECTS) == before
@@ -57,7 +44,7 @@ def test_models_moved_by_mlflow_keep_their_history(
     assert ask(ledger, MOVES) == [there]
     live = "select model, workspace from live_versions order by all"
     assert ("home", "team-a") in ask(ledger, live)
-    mlflow("db", "migrate-to-default-workspace", uri, "-y", cwd=tmp_path)
+    run_mlflow("db", "migrate-to-default-workspace", uri, "-y")
     read()
     assert ask(ledger, SUBJECTS) == before
     assert ask(ledger, MOVES) == [there, ("home", "workspace", "team-a", "default", False)]

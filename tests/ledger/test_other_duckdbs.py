@@ -25,7 +25,7 @@ from tests.ledger import test_seal
 from tests.ledger.book import Book
 from tests.ledger.conftest import ask, take
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
-from tests.sources.conftest import require
+from tests.servers.process import require
 
 FOLDERS = [Path(f) for f in os.environ.get("AUDITREG_TEST_DUCKDBS", "").split(os.pathsep) if f]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask
 from tests.releases.stores import Store, unpacked
+from tests.servers.process import run_mlflow
 from tests.servers.releases import ORDINARY, RELEASES
 
 pytestmark = pytest.mark.integration
@@ -30,16 +28,6 @@ def take(ledger: Ledger, store: Store) -> IngestSummary:
         return ledger.ingest(reading, registry="default", policies=())
 
 
-def upgrade(store: Store) -> None:
-    """`mlflow db upgrade` of the newest release."""
-    command = [sys.executable, "-W", "ignore", "-m", "mlflow", "db", "upgrade", store.uri]
-    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
-    done = subprocess.run(
-        command, cwd=store.folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("release", FILES)
 def test_an_upgraded_store_holds_what_it_held(release: str, tmp_path: Path):
     store = unpacked(release, tmp_path / "store")
@@ -48,7 +36,7 @@ def test_an_upgraded_store_holds_what_it_held(release: str, tmp_path: Path):
     subjects = set(ask(ledger, SUBJECTS))
     state = ask(ledger, "select * exclude (seq, not_after) from model_versions order by subject")
     schema = "select schema_version from extractions order by observed_at"
-    upgrade(store)
+    run_mlflow("db", "upgrade", store.uri)  # of the newest release
     second = take(ledger, store)
     assert second.completeness.complete
     assert second.changes == {}

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,7 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.servers.process import end_group, free_port, last_words, start, wait_until
+from tests.servers.process import (
+    Server,
+    end_group,
+    free_port,
+    last_words,
+    start,
+    wait_until,
+    warm,
+    without_settings,
+)
 
 ADMIN = ("admin", "an-administrators-password")
 """Name and password of the first user under `basic-auth`."""
@@ -68,7 +76,7 @@ class MlflowServer:
     auth_cache: int = 600
     health: str = "/health"
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: Server | None = None
 
     @property
     def uri(self) -> str:
@@ -94,13 +102,17 @@ class MlflowServer:
             AssertionError: it ended or never answered; the end of its log is in the message.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [
-            self.python, "-m", "mlflow", "server", "--backend-store-uri", self.backend,
+        arguments = [
+            "server", "--backend-store-uri", self.backend,
             "--artifacts-destination", str(self.folder / "artifacts"), "--host", "127.0.0.1",
             "--port", str(self.port), "--workers", str(self.workers),
             *(["--app-name", self.app] if self.app else []), *self.options,
         ]  # fmt: skip
-        self.process = start(command, self.log, cwd=self.folder, env=self._environment())
+        more = {"cwd": self.folder, "env": self._environment()}
+        if self.python == sys.executable:
+            self.process = warm().start(arguments, self.log, **more)
+        else:
+            self.process = start([self.python, "-m", "mlflow", *arguments], self.log, **more)
         try:
             wait_until(self.answers, self.process, self.log)
         except BaseException:
@@ -109,11 +121,6 @@ class MlflowServer:
 
     def _environment(self) -> dict[str, str]:
         """The environment of the server: no settings of this machine or of the test run."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("AUDITREG_", "MLFLOW_", "COV_", "COVERAGE_"))
-        }
         auth = self.folder / "basic_auth.ini"
         if self.app and not auth.exists():
             text = _AUTH.format(
@@ -133,7 +140,7 @@ class MlflowServer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PYTHONUNBUFFERED": "1",
         }
-        return {**kept, **ours, **self.settings}
+        return {**without_settings(os.environ), **ours, **self.settings}
 
     def answers(self) -> bool:
         """Whether it is up."""

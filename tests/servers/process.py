@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import pwd
 import shutil
@@ -13,10 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
+
+from tests.stores import ROOT
 
 GUARD = Path(__file__).with_name("guard.py")
 PATIENCE = 120.0
@@ -101,7 +106,89 @@ def start(
         )
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+class Warm:
+    """A process that has MLflow loaded and forks one for each `mlflow` command; see warm.py."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.servers.warm"],
+            cwd=ROOT,
+            env=without_settings(os.environ) | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(
+        self, arguments: Sequence[str], log: Path, *, cwd: Path, env: Mapping[str, str]
+    ) -> WarmProcess:
+        """Start `mlflow` with these arguments in a process group of its own."""
+        request = {"arguments": list(arguments), "env": {**env}, "cwd": str(cwd), "log": str(log)}
+        return WarmProcess(self, self.request(request))
+
+    def request(self, request: Mapping[str, Any]) -> Any:
+        """Send a request and give its answer."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+@dataclass
+class WarmProcess:
+    """A command that was forked: as much of `subprocess.Popen` as its end needs."""
+
+    warm: Warm
+    pid: int
+    returncode: int | None = None
+    stdin: None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+        if self.returncode is None:
+            self.returncode = self.warm.request({"poll": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code, once it has ended.
+
+        Raises:
+            TimeoutError: it has not ended in so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {self.pid} still runs")
+            time.sleep(0.02)
+        return code
+
+
+Server: TypeAlias = "subprocess.Popen[bytes] | WarmProcess"
+
+
+@functools.cache
+def warm() -> Warm:
+    """The one of this process."""
+    return Warm()
+
+
+def run_mlflow(*arguments: str) -> None:
+    """Run a command of MLflow's to its end, without capture."""
+    env = without_settings(os.environ) | {"AUDITREG_CAPTURE": "off", "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        code = warm().start(arguments, log, cwd=Path(folder), env=env).wait(PATIENCE)
+        assert code == 0, last_words(log)
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without settings of this machine or of the test run."""
+    of_this_run = ("AUDITREG_", "MLFLOW_", "COV_", "COVERAGE_")
+    return {name: text for name, text in environment.items() if not name.startswith(of_this_run)}
+
+
+def wait_until(ready: Callable[[], bool], process: Server, log: Path) -> None:
     """Wait for a server.
 
     Raises:
@@ -122,7 +209,7 @@ def last_words(log: Path) -> str:
     return log.read_text(errors="replace")[-3000:]
 
 
-def end_group(process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
+def end_group(process: Server, how: int = signal.SIGKILL) -> None:
     """End a process and all it has started; it must have been given a session of its own."""
     deadline = time.monotonic() + 20
     try:

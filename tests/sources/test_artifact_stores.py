@@ -14,7 +14,7 @@ import pytest
 
 from auditreg.sources.artifacts import local, remote
 from auditreg.sources.artifacts.reader import ArtifactReader, VersionFiles
-from tests.sources.conftest import require
+from tests.servers.process import require
 from tests.sources.model_files import MLMODEL, model_folder
 
 

@@ -13,7 +13,8 @@ from auditreg.sources import open_source
 from auditreg.sources.interface import READS, STAGING
 from auditreg.sources.permissions import RIGHTS
 from auditreg.sources.server.source import HIDDEN_COLUMNS
-from tests.sources.conftest import has_capture, require
+from tests.servers.process import require
+from tests.sources.conftest import has_capture
 from tests.sources.databases import Made
 from tests.sources.reading import everything, rows
 

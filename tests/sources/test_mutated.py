@@ -24,7 +24,8 @@ from tests.capture.replay import replay
 from tests.capture.tables import Row, dump
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.postgres import postgres
-from tests.sources.conftest import has_capture, require
+from tests.servers.process import require
+from tests.sources.conftest import has_capture
 from tests.sources.lying import Answer, Query, registry, standing_in
 from tests.sources.moving import (
     Fact,

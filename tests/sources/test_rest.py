@@ -12,7 +12,7 @@ from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.server import client, spool
 from auditreg.sources.server import registry as registry_module
 from auditreg.sources.server.source import CHANGED_BACK, RestSource
-from tests.sources.conftest import free_port
+from tests.servers.process import free_port
 from tests.sources.lying import (
     MISSING,
     VERSION,

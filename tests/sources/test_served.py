@@ -15,7 +15,8 @@ from auditreg.sources.database.source import SqlSource
 from auditreg.sources.server.journal import NO_ADMINISTRATOR
 from auditreg.sources.server.source import CHANGED_BACK, RestSource
 from tests.servers.mlflow_server import ADMIN, MlflowServer
-from tests.sources.conftest import has_capture, require
+from tests.servers.process import require
+from tests.sources.conftest import has_capture
 from tests.sources.journals import ID, START, change, identity, start
 from tests.sources.lying import Answer, registry, standing_in
 from tests.sources.reading import everything, rows

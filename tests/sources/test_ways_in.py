@@ -18,8 +18,7 @@ from auditreg.errors import ExitCode, SourceError
 from auditreg.sources.server.source import RestSource
 from auditreg.sources.server.visibility import HIDDEN, UNKNOWN
 from tests.servers.mlflow_server import ADMIN, MlflowServer
-from tests.servers.process import program
-from tests.sources.conftest import require
+from tests.servers.process import program, require
 from tests.sources.lying import Answer, Query, quick, registry, standing_in
 from tests.sources.reading import everything, rows
 
