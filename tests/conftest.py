@@ -22,6 +22,9 @@ NEEDS_MORE_THAN_PYTHON = {
 """Fixtures of database servers, MLflow servers, an S3, Pango, the demo and its play, a build, and of
 ledgers that take long to make."""
 
+UNIT = "test_unit_"
+NOT_ORDINARY = ("integration", "slow", "releases")
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -51,12 +54,21 @@ def _fails_in_ci(report):
         report.longrepr = f"skipped in CI, where nothing may be missing: {reason}"
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Files of unit tests hold ordinary tests alone, and to load MLflow for them takes seconds."""
+    if collection_path.name.startswith(UNIT) and config.option.markexpr.startswith(NOT_ORDINARY):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What starts a server, builds a wheel or runs the demo is integration, whichever test uses it."""
     for item in items:
         if not NEEDS_MORE_THAN_PYTHON.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)
+        if item.path.name.startswith(UNIT) and any(map(item.get_closest_marker, NOT_ORDINARY)):
+            raise pytest.UsageError(f"{item.nodeid}: a file named {UNIT}… holds ordinary tests")
 
 
 @pytest.hookimpl(wrapper=True)
