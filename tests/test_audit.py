@@ -127,7 +127,8 @@ def check(
     settings = parse_config(config, Path("auditreg.toml")) if config else Config()
     entries = parse_waivers(waivers, Path("waivers.toml")) if waivers else ()
     auditor = Auditor(ledger, settings, rules, entries, limits=Limits(seconds=2, megabytes=2048))
-    return auditor.check(**options)  # type: ignore[arg-type]
+    # As `auditreg check` does: every view is prepared only where a report asks for more.
+    return auditor.check(**{"all_views": False, **options})  # type: ignore[arg-type]
 
 
 def labels(result: CheckResult) -> list[str]:
