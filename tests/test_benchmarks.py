@@ -15,7 +15,7 @@ from benchmarks.suite import BENCHMARKS, TaskError, Workshop, run
 
 pytestmark = pytest.mark.integration
 
-SCALE = 300
+SCALE = 100
 BUDGETS = {
     "extraction": [4, 0.4, 1024],
     "postgresql": [4, 0.4, 1024],
