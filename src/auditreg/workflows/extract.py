@@ -79,7 +79,7 @@ def targets(
     from auditreg.config import sources
 
     _refuse_addresses_alone(uri, tracking_uri, auth_uri)
-    if uri:
+    if uri is not None:
         return (_source_at(config, uri, registry, tracking_uri, auth_uri),)
     if registry is not None:
         raise UsageError(
@@ -107,7 +107,7 @@ def _refuse_addresses_alone(
         ("--tracking-from", tracking_uri, "tracking_uri"),
         ("--auth-from", auth_uri, "auth_uri"),
     ):
-        if address and not uri:
+        if address is not None and uri is None:
             raise UsageError(
                 f"{option} goes with --from.",
                 state="Nothing was read.",
@@ -127,9 +127,9 @@ def _source_at(
 
     name = config.registry(registry, uri=uri)
     known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
-    if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
+    if known.uri_env is None and known.uri == uri and auth_uri is tracking_uri is None:
         return known
-    default = known.auth_default if auth_uri else None
+    default = None if auth_uri is None else known.auth_default
     return _changed(
         known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
         auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None,
