@@ -226,7 +226,7 @@ def extract_each(
         except Exception as error:
             if len(chosen) == 1 and not isinstance(error, AuditregError):
                 raise
-            failure = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
+            failure = error if isinstance(error, AuditregError) else unexpected(error, f"Nothing was recorded of {source.name}.")
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
                 "failed", extra={"fields": {"registry": source.name, "error": failure.what}}
             )
@@ -238,19 +238,19 @@ def extract_each(
             )
 
 
-def _unexpected(error: Exception, registry: str) -> AuditregError:
-    """What nobody foresaw of one registry, told so that the others are read all the same."""
+def unexpected(error: Exception, state: str) -> AuditregError:
+    """An error nobody foresaw, in the form of ours, so that what comes after goes on."""
     log.debug("where it was raised", exc_info=error)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return AuditregError(
             f"{place}{error.strerror or error}.",
-            state=f"Nothing was recorded of {registry}.",
+            state=state,
             hint="Check that the place exists, can be written to and has space left.",
         )
     return AuditregError(
         f"{type(error).__name__}: {error}",
-        state=f"Nothing was recorded of {registry}.",
+        state=state,
         hint="This is a bug in auditreg. Please report it with the output of -vv.",
     )
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditreg.audit.answers import result_columns
-from auditreg.audit.isolation import result_table
+from auditreg.audit.isolation import put_answers, result_table
 from auditreg.audit.results import check_results
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError
@@ -111,9 +111,8 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
         for name, value in params.items():
             connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
         try:
-            connection.execute(
-                f"create or replace temp table {result_table(rule)} as {wrapped(rule.sql)}"
-            )
+            answers = connection.sql(wrapped(rule.sql)).to_arrow_table()
+            put_answers(connection, rule, answers)
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
         [result] = check_results(connection, [rule], {}, result_columns(connection))
@@ -123,7 +122,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     finally:
         connection.execute("rollback")
         for name in params:
-            connection.execute(f'reset variable "{name}"')
+            connection.execute(f"reset variable {quoted_name(name)}")
 
 
 def _compare(
