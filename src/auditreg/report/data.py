@@ -72,9 +72,8 @@ class ReportData:
         )
         self.changes = read_changes(reader)
         self.captures = read_captures(reader)
-        names = {(row["registry"], row["model"]): key for key, row in self.models.items()}
-        self.deployments = promotions.read_deployments(reader, names)
-        self.statements = promotions.read_statements(reader, names)
+        self.deployments = promotions.read_deployments(reader)
+        self.statements = promotions.read_statements(reader)
         self.timelines = lifecycle.read_timelines(reader)
         self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
