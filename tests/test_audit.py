@@ -291,8 +291,13 @@ def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyCon
     config = '[rules]\ndisabled = ["other"]\nseverity = { mine = "low" }'
     result = check(ledger, rule(), rule(name="other"), config=config)
     assert [(r.rule.id, r.rule.severity) for r in result.rules] == [("mine", Severity.LOW)]
-    with pytest.raises(UsageError, match="no rule 'oter'"):
-        check(ledger, rule(name="other"), config='[rules]\ndisabled = ["oter"]')
+    for key, text in (
+        ("disabled", 'disabled = ["oter"]'),
+        ("severity", 'severity = { oter = "low" }'),
+        ("params", "params = { oter = { x = 1 } }"),
+    ):
+        with pytest.raises(ConfigError, match=rf"auditreg\.toml: rules\.{key}: .*no rule 'oter'"):
+            check(ledger, rule(name="other"), config=f"[rules]\n{text}")
     assert [r.rule.id for r in check(ledger, rule(), rule(name="b"), only=["b"]).rules] == ["b"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from datetime import date
 from pathlib import Path
 
 from auditreg.audit import Auditor
@@ -10,9 +12,11 @@ from auditreg.config import Config
 from auditreg.ledger.import_parse import parse_deployments, parse_history
 from auditreg.ledger.import_record import record
 from auditreg.ledger.store import Ledger
+from auditreg.models import CheckResult
 from auditreg.queries.history import history_rows
 from auditreg.queries.model_refs import Selection
 from auditreg.report import build_report
+from auditreg.report.provenance import _integrity
 from auditreg.rules.parse import builtin_rules
 from tests.ledger.book import KEY, Book, opened
 from tests.ledger.reading import Registry, moment
@@ -39,7 +43,9 @@ def test_an_earlier_model_of_a_name_keeps_its_records_and_counts_no_versions(tmp
         again = registry.wait()
         now = registry.wait(86_400_000)
         book.take(registry.read())
-        imported(book, parse_deployments, {"from": iso(ran), "until": iso(ran + 2000), "version": 1})
+        imported(
+            book, parse_deployments, {"from": iso(ran), "until": iso(ran + 2000), "version": 1}
+        )
         imported(book, parse_deployments, {"from": iso(again), "version": 7})
         imported(book, parse_history, {"at": iso(ran), "what": "other"})
         report = reported(book, now)
@@ -72,3 +78,13 @@ def reported(book: Book, at: int):
     config = Config()
     check = Auditor(book.con, config, builtin_rules()[:1]).check(moment(at))
     return build_report(book.con, check, [], config, config.quarter_of(moment(at)))
+
+
+def test_a_printed_command_names_a_ledger_with_a_blank():
+    result = CheckResult(
+        moment(0), (date(2026, 1, 1),) * 2, "", {"tree_size": 1, "root": "ab"}, (), ()
+    )
+    commands = dict(_integrity(result, "my audit.duckdb", []).commands).values()
+    assert [shlex.split(command)[2] for command in commands if "my" in command] == [
+        "my audit.duckdb"
+    ] * 2

@@ -73,8 +73,8 @@ def run(
         try:
             database = _database(connection, Path(folder))
         except duckdb.Error as error:
-            problem = f"its process could not be given the ledger: {first_line(error)}"
-            return {rule.id: problem for rule in rules}
+            reason = f"its process could not be given the ledger: {first_line(error)}"
+            return dict.fromkeys((rule.id for rule in rules), reason)
         relations = relations_read_by(
             (rule.sql for rule in rules), moment, selection=chosen is not None
         )
@@ -179,7 +179,9 @@ def _outcome(folder: Path, rule: RuleInfo) -> str | None:
     return None
 
 
-def _load_answers(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path) -> str | None:
+def _load_answers(
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path
+) -> str | None:
     """Put the child's answers into the rule's table; in words, what is wrong with them."""
     import duckdb
     import pyarrow as pa

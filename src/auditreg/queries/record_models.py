@@ -25,4 +25,4 @@ from (select r.seq, r.{happened}, t.subject,
       where t.op = 'put')
 group by seq
 having count(distinct subject) = 1 or count(distinct subject) filter ({held}) = 1
-"""  # noqa: S608 - names of our own
+"""

@@ -2,6 +2,7 @@
 
 The last two were given to the ledger in files: they are stated, never seen.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ order by coalesce(live_not_after, live_not_before), model, version, subject
 """
 _STATED = f"""
 with about as ({record_models_sql("history_records", "happened_at")})
-select coalesce(r.model_subject, a.model_subject) as model_subject, version, happened_at, what, item, before, after, actor,
-       system, reference, note
+select coalesce(r.model_subject, a.model_subject) as model_subject, version, happened_at, what,
+       item, before, after, actor, system, reference, note
 from history_records r left join about a using (seq)
 where happened_at is null or happened_at < {{t}}
 order by happened_at desc, seq desc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -402,6 +403,7 @@ def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
 def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
     """The seal the check was made on; else that of the last reading."""
     size, root = check.ledger.get("tree_size"), check.ledger.get("root")
+    file = shlex.quote(ledger)
     if rows and (size is None or root is None):
         size, root = rows[-1]["tree_size"], rows[-1]["root"]
     return Integrity(
@@ -412,12 +414,12 @@ def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
         commands=(
             (
                 "The record is whole, and the one this report rests on",
-                f"auditreg verify {ledger}" + (f" --root {size}:{root}" if root else ""),
+                f"auditreg verify {file}" + (f" --root {size}:{root}" if root else ""),
             ),
             ("This file is the one that was issued", "auditreg verify report.pdf"),
             (
                 "Without auditreg, in any DuckDB: entries that are not what was hashed (0 expected)",
-                f'duckdb -readonly {ledger} "{_LEAVES}"',
+                f'duckdb -readonly {file} "{_LEAVES}"',
             ),
         ),
     )

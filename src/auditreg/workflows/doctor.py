@@ -10,6 +10,7 @@ import enum
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -282,7 +283,7 @@ def _ledger(path: Path) -> Iterator[DoctorCheck]:
     yield _folder(path.absolute().parent)
     if not path.exists():
         description, means = f"{path} is not there", "Nothing has been recorded here yet."
-        repair = f"auditreg extract --from URI --ledger {path}"
+        repair = f"auditreg extract --from URI --ledger {shlex.quote(str(path))}"
         yield DoctorCheck("Ledger", DoctorStatus.WARNING, description, means, repair)
         return
     try:

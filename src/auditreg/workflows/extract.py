@@ -226,7 +226,11 @@ def extract_each(
         except Exception as error:
             if len(chosen) == 1 and not isinstance(error, AuditregError):
                 raise
-            failure = error if isinstance(error, AuditregError) else unexpected(error, f"Nothing was recorded of {source.name}.")
+            failure = (
+                error
+                if isinstance(error, AuditregError)
+                else unexpected(error, f"Nothing was recorded of {source.name}.")
+            )
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
                 "failed", extra={"fields": {"registry": source.name, "error": failure.what}}
             )
