@@ -11,8 +11,9 @@ from auditreg.models import Grade
 from auditreg.queries.change_groups import (
     Change,
     Parts,
+    change_of,
     count_parts,
-    heads_of_parts,
+    main_changes_of_parts,
     request_key,
 )
 from auditreg.queries.changes import SUCCEEDED_AT
@@ -149,8 +150,8 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
     """
     places = [place for place, row in enumerate(rows) if row["event"] in _CHANGED]
     changes = [_change(rows[place]) for place in places]
-    heads = heads_of_parts(changes)
-    together = count_parts(changes, heads)
+    main_changes = main_changes_of_parts(changes)
+    together = count_parts(changes, main_changes)
     by_place = dict(zip(places, range(len(places)), strict=True))
     groups: list[list[HistoryEvent]] = []
     last: object = None
@@ -159,7 +160,7 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
         if number is None:
             key: tuple[object, ...] = (place,)
             event = HistoryEvent(row)
-        elif number in heads:
+        elif number in main_changes:
             continue
         else:
             key = (row["event"], *request_key(changes[number]))
@@ -173,23 +174,9 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
 
 
 def _change(row: Row) -> Change:
-    return Change(
-        seq=row["seq"],
-        subject=row["subject"],
-        model=row["model"],
-        version=row["version"],
-        when=interval(row),
-        observed_at=row["observed_at"],
-        item=row["item"] or row["kind"],
-        kind=row["kind"],
-        before=row["before"],
-        after=row["after"],
-        actor=row["actor"],
-        grade=Grade.OBSERVED if row["known"] == "uncaptured" else Grade(row["known"]),
-        actor_from=row["actor_from"],
-        request=row["request"],
-        uncaptured=row["known"] == "uncaptured",
-    )
+    uncaptured = row["known"] == "uncaptured"
+    grade = Grade.OBSERVED if uncaptured else Grade(row["known"])
+    return change_of(row, when=interval(row), grade=grade, uncaptured=uncaptured)
 
 
 def _rows(

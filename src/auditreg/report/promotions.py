@@ -105,7 +105,7 @@ def _promotion(
 
 
 def _shown_by(when: Interval, first_reading: Stretch | None) -> datetime | None:
-    """The end of the first reading, where that is what showed it: none before it could have."""
+    """The end of the registry's first reading, if that reading was the first to show it; else None."""
     if first_reading is None:
         return None
     started, ended = first_reading
@@ -196,7 +196,7 @@ def _deployment(row: Row, running: Row | None) -> Deployment:
         ended_at=row["running_until"],
         running=running is not None,
         agrees=_agrees(running) if running is not None else None,
-        registry_says=_registry(running) if running is not None else "",
+        registry_says=_registry_in_words(running) if running is not None else "",
     )
 
 
@@ -209,7 +209,7 @@ def _agrees(row: Row) -> bool | None:
     return False
 
 
-def _registry(row: Row) -> str:
+def _registry_in_words(row: Row) -> str:
     if row["resolved_by"] == "nothing":
         return "no such version is in the registry"
     if row["resolved_by"] == "several versions":

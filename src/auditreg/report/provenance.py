@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from auditreg.models import CheckResult, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
@@ -111,8 +110,8 @@ class ExtractionAccount:
     """The reading one registry's state rests on, and how complete it was.
 
     `later` says that it was made after the moment the report shows. `lead`, `requested` and
-    `passes` are sentences or parts of one. `left_out` is what was not to be read, `unread` what was
-    and could not be.
+    `passes` are sentences or parts of one. `left_out` was not read on purpose; `unread` should have
+    been read and could not be.
     """
 
     seq: int
@@ -156,7 +155,7 @@ class Extraction:
     mlflow_version: str | None
     complete: bool
     doubts: tuple[str, ...]
-    counts: tuple[tuple[str, int | None, int | None], ...]
+    parts: tuple[RowCount, ...]
     left_out: tuple[str, ...]
     appended: int | None
     tool_version: str | None
@@ -168,13 +167,13 @@ class Extraction:
     @property
     def in_source(self) -> int | None:
         """Rows the source itself counts over all tables; None where it counts none of them."""
-        counted = [source for _, source, _ in self.counts if source is not None]
+        counted = [part.counted for part in self.parts if part.counted is not None]
         return sum(counted) if counted else None
 
     @property
     def taken(self) -> int:
         """Rows read over all tables."""
-        return sum(taken or 0 for _, _, taken in self.counts)
+        return sum(part.read or 0 for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +246,7 @@ def _accounts(rows: Iterable[Row]) -> tuple[ExtractionAccount, ...]:
 
 def _account(row: Row) -> ExtractionAccount:
     of_server = row["source"] == "rest"
-    counts = decoded(row["counts"], {})
-    parts = _parts(counts if isinstance(counts, dict) else {})
+    parts = _parts(decoded(row["counts"], {}))
     versions = next((part for part in parts if part.name == "versions"), None)
     left_out, unread = _left_out(row["left_out"])
     return ExtractionAccount(
@@ -271,8 +269,10 @@ def _account(row: Row) -> ExtractionAccount:
     )
 
 
-def _parts(counts: Mapping[str, Any]) -> tuple[RowCount, ...]:
+def _parts(counts: object) -> tuple[RowCount, ...]:
     """The tables in the order of `ROWS`, unknown ones by name at the end."""
+    if not isinstance(counts, dict):
+        return ()
     order = list(ROWS)
     parts = []
     for table in sorted(counts, key=lambda t: (order.index(t) if t in ROWS else len(order), t)):
@@ -288,7 +288,7 @@ def _parts(counts: Mapping[str, Any]) -> tuple[RowCount, ...]:
 
 
 def _lead(source: str, versions: RowCount | None) -> str:
-    """The sentence a reader looks for first."""
+    """How many versions the source counted, and how many were read."""
     if versions is None or versions.read is None:
         return "How many versions were read is not recorded."
     were = "was" if versions.read == 1 else "were"
@@ -375,7 +375,7 @@ def _extraction(row: Row) -> Extraction:
         mlflow_version=row["mlflow_version"],
         complete=bool(row["complete"]),
         doubts=texts(row["doubts"]),
-        counts=_counts(decoded(row["counts"], {})),
+        parts=_parts(decoded(row["counts"], {})),
         left_out=texts(row["left_out"]),
         appended=row["appended"],
         tool_version=row["tool_version"],
@@ -384,20 +384,6 @@ def _extraction(row: Row) -> Extraction:
         clock_offset_ms=row["clock_offset_ms"],
         later=row["later"],
     )
-
-
-def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
-    """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
-    parts: list[tuple[str, int | None, int | None]] = []
-    for table, pair in counts.items() if isinstance(counts, dict) else ():
-        match pair:
-            case [source, taken]:
-                parts.append((table, source, taken))
-            case int():
-                parts.append((table, None, pair))
-            case _:
-                parts.append((table, None, None))
-    return tuple(sorted(parts))
 
 
 def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:

@@ -56,7 +56,7 @@ class DoctorCheck:
 
     name: str
     status: DoctorStatus
-    found: str
+    description: str
     means: str = ""
     repair: str = ""
 
@@ -160,7 +160,7 @@ _KINDS = (
         "azure-storage-blob azure-identity",
     ),
 )
-"""Kinds of sources that need more than auditreg's own packages: modules, what is there, packages."""
+"""Sources that need further packages: name, modules to import, what is read from it, what to install."""
 
 
 def _mlflow() -> DoctorCheck:

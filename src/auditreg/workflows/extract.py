@@ -123,6 +123,8 @@ def _source_at(
     auth_uri: str | None,
 ) -> SourceSettings:
     """The settings of the registry at `uri`, with the addresses given beside it."""
+    from msgspec import structs
+
     from auditreg.config import SourceSettings
 
     name = config.registry(registry, uri=uri)
@@ -130,7 +132,7 @@ def _source_at(
     if known.uri_env is None and known.uri == uri and auth_uri is tracking_uri is None:
         return known
     default = None if auth_uri is None else known.auth_default
-    return _changed(
+    return structs.replace(
         known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
         auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None,
     )  # fmt: skip
@@ -342,9 +344,3 @@ def _notes(ledger: Ledger) -> tuple[str, ...]:
     notes = tuple(ledger.notes)
     ledger.notes.clear()
     return notes
-
-
-def _changed(source: SourceSettings, **values: object) -> SourceSettings:
-    from msgspec import structs
-
-    return structs.replace(source, **values)
