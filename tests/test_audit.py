@@ -248,6 +248,33 @@ def test_a_wrong_rule_is_an_error_and_hides_no_other(
     assert result.answers[0].reason == wrong.error
 
 
+OTHER_TYPES = ("['a']", "{'a': 1}", "'\\xAA'::BLOB", "date '2026-01-01'", "null", "1", "1.5")
+
+
+@pytest.mark.parametrize("selection", [[], ["motor"]])
+def test_a_rule_of_ones_own_may_return_anything(
+    ledger: duckdb.DuckDBPyConnection, selection: list[str]
+) -> None:
+    columns = ("subject", "status", "reason", "grade", "fix", "more")
+    usual = {"subject": "subject", "status": "'fail'", "reason": "'x'", "grade": "null"}
+    answers = [
+        ", ".join(f"{value} as {name}" for name, value in {**usual, column: expression}.items())
+        for column in columns
+        for expression in OTHER_TYPES
+    ]
+    answers += ["subject, subject, 'fail' as status, 'x' as reason, 1 as a, 2 as A", "1 as nothing"]
+    wrong = [
+        rule(f"select {answer} from population_live_version", name=f"mine-{n}", custom=True)
+        for n, answer in enumerate(answers)
+    ]
+    none = rule(f"{wrong[0].sql} where false", name="none", custom=True)
+    result = check(ledger, *wrong, none, rule(name="right"), selection=selection)
+    errors = {r.rule.id: r.error or "" for r in result.rules}
+    assert errors["right"] == ""
+    assert all("outside its scope" in errors[r.id] for r in wrong[: len(OTHER_TYPES)])
+    assert len(list(result.every)) == len(result.answers)
+
+
 def test_parameters_come_from_rule_then_config(ledger: duckdb.DuckDBPyConnection) -> None:
     sql = (
         "select subject, 'fail' as status, getvariable('limit')::VARCHAR as reason "
@@ -265,8 +292,13 @@ def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyCon
     config = '[rules]\ndisabled = ["other"]\nseverity = { mine = "low" }'
     result = check(ledger, rule(), rule(name="other"), config=config)
     assert [(r.rule.id, r.rule.severity) for r in result.rules] == [("mine", Severity.LOW)]
-    with pytest.raises(UsageError, match="no rule 'oter'"):
-        check(ledger, rule(name="other"), config='[rules]\ndisabled = ["oter"]')
+    for key, text in (
+        ("disabled", 'disabled = ["oter"]'),
+        ("severity", 'severity = { oter = "low" }'),
+        ("params", "params = { oter = { x = 1 } }"),
+    ):
+        with pytest.raises(ConfigError, match=rf"auditreg\.toml: rules\.{key}: .*no rule 'oter'"):
+            check(ledger, rule(name="other"), config=f"[rules]\n{text}")
     assert [r.rule.id for r in check(ledger, rule(), rule(name="b"), only=["b"]).rules] == ["b"]
 
 

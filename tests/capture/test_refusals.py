@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from auditreg_capture import process
 
 from tests.capture.replay import replay
 from tests.capture.tables import changes, dump, journal, last_id
@@ -118,6 +120,22 @@ def test_a_journal_that_lacks_a_column_is_refused(
         server(backend=uri)
     assert "claimed" in str(caught.value)
     assert "auditreg_journal" in str(caught.value)
+
+
+def test_the_lock_of_a_journal_is_held_until_its_identity_is_committed(
+    new_database: Callable[[str], str],
+):
+    done: list[str] = []
+    engine = sa.create_engine(new_database("mariadb"))
+    sa.event.listen(engine, "commit", lambda _: done.append("commit"))
+    sa.event.listen(engine, "before_cursor_execute", lambda *a: done.append(a[2]))
+    process.create_table(engine)
+    with process._alone(engine) as connection:
+        assert process._journal_id(connection)
+    engine.dispose()
+    inserted = next(n for n, text in enumerate(done) if text.startswith("INSERT"))
+    ends = [text for text in done[inserted:] if text == "commit" or "RELEASE_LOCK" in text]
+    assert ends == ["commit", "SELECT RELEASE_LOCK('auditreg_journal')"]
 
 
 BROKEN = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sqlite3
 import threading
@@ -95,6 +96,18 @@ def test_an_end_is_noted(registry: Registry):
     assert len(registry.journal("stop")) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_multiprocessing_notes_its_end(registry: Registry):
+    child = multiprocessing.get_context("fork").Process(
+        target=registry.store.create_registered_model, args=("m",)
+    )
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    [start] = registry.journal("start")[1:]
+    assert [row["process"] for row in registry.journal("stop")] == [start["process"]]
+
+
 def test_after_a_fork_the_child_is_another_process(registry: Registry, monkeypatch):
     first = runtime.identity()
     monkeypatch.setattr(process.os, "getpid", lambda: 1)
@@ -175,7 +188,10 @@ def test_best_effort_goes_on_and_says_what_it_missed(new_store, monkeypatch, dam
     ]
 
 
-def test_what_was_missed_is_said_again_when_the_saying_is_rolled_back(new_store, monkeypatch):
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+def test_what_was_missed_is_said_again_when_the_saying_is_rolled_back(
+    new_store, monkeypatch, again: bool
+):
     monkeypatch.setenv("AUDITREG_CAPTURE", "best-effort")
     captured = new_store()
     process.missed(captured.store.engine, 3, "OperationalError")
@@ -185,10 +201,32 @@ def test_what_was_missed_is_said_again_when_the_saying_is_rolled_back(new_store,
             sa.update(rows.registry_tables()["registered_models"].table).values(description="y")
         )
         listeners._before_commit(session)
+        if again:
+            session.execute(
+                sa.update(rows.registry_tables()["registered_models"].table).values(description="z")
+            )
+            listeners._before_commit(session)
         session.rollback()
     assert captured.journal("missed") == []
     captured.store.create_registered_model("m")
     assert captured.journal("missed")[0]["after_row"]["count"] == 3
+
+
+def test_what_a_failed_row_did_not_say_is_said_once(new_store, monkeypatch):
+    monkeypatch.setenv("AUDITREG_CAPTURE", "best-effort")
+    captured = new_store()
+    models = rows.registry_tables()["registered_models"].table
+    captured.store.create_registered_model("m")
+    process.missed(captured.store.engine, 3, "OperationalError")
+    with Session(captured.store.engine) as session:
+        session.execute(sa.update(models).values(description="y"))
+        listeners._before_commit(session)
+        session.execute(sa.update(models).values(description="z"))
+        with monkeypatch.context() as broken:
+            broken.setattr(listeners.recording, "write", None)
+            session.commit()
+    captured.store.create_registered_model("n")
+    assert [row["after_row"]["count"] for row in captured.journal("missed")] == [3, 1]
 
 
 def test_who_acts_in_a_program(registry: Registry):

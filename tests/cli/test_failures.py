@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from auditreg.cli.options import write_file
-from auditreg.errors import LedgerError
+from auditreg.config import Config, SourceSettings
+from auditreg.errors import LedgerError, UsageError
+from auditreg.ledger.store import Ledger
+from auditreg.workflows.extract import ExtractOptions, extract, targets
+from tests.cli.running import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +40,7 @@ def _own_folder(tmp_path, monkeypatch):
         (["check"], 2, "There is no ledger at audit.duckdb."),
         (["inventory", "--ledger", "x.duckdb"], 2, "There is no ledger at x.duckdb."),
         (["extract"], 2, "No registry is named."),
-        (["extract", "--from", ""], 2, "No registry is named."),
+        (["extract", "--from", ""], 2, "The argument after --from is empty."),
         (["extract", "--from", "nowhere.db"], 2, "nowhere.db"),
         (["extract", "--from", "ftp://host"], 2, "ftp"),
         (["check", "--from", "x", "--as-of", "2026-01-01"], 2, "exclude each other"),
@@ -63,6 +67,37 @@ def test_failures(arguments, code, said):
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "--from", ""],
+        ["check", "--from="],
+        ["check", "--registry", ""],
+        ["extract", "--auth-from", "", "--from", "x.db"],
+        ["changes", "--since", ""],
+        ["report", "--period", ""],
+        ["publish", ""],
+        ["rules", "show", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_text_is_not_taken_for_an_option_left_out(arguments):
+    with pytest.raises(UsageError, match=r"^The argument after .* is empty\."):
+        run(*arguments)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch):
+    monkeypatch.setenv("AUDITREG_LEDGER", "")
+    with pytest.raises(LedgerError, match=r"no ledger at audit\.duckdb"):
+        run("check")
+
+
+def test_an_empty_address_is_not_the_configured_one():
+    (source,) = targets(Config(source=(SourceSettings(uri="other.db"),)), uri="")
+    with pytest.raises(UsageError, match="names no address"):
+        extract(source, Config(), Ledger(Path("x")), ExtractOptions(), watch=None)
 
 
 def test_three_labelled_lines():

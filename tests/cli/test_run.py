@@ -128,6 +128,17 @@ def test_an_incomplete_reading_is_published_as_such_and_ends_in_2(monkeypatch):
     assert len(published()) == 1
 
 
+def test_a_fault_of_the_check_does_not_keep_the_copy_from_being_published(monkeypatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr("auditreg.workflows.check.run_check", broken)
+    done = run("--publish", "copies", code=ExitCode.ERROR)
+    assert "check    failed: RuntimeError: nobody foresaw this" in done.stdout
+    assert "The check did not finish." in done.stderr
+    assert len(published()) == 1
+
+
 def test_a_phase_that_fails_is_told_and_counts(settings):
     Path("copies").write_text("a file, no folder")
     settings('[publish]\nfolder = "copies"\n')

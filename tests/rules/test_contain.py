@@ -69,6 +69,8 @@ def test_allowed(sql: str) -> None:
         ("select * from information_schema.tables", "not a table of the ledger"),
         ("select * from other.main.runs", "not a table of the ledger"),
         ("select * from duckdb_tables", "the engine's own"),
+        (f"select {'+'.join('1' * 900)}", "it nests too deeply"),
+        (f"{'select * from (' * 400}select 1{')' * 400}", "it nests too deeply"),
         ("select $1", "a parameter has no value"),
         ("select x, (select max(y) from (select txid_current() as y)) from t", "txid_current()"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from auditreg.audit.testing.cases import empty_ledger, load_cases, run_cases
 from auditreg.audit.testing.registry import Case
+from auditreg.errors import UsageError
 from auditreg.models import Repair, RuleInfo, Scope, Severity
 from auditreg.rules.parse import builtin_rules
 from auditreg.rules.validate import check_sql
@@ -120,6 +122,23 @@ def test_hostile_names_pass_through(rule: RuleInfo, ledger: duckdb.DuckDBPyConne
     assert outcome.answers, outcome.problems
     # Nothing was expected, so every problem has to be an answer that was given.
     assert all("expected none" in problem for problem in outcome.problems)
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"promotions": [{"version": "motor/7"}]}, "refers to 'motor/7'"),
+        ({"models": {"motor": {"versions": {"first": {}}}}}, "invalid literal"),
+        ({"changed": [{"table": "runs", "set": {"nothing": 1}, "where": "true"}]}, "nothing"),
+        ({"settings": {"policy_effective": date(2026, 1, 1)}}, "date"),
+    ],
+)
+def test_a_case_that_cannot_be_built_is_named(
+    ledger: duckdb.DuckDBPyConnection, parts: dict[str, object], problem: str
+) -> None:
+    case = msgspec.convert({"name": "mine", **parts}, Case)
+    with pytest.raises(UsageError, match=rf"^Case 'mine' cannot be built: .*{problem}"):
+        run_cases(RULES["owner-recorded"], [case], ledger)
 
 
 def test_a_case_that_is_wrong_says_so(ledger: duckdb.DuckDBPyConnection) -> None:

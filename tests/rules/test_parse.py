@@ -55,6 +55,7 @@ def test_a_rule() -> None:
         ('"live_version"', '"version"', "'scope' is 'version'"),
         ('"tag"', '"never"', "'repair' is 'never'"),
         ("length = 3", "Length = 3", "parameter 'Length'"),
+        ("length = 3", f"length = {'[' * 5000}{']' * 5000}", "nests too deeply"),
         ("length = 3", "length = [3]", "parameter 'length'"),
         ("[params]\nlength = 3", "params = 3", "'params' has to be a table"),
         ('["old-owner"]', '"old-owner"', "'aliases' has to be a list"),

@@ -15,7 +15,7 @@ from auditreg import resources
 from auditreg.config import Config, load_config
 from auditreg.config.calendar import quarter_of
 from auditreg.ledger.store import Ledger
-from auditreg.models import CheckResult
+from auditreg.models import CheckResult, Finding
 from auditreg.rules.parse import builtin_rules
 from auditreg.workflows.check import CheckOptions, run_check
 from auditreg.workflows.policy import PolicySet
@@ -119,6 +119,27 @@ def test_the_same_result_is_read_back(judged: Path, tmp_path: Path) -> None:
         *("in_force", "unused", "self_approved", "expired"),
     }
     assert any(waiver.covers for waiver in again.waivers)
+
+
+def test_findings_are_not_compared_with_each_other(judged: Path, monkeypatch) -> None:
+    def compared(*_: object) -> bool:
+        raise AssertionError("every finding is compared with all that a waiver covers")
+
+    monkeypatch.setattr(Finding, "__eq__", compared)
+    assert any(waiver.covers for waiver in check(judged).waivers)
+
+
+def test_who_may_not_write_the_lock_file_gets_the_result(judged: Path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "audit.duckdb.lock")
+
+    monkeypatch.setattr("auditreg.ledger.store.locked", refused)
+    Path("waivers.toml").write_text("")
+    outcome = run_check(
+        Ledger(judged), PolicySet.load(load_config(Path("auditreg.toml"))), CheckOptions()
+    )
+    assert outcome.unsealed == "audit.duckdb.lock: Permission denied."
+    assert outcome.result.open
 
 
 def reading(ledger: Path, registry: Path) -> None:

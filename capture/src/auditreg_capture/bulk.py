@@ -1,6 +1,6 @@
 """Updates, deletions, insertions and upserts of many rows in one statement, which no flush shows.
 
-What a row was before is read, never presumed: a statement whose rows cannot be told is refused.
+A statement is refused if capture cannot tell which rows it changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def remember(connection: Any, transaction: Transaction, table: RegistryTable, st
             transaction.take_over((table.name, key), None)
         return
     if overwrites:
-        raise _untold(table, "an UPDATE OR REPLACE or OR IGNORE", "changes")
+        raise _unknown_rows(table, "an UPDATE OR REPLACE or OR IGNORE", "changes")
     parameters = state.parameters
     if isinstance(parameters, (list, tuple)):
         # An update by primary key, one set of parameters per row.
@@ -67,13 +67,13 @@ def _on_conflict(table: RegistryTable, statement: Any) -> bool:
     constraint = getattr(clause, "constraint_target", None)
     columns = {getattr(column, "name", column) for column in target or table.key}
     if columns != set(table.key) or constraint not in (None, table.table.primary_key.name):
-        raise _untold(table, "an upsert that is not told apart by the primary key", "changes")
+        raise _unknown_rows(table, "an upsert that is not told apart by the primary key", "changes")
     sets = getattr(clause, "update_values_to_set", None) or getattr(clause, "update", None) or {}
     for column, value in sets.items() if hasattr(sets, "items") else sets:
         name = getattr(column, "name", column)
         # The key of the row proposed is that of the row in the way.
         if name in table.key and getattr(value, "name", None) != name:
-            raise _untold(table, "an upsert that sets a key", "leaves")
+            raise _unknown_rows(table, "an upsert that sets a key", "leaves")
     return True
 
 
@@ -85,14 +85,14 @@ def _read_present(
         # A row that is not there cannot be locked. Whoever inserts it locks its parent for that.
         parent = parent_of(table)
         if parent is None:
-            raise _untold(table, "an upsert", "changes")
+            raise _unknown_rows(table, "an upsert", "changes")
         parents = sorted({key[: parent.prefix] for key in keys}, key=repr)
         read(connection, parent, parents, parent.prefix, lock=True)
     families = [(table, key) for key in keys] if replaces else []
     transaction.read_before(connection, {table.name: keys}, families)
 
 
-def _untold(table: RegistryTable, what: str, does: str) -> CaptureError:
+def _unknown_rows(table: RegistryTable, what: str, does: str) -> CaptureError:
     return CaptureError(
         f"auditreg-capture cannot tell which rows {what} {does} in {table.name}; change them "
         "through MLflow's store."
@@ -141,7 +141,7 @@ def _values(table: RegistryTable, statement: Any, parameters: Dict[str, Any]) ->
 def _inserted(table: RegistryTable, state: Any) -> List[Key]:
     statement, parameters = state.statement, state.parameters
     if getattr(statement, "select", None) is not None:
-        raise _untold(table, "an INSERT from a SELECT", "puts")
+        raise _unknown_rows(table, "an INSERT from a SELECT", "puts")
     sets: List[Dict[str, Any]] = []
     for multi in getattr(statement, "_multi_values", None) or ():
         sets += [_named(table, values) for values in multi]

@@ -165,11 +165,13 @@ def _write(session: Session, transaction: Transaction) -> None:
     def write() -> None:
         recording.write(connection, transaction)
 
-    if settings_mode() == settings.BEST_EFFORT:
+    if current.mode == settings.BEST_EFFORT:
+        reported = transaction.reported
         try:
             with connection.begin_nested():
                 write()
         except Exception as error:  # noqa: BLE001 (best effort)
+            _give_back(transaction, keep=reported)
             _lose(transaction, touched, error)
     else:
         write()
@@ -178,7 +180,7 @@ def _write(session: Session, transaction: Transaction) -> None:
 
 def _guarded(session: Session, count: int, work: Callable[[], None]) -> None:
     """Do the work; under best effort a failure costs the journal its rows, not the request its success."""
-    if settings_mode() != settings.BEST_EFFORT:
+    if current.mode != settings.BEST_EFFORT:
         work()
         return
     transaction = _transaction(session)
@@ -206,7 +208,6 @@ def _lose(transaction: Transaction, count: int, error: Exception) -> None:
     )
     transaction.lost += count
     transaction.lost_error = type(error).__name__
-    _give_back(transaction)
     transaction.clear()
 
 
@@ -252,16 +253,11 @@ def _after_soft_rollback(session: Session, previous: Any) -> None:
     session.info.pop(INFO, None)
 
 
-def _give_back(transaction: Transaction) -> None:
-    """What a row that is undone said was missed is still to be said."""
-    if transaction.reported:
-        process.missed(transaction.engine, transaction.reported, "")
-        transaction.reported = 0
-
-
-def settings_mode() -> str:
-    """How this process captures."""
-    return current.mode
+def _give_back(transaction: Transaction, keep: int = 0) -> None:
+    """Count again the missed changes that a rolled-back row had reported."""
+    if transaction.reported > keep:
+        process.missed(transaction.engine, transaction.reported - keep, "")
+        transaction.reported = keep
 
 
 _LISTENERS = (

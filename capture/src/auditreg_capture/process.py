@@ -24,6 +24,7 @@ from auditreg_capture.version import VERSION
 
 _logger = logging.getLogger("auditreg_capture")
 _lock = threading.RLock()
+_NAMED_LOCKS = ("mysql", "mariadb")
 # Any number that nobody else locks: the first 60 bits of the table's name.
 _ADVISORY = int.from_bytes(tables.NAME.encode()[:8], "big") >> 4
 
@@ -58,19 +59,17 @@ def _open(engine: Any) -> Journal:
     create_table(engine)
     try:
         self_test(engine)
-        with engine.begin() as connection:
-            _patient(connection)
-            with _alone(connection):
-                opened = Journal(_journal_id(connection))
-                if (opened.pid, opened.id) not in _started:
-                    _insert(connection, "start", description())
+        with _alone(engine) as connection:
+            opened = Journal(_journal_id(connection))
+            if (opened.pid, opened.id) not in _started:
+                _insert(connection, "start", description())
     except sa.exc.DBAPIError as error:
         raise CaptureError(
             f"auditreg-capture cannot write to its table {tables.NAME}: {reason(error)}. The server's database "
             f"user needs the rights to select from it and to insert into it; `auditreg-capture ddl --dialect "
             f"{engine.dialect.name}` prints the statements. AUDITREG_CAPTURE=off starts without capture."
         ) from error
-    if not _started:
+    if opened.pid not in {pid for pid, _ in _started}:
         atexit.register(stop)
         _at_end_of_child()
     _started.add((opened.pid, opened.id))
@@ -81,10 +80,8 @@ def create_table(engine: Any) -> None:
     """Have the journal's table there, with every column."""
     if not sa.inspect(engine).has_table(tables.NAME):
         try:
-            with engine.begin() as connection:
-                _patient(connection)
-                with _alone(connection):
-                    tables.journal.create(connection, checkfirst=True)
+            with _alone(engine) as connection:
+                tables.journal.create(connection, checkfirst=True)
         except sa.exc.DBAPIError as error:
             # Another worker may have been first.
             if not sa.inspect(engine).has_table(tables.NAME):
@@ -181,7 +178,7 @@ def note_off(engine: Any) -> None:
 
 
 def missed(engine: Any, count: int, error: str) -> None:
-    """Count changes that were made and not journalled; the next journal row is preceded by their number."""
+    """Count changes made without a journal row; the next rows written are followed by one with that number."""
     opened = _journals.get(engine)
     if opened is None:
         opened = _journals[engine] = Journal("")
@@ -237,26 +234,26 @@ def _patient(connection: Any) -> None:
 
 
 @contextmanager
-def _alone(connection: Any) -> Iterator[None]:
-    """One process at a time, so that a journal has one identity from its first moment on."""
-    name = connection.dialect.name
-    if name == "postgresql":
-        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY})"))
-        yield
-    elif name in ("mysql", "mariadb"):
-        connection.execute(sa.text(f"SELECT GET_LOCK('{tables.NAME}', 20)"))
+def _alone(engine: Any) -> Iterator[Any]:
+    """A transaction of one process at a time, so that a journal has one identity from its first moment on."""
+    name = engine.dialect.name
+    with engine.connect() as connection:
         try:
-            yield
+            with connection.begin():
+                _patient(connection)
+                if name == "postgresql":
+                    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY})"))
+                elif name in _NAMED_LOCKS:
+                    connection.execute(sa.text(f"SELECT GET_LOCK('{tables.NAME}', 20)"))
+                elif name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
+                    # Python's driver begins a transaction only for INSERT, UPDATE and DELETE, and the
+                    # table may not be there yet.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
         finally:
-            connection.execute(sa.text(f"SELECT RELEASE_LOCK('{tables.NAME}')"))
-    elif name == "sqlite":
-        # Python's driver begins a transaction only for INSERT, UPDATE and DELETE, and the table may not
-        # be there yet.
-        if not connection.connection.dbapi_connection.in_transaction:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield
-    else:
-        yield
+            # Not before the commit: whoever has the lock next must see what was written.
+            if name in _NAMED_LOCKS:
+                connection.execute(sa.text(f"SELECT RELEASE_LOCK('{tables.NAME}')"))
 
 
 def _still_there(engine: Any) -> bool:

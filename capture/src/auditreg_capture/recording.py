@@ -37,12 +37,11 @@ def write(connection: Any, transaction: Transaction) -> None:
                 **common,
             )
         )
-    transaction.reported, error = process.take_missed(connection.engine)
-    if transaction.reported:
+    missed, error = process.take_missed(connection.engine)
+    if missed:
+        transaction.reported += missed
         rows.append(
-            journal.row(
-                "missed", after_row=journal.encode({"count": transaction.reported, "error": error})
-            )
+            journal.row("missed", after_row=journal.encode({"count": missed, "error": error}))
         )
     journal.insert(connection, rows)
 

@@ -55,7 +55,6 @@ class RegistryTable:
         self.name: str = table.name
         self.key = tuple(c for c in _KEYS[self.name] if c in table.primary_key.columns)
         self.columns = tuple(column.name for column in table.columns)
-        self.has_workspace = "workspace" in self.key
         # How many leading key columns a child shares with a row of this table.
         self.prefix = len(self.key)
 

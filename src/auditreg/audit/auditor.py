@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ from auditreg.audit.snapshot import (
     selection_statements,
     state_statements,
 )
-from auditreg.config import Config, Period, calendar, effective_settings
-from auditreg.errors import ConfigError, NothingToAudit, SourceError, first_line
+from auditreg.config import FILE_NAME, Config, Period, calendar, effective_settings
+from auditreg.errors import ConfigError, NothingToAudit, SourceError, UsageError, first_line
 from auditreg.models import (
     CheckResult,
     Finding,
@@ -217,7 +217,7 @@ class Auditor:
     def _run_here(self, rule: RuleInfo, population: int) -> str | None:
         """Run a rule over a population of that size; in words, what was wrong.
 
-        Nobody is asked about an empty population: to plan the question would take its time.
+        A rule is not run over an empty population; planning its SQL would only take time.
         """
         import duckdb
 
@@ -252,9 +252,7 @@ class Auditor:
             if result.error is None
             for name in (result.rule.id, *result.rule.aliases)
         }
-        today: date = calendar.local_day(
-            moment.as_of - timedelta(microseconds=1), self._config.calendar.timezone
-        )
+        today: date = calendar.local_day(moment.as_of, self._config.calendar.timezone)
         judged = []
         for number, waiver in enumerate(self._waivers):
 
@@ -327,16 +325,25 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
     """The rules as `[rules]` in auditreg.toml has them: left out, with other severity, parameters.
 
     Raises:
-        UsageError: it names a rule that does not exist.
-        ConfigError: it sets a parameter the rule does not have.
+        ConfigError: it names a rule that does not exist, or sets a parameter the rule does not have.
     """
+
+    def named(name: str, key: str) -> str:
+        try:
+            return select_rules(rules, [name])[0].id
+        except UsageError as error:
+            raise ConfigError(
+                f"{config.path or FILE_NAME}: rules.{key}: {error.what}",
+                state="No rule was run.",
+                hint=error.hint,
+            ) from error
+
     settings = config.rules
-    left_out = {rule.id for rule in select_rules(rules, settings.disabled)}
+    left_out = {named(name, "disabled") for name in settings.disabled}
     severities = {
-        select_rules(rules, [name])[0].id: Severity(value)
-        for name, value in settings.severity.items()
+        named(name, "severity"): Severity(value) for name, value in settings.severity.items()
     }
-    params = {select_rules(rules, [name])[0].id: values for name, values in settings.params.items()}
+    params = {named(name, "params"): values for name, values in settings.params.items()}
     chosen = []
     for rule in rules:
         if rule.id in left_out:
@@ -346,9 +353,9 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
             if name not in rule.params:
                 has = ", ".join(rule.params) or "none"
                 raise ConfigError(
-                    f"Rule {rule.id} has no parameter {name!r} (it has: {has}).",
-                    state="Nothing was checked.",
-                    hint="Correct [rules.params] in auditreg.toml.",
+                    f"{config.path or FILE_NAME}: rules.params: rule {rule.id} has no parameter {name!r}.",
+                    state="No rule was run.",
+                    hint=f"It has: {has}.",
                 )
         severity = severities.get(rule.id, rule.severity)
         chosen.append(replace(rule, severity=severity, params={**rule.params, **given}))
@@ -374,6 +381,3 @@ def _errors(results: Sequence[RuleResult]) -> list[Finding]:
 def _merged(errors: Sequence[Finding], answers: Iterable[Finding]) -> Iterable[Finding]:
     """Both in one order; there may be very many answers, and hardly ever an error."""
     return merge(errors, answers, key=worst_first) if errors else answers
-
-
-__all__ = ["Auditor", "configured"]

@@ -29,11 +29,12 @@ from auditreg.audit.snapshot import (
 from auditreg.errors import first_line
 from auditreg.models import RuleInfo
 from auditreg.queries.model_refs import Selection
-from auditreg.rules.validate import wrapped
-from auditreg.sql import quoted
+from auditreg.rules.validate import COLUMNS, wrapped
+from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def run(
         try:
             database = _database(connection, Path(folder))
         except duckdb.Error as error:
-            problem = f"its process could not be given the ledger: {first_line(error)}"
-            return {rule.id: problem for rule in rules}
+            reason = f"its process could not be given the ledger: {first_line(error)}"
+            return dict.fromkeys((rule.id for rule in rules), reason)
         relations = relations_read_by(
             (rule.sql for rule in rules), moment, selection=chosen is not None
         )
@@ -84,20 +85,20 @@ def run(
         waiting = list(rules)
         while waiting:
             job = _job(database, statements, waiting, limits, Path(folder))
-            ended = _child(job, limits, len(waiting))
-            done = 0
+            end_reason = _child(job, limits, len(waiting))
+            finished = 0
             for rule in waiting:
                 outcome = _outcome(Path(folder), rule)
                 if outcome is None:
                     break
-                done += 1
-                wrong = outcome or _take_in(connection, rule, Path(folder))
-                if wrong:
-                    problems[rule.id] = wrong
-            if done < len(waiting):
-                problems[waiting[done].id] = ended
-                done += 1
-            waiting = waiting[done:]
+                finished += 1
+                problem = outcome or _load_answers(connection, rule, Path(folder))
+                if problem:
+                    problems[rule.id] = problem
+            if finished < len(waiting):
+                problems[waiting[finished].id] = end_reason
+                finished += 1
+            waiting = waiting[finished:]
     return problems
 
 
@@ -112,8 +113,7 @@ def _database(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     copy = folder / "state.duckdb"
     connection.execute(f"attach {quoted(str(copy))} as auditreg_copy")
     try:
-        database = '"' + str(name).replace('"', '""') + '"'
-        connection.execute(f"copy from database {database} to auditreg_copy")
+        connection.execute(f"copy from database {quoted_name(name)} to auditreg_copy")
     finally:
         connection.execute("detach auditreg_copy")
     return copy
@@ -179,7 +179,9 @@ def _outcome(folder: Path, rule: RuleInfo) -> str | None:
     return None
 
 
-def _take_in(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path) -> str | None:
+def _load_answers(
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path
+) -> str | None:
     """Put the child's answers into the rule's table; in words, what is wrong with them."""
     import duckdb
     import pyarrow as pa
@@ -187,14 +189,21 @@ def _take_in(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, folder: Path
     try:
         with pa.OSFile(str(folder / f"{rule.id}.arrow")) as file, pa.ipc.open_file(file) as reader:
             answers = reader.read_all()
-        connection.register("auditreg_answers", answers)
-        try:
-            connection.execute(
-                f"create or replace temp table {result_table(rule)} as "
-                "select * from auditreg_answers"
-            )
-        finally:
-            connection.unregister("auditreg_answers")
+        put_answers(connection, rule, answers)
     except (OSError, pa.ArrowException, duckdb.Error) as error:
         return f"its answers cannot be read: {first_line(error)}"
     return None
+
+
+def put_answers(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, answers: pa.Table) -> None:
+    """Make the table of a firm's own rule. Its columns may be of any type; ours are texts."""
+    texts = [name for name in (*COLUMNS, "grade", "fix") if name in answers.column_names]
+    casts = ", ".join(f"{name}::VARCHAR as {name}" for name in texts)
+    connection.register("auditreg_answers", answers)
+    try:
+        connection.execute(
+            f"create or replace temp table {result_table(rule)} as "
+            f"select *{f' replace ({casts})' if casts else ''} from auditreg_answers"
+        )
+    finally:
+        connection.unregister("auditreg_answers")

@@ -190,7 +190,7 @@ def _faulty_result(
 ) -> RuleResult:
     """The result of a rule whose table is not as it has to be, with the reason in words."""
     table, population = result_table(rule), f"population_{rule.scope}"
-    problem = _shape(connection, table, columns)
+    problem = _column_problem(connection, table, columns)
     if problem is not None:
         return RuleResult(rule, size, 0, {}, problem)
     returned = entries.number(connection, f"select count(*) from {table}")
@@ -199,11 +199,13 @@ def _faulty_result(
         f"select count(distinct r.subject) from {table} r semi join {population} p "
         "on p.subject = r.subject",
     )
-    problem = _difference(connection, table, population, size, examined, returned)
+    problem = _subject_problem(connection, table, population, size, examined, returned)
     return RuleResult(rule, size, examined, {}, problem)
 
 
-def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> str | None:
+def _column_problem(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> str | None:
     """What is wrong with the columns and values, apart from the subjects."""
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
@@ -226,7 +228,7 @@ def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[
     return None
 
 
-def _difference(
+def _subject_problem(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     population: str,

@@ -24,7 +24,7 @@ from auditreg.sql import moment_literal, quoted, rows_select
 if TYPE_CHECKING:
     import duckdb
 
-_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes", "completeness")
+_VIEWS_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes", "completeness")
 """Views that do not follow from the state of the moment: of a past one their macro tells."""
 
 _TIMELINE = re.compile(r"ledger\.timeline\((null|'\w+'), null::TIMESTAMP\)")
@@ -127,7 +127,7 @@ def _state_tables() -> tuple[str, ...]:
 
 
 def _view_source(name: str, moment: Moment) -> str:
-    if name in _OF_THE_LOG and moment.past is not None:
+    if name in _VIEWS_OF_THE_LOG and moment.past is not None:
         return f"select * from {name}_as_of({moment_literal(moment.past)})"
     return definitions.view_sql(name, as_of=False)
 
@@ -169,7 +169,7 @@ def selection_statements(
         yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"
         if chosen is not None:
             yield f"create or replace temp table whole_{name} as select subject from {name}"
-            yield f"delete from temp.{name} where not coalesce({_kept(name, chosen)}, false)"
+            yield f"delete from temp.{name} where not coalesce({_selection_condition(name, chosen)}, false)"
 
 
 def population_names() -> tuple[str, ...]:
@@ -177,7 +177,7 @@ def population_names() -> tuple[str, ...]:
     return tuple(name for name in definitions.VIEWS if name.startswith("population_"))
 
 
-def _kept(population: str, chosen: Selection) -> str:
+def _selection_condition(population: str, chosen: Selection) -> str:
     """Which rows of a population a selection keeps."""
     models, versions = _list(chosen.models), _list(chosen.versions)
     whole = f"split_part(subject, '/', 1) in ({models})"

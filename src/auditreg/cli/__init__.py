@@ -7,6 +7,7 @@ Every command stands in a module of its name and is imported when it is used, so
 from __future__ import annotations
 
 import importlib
+import itertools
 
 import click
 
@@ -88,6 +89,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest command in the error."""
+        _refuse_empty(args)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -96,6 +98,23 @@ class LazyGroup(click.Group):
             if args and (meant := near(args[0], _NAMES)):
                 raise click.UsageError(f"{error.message} Did you mean '{meant}'?", ctx) from error
             raise
+
+
+def _refuse_empty(args: list[str]) -> None:
+    """Refuse an empty text: a variable that is not set would otherwise read as "not given".
+
+    Raises:
+        UsageError: an argument is empty.
+    """
+    for before, argument in itertools.pairwise(args):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            from auditreg.errors import UsageError
+
+            raise UsageError(
+                f"The argument after {argument or before} is empty.",
+                state="Nothing was done.",
+                hint="Leave the option out, or see whether a variable of the shell is not set.",
+            )
 
 
 def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:

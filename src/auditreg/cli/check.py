@@ -83,13 +83,13 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     from auditreg.workflows.check import CheckOptions, exit_code, run_check
     from auditreg.workflows.policy import PolicySet
 
-    if uri and as_of:
+    if uri is not None and as_of is not None:
         raise UsageError(
             "--from and --as-of exclude each other.",
             state="Nothing was checked.",
             hint="A registry shows only its present; its past is in a ledger.",
         )
-    if registry and not uri:
+    if registry is not None and uri is None:
         raise UsageError(
             "--registry says whose registry is at --from.",
             state="Nothing was checked.",
@@ -102,7 +102,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
         seal=uri is None,
         everything=everything,
     )
-    if uri:
+    if uri is not None:
         outcome = _directly(uri, config.registry(registry, uri=uri), config, options)
     else:
         outcome = run_check(open_ledger(config, ledger), PolicySet.load(config), options)

@@ -124,7 +124,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     """
     from auditreg.workflows.extract import ExtractOptions, targets
 
-    if uri and names:
+    if uri is not None and names:
         raise UsageError(
             "--from and --source exclude each other.",
             state="Nothing was read.",

@@ -57,19 +57,19 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
     """The settings in force. `Config()` is the defaults.
 
     `path` is the file they were read from, None for defaults; `text` is its text without
-    passwords, as it is sealed in the ledger; `given` holds the dotted keys it sets.
+    passwords, as it is sealed in the ledger; `keys_set` holds the dotted keys it sets.
     `sealed_waivers` is the text of the waivers beside it, where both were read from a ledger.
     """
 
     path: Path | None = None
     text: str = ""
-    given: frozenset[str] = frozenset()
+    keys_set: frozenset[str] = frozenset()
     sealed_waivers: str | None = None
 
     def origin(self, key: str) -> Literal["default", "file"]:
         """Whether the file sets a dotted key (`live.stages`), or something below it."""
         below = f"{key}."
-        is_given = key in self.given or any(name.startswith(below) for name in self.given)
+        is_given = key in self.keys_set or any(name.startswith(below) for name in self.keys_set)
         return "file" if is_given else "default"
 
     def resolve(self, name: str) -> Path:
@@ -100,15 +100,16 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
 
         Tags that only a registry or a workspace uses stand behind the general ones.
         """
-        fields = {known.id: _overridden(known, self.fields.get(known.id)) for known in FIELDS}
+        fields = {field.id: _overridden(field, self.fields.get(field.id)) for field in FIELDS}
         for name, setting in self.fields.items():
             if name not in fields:
                 fields[name] = _overridden(_new_field(name), setting)
         for _, conventions in sources.conventions(self.source):
             for name, setting in conventions.fields.items():
-                known = fields.get(name) or _overridden(_new_field(name), setting)
+                definition = fields.get(name) or _overridden(_new_field(name), setting)
                 further = _tags(setting)
-                fields[name] = replace(known, tags=tuple(dict.fromkeys((*known.tags, *further))))
+                tags = dict.fromkeys((*definition.tags, *further))
+                fields[name] = replace(definition, tags=tuple(tags))
         return tuple(fields.values())
 
     def moment(self, text: str | date | datetime) -> datetime:
@@ -134,12 +135,12 @@ def _tags(setting: Tags | FieldSettings) -> Tags:
     return setting.tags if isinstance(setting, FieldSettings) else setting
 
 
-def _overridden(known: Field, setting: Tags | FieldSettings | None) -> Field:
+def _overridden(definition: Field, setting: Tags | FieldSettings | None) -> Field:
     if setting is None:
-        return known
+        return definition
     if isinstance(setting, FieldSettings):
-        return replace(known, title=setting.title or known.title, tags=setting.tags)
-    return replace(known, tags=setting)
+        return replace(definition, title=setting.title or definition.title, tags=setting.tags)
+    return replace(definition, tags=setting)
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -189,7 +190,7 @@ def parse_config(text: str, path: Path) -> Config:
         raise explain(error, path) from error
     check(read, path)
     parts = {name: getattr(read, name) for name in ConfigFile.__struct_fields__}
-    return Config(**parts, path=path, text=redact_uri(text), given=frozenset(_keys(data)))
+    return Config(**parts, path=path, text=redact_uri(text), keys_set=frozenset(_keys(data)))
 
 
 def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:

@@ -65,7 +65,7 @@ def _value(registry: str, key: str, given: str | None, variable: str | None) -> 
 
 
 def exposed(sources: Sequence[SourceSettings]) -> tuple[str, ...]:
-    """What to say of passwords that stand in the file itself."""
+    """One warning for each password that stands in the settings file."""
     return tuple(
         f"{key} of the source {source.name} holds a password: put the URI into an environment "
         f"variable and name it in {key}_env"

@@ -6,7 +6,6 @@ Their keys change only with the number in their schema.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -95,5 +94,14 @@ def doctor_document(checks: Sequence[DoctorCheck], code: ExitCode) -> dict[str, 
     return {
         "schema": DOCTOR,
         "works": code is ExitCode.OK,
-        "checks": [asdict(check) for check in checks],
+        "checks": [
+            {
+                "name": check.name,
+                "status": check.status,
+                "found": check.description,
+                "means": check.means,
+                "repair": check.repair,
+            }
+            for check in checks
+        ],
     }

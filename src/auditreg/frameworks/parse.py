@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import msgspec
 
@@ -52,16 +50,23 @@ STATUSES = (
 """What may stand in a framework's `status`: printed wherever the framework is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a framework's file; a note stands in it without outer blanks."""
+
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "note", self.note.strip())
+
+
+class Verified(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When a clause was last checked, and against what."""
 
     on: date
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(_Part, frozen=True, kw_only=True):
     """One clause: its number and title, and the rules and fields that bear on it."""
 
     ref: str
@@ -69,23 +74,25 @@ class Clause:
     coverage: Coverage
     rules: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
-    note: str = ""
     verified: Verified | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Framework:
-    """One supervisor's text, clause by clause. `text` is the file as it was read."""
+class FrameworkFile(_Part, frozen=True, kw_only=True, rename={"clauses": "clause"}):
+    """The file as it is written."""
 
     id: str
     title: str
     publisher: str
     edition: str
     status: str
-    effective: date | None
     source: str
-    note: str
     clauses: tuple[Clause, ...]
+    effective: date | None = None
+
+
+class Framework(FrameworkFile, frozen=True, kw_only=True):
+    """One supervisor's text, clause by clause. `text` is the file as it was read."""
+
     text: str
 
     @property
@@ -97,35 +104,6 @@ class Framework:
     def rules(self) -> frozenset[str]:
         """Every rule a clause of this framework points at."""
         return frozenset(rule for clause in self.clauses for rule in clause.rules)
-
-
-class _Verified(msgspec.Struct, forbid_unknown_fields=True):
-    on: date
-    source: str
-
-
-class _Clause(msgspec.Struct, forbid_unknown_fields=True):
-    ref: str
-    title: str
-    coverage: Coverage
-    rules: list[str] = []
-    fields: list[str] = []
-    note: str = ""
-    verified: _Verified | None = None
-
-
-class FrameworkFile(msgspec.Struct, forbid_unknown_fields=True):
-    """The file as it is written."""
-
-    id: str
-    title: str
-    publisher: str
-    edition: str
-    status: str
-    source: str
-    clause: list[_Clause]
-    effective: date | None = None
-    note: str = ""
 
 
 def parse_framework(
@@ -157,38 +135,15 @@ def parse_framework(
         raise _wrong(name, f'key "id" is "{raw.id}"; it must equal the file name, "{stem}"')
     if raw.status not in STATUSES:
         raise _wrong(name, f'key "status" is "{raw.status}"; known: {", ".join(STATUSES)}')
-    if not raw.clause:
+    if not raw.clauses:
         raise _wrong(name, "it has no [[clause]]")
-    _check_clauses(raw.clause, name, rules, fields)
-    return Framework(
-        id=raw.id,
-        title=raw.title,
-        publisher=raw.publisher,
-        edition=raw.edition,
-        status=raw.status,
-        effective=raw.effective,
-        source=raw.source,
-        note=raw.note.strip(),
-        clauses=tuple(_clause(clause) for clause in raw.clause),
-        text=text,
-    )
-
-
-def _clause(raw: _Clause) -> Clause:
-    checked = None if raw.verified is None else Verified(raw.verified.on, raw.verified.source)
-    return Clause(
-        raw.ref,
-        raw.title,
-        raw.coverage,
-        tuple(raw.rules),
-        tuple(raw.fields),
-        raw.note.strip(),
-        checked,
-    )
+    _check_clauses(raw.clauses, name, rules, fields)
+    parts = {name: getattr(raw, name) for name in FrameworkFile.__struct_fields__}
+    return Framework(**parts, text=text)
 
 
 def _check_clauses(
-    clauses: Iterable[_Clause], name: str, rules: Collection[str], fields: Collection[str]
+    clauses: Iterable[Clause], name: str, rules: Collection[str], fields: Collection[str]
 ) -> None:
     """Refuse doubled clauses, and rules and fields that do not exist."""
     seen: set[str] = set()
@@ -235,15 +190,12 @@ def _wrong(name: str, what: str) -> ConfigError:
 
 
 def load_library(
-    rules: Collection[str],
-    *,
-    folder: Traversable | None = None,
-    fields: Collection[str] = FIELD_IDS,
+    rules: Collection[str], *, fields: Collection[str] = FIELD_IDS
 ) -> tuple[Framework, ...]:
-    """Every framework of a folder, in order of id; without one, those that come with auditreg."""
-    root = files("auditreg.frameworks") / "library" if folder is None else folder
+    """The frameworks that come with auditreg, in order of id."""
+    library = files("auditreg.frameworks") / "library"
     entries = sorted(
-        (entry for entry in root.iterdir() if entry.name.endswith(".toml")),
+        (entry for entry in library.iterdir() if entry.name.endswith(".toml")),
         key=lambda entry: entry.name,
     )
     return tuple(

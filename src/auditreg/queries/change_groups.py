@@ -10,8 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from auditreg.models import Grade
+from auditreg.queries.reader import Row
 from auditreg.queries.records import Interval
 
 TAGS = ("registered_model_tag", "model_version_tag")
@@ -74,6 +76,18 @@ class Change:
         return self.after in (None, "gone")
 
 
+def change_of(row: Row, *, when: Interval, grade: Grade, **further: Any) -> Change:
+    """A row of changes or of a history as a change."""
+    same = ("seq", "subject", "model", "version", "observed_at", "kind", "before", "after")
+    return Change(
+        **{name: row[name] for name in (*same, "actor", "actor_from", "request")},
+        item=row["item"] or row["kind"],
+        when=when,
+        grade=grade,
+        **further,
+    )
+
+
 def collapse_registrations(changes: Iterable[Change]) -> list[Change]:
     """The changes, with each registration and each removal as one.
 
@@ -81,50 +95,52 @@ def collapse_registrations(changes: Iterable[Change]) -> list[Change]:
     versions, aliases and tags. What came or went along is counted in `together`.
     """
     listed = list(changes)
-    heads = heads_of_parts(listed)
-    together = count_parts(listed, heads)
+    main_changes = main_changes_of_parts(listed)
+    together = count_parts(listed, main_changes)
     return [
-        replace(change, together=together[place]) if place in together else change
-        for place, change in enumerate(listed)
-        if place not in heads
+        replace(change, together=together[index]) if index in together else change
+        for index, change in enumerate(listed)
+        if index not in main_changes
     ]
 
 
-def heads_of_parts(changes: Sequence[Change]) -> dict[int, int]:
-    """For each change that is part of a registration or a removal: the place of that one."""
+def main_changes_of_parts(changes: Sequence[Change]) -> dict[int, int]:
+    """The index of each change that belongs to a registration or removal, to the index of that
+    registration or removal.
+    """
     registered: dict[str, list[int]] = defaultdict(list)
     removed: dict[str, list[int]] = defaultdict(list)
-    for place, change in enumerate(changes):
+    for index, change in enumerate(changes):
         if change.is_existence and change.before is None:
-            registered[change.subject].append(place)
+            registered[change.subject].append(index)
         elif change.is_existence and change.removed:
-            removed[change.subject].append(place)
-    heads = {}
-    for place, change in enumerate(changes):
+            removed[change.subject].append(index)
+    main_changes = {}
+    for index, change in enumerate(changes):
         owner = change.subject.partition(":")[0]
         version = change.before if change.kind == "alias" else change.version
         lost_with = (change.model_subject, f"{change.model_subject}/{version}")
         candidates = [
-            *(head for head in registered[owner] if _registered_with(change, changes[head])),
+            *(main for main in registered[owner] if _registered_with(change, changes[main])),
             *(
-                head
+                main
                 for subject in lost_with
-                for head in removed[subject]
-                if head != place and _removed_with(change, changes[head])
+                for main in removed[subject]
+                if main != index and _removed_with(change, changes[main])
             ),
         ]
         if candidates:
-            heads[place] = candidates[0]
-    return heads
+            main_changes[index] = candidates[0]
+    return main_changes
 
 
-def count_parts(changes: Sequence[Change], heads: Mapping[int, int]) -> dict[int, Parts]:
-    """For the place of each registration or removal: what came or went with it."""
+def count_parts(changes: Sequence[Change], main_changes: Mapping[int, int]) -> dict[int, Parts]:
+    """For the index of each registration or removal: what came or went with it."""
     counts: dict[int, Counter[str]] = defaultdict(Counter)
-    for place, head in heads.items():
-        if changes[place].seq != changes[head].seq:
-            counts[head][_NOUNS[changes[place].kind]] += 1
-    return {head: in_order(count) for head, count in counts.items()}
+    for index, main in main_changes.items():
+        if changes[index].seq != changes[main].seq:
+            counts[main][_NOUNS[changes[index].kind]] += 1
+    return {main: in_order(count) for main, count in counts.items()}
 
 
 def count_kinds(rows: Iterable[tuple[str, int]]) -> Parts:
@@ -167,24 +183,24 @@ def request_key(change: Change, *, by_reading: bool = False) -> tuple[object, ..
     return (change.model_subject, when, change.actor, change.uncaptured)
 
 
-def _registered_with(change: Change, head: Change) -> bool:
+def _registered_with(change: Change, main: Change) -> bool:
     """Whether a registration brought this along: a first tag, or a state in the same entry."""
     if change.is_existence or change.before is not None:
         return False
-    if change.seq == head.seq:
-        return change.when == head.when
+    if change.seq == main.seq:
+        return change.when == main.when
     if change.kind not in TAGS:
         return False
-    if change.request or head.request:
-        return change.request == head.request
-    first, last = change.when.not_before, head.when.not_after
+    if change.request or main.request:
+        return change.request == main.request
+    first, last = change.when.not_before, main.when.not_after
     return first is None or last is None or first <= last
 
 
-def _removed_with(change: Change, head: Change) -> bool:
+def _removed_with(change: Change, main: Change) -> bool:
     """Whether a removal took this along: one request did both, or one reading saw both."""
     if not change.removed or change.kind not in _NOUNS:
         return False
-    if change.request or head.request:
-        return change.request == head.request
-    return change.observed_at is not None and change.observed_at == head.observed_at
+    if change.request or main.request:
+        return change.request == main.request
+    return change.observed_at is not None and change.observed_at == main.observed_at

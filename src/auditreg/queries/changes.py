@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from auditreg.errors import UsageError
 from auditreg.kinds.changes import FILTERS
 from auditreg.models import Grade
-from auditreg.queries.change_groups import Change, count_kinds
+from auditreg.queries.change_groups import Change, change_of, count_kinds
 from auditreg.queries.first_seen import dated_sql
-from auditreg.queries.reader import Reader, Row, interval
+from auditreg.queries.reader import Reader, interval
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,10 +76,8 @@ SUCCEEDED_AT = """
    and n.model = c.model and n.subject <> split_part(split_part(c.subject, ':', 1), '/', 1)
    and n.created_at >= c.changed_not_before and n.created_at <= c.changed_not_after)
 """
-"""SQL: when the next model of the name was created, for what an earlier one lost meanwhile.
-
-It is told before the next one: MLflow gives a name to one model at a time.
-"""
+"""SQL: when the next model of the name was created. What the earlier model lost meanwhile is listed
+before that moment."""
 
 
 def change_rows(
@@ -130,7 +128,16 @@ group by request, kind order by request, kind
 def read_changes(reader: Reader) -> list[Change]:
     """Every change of a model, version, tag or alias by the reader's moment, oldest first."""
     rows = reader.rows("changes", "What changed in the registry", _OF_MODELS)
-    changes = [_change(row) for row in rows]
+    changes = [
+        change_of(
+            row,
+            when=interval(row, "changed_"),
+            grade=Grade(row["grade"]),
+            uncaptured=row["uncaptured"],
+            first_seen=row["first_seen"],
+        )
+        for row in rows
+    ]
     if not any(change.item == "name" and change.request for change in changes):
         return changes
     moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -142,24 +149,3 @@ def read_changes(reader: Reader) -> list[Change]:
         else change
         for change in changes
     ]
-
-
-def _change(row: Row) -> Change:
-    return Change(
-        seq=row["seq"],
-        subject=row["subject"],
-        model=row["model"],
-        version=row["version"],
-        when=interval(row, "changed_"),
-        observed_at=row["observed_at"],
-        item=row["item"] or row["kind"],
-        kind=row["kind"],
-        before=row["before"],
-        after=row["after"],
-        actor=row["actor"],
-        grade=Grade(row["grade"]),
-        actor_from=row["actor_from"],
-        request=row["request"],
-        uncaptured=bool(row["uncaptured"]),
-        first_seen=row["first_seen"],
-    )

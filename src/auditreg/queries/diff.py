@@ -56,7 +56,7 @@ class InventorySnapshot:
         }
         self._models: set[str] = set()
         self._models = {
-            row["model_subject"] for row in self.rows.values() if self.there(row["subject"])
+            row["model_subject"] for row in self.rows.values() if self.existed(row["subject"])
         }
         self._possible: dict[tuple[str, str], list[str]] = defaultdict(list)
         if any(row["uncertain_fields"] for row in self.rows.values()):
@@ -74,8 +74,8 @@ class InventorySnapshot:
         for subject, field, value in values:
             self._possible[subject, field].append(str(value))
 
-    def there(self, subject: str) -> bool:
-        """Whether it stood there, or may have."""
+    def existed(self, subject: str) -> bool:
+        """Whether it existed, or may have."""
         row = self.rows.get(subject)
         if row is None:
             # A model has a row of its own only while it has no version.
@@ -83,7 +83,7 @@ class InventorySnapshot:
         return not row["deleted"] or self._open(row, "deleted")
 
     def doubt(self, subject: str) -> bool:
-        """Whether it may also have not been there."""
+        """Whether it may also not have existed."""
         row = self.rows.get(subject)
         return row is not None and self._open(row, "deleted")
 
@@ -112,20 +112,20 @@ def _differences(
 ) -> list[tuple[object, ...]]:
     row = after.rows.get(subject) or before.rows[subject]
     about = (row["registry"], row["workspace"], row["model"], row["version"])
-    was, now = before.there(subject), after.there(subject)
-    if not was and not now:
+    existed_before, existed_after = before.existed(subject), after.existed(subject)
+    if not existed_before and not existed_after:
         return []
     doubts = [before.doubt(subject), after.doubt(subject)]
     rows: list[tuple[object, ...]] = []
-    if was != now or any(doubts):
+    if existed_before != existed_after or any(doubts):
         what = "model" if row["version"] is None else "version"
         presence = [
-            "possibly present" if doubt else ("present" if there else None)
-            for there, doubt in zip((was, now), doubts, strict=True)
+            "possibly present" if doubt else ("present" if existed else None)
+            for existed, doubt in zip((existed_before, existed_after), doubts, strict=True)
         ]
         if presence[0] != presence[1]:
             rows.append((*about, what, *presence, _certainty(*doubts), subject))
-    if was != now or subject not in before.rows or subject not in after.rows:
+    if existed_before != existed_after or subject not in before.rows or subject not in after.rows:
         return rows
     for part in ("model", "workspace"):  # a renamed or moved model keeps its subject
         values = before.rows[subject][part], after.rows[subject][part]

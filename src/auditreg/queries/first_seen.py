@@ -1,4 +1,4 @@
-"""What the first reading of a registry found: no change that was seen, but what happened before it."""
+"""States found by the first reading of a registry: nobody saw them change, and they are older than it."""
 
 from __future__ import annotations
 

@@ -11,14 +11,16 @@ from auditreg.models import Grade
 from auditreg.queries.change_groups import (
     Change,
     Parts,
+    change_of,
     count_parts,
-    heads_of_parts,
+    main_changes_of_parts,
     request_key,
 )
 from auditreg.queries.changes import SUCCEEDED_AT
 from auditreg.queries.first_seen import first_seen_sql
 from auditreg.queries.model_refs import Selection
 from auditreg.queries.reader import Row, fetch_rows, interval
+from auditreg.queries.record_models import record_models_sql
 from auditreg.sql import moment_literal
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def history_rows(
         span: the part of the record; all of it when None.
     """
     span = span or Span()
-    arguments = {"models": list(selection.owners), "names": list(selection.names)}
+    arguments = {"models": list(selection.owners)}
     rows: list[Row] = []
     for text in (_CHANGES, _FIRST_SEEN, _STATED, _DEPLOYED):
         rows += _rows(connection, text.replace("[known]", span.known_sql), arguments)
@@ -148,8 +150,8 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
     """
     places = [place for place, row in enumerate(rows) if row["event"] in _CHANGED]
     changes = [_change(rows[place]) for place in places]
-    heads = heads_of_parts(changes)
-    together = count_parts(changes, heads)
+    main_changes = main_changes_of_parts(changes)
+    together = count_parts(changes, main_changes)
     by_place = dict(zip(places, range(len(places)), strict=True))
     groups: list[list[HistoryEvent]] = []
     last: object = None
@@ -158,7 +160,7 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
         if number is None:
             key: tuple[object, ...] = (place,)
             event = HistoryEvent(row)
-        elif number in heads:
+        elif number in main_changes:
             continue
         else:
             key = (row["event"], *request_key(changes[number]))
@@ -172,30 +174,15 @@ def group_events(rows: Sequence[Row]) -> list[list[HistoryEvent]]:
 
 
 def _change(row: Row) -> Change:
-    return Change(
-        seq=row["seq"],
-        subject=row["subject"],
-        model=row["model"],
-        version=row["version"],
-        when=interval(row),
-        observed_at=row["observed_at"],
-        item=row["item"] or row["kind"],
-        kind=row["kind"],
-        before=row["before"],
-        after=row["after"],
-        actor=row["actor"],
-        grade=Grade.OBSERVED if row["known"] == "uncaptured" else Grade(row["known"]),
-        actor_from=row["actor_from"],
-        request=row["request"],
-        uncaptured=row["known"] == "uncaptured",
-    )
+    uncaptured = row["known"] == "uncaptured"
+    grade = Grade.OBSERVED if uncaptured else Grade(row["known"])
+    return change_of(row, when=interval(row), grade=grade, uncaptured=uncaptured)
 
 
 def _rows(
     connection: duckdb.DuckDBPyConnection, sql: str, arguments: Mapping[str, object]
 ) -> list[Row]:
-    used = {name: value for name, value in arguments.items() if f"${name}" in sql}
-    rows = fetch_rows(connection, sql, used)
+    rows = fetch_rows(connection, sql, arguments)
     return [
         {name: row.get(name) for name in (*COLUMNS, "observed_at", "succeeded_at")} for row in rows
     ]
@@ -225,42 +212,41 @@ from ({
 })
 """
 
-_STATED = """
+_STATED = f"""
+with about as ({record_models_sql("history_records", "happened_at")})
 select happened_at as not_before, happened_at as not_after, 'stated' as event, model, version,
        what as kind, coalesce(item, what) as item, before, after, actor, grade as known,
        reference, note, system || ' (' || file || ')' as source, registry, workspace, subject, seq
-from history_records
-where (list_contains($models::VARCHAR[], model_subject) or model_subject is null and list_contains($names::VARCHAR[], model))
+from (select r.* replace (coalesce(r.model_subject, a.model_subject) as model_subject)
+      from history_records r left join about a using (seq))
+where list_contains($models::VARCHAR[], model_subject)
   and ([known] is null or recorded_at <= [known])
 """
 
-_DEPLOYED = """
+_DEPLOYED = f"""
 with deployment as (
     from deployments_as_of(timestamp '9999-12-31', known_at := [known])
 ),
-bore as (
-    select distinct registry, model from ledger.log
-    where kind = 'registered_model' and list_contains($models::VARCHAR[], subject)
-),
-held as (
+model_by_name as ({record_models_sql("deployment", "running_from")}),
+version_by_digest as (
     select distinct d.seq, a.subject, a.version
     from deployment d join model_artifacts a
       on lower(a.mlmodel_sha256) = d.digest or contains(a.files, d.digest)
     where d.digest is not null and list_contains($models::VARCHAR[], a.model_subject)
 ),
-own as (
-    select d.*, h.subject as about, coalesce(d.version, h.version) as number
-    from deployment d left join held h using (seq)
-    where h.seq is not null
-       or exists (select 1 from bore b where b.registry = d.registry and b.model = d.model)
+deployment_of_model as (
+    select d.*, v.subject as about, coalesce(d.version, v.version) as number
+    from deployment d left join version_by_digest v using (seq) left join model_by_name m using (seq)
+    where v.seq is not null or list_contains($models::VARCHAR[], m.model_subject)
 )
 select moment as not_before, moment as not_after, event, model, number as version,
        'deployment' as kind, concat_ws(' ', system, environment) as item, digest as after,
        grade as known, reference, system || ' (' || file || ')' as source,
        registry, workspace, about as subject, seq
-from (select *, running_from as moment, 'deployment began' as event from own
+from (select *, running_from as moment, 'deployment began' as event from deployment_of_model
       union all
-      select *, running_until, 'deployment ended' from own where running_until is not null)
+      select *, running_until, 'deployment ended' from deployment_of_model
+      where running_until is not null)
 """
 
 _AROUND = """

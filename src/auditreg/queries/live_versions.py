@@ -82,7 +82,7 @@ class LiveAnswer:
     at: datetime | None
     first_reading: datetime | None
     last_reading: datetime | None
-    there: bool
+    existed: bool
     versions: tuple[LiveVersion, ...]
 
     @property
@@ -125,15 +125,15 @@ def live_answers(
     answers = []
     for model in _models(connection, at, selection):
         versions = by_model[model["subject"]]
-        if selection is None and not (model["there"] or versions):
+        if selection is None and not (model["existed"] or versions):
             continue
         first = model["first_reading"]
         if at is not None and (first is None or at < first):
             versions = [version if version.sure else _unknown(version) for version in versions]
         answers.append(LiveAnswer(**model, at=at, versions=tuple(versions)))
-    # Of several that had the name, those that were not there then have no answer.
-    there = [answer for answer in answers if answer.there or answer.versions]
-    return there or answers
+    # Of several that had the name, those that did not exist then have no answer.
+    existing = [answer for answer in answers if answer.existed or answer.versions]
+    return existing or answers
 
 
 def _unknown(version: LiveVersion) -> LiveVersion:
@@ -222,7 +222,7 @@ def _models(
         ),
         then_named as (
             select subject, max_by(workspace, (not_after, seq)) as workspace,
-                   max_by(model, (not_after, seq)) as model, not bool_and(deleted) as there
+                   max_by(model, (not_after, seq)) as model, not bool_and(deleted) as existed
             from {as_of("registered_models", at)}
             group by subject
         ),
@@ -232,7 +232,7 @@ def _models(
         )
         select l.subject, l.registry, coalesce(t.workspace, l.workspace) as workspace,
                coalesce(t.model, l.model) as model, r.first_reading, r.last_reading,
-               coalesce(t.there, false) as there
+               coalesce(t.existed, false) as existed
         from latest l left join then_named t using (subject) left join reading r using (registry)
         where ($all or list_contains($models::VARCHAR[], l.subject))
           and (not $all or l.subject not in (select model_subject from {as_of("prompts", at)}))

@@ -29,7 +29,7 @@ class Selection:
     """Whole models and single versions that names stand for, as subjects of the ledger.
 
     `names` are the models' names as they were written. In a check, a version named here counts as
-    live, for a gate asks about it before it is.
+    live, because a CI gate checks it before it goes live.
     """
 
     names: tuple[str, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,14 @@ def fetch_rows(
     cursor = connection.execute(sql, dict(parameters) if parameters else None)
     columns = [column[0] for column in cursor.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def rows_by(rows: Iterable[Row], key: str) -> defaultdict[str, list[Row]]:
+    """The rows by their value of a column."""
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups
 
 
 def as_of(relation: str, at: datetime | None) -> str:

@@ -31,9 +31,8 @@ order by observed_at, seq
 def read_readings(reader: Reader) -> list[Row]:
     """The readings by the reader's moment, oldest first, and those that tell of it later.
 
-    `rests_on` marks the last one of each registry. One after the moment takes its place where no
-    complete one followed: the state is the latest there is, and that reading says how far it can be
-    relied on. Where there is none by the moment, the first complete one after it takes its place.
-    Both are `later`.
+    `rests_on` marks the reading each registry's state rests on: the last one by the moment; a later
+    incomplete one if no complete one followed the moment; or the first complete one if every reading
+    is later. The last two are `later`.
     """
     return reader.rows("readings", "Readings of the registry the state rests on", _READINGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from auditreg.config import Config, Period
 from auditreg.models import CheckResult, Finding, Status
@@ -17,7 +16,7 @@ from auditreg.queries.live_versions import (
     live_version,
     live_versions_sql,
 )
-from auditreg.queries.reader import Reader, Row
+from auditreg.queries.reader import Reader, Row, rows_by
 from auditreg.queries.records import Basis, Deployment, Lifecycle
 from auditreg.report import dossiers, findings, promotions
 from auditreg.report.model import Dossier, InventoryRow, Promotion
@@ -55,7 +54,7 @@ class ReportData:
             for row in reader.rows("registered_models", "The registered models", _MODELS)
             if row["subject"] in kept
         }
-        self.versions = _by(versions, "model_subject")
+        self.versions = rows_by(versions, "model_subject")
         self.live: dict[str, list[LiveVersion]] = defaultdict(list)
         for row in reader.rows(
             "live_versions", "Versions in use at the moment", live_versions_sql(reader.as_of)
@@ -72,9 +71,8 @@ class ReportData:
         )
         self.changes = read_changes(reader)
         self.captures = read_captures(reader)
-        names = {(row["registry"], row["model"]): key for key, row in self.models.items()}
-        self.deployments = promotions.read_deployments(reader, names)
-        self.statements = promotions.read_statements(reader, names)
+        self.deployments = promotions.read_deployments(reader)
+        self.statements = promotions.read_statements(reader)
         self.timelines = lifecycle.read_timelines(reader)
         self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
@@ -200,10 +198,3 @@ def _passed_and_approvals(check: CheckResult) -> tuple[Counter[str], list[Findin
         if answer.rule.id == promotions.APPROVAL_RULE:
             approvals.append(answer)
     return passed, approvals
-
-
-def _by(rows: Iterable[Row], key: str) -> defaultdict[str, list[Row]]:
-    groups: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row[key]].append(row)
-    return groups

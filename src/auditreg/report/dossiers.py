@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from auditreg.fields import Field
 from auditreg.models import Finding, Grade
 from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.live_versions import LiveVersion
-from auditreg.queries.reader import Reader, Row, decoded
+from auditreg.queries.reader import Reader, Row, decoded, rows_by
 from auditreg.queries.records import Deployment, Lifecycle, Statement
 from auditreg.report.changes import behind, in_rows
 from auditreg.report.findings import SET_ASIDE
@@ -158,21 +157,14 @@ def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
     metrics = reader.rows("run_metrics", "Metrics of the runs", _METRICS)
     artifacts = reader.rows("model_artifacts", "What the model files say", _ARTIFACTS)
     return Material(
-        fields=_grouped(fields, "subject"),
+        fields=rows_by(fields, "subject"),
         runs={(row["registry"], row["run_id"]): row for row in runs},
         commits={row["run_subject"]: row["value"] for row in commits},
-        datasets=_grouped(datasets, "run_subject"),
-        metrics=_grouped(metrics, "run_subject"),
+        datasets=rows_by(datasets, "run_subject"),
+        metrics=rows_by(metrics, "run_subject"),
         artifacts={row["subject"]: row for row in artifacts},
         definitions=definitions,
     )
-
-
-def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row[key]].append(row)
-    return groups
 
 
 def dossier(
@@ -307,7 +299,7 @@ def _type(item: Mapping[str, object]) -> str:
 
 def _groups(rows: Sequence[Row], definitions: tuple[Field, ...]) -> tuple[FieldGroup, ...]:
     """The fields of a version by what they are about, the empty ones named."""
-    by_field = _grouped(rows, "field")
+    by_field = rows_by(rows, "field")
     known = {definition.id: definition for definition in definitions}
     placed = {name for _, names in GROUPS for name in names}
     further = tuple(definition.id for definition in definitions if definition.id not in placed)

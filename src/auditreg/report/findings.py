@@ -155,7 +155,7 @@ def _clause(
     total: Counter[Status] = Counter()
     for rule in clause.rules:
         total.update(counts.get(rule, {}))
-    checked = clause.verified
+    verified = clause.verified
     return ClauseCoverage(
         ref=clause.ref,
         title=clause.title,
@@ -172,5 +172,5 @@ def _clause(
             )
             for field in clause.fields
         ),
-        verified=f"{checked.on}: {checked.source}" if checked else "",
+        verified=f"{verified.on}: {verified.source}" if verified else "",
     )

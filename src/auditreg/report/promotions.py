@@ -2,6 +2,7 @@
 
 The last two were given to the ledger in files: they are stated, never seen.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from datetime import datetime
 from auditreg.models import Finding, Grade
 from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, interval
+from auditreg.queries.record_models import record_models_sql
 from auditreg.queries.records import Deployment, Interval, Statement, Stretch
 from auditreg.report.model import Lane, LivePeriod, Promotion
 from auditreg.report.wording import how_known
@@ -27,10 +29,12 @@ select subject, version_subject, model_subject, registry, model, version, live_v
 from promotions_as_of({t})
 order by coalesce(live_not_after, live_not_before), model, version, subject
 """
-_STATED = """
-select model_subject, registry, model, version, happened_at, what, item, before, after, actor,
-       system, reference, note
-from history_records where happened_at is null or happened_at < {t}
+_STATED = f"""
+with about as ({record_models_sql("history_records", "happened_at")})
+select coalesce(r.model_subject, a.model_subject) as model_subject, version, happened_at, what,
+       item, before, after, actor, system, reference, note
+from history_records r left join about a using (seq)
+where happened_at is null or happened_at < {{t}}
 order by happened_at desc, seq desc
 """
 _RUNNING = """
@@ -38,14 +42,13 @@ select subject, model_subject, version, resolved_by, live, possibly_live, live_v
        possibly_live_versions
 from running_as_of({t}) order by subject
 """
-_DEPLOYED = """
-select subject, registry, model, version, system, environment, running_from, running_until
-from deployments where running_from is null or running_from < {t}
+_DEPLOYED = f"""
+with about as ({record_models_sql("deployments", "running_from")})
+select subject, model_subject, model, version, system, environment, running_from, running_until
+from deployments left join about using (seq)
+where running_from is null or running_from < {{t}}
 order by system, environment, running_from, subject
 """
-
-Names = Mapping[tuple[str, str], str]
-"""Registry and name of a model to its opaque key."""
 
 
 def read_promotions(
@@ -102,7 +105,7 @@ def _promotion(
 
 
 def _shown_by(when: Interval, first_reading: Stretch | None) -> datetime | None:
-    """The end of the first reading, where that is what showed it: none before it could have."""
+    """The end of the registry's first reading, if that reading was the first to show it; else None."""
     if first_reading is None:
         return None
     started, ended = first_reading
@@ -153,15 +156,14 @@ def _period(promotion: Promotion, seen: datetime | None) -> LivePeriod:
     return LivePeriod(promotion.version, promotion.live, ended)
 
 
-def read_statements(reader: Reader, names: Names) -> dict[str, list[Statement]]:
+def read_statements(reader: Reader) -> dict[str, list[Statement]]:
     """Changes that other systems stated, latest first, by model; `""` holds those of no model."""
     statements: dict[str, list[Statement]] = defaultdict(list)
     if not reader.has("history_records"):
         return statements
     for row in reader.rows("history_records", "Changes that other systems stated", _STATED):
-        key = row["model_subject"] or names.get((row["registry"], row["model"]), "")
         what = " ".join(part for part in (row["what"], row["item"]) if part)
-        statements[key].append(
+        statements[row["model_subject"] or ""].append(
             Statement(
                 row["happened_at"], row["version"], what, row["before"], row["after"],
                 row["actor"], row["system"], row["reference"], row["note"],
@@ -170,7 +172,7 @@ def read_statements(reader: Reader, names: Names) -> dict[str, list[Statement]]:
     return statements
 
 
-def read_deployments(reader: Reader, names: Names) -> tuple[Deployment, ...]:
+def read_deployments(reader: Reader) -> tuple[Deployment, ...]:
     """What engines ran by the report's moment, compared with what the registry calls live."""
     if not reader.has("deployments"):
         return ()
@@ -179,13 +181,13 @@ def read_deployments(reader: Reader, names: Names) -> tuple[Deployment, ...]:
         row["subject"]: row
         for row in reader.rows("running", "What of it ran at the moment", _RUNNING)
     }
-    return tuple(_deployment(row, running.get(row["subject"]), names) for row in rows)
+    return tuple(_deployment(row, running.get(row["subject"])) for row in rows)
 
 
-def _deployment(row: Row, running: Row | None, names: Names) -> Deployment:
+def _deployment(row: Row, running: Row | None) -> Deployment:
     resolved = running or {}
     return Deployment(
-        model_subject=resolved.get("model_subject") or names.get((row["registry"], row["model"])),
+        model_subject=resolved.get("model_subject") or row["model_subject"],
         model=row["model"],
         system=row["system"],
         environment=row["environment"],
@@ -194,7 +196,7 @@ def _deployment(row: Row, running: Row | None, names: Names) -> Deployment:
         ended_at=row["running_until"],
         running=running is not None,
         agrees=_agrees(running) if running is not None else None,
-        registry_says=_registry(running) if running is not None else "",
+        registry_says=_registry_in_words(running) if running is not None else "",
     )
 
 
@@ -207,7 +209,7 @@ def _agrees(row: Row) -> bool | None:
     return False
 
 
-def _registry(row: Row) -> str:
+def _registry_in_words(row: Row) -> str:
     if row["resolved_by"] == "nothing":
         return "no such version is in the registry"
     if row["resolved_by"] == "several versions":

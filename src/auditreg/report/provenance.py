@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from auditreg.models import CheckResult, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
@@ -110,8 +110,8 @@ class ExtractionAccount:
     """The reading one registry's state rests on, and how complete it was.
 
     `later` says that it was made after the moment the report shows. `lead`, `requested` and
-    `passes` are sentences or parts of one. `left_out` is what was not to be read, `unread` what was
-    and could not be.
+    `passes` are sentences or parts of one. `left_out` was not read on purpose; `unread` should have
+    been read and could not be.
     """
 
     seq: int
@@ -155,7 +155,7 @@ class Extraction:
     mlflow_version: str | None
     complete: bool
     doubts: tuple[str, ...]
-    counts: tuple[tuple[str, int | None, int | None], ...]
+    parts: tuple[RowCount, ...]
     left_out: tuple[str, ...]
     appended: int | None
     tool_version: str | None
@@ -167,13 +167,13 @@ class Extraction:
     @property
     def in_source(self) -> int | None:
         """Rows the source itself counts over all tables; None where it counts none of them."""
-        counted = [source for _, source, _ in self.counts if source is not None]
+        counted = [part.counted for part in self.parts if part.counted is not None]
         return sum(counted) if counted else None
 
     @property
     def taken(self) -> int:
         """Rows read over all tables."""
-        return sum(taken or 0 for _, _, taken in self.counts)
+        return sum(part.read or 0 for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,7 @@ def _accounts(rows: Iterable[Row]) -> tuple[ExtractionAccount, ...]:
 
 def _account(row: Row) -> ExtractionAccount:
     of_server = row["source"] == "rest"
-    counts = decoded(row["counts"], {})
-    parts = _parts(counts if isinstance(counts, dict) else {})
+    parts = _parts(decoded(row["counts"], {}))
     versions = next((part for part in parts if part.name == "versions"), None)
     left_out, unread = _left_out(row["left_out"])
     return ExtractionAccount(
@@ -270,8 +269,10 @@ def _account(row: Row) -> ExtractionAccount:
     )
 
 
-def _parts(counts: Mapping[str, Any]) -> tuple[RowCount, ...]:
+def _parts(counts: object) -> tuple[RowCount, ...]:
     """The tables in the order of `ROWS`, unknown ones by name at the end."""
+    if not isinstance(counts, dict):
+        return ()
     order = list(ROWS)
     parts = []
     for table in sorted(counts, key=lambda t: (order.index(t) if t in ROWS else len(order), t)):
@@ -287,7 +288,7 @@ def _parts(counts: Mapping[str, Any]) -> tuple[RowCount, ...]:
 
 
 def _lead(source: str, versions: RowCount | None) -> str:
-    """The sentence a reader looks for first."""
+    """How many versions the source counted, and how many were read."""
     if versions is None or versions.read is None:
         return "How many versions were read is not recorded."
     were = "was" if versions.read == 1 else "were"
@@ -374,7 +375,7 @@ def _extraction(row: Row) -> Extraction:
         mlflow_version=row["mlflow_version"],
         complete=bool(row["complete"]),
         doubts=texts(row["doubts"]),
-        counts=_counts(decoded(row["counts"], {})),
+        parts=_parts(decoded(row["counts"], {})),
         left_out=texts(row["left_out"]),
         appended=row["appended"],
         tool_version=row["tool_version"],
@@ -385,23 +386,10 @@ def _extraction(row: Row) -> Extraction:
     )
 
 
-def _counts(counts: Any) -> tuple[tuple[str, int | None, int | None], ...]:
-    """`{table: [in the source, read]}` as rows; what is no such pair is shown as not counted."""
-    parts: list[tuple[str, int | None, int | None]] = []
-    for table, pair in counts.items() if isinstance(counts, dict) else ():
-        match pair:
-            case [source, taken]:
-                parts.append((table, source, taken))
-            case int():
-                parts.append((table, None, pair))
-            case _:
-                parts.append((table, None, None))
-    return tuple(sorted(parts))
-
-
 def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
     """The seal the check was made on; else that of the last reading."""
     size, root = check.ledger.get("tree_size"), check.ledger.get("root")
+    file = shlex.quote(ledger)
     if rows and (size is None or root is None):
         size, root = rows[-1]["tree_size"], rows[-1]["root"]
     return Integrity(
@@ -412,12 +400,12 @@ def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
         commands=(
             (
                 "The record is whole, and the one this report rests on",
-                f"auditreg verify {ledger}" + (f" --root {size}:{root}" if root else ""),
+                f"auditreg verify {file}" + (f" --root {size}:{root}" if root else ""),
             ),
             ("This file is the one that was issued", "auditreg verify report.pdf"),
             (
                 "Without auditreg, in any DuckDB: entries that are not what was hashed (0 expected)",
-                f'duckdb -readonly {ledger} "{_LEAVES}"',
+                f'duckdb -readonly {file} "{_LEAVES}"',
             ),
         ),
     )

@@ -122,7 +122,11 @@ def numbers(data: ReportData) -> tuple[Number, ...]:
         Number(
             "deleted",
             "Versions seen deleted",
-            sum(bool(row["deleted"]) for rows in data.versions.values() for row in rows),
+            sum(
+                row["version"] is not None and bool(row["deleted"])
+                for rows in data.versions.values()
+                for row in rows
+            ),
             "up to the moment of this report",
             "changes",
         ),

@@ -14,20 +14,6 @@ from auditreg.queries.records import Interval
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LONG = 1_500
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -165,7 +151,7 @@ def end_of(at: datetime, tz: str) -> str:
 
 def long_day(on: date) -> str:
     """`30 September 2026`."""
-    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"
+    return f"{on.day} {on:%B} {on.year}"
 
 
 def grouped(digest: str | None, size: int = 8) -> str:

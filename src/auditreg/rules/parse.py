@@ -36,7 +36,7 @@ OPTIONAL = ("params", "aliases")
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_HEADER = re.compile(r"\s*/\*(?P<header>.*?)\*/(?P<sql>.*)", re.DOTALL)
+_HEADER = re.compile(r"\s*/\*(?P<header>.*?)\*/\s*(?P<sql>.*)", re.DOTALL)
 _PARAM = re.compile(r"[a-z][a-z0-9_]*")
 _HINT = "`auditreg rules show owner-recorded` prints a rule that can be copied."
 
@@ -64,7 +64,7 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
     params = header.get("params", {})
     sql = match["sql"].strip()
     if not trusted:
-        before = text[: match.start("sql")].count("\n") + _leading(match)
+        before = text[: match.start("sql")].count("\n")
         validate.check_sql(sql, name, lines_before=before)
     return RuleInfo(
         id=rule_id,
@@ -148,17 +148,13 @@ def select_rules(rules: Sequence[RuleInfo], names: Iterable[str]) -> tuple[RuleI
     return tuple(rule for rule in rules if rule.id in chosen)
 
 
-def _leading(match: re.Match[str]) -> int:
-    """Lines between the header's end and the first line of SQL."""
-    sql = match["sql"]
-    return sql[: len(sql) - len(sql.lstrip())].count("\n")
-
-
 def _header(text: str, name: str) -> dict[str, object]:
     try:
         header = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _error(name, f"its header is not TOML: {error}") from error
+    except RecursionError as error:
+        raise _error(name, "its header nests too deeply") from error
     for key in header:
         if key not in (*REQUIRED, *OPTIONAL):
             near = difflib.get_close_matches(key, [*REQUIRED, *OPTIONAL], n=1)

@@ -169,7 +169,10 @@ def _tree(con: duckdb.DuckDBPyConnection, sql: str, name: str) -> dict[str, Any]
     row = con.execute(
         "select json_serialize_sql(?::VARCHAR)", [sql.rstrip().rstrip(";")]
     ).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    try:
+        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    except RecursionError as error:
+        raise _refused(name, "", "it nests too deeply") from error
     if tree.get("error"):
         problem = tree.get("error_message", "it cannot be analysed")
         raise _refused(name, "", f"it cannot be analysed: {problem}")

@@ -50,7 +50,7 @@ def main() -> None:
                 note = first_line(error) or "it needed too much memory"
             finally:
                 for name in rule["params"]:
-                    connection.execute(f'reset variable "{name}"')
+                    connection.execute(f"reset variable {quoted_name(name)}")
             write_note(folder / f"{rule['id']}.note", note)
     finally:
         connection.close()

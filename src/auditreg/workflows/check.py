@@ -76,6 +76,8 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
+    except PermissionError as error:
+        return CheckOutcome(result, unsealed=f"{error.filename}: {error.strerror}.")
     return CheckOutcome(
         replace(
             result,
@@ -95,7 +97,7 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     if isinstance(extractions, list) and not all(reading["complete"] for reading in extractions):
         codes.append(ExitCode.ERROR)
     if not any(examined.population or examined.error for examined in result.rules):
-        # Nobody was asked about: an empty list is never an answer.
+        # No rule had a subject: an empty result must not look like a passed check.
         codes.append(ExitCode.NOTHING)
     if fail_on and any(finding.rule.severity.rank <= fail_on.rank for finding in result.open):
         codes.append(ExitCode.FINDINGS)

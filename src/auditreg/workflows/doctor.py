@@ -10,6 +10,7 @@ import enum
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,7 @@ class DoctorCheck:
 
     name: str
     status: DoctorStatus
-    found: str
+    description: str
     means: str = ""
     repair: str = ""
 
@@ -159,7 +160,7 @@ _KINDS = (
         "azure-storage-blob azure-identity",
     ),
 )
-"""Kinds of sources that need more than auditreg's own packages: modules, what is there, packages."""
+"""Sources that need further packages: name, modules to import, what is read from it, what to install."""
 
 
 def _mlflow() -> DoctorCheck:
@@ -282,7 +283,7 @@ def _ledger(path: Path) -> Iterator[DoctorCheck]:
     yield _folder(path.absolute().parent)
     if not path.exists():
         description, means = f"{path} is not there", "Nothing has been recorded here yet."
-        repair = f"auditreg extract --from URI --ledger {path}"
+        repair = f"auditreg extract --from URI --ledger {shlex.quote(str(path))}"
         yield DoctorCheck("Ledger", DoctorStatus.WARNING, description, means, repair)
         return
     try:

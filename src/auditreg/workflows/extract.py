@@ -79,7 +79,7 @@ def targets(
     from auditreg.config import sources
 
     _refuse_addresses_alone(uri, tracking_uri, auth_uri)
-    if uri:
+    if uri is not None:
         return (_source_at(config, uri, registry, tracking_uri, auth_uri),)
     if registry is not None:
         raise UsageError(
@@ -107,7 +107,7 @@ def _refuse_addresses_alone(
         ("--tracking-from", tracking_uri, "tracking_uri"),
         ("--auth-from", auth_uri, "auth_uri"),
     ):
-        if address and not uri:
+        if address is not None and uri is None:
             raise UsageError(
                 f"{option} goes with --from.",
                 state="Nothing was read.",
@@ -123,14 +123,16 @@ def _source_at(
     auth_uri: str | None,
 ) -> SourceSettings:
     """The settings of the registry at `uri`, with the addresses given beside it."""
+    from msgspec import structs
+
     from auditreg.config import SourceSettings
 
     name = config.registry(registry, uri=uri)
     known = next((s for s in config.source if s.name == name), SourceSettings(name=name))
-    if known.uri_env is None and known.uri == uri and not (auth_uri or tracking_uri):
+    if known.uri_env is None and known.uri == uri and auth_uri is tracking_uri is None:
         return known
-    default = known.auth_default if auth_uri else None
-    return _changed(
+    default = None if auth_uri is None else known.auth_default
+    return structs.replace(
         known, uri=uri, uri_env=None, auth_uri=auth_uri, auth_uri_env=None,
         auth_default=default, tracking_uri=tracking_uri, tracking_uri_env=None,
     )  # fmt: skip
@@ -226,7 +228,11 @@ def extract_each(
         except Exception as error:
             if len(chosen) == 1 and not isinstance(error, AuditregError):
                 raise
-            failure = error if isinstance(error, AuditregError) else _unexpected(error, source.name)
+            failure = (
+                error
+                if isinstance(error, AuditregError)
+                else unexpected(error, f"Nothing was recorded of {source.name}.")
+            )
             log.error(  # noqa: TRY400 - the text says it all; where it was raised does not matter
                 "failed", extra={"fields": {"registry": source.name, "error": failure.what}}
             )
@@ -238,19 +244,19 @@ def extract_each(
             )
 
 
-def _unexpected(error: Exception, registry: str) -> AuditregError:
-    """What nobody foresaw of one registry, told so that the others are read all the same."""
+def unexpected(error: Exception, state: str) -> AuditregError:
+    """An error nobody foresaw, in the form of ours, so that what comes after goes on."""
     log.debug("where it was raised", exc_info=error)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return AuditregError(
             f"{place}{error.strerror or error}.",
-            state=f"Nothing was recorded of {registry}.",
+            state=state,
             hint="Check that the place exists, can be written to and has space left.",
         )
     return AuditregError(
         f"{type(error).__name__}: {error}",
-        state=f"Nothing was recorded of {registry}.",
+        state=state,
         hint="This is a bug in auditreg. Please report it with the output of -vv.",
     )
 
@@ -338,9 +344,3 @@ def _notes(ledger: Ledger) -> tuple[str, ...]:
     notes = tuple(ledger.notes)
     ledger.notes.clear()
     return notes
-
-
-def _changed(source: SourceSettings, **values: object) -> SourceSettings:
-    from msgspec import structs
-
-    return structs.replace(source, **values)

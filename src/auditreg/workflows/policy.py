@@ -19,7 +19,11 @@ WAIVERS = "waivers.toml"
 
 
 def sealed_config(ledger: Ledger) -> Config | None:
-    """The settings file last sealed in a ledger; None where there was none, or no ledger."""
+    """The settings file last sealed in a ledger; None if none was sealed.
+
+    Raises:
+        LedgerError: there is no ledger.
+    """
     from msgspec import structs
 
     from auditreg.config import parse_config

@@ -94,7 +94,7 @@ def publish_ledger(
         _clear_drafts(place, manifest)
         newest = manifest.newest
         notes: tuple[str, ...] = ()
-        if newest is not None and _same(state, newest):
+        if newest is not None and (newest.tree_size, newest.root) == (state.tree_size, state.root):
             _still_there(place, newest)
             copy = newest
         else:
@@ -109,10 +109,6 @@ def publish_ledger(
             copies=len(manifest.copies),
             notes=notes,
         )
-
-
-def _same(state: LedgerStatus, copy: Copy) -> bool:
-    return (state.tree_size, state.root) == (copy.tree_size, copy.root)
 
 
 def _still_there(place: Path, copy: Copy) -> None:
@@ -253,7 +249,7 @@ def _free_name(place: Path, manifest: Manifest, stem: str, at: datetime) -> str:
 
 
 def _pending(place: Path, name: str) -> Path:
-    """The file that says of a copy, by its SHA-256, that it is about to be named by the manifest."""
+    """The marker of a copy that the manifest does not name yet; it holds the copy's SHA-256."""
     return place / f".{name}.pending"
 
 

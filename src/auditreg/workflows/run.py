@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import AuditregError, ExitCode, worst
 from auditreg.ledger.result import code_of
+from auditreg.workflows.extract import unexpected
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -80,8 +81,8 @@ def _check(done: ScheduledRun, ledger: Ledger, config: Config, fail_on: Severity
         return
     try:
         done.check = run_check(ledger, PolicySet.load(config), CheckOptions())
-    except AuditregError as error:
-        done.errors["check"], done.codes["check"] = error, error.exit_code
+    except Exception as error:  # noqa: BLE001 - the copy is published all the same
+        _fail(done, "check", error, "The check did not finish.")
         return
     done.codes["check"] = exit_code(done.check.result, fail_on)
 
@@ -99,8 +100,13 @@ def _publish(done: ScheduledRun, ledger: Ledger, config: Config, folder: Path | 
         return
     try:
         done.publication = publish_ledger(config, ledger, folder)
-    except AuditregError as error:
-        done.errors["publish"], done.codes["publish"] = error, error.exit_code
+    except Exception as error:  # noqa: BLE001 - what the check found is still told
+        _fail(done, "publish", error, "The copy was not published.")
         return
     complete = done.publication.complete
     done.codes["publish"] = ExitCode.OK if complete else ExitCode.ERROR
+
+
+def _fail(done: ScheduledRun, phase: str, error: Exception, state: str) -> None:
+    failure = error if isinstance(error, AuditregError) else unexpected(error, state)
+    done.errors[phase], done.codes[phase] = failure, failure.exit_code

@@ -156,7 +156,7 @@ def _waivers(
     rules: Sequence[RuleInfo],
     answers: Sequence[Finding],
 ) -> tuple[JudgedWaiver, ...] | None:
-    """The waivers as they were judged; None where the table does not tell them apart."""
+    """The waivers as they were judged; None if the sealed waivers are not exactly those of the file."""
     from auditreg.waivers import as_judged
 
     rows = connection.execute("select rule, scope, judged from waivers").fetchall()
@@ -168,13 +168,13 @@ def _waivers(
     judged = []
     for waiver in waivers:
         # An earlier waiver goes first, so what it covers is not counted again.
-        covered = [answer for answer in left if _covers(waiver, ids.get(waiver.rule), answer)]
-        left = [answer for answer in left if answer not in covered]
+        before = len(left)
+        left = [answer for answer in left if not _covers(waiver, ids.get(waiver.rule), answer)]
         judged.append(
             as_judged(
                 waiver,
                 sealed[waiver.rule, waiver.scope],
-                covers=len(covered),
+                covers=before - len(left),
                 known=waiver.rule in ids,
             )
         )

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditreg.audit.answers import result_columns
-from auditreg.audit.isolation import result_table
+from auditreg.audit.isolation import put_answers, result_table
 from auditreg.audit.results import check_results
 from auditreg.audit.testing.registry import Case, CasePart, build
-from auditreg.errors import UsageError
+from auditreg.errors import UsageError, first_line
 from auditreg.ledger.settings import create_state
 from auditreg.models import RuleInfo
 from auditreg.rules.validate import wrapped
@@ -107,13 +107,12 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     params = {**rule.params, **case.params}
     connection.execute("begin")
     try:
-        build(connection, case, f"{rule.sql} population_{rule.scope}")
+        _build(connection, rule, case)
         for name, value in params.items():
             connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
         try:
-            connection.execute(
-                f"create or replace temp table {result_table(rule)} as {wrapped(rule.sql)}"
-            )
+            answers = connection.sql(wrapped(rule.sql)).to_arrow_table()
+            put_answers(connection, rule, answers)
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
         [result] = check_results(connection, [rule], {}, result_columns(connection))
@@ -123,7 +122,26 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     finally:
         connection.execute("rollback")
         for name in params:
-            connection.execute(f'reset variable "{name}"')
+            connection.execute(f"reset variable {quoted_name(name)}")
+
+
+def _build(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> None:
+    """Build the registry of a case.
+
+    Raises:
+        UsageError: the case contradicts itself or the tables of a ledger.
+    """
+    import duckdb
+
+    try:
+        build(connection, case, f"{rule.sql} population_{rule.scope}")
+    except KeyError as error:
+        problem = f"it refers to {error}, which it does not hold"
+    except (ValueError, TypeError, duckdb.Error) as error:
+        problem = first_line(error)
+    else:
+        return
+    raise UsageError(f"Case {case.name!r} cannot be built: {problem}.", state="No case was judged.")
 
 
 def _compare(

@@ -22,7 +22,7 @@ class CaseRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rights: dict[str, str] = {}
 
 
-def entitle(
+def write_permissions(
     state: Callable[..., None],
     users: Mapping[str, CaseUser],
     roles: Mapping[str, CaseRole],

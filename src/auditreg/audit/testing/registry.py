@@ -33,7 +33,7 @@ from auditreg.audit.testing.history import (
     promotion_row,
     tag_rows,
 )
-from auditreg.audit.testing.permissions import CaseRole, CaseUser, entitle
+from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
 
@@ -181,7 +181,7 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
         _run_rows(connection, run_id, run)
     for model_id, logged in case.logged_models.items():
         _logged_model(connection, model_id, logged)
-    entitle(partial(_state, connection), case.users, case.roles, case.default_permission)
+    write_permissions(partial(_state, connection), case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)

@@ -29,7 +29,7 @@ def doctor_text(checks: Sequence[DoctorCheck], surface: OutputTarget) -> bytes:
     table.add_column("Found", overflow="fold")
     for check in checks:
         status = Text(check.status.value, _COLOURS[check.status])
-        texts = [escape_control(text) for text in (check.found, check.means) if text]
+        texts = [escape_control(text) for text in (check.description, check.means) if text]
         table.add_row(status, escape_control(check.name), Text("\n".join(texts)))
     lines: list[Text] = []
     optional = [check for check in checks if check.status is DoctorStatus.OPTIONAL]

@@ -49,7 +49,7 @@ def _claim(answer: LiveAnswer, selection: Selection) -> str:
     when = _when(answer)
     numbers = [v.partition("/")[2] for v in selection.versions if v.startswith(answer.subject)]
     if not answer.versions:
-        if not answer.there:
+        if not answer.existed:
             return f"nothing {was} live {when}: there was no such model, by the record"
         what = f"version {' or '.join(numbers)} {was} not" if numbers else f"nothing {was}"
         return f"{what} live {when}"
