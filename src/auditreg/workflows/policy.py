@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditreg.errors import ConfigError
+
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.frameworks.parse import Framework
@@ -49,12 +51,26 @@ def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:
 
 
 def frameworks_in_force(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framework, ...]:
-    """Every framework; which of them a report prints is for `config.frameworks` to say."""
+    """Every framework; which of them a report prints is for `config.frameworks` to say.
+
+    Raises:
+        ConfigError: the settings name a framework that does not exist.
+    """
     from auditreg.frameworks.parse import load_library
 
-    return load_library(
+    frameworks = load_library(
         {rule.id for rule in rules}, fields=[known.id for known in config.governance_fields()]
     )
+    known = [framework.id for framework in frameworks]
+    for name in config.frameworks.enabled:
+        if name not in known:
+            raise ConfigError(
+                f"{config.path}: frameworks.enabled names no framework: {name!r} (there are: "
+                f"{', '.join(known)}).",
+                state="Nothing was done.",
+                hint="auditreg frameworks list shows their ids.",
+            )
+    return frameworks
 
 
 def waivers_path(config: Config) -> Path:
