@@ -13,5 +13,5 @@ from auditreg.workflows.policy import PolicySet
 
 def test_a_framework_that_does_not_exist_is_named():
     config = parse_config('[frameworks]\nenabled = ["osfi-e32"]', Path("auditreg.toml"))
-    with pytest.raises(ConfigError, match="frameworks.enabled names no framework: 'osfi-e32'"):
+    with pytest.raises(ConfigError, match=r"frameworks\.enabled names no framework: 'osfi-e32'"):
         PolicySet.load(config)
