@@ -62,7 +62,9 @@ def test_every_password_of_a_database_is_hidden(password: str):
     assert password_of(uri) == password
 
 
-@pytest.mark.parametrize("part", ["a", "a://b:", "a://b:@", '",', "&key", "mysql", "://", "http://h:1/"])
+@pytest.mark.parametrize(
+    "part", ["a", "a://b:", "a://b:@", '",', "&key", "mysql", "://", "http://h:1/"]
+)
 def test_a_long_text_is_read_through_once(part: str):
     text = part * 40_000  # read again from each place, it would take minutes
     redact_uri(text)
