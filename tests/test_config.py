@@ -183,6 +183,18 @@ def test_sealed_text_holds_no_password():
     assert sources.exposed(parse_config(FULL, FILE).source) == ()
 
 
+@pytest.mark.parametrize(
+    "uri", ["mysql+pymysql://me:hun/ter2@db/x", "postgresql://db/x?user=me&sslpassword=hun/ter2"]
+)
+def test_every_password_is_told_of_and_the_sealed_text_is_still_a_file(uri):
+    config = parse_config(f'[[source]]\nuri = "{uri}"\n', FILE)
+    assert "ter2" not in config.text
+    assert len(sources.exposed(config.source)) == 1
+    sealed = parse_config(config.text, FILE)
+    with pytest.raises(ConfigError, match="a ledger does not keep it"):
+        sources.address(sealed.source[0])
+
+
 def test_the_address_of_a_source(monkeypatch):
     pricing, life = parse_config(FULL, FILE).source
     monkeypatch.delenv("PRICING_DB", raising=False)

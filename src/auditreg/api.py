@@ -28,7 +28,8 @@ def open(  # noqa: A001 - read as `auditreg.open`
 
     Args:
         path: the ledger file; the one the settings name when None.
-        config: an auditreg.toml; found as the command line finds it when None.
+        config: an auditreg.toml; when None, found as the command line finds it, or else the
+            settings sealed in the ledger.
 
     Raises:
         LedgerError: there is no ledger, or the file is none.
@@ -36,12 +37,13 @@ def open(  # noqa: A001 - read as `auditreg.open`
     """
     from auditreg.config import load_config
     from auditreg.ledger.store import Ledger
+    from auditreg.workflows.policy import settings_for
 
     settings = load_config(Path(config) if config is not None else None)
     ledger = Ledger(path if path is not None else settings.ledger_path)
     with ledger.reader():
         pass  # a missing or foreign file is told here, not at the first question
-    return LedgerView(ledger.path, settings)
+    return LedgerView(ledger.path, settings_for(ledger, settings))
 
 
 class LedgerView:
@@ -138,7 +140,11 @@ class LedgerView:
 
     def query(self, sql: str, as_of: Moment = None) -> pd.DataFrame:
         """The rows of a SELECT. `as_of()` in it is the given moment."""
-        return self._frame(sql, as_of)
+        with self._reader() as connection:
+            if as_of is not None:
+                connection.execute("set variable as_of = ?::timestamp", [self.config.moment(as_of)])
+            frame: Any = connection.sql(sql).df()
+        return frame
 
     def check(
         self,
@@ -189,10 +195,3 @@ class LedgerView:
         from auditreg.ledger.store import Ledger
 
         return Ledger(self.path).reader()
-
-    def _frame(self, sql: str, as_of: Moment) -> pd.DataFrame:
-        with self._reader() as connection:
-            if as_of is not None:
-                connection.execute("set variable as_of = ?::timestamp", [self.config.moment(as_of)])
-            frame: Any = connection.sql(sql).df()
-        return frame

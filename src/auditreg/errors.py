@@ -115,11 +115,31 @@ def first_line(error: object) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-_URI_PASSWORD = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*):[^\s/]*@")
-_QUERY_SECRET = re.compile(r"(?i)([?&](?:password|passwd|token|secret|sig|key)=)[^&\s]+")
+_TEXT = re.compile(r"""\S+?(?=\s|$|["'](?:[\s,;:.)\]}#]|$))""")
+"""What may be one address: no blank is in it, and no quote that ends it."""
+
+_PASSWORD = re.compile(
+    r"(?<![\w+.-])(?P<before>(?:(?i:postgres|mysql|maria)[\w+.-]*://[^/:]*:|"
+    r"[\w+.-]+://[^/:]*:(?!\d+/)))"  # the port of a server whose path holds an @ is no password
+    r"(?P<password>(?:(?!://).)*|.*)@"  # of several addresses, each has its own
+)
+_QUERY_SECRET = re.compile(
+    r"(?i)([?&][\w.-]*(?:password|passwd|token|secret|signature|sig|key)=)[^&]+"
+)
 
 
 def redact_uri(text: str) -> str:
     """The text with the password of every URI in it replaced by `***`."""
-    hidden = _URI_PASSWORD.sub(r"\g<scheme>\g<user>:***@", text)
-    return _QUERY_SECRET.sub(r"\1***", hidden)
+    return _TEXT.sub(lambda match: _redacted(match[0]), text)
+
+
+def _redacted(text: str) -> str:
+    logins, at, rest = text.rpartition("@")
+    hidden = _PASSWORD.sub(r"\g<before>***@", logins + at)
+    return _QUERY_SECRET.sub(r"\1***", hidden + rest)
+
+
+def password_of(uri: str) -> str | None:
+    """The password in an address; None where it has none."""
+    match = _PASSWORD.match(uri)
+    return match["password"] if match else None

@@ -284,7 +284,8 @@ class JudgedWaiver:
     """One entry of waivers.toml, judged at the moment of a check.
 
     `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved` or `overdue`;
-    `sentence` says why in words. Only `in_force` covers findings; `covers` counts them.
+    `sentence` says why in words. `covers` counts the findings of one `in_force` or `overdue`; a
+    repair leaves them open.
     """
 
     rule: str

@@ -17,8 +17,8 @@
     owner = "pricing-ops"
     due = 2026-11-30
 
-An accepted finding in force is waived. One under repair stays open and carries owner and date:
-a promise is not a repair. A waiver that names no model, has run out, or was approved by the
+An accepted finding in force is waived. One under repair, overdue or not, stays open and carries
+owner and date: a promise is not a repair. A waiver that names no model, has run out, or was approved by the
 model's own owner or developer covers nothing and is itself reported.
 """
 
@@ -37,7 +37,7 @@ from auditreg.models import JudgedWaiver, WaiverRef
 _STATE = "No waiver was applied."
 
 COVERING = ("in_force", "overdue")
-"""Judgements with which a waiver is named beside the findings it covers."""
+"""Judgements under which a waiver is shown beside the findings it covers."""
 
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

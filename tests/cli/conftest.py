@@ -65,6 +65,16 @@ def doubtful(doubtful_once, tmp_path, monkeypatch) -> Path:
     return copied(doubtful_once, tmp_path, monkeypatch)
 
 
+@pytest.fixture
+def sealed(ledger: Path) -> Path:
+    """A ledger in the current folder with settings sealed in it, and no settings file."""
+    file = ledger.with_name("auditreg.toml")
+    file.write_text('[calendar]\ntimezone = "Europe/Zurich"\n')
+    auditreg(ledger.parent, "check", "--rule", "owner-recorded", code=1)
+    file.unlink()
+    return ledger
+
+
 @pytest.fixture(scope="session")
 def two_rules() -> str:
     """Settings under which only two rules run, for tests that are about what a check is part of."""

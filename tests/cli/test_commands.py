@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import jsonschema
@@ -193,6 +195,21 @@ def test_a_copy_that_cannot_be_written_is_judged_all_the_same(ledger, monkeypatc
     assert "not sealed" in done.stderr
 
 
+def test_a_read_only_ledger_is_judged_and_never_replaced(ledger):
+    from auditreg.errors import LedgerError
+
+    before = ledger.read_bytes()
+    ledger.chmod(0o444)
+    done = CliRunner().invoke(cli, ["check", "--rule", "risk-rating-recorded"])
+    assert done.exit_code == 1
+    assert "not sealed" in done.stderr
+    with pytest.raises(LedgerError, match="read-only") as refused:
+        auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    assert f"chmod u+w {ledger.name}" in refused.value.hint
+    assert not Path("issued").exists()
+    assert ledger.read_bytes() == before
+
+
 def test_check_without_a_ledger(small_registry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ("--rule", "risk-rating-recorded", "--format", "json")
@@ -328,6 +345,15 @@ def test_query_prints_values_with_a_zone(ledger, expression, as_json, as_text):
         assert as_text in auditreg("query", statement)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    ["select 1 as n; -- done", "select 1 as n /* ; */ ; /* two */", "select 1 as n;;"],
+)
+def test_a_comment_may_follow_a_statement_s_end(ledger, sql):
+    assert rows("query", sql) == [{"n": 1}]
+    assert rows("query", "select 'ä;' as n; -- ä;") == [{"n": "ä;"}]
+
+
 def test_query(ledger):
     assert rows("query", "select 6 * 7 as answer") == [{"answer": 42}]
     assert rows("query", "from (select count(*) as n from inventory);") == [{"n": 5}]
@@ -432,6 +458,41 @@ def test_an_issued_report(ledger):
         auditreg("verify", "issued/report.html")
 
 
+def test_the_verification_of_a_file_is_shown_in_every_format(ledger):
+    auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    shown = in_every_format("verify", "issued/report.html", formats=("text", "json"))
+    assert "verified   the file is the one that was issued" in shown["text"]
+    document = json.loads(shown["json"])
+    assert (document["schema"], document["file"]) == ("auditreg.issued/1", "report.html")
+    assert document["sha256"] in shown["text"]
+
+
+def test_a_report_that_cannot_be_written_is_not_issued(ledger, monkeypatch):
+    from auditreg.cli import report
+    from auditreg.errors import AuditregError
+
+    written = []
+
+    def refuse_the_third(path, content):
+        if len(written) == 2:
+            raise AuditregError("The disk is full.", state="as it was")
+        written.append(path)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+    before = ledger.read_bytes()
+    Path("issued").mkdir()
+    Path("issued/report.html").write_text("of the period before")
+    monkeypatch.setattr(report, "write_file", refuse_the_third)
+    with pytest.raises(AuditregError, match="full") as stopped:
+        auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    assert stopped.value.state.startswith("No report was issued")
+    assert len(written) == 2
+    files = {path: path.read_text() for path in Path("issued").rglob("*") if path.is_file()}
+    assert files == {Path("issued/report.html"): "of the period before"}
+    assert ledger.read_bytes() == before
+
+
 def test_a_report_of_a_period_without_models(ledger):
     from auditreg.errors import NothingToAudit
 
@@ -460,3 +521,50 @@ def test_config_show(ledger):
 
 def test_config_schema():
     jsonschema.Draft202012Validator.check_schema(json.loads(auditreg("config", "schema")))
+
+
+def test_every_way_to_a_ledger_takes_the_settings_sealed_in_it(sealed):
+    import auditreg as package
+
+    shown = CliRunner().invoke(cli, ["inventory"])
+    assert "settings: auditreg.toml as sealed in audit.duckdb" in shown.stderr
+    assert package.open(sealed).config.calendar.timezone == "Europe/Zurich"
+    Path("auditreg.toml").write_text('[calendar]\ntimezone = "Asia/Tokyo"\n')
+    assert package.open(sealed).config.calendar.timezone == "Asia/Tokyo"
+
+
+def test_sealed_settings_that_this_release_cannot_use(sealed, monkeypatch):
+    import auditreg as package
+    from auditreg import config
+    from auditreg.errors import ConfigError
+
+    def refuse(text, path):
+        raise ConfigError(f"{path}: there is no setting x.", state="No settings were loaded.")
+
+    parse = config.parse_config
+    monkeypatch.setattr(config, "parse_config", refuse)
+    for use in (lambda: auditreg("inventory"), lambda: package.open("audit.duckdb")):
+        with pytest.raises(ConfigError, match=r"settings sealed in audit\.duckdb") as refused:
+            use()
+        assert "--config" in refused.value.hint
+    for command in ("verify", "status", "reports"):
+        auditreg(command)
+    monkeypatch.setattr(config, "parse_config", parse)
+    Path("mine.toml").write_text("")
+    auditreg("inventory", "--config", "mine.toml")
+
+
+def test_the_commands_after_a_demo_can_be_copied(tmp_path, monkeypatch):
+    import click
+
+    from auditreg import demo
+    from auditreg.cli import report
+    from auditreg.config import Config
+
+    files = demo.DemoFiles(tmp_path / "my demo")
+    check = SimpleNamespace(as_of=datetime(2026, 9, 3), open=())
+    done = SimpleNamespace(files=files, config=Config(), check=check)
+    monkeypatch.setattr(demo, "run", lambda _folder, **_: done)
+    monkeypatch.setattr(report, "report", click.Command("report", callback=lambda **_: None))
+    shown = auditreg("demo", str(tmp_path / "my demo"))
+    assert f"  cd '{tmp_path}/my demo' && auditreg check" in shown

@@ -125,3 +125,18 @@ def test_a_child_that_fails_or_cannot_start(monkeypatch):
     assert doctor.run_child("raise ValueError('why')") == (False, "ValueError: why")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: open("nowhere"))  # noqa: PTH123, SIM115
     assert doctor.run_child("pass") == (False, "[Errno 2] No such file or directory: 'nowhere'")
+
+
+def test_a_folder_that_an_extraction_would_make_is_no_warning(child):
+    assert checks("--ledger", "no-folder/x.duckdb")["Ledger folder"]["status"] == "ok"
+    Path("file").touch()
+    assert checks("--ledger", "file/x/y.duckdb")["Ledger folder"]["status"] == "warning"
+
+
+def test_it_takes_a_settings_file_and_writes_into_files(child, extracted):
+    Path("mine.toml").write_text(f'[ledger]\npath = "{extracted}"\n')
+    run("doctor", "--config", "mine.toml", "--format", "json=doctor.json")
+    found = {
+        check["name"]: check for check in json.loads(Path("doctor.json").read_text())["checks"]
+    }
+    assert found["Ledger"]["status"] == "ok"

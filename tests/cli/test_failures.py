@@ -56,6 +56,8 @@ def _own_folder(tmp_path, monkeypatch):
         (["frameworks", "show", "osfi-e23"], 2, "osfi-e23-2027"),
         (["rules", "test", "nothing.sql"], 2, "nothing.sql"),
         (["status", "--config", "nothing.toml"], 2, "nothing.toml cannot be read"),
+        (["status", "--max-age", "nan"], 2, "is not a number of hours"),
+        (["status", "--max-age", "inf"], 2, "is not a number of hours"),
         (["nonsense"], 2, "No such command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -138,6 +140,45 @@ def test_a_password_in_the_settings_is_not_shown():
     assert done.returncode == 0
     assert "hunter2" not in done.stdout
     assert "me:***@db" in done.stdout
+
+
+def test_no_password_or_token_is_in_a_refused_argument_or_a_traceback(ledger):
+    refused = auditreg("extract", "postgresql://u:ge/heim77@h/db")
+    assert refused.returncode == 2
+    assert "unexpected extra argument (postgresql://u:***@h/db)" in refused.stderr
+    secret = {"AUDITREG_DEBUG": "1", "MLFLOW_TRACKING_TOKEN": "geheim77"}
+    shown = auditreg("check", "geheim77", env={**os.environ, **secret}).stderr
+    assert "Traceback" in shown
+    assert "geheim77" not in shown
+
+
+NOT_TEXT = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["history", NOT_TEXT],
+        ["check", NOT_TEXT],
+        ["changes", "--actor", NOT_TEXT],
+        ["questions", NOT_TEXT],
+        ["query", f"select '{NOT_TEXT}'"],
+        ["capture", "sealed", "--registry", NOT_TEXT],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_argument_that_is_no_text_is_named(ledger, arguments):
+    done = auditreg(*arguments)
+    assert done.returncode == 2
+    assert "is not UTF-8 text" in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_statement_that_is_no_text(ledger):
+    command = [sys.executable, "-m", "auditreg", "query", "-"]
+    done = subprocess.run(command, input=b"select 'caf\xe9'", capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"Standard input is not UTF-8 text." in done.stderr
 
 
 def test_something_that_is_no_ledger():
@@ -231,3 +272,33 @@ def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path):
         os.close(reader)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    file, link, new = tmp_path / "file", tmp_path / "link", tmp_path / "new"
+    file.write_text("before")
+    link.symlink_to("file")
+    new.symlink_to(tmp_path / "folder" / "made")
+    write_file(link, b"after")
+    write_file(new, b"after")
+    assert link.is_symlink()
+    assert new.is_symlink()
+    assert (file.read_bytes(), (tmp_path / "folder" / "made").read_bytes()) == (b"after", b"after")
+
+
+def test_a_link_to_a_device_is_written_through(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    write_file(link, b"gone")
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="only where there is /dev/stdout")
+def test_standard_output_is_a_file_like_any_other(ledger):
+    """Also where it is a file itself, which is not replaced under the feet of whoever opened it."""
+    command = [sys.executable, "-m", "auditreg", "query", "select 1 as n"]
+    with Path("out").open("wb") as out:
+        subprocess.run([*command, "--format", "csv=/dev/stdout"], stdout=out, check=True)
+        subprocess.run([*command, "--format", "csv=out", "--format", "csv"], stdout=out, check=True)
+    assert Path("out").read_text() == "n\n1\n" * 3
+    assert Path("/dev/stdout").is_symlink()

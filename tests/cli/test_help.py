@@ -163,3 +163,17 @@ def test_generated_documents_are_current():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_completion_reads_no_ledger_and_writes_nothing(sealed):
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-m", "auditreg"],
+        env={**os.environ, "_PYTHON__M_AUDITREG_COMPLETE": "bash_complete",
+             "_AUDITREG_COMPLETE": "bash_complete",
+             "COMP_WORDS": "auditreg check --format j", "COMP_CWORD": "3"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "json" in done.stdout
+    assert done.stderr == ""

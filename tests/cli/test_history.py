@@ -179,6 +179,14 @@ def test_one_version_is_asked_for(at):
     assert "version 2 was live" in auditreg("live", "motor@champion", "--at", iso(at["captured"]))
 
 
+def test_a_deleted_version_is_listed_by_its_name_too(at):
+    listed = json.loads(auditreg("inventory", "motor/2", "--format", "json"))
+    assert [(row["model"], row["version"], row["deleted"]) for row in listed] == [
+        ("motor", 2, True)
+    ]
+    assert json.loads(auditreg("inventory", "motor@champion", "--format", "json"))
+
+
 def test_former_names_and_deleted_models_are_known(at):
     assert auditreg("live", "old-name").startswith("new-name: nothing is live")
     assert auditreg("live", "old-name", "--at", iso(at["first"])).startswith("old-name: nothing")

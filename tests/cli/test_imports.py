@@ -71,7 +71,7 @@ def test_patterns_for_secrets_and_the_registry_come_from_the_settings(ledger):
         '[[source]]\nname = "pricing"\n[secrets]\npatterns = ["kennwort"]\n'
     )
     record = {**RECORD, "what": "tag", "item": "kennwort", "after": "geheim-123"}
-    assert "1 values that look like credentials" in auditreg("import", "history", written(record))
+    assert "1 value that looks like a credential," in auditreg("import", "history", written(record))
     [row] = rows("query", "select registry, after from history_records")
     assert row["registry"] == "pricing"
     assert "geheim" not in row["after"]

@@ -404,3 +404,12 @@ def test_the_function_behind_it(ledger):
     assert done.file.is_file()
     assert manifest_of(done.file.parent).newest == done.copy
     assert not publish_ledger(Config(), Ledger(ledger), PLACE).new
+
+
+def test_a_check_of_a_copy_leaves_it_as_it_was_published(ledger):
+    run("publish", str(PLACE))
+    (name,) = copies()
+    done = run("check", "--rule", "owner-recorded", "--ledger", str(PLACE / name), code=1)
+    assert "is read-only" in done.stderr
+    assert sums_hold()
+    assert "nothing new" in run("publish", str(PLACE)).stdout

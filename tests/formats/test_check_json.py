@@ -125,7 +125,7 @@ def test_a_large_result_holds_only_findings():
 
 @pytest.mark.parametrize("name", ["table", "csv", "markdown"])
 def test_findings_as_a_table(everything, name):
-    view = CheckView(ExitCode.FINDINGS, Severity.LOW, surface=OutputTarget(300))
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, target=OutputTarget(300))
     shown = check_format(name).render(everything, view).decode()
     assert "owner-recorded" in shown
     assert "F-7" in shown

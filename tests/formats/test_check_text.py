@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from rich.cells import cell_len
 
 from auditreg.errors import ExitCode
 from auditreg.formats.interface import CheckView, OutputTarget
 from auditreg.formats.terminal.check import CheckText
-from auditreg.models import JudgedWaiver, Repair, Scope, Severity, Status
+from auditreg.models import Grade, JudgedWaiver, Repair, Scope, Severity, Status, WaiverRef
 from tests.formats.results import WAIVED, answer, large, result, rule
 
 
-def shown(made, *, code=ExitCode.FINDINGS, fail_on=Severity.LOW, everything=False, **surface):
-    view = CheckView(code, fail_on, everything=everything, surface=OutputTarget(**surface))
+def shown(made, *, code=ExitCode.FINDINGS, fail_on=Severity.LOW, everything=False, **target):
+    view = CheckView(code, fail_on, everything=everything, target=OutputTarget(**target))
     return CheckText().render(made, view).decode()
 
 
@@ -202,3 +204,21 @@ def test_golden_first_screen(golden):
         *many(HISTORY, 30, Status.FAIL), *many(COMMIT, 60, Status.PASS), *many(ALIAS, 4, Status.FAIL),
     )  # fmt: skip
     golden("check/first-screen.txt", shown(made).encode())
+
+
+def test_the_next_line_names_the_rule_to_start_with():
+    approver = rule("approver-recorded", Severity.HIGH, Repair.HISTORY)
+    made = result(*many(approver, 9), *many(OWNER, 9))
+    text = shown(made)
+    assert "owner-recorded" in text[text.index("Start with") :].splitlines()[1]
+    assert "auditreg rules show owner-recorded" in text
+
+
+def test_a_repair_is_not_called_accepted_and_a_grade_is_whole():
+    repair = WaiverRef("under_repair", "reorganised", None, "ops", None, date(2026, 11, 30))
+    under_repair = answer(OWNER, "a", grade=Grade.CAPTURED, evidence={"tag": "x"}, waiver=repair)
+    accepted = answer(OWNER, "b", status=Status.WAIVED, waiver=WAIVED)
+    text = shown(result(under_repair, accepted), everything=True, width=120)
+    assert f"evidence     {Grade.CAPTURED.words}: tag = x" in text
+    assert "repair       reorganised, by ops" in text
+    assert f"accepted     {WAIVED.reason}" in text

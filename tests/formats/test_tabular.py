@@ -28,8 +28,8 @@ TABLE = Table(
 )
 
 
-def shown(name, table=TABLE, **surface):
-    return table_format(name).render(table, OutputTarget(**surface)).decode()
+def shown(name, table=TABLE, **target):
+    return table_format(name).render(table, OutputTarget(**target)).decode()
 
 
 @pytest.mark.parametrize("name", TABLE_FORMATS)

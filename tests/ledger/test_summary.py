@@ -6,6 +6,7 @@ import pytest
 
 from auditreg.errors import NothingToAudit, SourceError
 from auditreg.formats.terminal.extraction import changed
+from auditreg.formats.terminal.text import masked_values, paragraph
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
@@ -181,3 +182,10 @@ def test_an_earlier_reading_of_the_same_state_tells_no_change(ledger: Ledger, re
     done = take(ledger, backup)
     assert done.late
     assert changed(done) == "1 version tag changed"
+
+
+def test_a_label_without_a_text_stays_and_one_is_not_several():
+    assert paragraph("note", "", 12, 80) == "note\n"
+    assert paragraph("note", "a  b", 12, 80) == "note         a  b\n"
+    assert masked_values(1) == "1 value that looks like a credential, kept as hashes only"
+    assert masked_values(2_000).startswith("2,000 values that look like credentials")

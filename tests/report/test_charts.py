@@ -83,3 +83,9 @@ def test_the_severity_picture_says_in_words_what_it_shows():
     root = ET.fromstring(severity_chart(counts))
     assert "critical 3, of which 2 contradicted" in root.find(f"{SVG}title").text
     assert [t.text for t in root.iter(f"{SVG}text")].count("3") == 4
+
+
+def test_few_findings_beside_many_have_a_width():
+    counts = [SeverityCount(Severity.HIGH, 0, 1), SeverityCount(Severity.LOW, 0, 1_000_000)]
+    root = ET.fromstring(severity_chart(counts))
+    assert min(float(bar.get("width")) for bar in root.iter(f"{SVG}rect")) > 0

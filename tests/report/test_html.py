@@ -191,3 +191,40 @@ def test_a_style_sheet_outside_the_folder_is_refused(tmp_path, report):
     (tmp_path.parent / "secret.css").write_text("x")
     with pytest.raises(RenderError, match="has no file"):
         HtmlFormat(folder).render(report)
+
+
+@pytest.mark.parametrize("file", ["screen.css", "main.html.j2"])
+def test_a_file_of_a_template_that_is_no_text_is_named(tmp_path, report, file):
+    folder = tmp_path / "mine"
+    shutil.copytree(load_template().folder, folder)
+    (folder / file).write_bytes(b"/* caf\xe9 */")
+    with pytest.raises(RenderError, match=f"{file} of the template regulator is not UTF-8"):
+        HtmlFormat(folder).render(report)
+
+
+OUTSIDE = (
+    'p { background: url("logo.png") }',
+    "p { background: url(logo.png) }",
+    "p { background: url('fonts/logo.png') }",
+    '@import "more.css";',
+    '@import url("https://example.invalid/x.css");',
+    '@font-face { font-family: x; src: url("fonts/../template.toml") }',
+)
+
+
+@pytest.mark.parametrize("medium", ["screen", "print"])
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_styles_ask_for_the_same_files_in_every_medium(tmp_path, medium, outside):
+    folder = tmp_path / "mine"
+    shutil.copytree(load_template().folder, folder)
+    styles = folder / "common.css"
+    styles.write_text(outside + styles.read_text())
+    with pytest.raises(RenderError, match="ask for") as refused:
+        load_template(folder).styles(medium)
+    assert "fonts/" in refused.value.hint
+    shutil.copy(next((folder / "fonts").glob("*.woff")), folder / "fonts" / "Own.v2-Bold.woff")
+    styles.write_text(
+        "/* url(logo.png) */ @font-face { font-family: x; src: url(fonts/Own.v2-Bold.woff) }"
+        "p { background: url('data:image/png;base64,AAAA') }"
+    )
+    assert load_template(folder).styles(medium)

@@ -146,9 +146,43 @@ def test_nothing_outside_the_template_is_fetched(tmp_path, report, outside):
 def test_without_pango_it_says_what_to_install(report, monkeypatch):
     import sys
 
+    from auditreg.formats.report import pdf
     from auditreg.formats.report.pdf import PdfFormat
 
+    pdf._pdf_writer.cache_clear()  # an earlier test may have loaded it in this process
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(RenderError, match="Pango") as caught:
         PdfFormat(processes=1).render(report)
     assert "html" in caught.value.hint
+
+
+def test_a_picture_beside_the_page_is_refused_and_not_left_out(tmp_path, report):
+    needs_pango()
+    from dataclasses import replace
+
+    from auditreg.formats.report.pdf import PdfFormat
+
+    folder = tmp_path / "mine"
+    shutil.copytree(load_template().folder, folder)
+    (folder / "logo.png").write_bytes(b"")
+    page = folder / "base.html.j2"
+    page.write_text(page.read_text().replace("</body>", '<img src="logo.png" alt="x"></body>'))
+    with pytest.raises(RenderError, match=r"'logo\.png' is not inside") as refused:
+        PdfFormat(folder, processes=1).render(replace(report, dossiers=()))
+    assert "data: addresses" in refused.value.hint
+
+
+def test_a_font_with_a_dot_in_its_name_is_taken(tmp_path, report):
+    needs_pango()
+    from dataclasses import replace
+
+    from auditreg.formats.report.pdf import PdfFormat
+
+    folder = tmp_path / "mine"
+    shutil.copytree(load_template().folder, folder)
+    styles = folder / "fonts-print.css"
+    styles.write_text(styles.read_text().replace("Sans-Regular.woff", "Sans.Regular.woff"))
+    (folder / "fonts/IBMPlexSans-Regular.woff").rename(folder / "fonts/IBMPlexSans.Regular.woff")
+    made = PdfFormat(folder, processes=1)
+    assert made.render(replace(report, dossiers=()))["report.pdf"].startswith(b"%PDF")
+    assert made.warnings == ()

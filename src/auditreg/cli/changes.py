@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--actor", metavar="NAME", help="Only by that person or account, however spelt.")
 @click.option(
-    "--uncaptured", is_flag=True, help="Only what was changed behind a server with capture."
+    "--uncaptured", is_flag=True, help="Only changes that a server with capture did not record."
 )
 @config_option
 @ledger_option

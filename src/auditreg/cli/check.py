@@ -13,12 +13,13 @@ from auditreg.cli.options import (
     as_of_option,
     config_option,
     emit,
+    fail_on_option,
     format_option,
     ledger_option,
     moment,
     open_ledger,
+    output_target,
     registry_option,
-    surface,
 )
 from auditreg.errors import ExitCode, UsageError
 from auditreg.formats import CHECK_FORMATS
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.models import CheckResult, Severity
     from auditreg.workflows.check import CheckOptions, CheckOutcome
-
-SEVERITIES = ("critical", "high", "medium", "low", "none")
 
 
 @click.command(
@@ -45,13 +44,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "none")
     "--from", "uri", metavar="URI", help="Check a registry directly, without a ledger file."
 )
 @registry_option("Whose registry is at --from, so that its conventions hold.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    default="low",
-    show_default=True,
-    help="The least severity whose open findings end in exit code 1.",
-)
+@fail_on_option
 @click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Every subject of every rule.")
 @as_of_option
@@ -160,7 +153,7 @@ def _write(
             fail_on=limit,
             everything=everything,
             timezone=config.calendar.timezone,
-            surface=surface(output.path),
+            target=output_target(output.path),
         )
         return check_format(output.format).render(result, view)
 

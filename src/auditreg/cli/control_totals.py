@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     open_ledger,
+    read_input,
     registry_option,
 )
 from auditreg.errors import ExitCode, NothingToAudit, UsageError
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from auditreg.sources.database.dialect import SqlDialect
 
 DIALECTS = ("postgresql", "mysql", "sqlite")
-_LOOKED_AT = "MLflow's database: write for the tables and columns it has."
+_LOOKED_AT = "MLflow's database; the SQL names only tables and columns that it has."
 _SCHEMA = "Where the tables are: a schema in PostgreSQL, a database in MySQL."
 
 
 def grants_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--grants` and what belongs to it: with it, the rights are printed and nothing else is done."""
+    """Adds `--grants` and its options. With --grants the command prints that SQL and does nothing else."""
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, grants: bool, **options: Any) -> Any:
@@ -181,7 +181,8 @@ def control_totals(  # noqa: PLR0913, PLR0917 - one argument per option
             f"No extraction of the registry {name!r} is on record.",
             hint="auditreg extract --from URI; --registry names another one.",
         )
-    _compare(row, _read(compare), outputs)
+    content = read_input(compare, state="Nothing was compared.")
+    _compare(row, content.decode(errors="replace"), outputs)
 
 
 def _script(
@@ -246,7 +247,7 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
             hint=f"Make the SQL again: auditreg control-totals --runs {runs} …",
         )
     rows = [
-        (what, number, counted.get(what), _word(number, counted.get(what)))
+        (what, number, counted.get(what), _comparison(number, counted.get(what)))
         for what, number in recorded.items()
         if what != RUN_OPTION
     ]
@@ -259,27 +260,18 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
         click.get_current_context().exit(int(ExitCode.ERROR))
 
 
-def _word(recorded: int, counted: int | None) -> str:
+def _comparison(recorded: int, counted: int | None) -> str:
     if counted is None:
-        # Nothing of a table the database does not have is nothing to count.
+        # A table that the database does not have counts as zero.
         return "not given" if recorded else "none"
     return "equal" if counted == recorded else "differs"
 
 
-def _read(path: Path) -> str:
-    if str(path) == "-":
-        return sys.stdin.read()
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}.", hint="Name the file the client wrote."
-        ) from error
-
-
 @dataclass(frozen=True)
 class _Store:
-    """The dialect that SQL is written in, and what stands in the database; None where nobody looked."""
+    """The dialect to write, and the tables and users found in the database; None where no database
+    was read.
+    """
 
     dialect: SqlDialect
     location: str = ""

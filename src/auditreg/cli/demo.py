@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -56,4 +57,4 @@ def demo(folder: Path) -> None:
         "auditreg questions",
         "auditreg verify",
     ):
-        click.echo(f"  cd {folder} && {command}")
+        click.echo(f"  cd {shlex.quote(str(folder))} && {command}")

@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from auditreg.cli.control_totals import grants_options
 from auditreg.cli.examples import examples
-from auditreg.cli.options import show, surface
+from auditreg.cli.options import (
+    Output,
+    config_path_option,
+    emit,
+    format_option,
+    ledger_option,
+    output_target,
+)
 
 
 @click.command(
     "doctor",
-    context_settings={"show_default": True},
     epilog=examples(
         "auditreg doctor",
         "auditreg doctor --format json",
@@ -22,23 +27,11 @@ from auditreg.cli.options import show, surface
         "auditreg doctor --grants --from postgresql://admin@db/mlflow --no-users",
     ),
 )
-@click.option(
-    "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="AUDITREG_LEDGER",
-    default=Path("audit.duckdb"),
-    help="The ledger file to look at.",
-)
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="How to show the answer.",
-)
+@config_path_option
+@ledger_option
+@format_option(("table", "json"))
 @grants_options
-@click.pass_context
-def doctor(context: click.Context, ledger: Path, output: str) -> None:
+def doctor(config: Path | None, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
     """Show what works here, what does not, and the command that repairs it.
 
     Ends with 0 when everything needed works (a warning concerns only a part, such as PDF), and with
@@ -49,12 +42,13 @@ def doctor(context: click.Context, ledger: Path, output: str) -> None:
     from auditreg.formats.terminal.doctor import doctor_text
     from auditreg.workflows.doctor import examine, exit_code
 
-    # Where nobody names a ledger, the settings do.
-    named = context.get_parameter_source("ledger") is not ParameterSource.DEFAULT
-    checks = examine(ledger if named else None)
+    checks = examine(config, ledger)
     code = exit_code(checks)
-    if output == "json":
-        show(json_bytes(doctor_document(checks, code)))
-    else:
-        show(doctor_text(checks, surface()))
-    context.exit(int(code))
+
+    def render(output: Output) -> bytes:
+        if output.format == "json":
+            return json_bytes(doctor_document(checks, code))
+        return doctor_text(checks, output_target(output.path))
+
+    emit(outputs, render)
+    click.get_current_context().exit(int(code))

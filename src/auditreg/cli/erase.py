@@ -28,18 +28,12 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     and the next extraction does not take the same value in again. Copies of the ledger made before
     still hold it.
     """
-    from auditreg.ledger.erase import erase as remove
-
     ledger_file = open_ledger(config, ledger)
     with ledger_file.reader():
         pass  # says that there is no ledger before anything is asked
     if not yes:
         click.confirm(f"Erase entry {seq} of {ledger_file.path} for good?", abort=True, err=True)
-    key_file = config.secrets.key_file
-    with ledger_file.writer(fresh=True) as con:
-        done = remove(
-            con, seq, reason, ledger_file.key(config.resolve(key_file) if key_file else None)
-        )
+    done = ledger_file.erase(seq, reason, key_file=config.key_file)
     click.echo(f"erased entry {done.seq}: {done.kind} {escape_control(done.subject)}")
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)

@@ -1,9 +1,10 @@
-"""How failures are told: what failed, what state things are in, what to do; and the exit code."""
+"""Prints a failure as what failed, what state things are in and what to do; chooses the exit code."""
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from auditreg.errors import AuditregError, ExitCode, redact_uri
+from auditreg.errors import AuditregError, ExitCode, UsageError
 
 DEBUG = "AUDITREG_DEBUG"
 
@@ -55,8 +56,8 @@ def _listen() -> None:
     hook = sys.unraisablehook
 
     def unraisable(report: sys.UnraisableHookArgs) -> None:
-        # An interruption that falls into a destructor is swallowed by Python: ask once more. What
-        # else a destructor says of being stopped half-way nobody needs to read.
+        # An interruption that falls into a destructor is swallowed by Python: ask once more. Other
+        # messages of interrupted destructors are dropped.
         if _stopped and issubclass(report.exc_type, KeyboardInterrupt):
             signal.signal(signal.SIGINT, stop)
             _thread.interrupt_main()
@@ -67,7 +68,7 @@ def _listen() -> None:
 
 
 def _code(command: click.Command, program: str) -> int:
-    """The exit code. What a library made of an interruption is an interruption all the same."""
+    """The exit code. After a signal, any exception counts as the interruption."""
     try:
         return _run_command(command, program)
     except BaseException as error:
@@ -99,9 +100,11 @@ def _run_command(command: click.Command, program: str) -> int:
 
 
 def _failed(error: Exception) -> int:
-    """Tell an error, and the code it ends in."""
+    """Print an error and return its exit code."""
     if isinstance(error, click.ClickException):
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(_inert(shown.getvalue()), nl=False, err=True)
         return ExitCode.ERROR
     _debug()
     if isinstance(error, AuditregError):
@@ -109,6 +112,10 @@ def _failed(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, OSError):
         print_error(_of_system(error))
+        return ExitCode.ERROR
+    if broken := next((text for text in sys.argv if not _is_unicode(text)), None):
+        what = f"The argument {broken!r} is not UTF-8 text."
+        print_error(UsageError(what, state="The command did not finish."))
         return ExitCode.ERROR
     name = type(error).__name__
     click.echo(
@@ -133,18 +140,30 @@ def print_error(error: AuditregError) -> None:
 
 
 def _line(text: str) -> str:
+    return _inert(text).replace("\n", "\n          ")
+
+
+def _inert(text: str) -> str:
+    """A text without passwords and without what acts on a terminal."""
     from auditreg.cli.redaction import redacted
     from auditreg.formats.escape import escape_control
 
-    return escape_control(redacted(text), keep="\n").replace("\n", "\n          ")
+    return escape_control(redacted(text), keep="\n")
+
+
+def _is_unicode(argument: str) -> bool:
+    """Whether an argument was text; what was not holds lone surrogates, as file names may."""
+    return argument.isascii() or argument.encode(errors="replace").decode() == argument
 
 
 def _debug() -> None:
     if os.environ.get(DEBUG) == "1":
         import traceback
 
+        from auditreg.cli.redaction import redacted
+
         with contextlib.suppress(BrokenPipeError):
-            click.echo(redact_uri(traceback.format_exc()), err=True)
+            click.echo(redacted(traceback.format_exc()), err=True)
 
 
 def _of_system(error: OSError) -> AuditregError:

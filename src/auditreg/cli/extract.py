@@ -19,10 +19,10 @@ from auditreg.cli.options import (
     log_options,
     moment,
     open_ledger,
+    output_target,
     registry_option,
     replacement_option,
     source_option,
-    surface,
 )
 from auditreg.errors import UsageError
 
@@ -143,7 +143,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
         runs, artifacts, manifest, moment(config, observed_at), allow_empty, allow_replacement
     )
     ledger_file = open_ledger(config, ledger)
-    warn(config)
+    warn_of_passwords(config)
     results = read(chosen, config, ledger_file, options)
     if len(results) == 1 and results[0].error and all(o.format != "json" for o in outputs):
         raise results[0].error
@@ -204,7 +204,7 @@ def _recorded_so_far(results: Sequence[ExtractionResult]) -> Iterator[None]:
 
 
 def note(label: str, text: str) -> None:
-    """A line on standard error, for whoever reads that: people or a program."""
+    """Print a line on standard error, as text or as JSON, as the log is."""
     from auditreg.cli import log_setup
 
     if log_setup.is_json():
@@ -213,7 +213,7 @@ def note(label: str, text: str) -> None:
         click.echo(f"{label:<9} {text}", err=True)
 
 
-def warn(config: Config) -> None:
+def warn_of_passwords(config: Config) -> None:
     """Say which passwords stand in the settings file."""
     from auditreg.config.sources import exposed
 
@@ -233,7 +233,7 @@ def _write(
         if quiet:
             return extraction.quiet(results)
         return extraction.text(
-            results, surface(output.path, otherwise=_UNLIMITED), str(ledger.path)
+            results, output_target(output.path, otherwise=_UNLIMITED), str(ledger.path)
         )
 
     emit(outputs, render)

@@ -16,8 +16,8 @@ from auditreg.cli.options import (
     ledger_option,
     moment,
     open_ledger,
+    output_target,
     render_table,
-    surface,
 )
 from auditreg.formats import TABLE_FORMATS
 from auditreg.formats.interface import Table
@@ -77,7 +77,7 @@ def history(
 
     def render(output: Output) -> bytes:
         if output.format == "text":
-            return timeline(rows, selection, surface(output.path))
+            return timeline(rows, selection, output_target(output.path))
         return render_table(output, Table(COLUMNS, [[row[n] for n in COLUMNS] for row in rows]))
 
     emit(outputs, render)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, open_ledger, registry_option, show
-from auditreg.errors import UsageError
+from auditreg.cli.options import (
+    config_option,
+    ledger_option,
+    open_ledger,
+    read_input,
+    registry_option,
+    show,
+)
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -56,7 +61,7 @@ def import_history(file: str, registry: str | None, config: Config, ledger: Path
     """
     from auditreg.ledger.import_parse import parse_history
 
-    _take(file, parse_history, registry, config, ledger, "auditreg history MODEL")
+    _import_file(file, parse_history, registry, config, ledger, "auditreg history MODEL")
 
 
 @import_.command(
@@ -84,10 +89,10 @@ def import_deployments(
     """
     from auditreg.ledger.import_parse import parse_deployments
 
-    _take(file, parse_deployments, registry, config, ledger, 'auditreg query "from running"')
+    _import_file(file, parse_deployments, registry, config, ledger, 'auditreg query "from running"')
 
 
-def _take(
+def _import_file(
     file: str,
     parse: Callable[[bytes, str], list[ImportedRecord]],
     registry: str | None,
@@ -99,36 +104,24 @@ def _take(
     from auditreg.formats.terminal.text import labelled
     from auditreg.ledger.import_record import record
 
-    content, name = _read(file)
+    content = read_input(file, state="Nothing was recorded.")
+    name = "standard input" if file == "-" else Path(file).name
     records = parse(content, name)
     if registry is None and all(record.registry for record in records):
         registry = config.registries[0]  # nothing falls back on it
-    of = config.registry(registry)
+    registry_name = config.registry(registry)
     ledger_file = open_ledger(config, ledger)
     if not ledger_file.exists:
         ledger_file.connect()  # says that there is none, and how to make one
-    key_file = config.secrets.key_file
     with ledger_file.writer() as con:
         done = record(
             con,
             records,
             file=name,
             content=content,
-            registry=of,
-            key=ledger_file.key(config.resolve(key_file) if key_file else None),
+            registry=registry_name,
+            key=ledger_file.key(config.key_file),
             secret_patterns=config.secrets.patterns,
         )
     show(import_text(done, name, ledger_file.path, following))
     show(labelled(("note", note) for note in ledger_file.notes))
-
-
-def _read(file: str) -> tuple[bytes, str]:
-    if file == "-":
-        return sys.stdin.buffer.read(), "standard input"
-    path = Path(file)
-    try:
-        return path.read_bytes(), path.name
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read: {error.strerror}.", state="Nothing was recorded."
-        ) from error

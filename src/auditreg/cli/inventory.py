@@ -52,7 +52,7 @@ _SHORT = (
         "auditreg inventory --format csv=inventory.csv",
     ),
 )
-@click.argument("models", metavar="[MODEL[/VERSION]]...", nargs=-1)
+@click.argument("models", metavar="[MODEL[/VERSION|@ALIAS]]...", nargs=-1)
 @click.option("--live", "only_live", is_flag=True, help="Only what is live, or possibly live.")
 @click.option(
     "--kind",
@@ -92,7 +92,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
 
     With --diff: one row per version and field that differs between two moments.
     """
-    from auditreg.queries.model_refs import resolve, select
+    from auditreg.queries.model_refs import resolve
     from auditreg.queries.status import last_readings
 
     if diff is not None:
@@ -102,7 +102,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
         return
     at = moment(config, as_of)
     with open_ledger(config, ledger).reader() as con:
-        chosen = select(con, models) if at is None or not models else resolve(con, models, at)
+        chosen = resolve(con, models, at) if models else None
         if at is not None:
             con.execute("set variable as_of = ?::timestamp", [at])
         source = "inventory" if at is None else "inventory_as_of(as_of())"

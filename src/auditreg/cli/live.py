@@ -16,8 +16,8 @@ from auditreg.cli.options import (
     ledger_option,
     moment,
     open_ledger,
+    output_target,
     render_table,
-    surface,
 )
 from auditreg.errors import NothingToAudit
 from auditreg.formats import TABLE_FORMATS
@@ -83,6 +83,6 @@ def live(
             return render_table(output, table, short_live)
         if selection is None:
             return render_table(Output("table", output.path), table, short_live)
-        return sentences(answers, selection, surface(output.path, otherwise=_ONE_LINE))
+        return sentences(answers, selection, output_target(output.path, otherwise=_ONE_LINE))
 
     emit(outputs, render)

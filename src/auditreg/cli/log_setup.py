@@ -21,7 +21,8 @@ _MLFLOW = "MLFLOW_CONFIGURE_LOGGING"
 """Whether MLflow, once imported, writes through a handler of its own: not while we log."""
 
 _mode = ""
-"""What standard error is: `json` for a program, `text` with -v; also once the command has failed."""
+"""Format of the log on standard error: `json`, `text` (-v) or none. It stays set after the command,
+for the error message."""
 
 
 def is_json() -> bool:
@@ -81,23 +82,27 @@ def logging_to(file: Path | None, *, as_json: bool, verbose: int) -> Iterator[No
     """
     global _mode  # noqa: PLW0603 - a failure is told when the command has ended
     _mode = "json" if as_json else "text" if verbose else ""
-    root, ours = logging.getLogger(), logging.getLogger("auditreg")
+    root, package_logger = logging.getLogger(), logging.getLogger("auditreg")
     handlers = [*_file(file), _screen(as_json=as_json, verbose=verbose)]
     loggers = [x for x in root.manager.loggerDict.values() if isinstance(x, logging.Logger)]
     others = {handler for logger in (root, *loggers) for handler in logger.handlers}
-    redaction, levels, before = Redaction(), (root.level, ours.level), os.environ.get(_MLFLOW)
+    redaction, levels, before = (
+        Redaction(),
+        (root.level, package_logger.level),
+        os.environ.get(_MLFLOW),
+    )
     os.environ[_MLFLOW] = "false"
     for handler in handlers:
         root.addHandler(handler)
     for handler in (*handlers, *others):
         handler.addFilter(redaction)
     root.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(max(verbose - 1, 0), 2)])
-    ours.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    package_logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     try:
         yield
     finally:
         root.setLevel(levels[0])
-        ours.setLevel(levels[1])
+        package_logger.setLevel(levels[1])
         for handler in (*handlers, *others):
             handler.removeFilter(redaction)
         for handler in handlers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -97,9 +98,24 @@ def config_option(function: F) -> F:
     def load(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Config:
         from auditreg.config import load_config
 
-        config = load_config(value)
-        return config if config.path else _sealed(ctx, config)
+        return _or_sealed(ctx, load_config(value))
 
+    return config_path_option(function, load)
+
+
+def file_config_option(function: F) -> F:
+    """`--config`, for a command that asks the settings only for the ledger's path."""
+
+    def load(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Config:
+        from auditreg.config import load_config
+
+        return load_config(value)
+
+    return config_path_option(function, load)
+
+
+def config_path_option(function: F, load: Callable[..., Config] | None = None) -> F:
+    """`--config`; the function gets the path or None as `config`, or what `load` makes of it."""
     return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -108,25 +124,33 @@ def config_option(function: F) -> F:
     )(function)
 
 
-def _sealed(ctx: click.Context, config: Config) -> Config:
-    """Where no settings file is at hand: the one sealed in the ledger, so that a copy of a ledger
-    is judged as its firm judges it.
-    """
+def _or_sealed(ctx: click.Context, config: Config) -> Config:
+    """Where no settings file is at hand: the one sealed in the command's ledger."""
     from auditreg.errors import LedgerError
+    from auditreg.workflows.policy import settings_for
 
-    ledger = open_ledger(config, ctx.params.get("ledger"))
-    if "ledger" not in {param.name for param in ctx.command.params} or not ledger.exists:
+    # A shell that asks for completions shows what is written to standard error in the prompt.
+    if ctx.resilient_parsing or "ledger" not in {param.name for param in ctx.command.params}:
         return config
-    from auditreg.workflows.policy import sealed_config
-
+    ledger = open_ledger(config, ctx.params.get("ledger"))
     try:
-        sealed = sealed_config(ledger)
+        settings = settings_for(ledger, config)
     except LedgerError:
         return config  # the command itself says what is wrong with the ledger
-    if sealed is None:
-        return config
-    click.echo(f"settings: auditreg.toml as sealed in {ledger.path.name}", err=True)
-    return sealed
+    if settings is not config:
+        click.echo(f"settings: auditreg.toml as sealed in {ledger.path.name}", err=True)
+    return settings
+
+
+def fail_on_option(function: F) -> F:
+    """`--fail-on SEVERITY`; the function gets the severity's name or `none` as `fail_on`."""
+    return click.option(
+        "--fail-on",
+        type=click.Choice(["critical", "high", "medium", "low", "none"]),
+        default="low",
+        show_default=True,
+        help="The least severity whose open findings end in exit code 1.",
+    )(function)
 
 
 def ledger_option(function: F) -> F:
@@ -211,8 +235,6 @@ def _registries(
     incomplete: str,
 ) -> list[click.shell_completion.CompletionItem]:
     """The names of the configured registries, for the shell."""
-    import contextlib
-
     from click.shell_completion import CompletionItem
 
     from auditreg.config import Config, load_config
@@ -249,7 +271,7 @@ def moment(config: Config, text: str | None) -> datetime | None:
     return None if text is None else config.moment(text)
 
 
-def surface(path: Path | None = None, *, otherwise: int = WIDTH) -> OutputTarget:
+def output_target(path: Path | None = None, *, otherwise: int = WIDTH) -> OutputTarget:
     """What is written on: the terminal with its width and colours, or neither.
 
     Args:
@@ -294,17 +316,22 @@ def show(content: bytes) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all.
+    """Write a file as a whole or not at all; of a link, the file it leads to.
 
     Raises:
         AuditregError: it cannot be written; an existing file is as it was.
     """
     try:
-        if path.exists() and not path.is_file():
+        if (stream := _standard_stream(path)) is not None:
+            stream.flush()
+            stream.buffer.write(content)
+            stream.flush()
+        elif path.exists() and not path.is_file():
             path.write_bytes(content)  # a device or a pipe is written to, never replaced
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        else:
+            place = Path(os.path.realpath(path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, content)
     except OSError as error:
         raise AuditregError(
             f"{path} cannot be written: {error.strerror}.",
@@ -313,13 +340,36 @@ def write_file(path: Path, content: bytes) -> None:
         ) from error
 
 
+def _standard_stream(path: Path) -> TextIO | None:
+    """The stream that a path such as /dev/stdout leads to: whose file is never replaced."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                return stream
+    return None
+
+
+def read_input(file: str | Path, *, state: str) -> bytes:
+    """The content of a file, or of standard input where it is `-`.
+
+    Raises:
+        UsageError: it cannot be read; `state` says what was not done.
+    """
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", state=state) from error
+
+
 Shorten = Callable[[Table, int], Table]
 """Makes of a table the one a terminal of so many columns has room for."""
 
 
 def render_table(output: Output, table: Table, shorten: Shorten | None = None) -> bytes:
     """A table in the format asked for; as wide as it is where no terminal limits it."""
-    target = surface(output.path, otherwise=_UNLIMITED)
+    target = output_target(output.path, otherwise=_UNLIMITED)
     if shorten is not None and output.format == "table":
         table = shorten(table, target.width)
     return table_format(output.format).render(table, target)

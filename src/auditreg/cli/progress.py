@@ -32,14 +32,14 @@ def progress() -> Iterator[ProgressReport | None]:
 
 
 @contextlib.contextmanager
-def watching(*, quiet: bool = False) -> Iterator[Watching]:
-    """What is told while a registry is read: phase, rows, rows per second, time gone by.
+def watching(*, quiet: bool = False) -> Iterator[ReadingProgress]:
+    """Show phase, rows, rows per second and elapsed time while a registry is read.
 
     Args:
         quiet: show no line, as where standard error is not a terminal or the log is shown there.
     """
     if quiet or not sys.stderr.isatty():
-        with Watching() as watch:
+        with ReadingProgress() as watch:
             yield watch
         return
     from rich.console import Console
@@ -55,11 +55,11 @@ def watching(*, quiet: bool = False) -> Iterator[Watching]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None, rate="")
-        with Watching(bar, task) as watch:
+        with ReadingProgress(bar, task) as watch:
             yield watch
 
 
-class Watching:
+class ReadingProgress:
     """A line on the terminal, where there is one, and an event of the log per phase."""
 
     def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
@@ -71,7 +71,7 @@ class Watching:
         self._read: dict[str, int] = {}
         self._table_began = self._began
 
-    def __enter__(self) -> Watching:
+    def __enter__(self) -> ReadingProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,7 +112,7 @@ class Watching:
             self._bar.update(self._task, description=f"{named}{phase}"[:40], **values)  # type: ignore[arg-type]
 
     def _end(self) -> None:
-        """Say of a phase how long it took. Tables are told of by themselves."""
+        """Log how long the phase took; tables are logged elsewhere."""
         from auditreg.sources.interface import STAGING
 
         now = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from auditreg.cli.options import (
     ledger_option,
     moment,
     open_ledger,
+    read_input,
 )
 from auditreg.cli.select import lock_down, select_table, single_select
 from auditreg.errors import UsageError
@@ -52,7 +52,7 @@ def query(
     """
     import duckdb
 
-    text = sys.stdin.read() if sql == "-" else sql
+    text = _standard_input() if sql == "-" else sql
     at = moment(config, as_of)
     with open_ledger(config, ledger).reader() as con:
         try:
@@ -67,3 +67,11 @@ def query(
                 hint='`auditreg query "from dictionary"` lists tables and columns.',
             ) from error
     emit_table(outputs, table)
+
+
+def _standard_input() -> str:
+    state = "Nothing was run."
+    try:
+        return read_input("-", state=state).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError("Standard input is not UTF-8 text.", state=state) from error

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from auditreg.errors import redact_uri
+from auditreg.errors import password_of, redact_uri
 
 _SHORTEST = 4
 """A secret of fewer characters is hidden in URIs only: it would be found in any word."""
@@ -18,9 +17,8 @@ _secrets: set[str] = set()
 
 def redact(uri: str | None) -> None:
     """Keep the password of an address out of everything that is logged from now on."""
-    with contextlib.suppress(ValueError):
-        if password := urlsplit(uri or "").password:
-            _secrets.update({password, unquote(password)})
+    if password := password_of(uri or ""):
+        _secrets.update({password, unquote(password)})
 
 
 def redacted(text: str) -> str:

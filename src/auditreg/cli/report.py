@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from auditreg.cli.options import (
     open_ledger,
     write_file,
 )
-from auditreg.errors import ExitCode, UsageError
+from auditreg.errors import AuditregError, ExitCode, UsageError
 from auditreg.formats.escape import escape_control
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     3 nothing to report on.
     """
     from auditreg.cli.progress import progress
+    from auditreg.models import quantity
     from auditreg.report import build_report
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet
@@ -122,16 +124,19 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
                 report_progress(f"making {name.upper()}", 0, None)
             files |= _render(name, content, _template(config, chosen))
     folder = output or Path(f"report-{span.label.replace(' ', '-')}")
-    written = write_folder(folder, files)
-    if not draft:
+    if draft:
+        for name, file in files.items():
+            write_file(folder / name, file)
+    else:
         from auditreg.formats.report.template import load_template
 
         label = load_template(_template(config, chosen)).label
-        _seal(ledger_file, result, span, label, files)
-    for path in written:
-        click.echo(path)
+        _issue(ledger_file, result, label, folder, files)
+    for name in files:
+        if "/" not in name:
+            click.echo(folder / name)
     kind = "draft" if draft else "issued and sealed"
-    click.echo(f"{len(files):,} files, {kind}, {span.days}", err=True)
+    click.echo(f"{quantity(len(files), 'file')}, {kind}, {span.days}", err=True)
     if content.identity.incomplete:
         click.echo(
             f"incomplete: the last reading of {escape_control(', '.join(content.identity.incomplete))}; "
@@ -180,29 +185,46 @@ def _render(name: str, content: Report, template: str | Path | None) -> Mapping[
     return PdfFormat(template).render(content)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
-    """Write files below a folder; the main ones are returned, dossiers are only written."""
-    for name, content in files.items():
-        write_file(folder / name, content)
-    return [folder / name for name in files if "/" not in name]
-
-
-def _seal(
+def _issue(
     ledger_file: Ledger,
     result: CheckResult,
-    span: Period,
     template: str,
+    folder: Path,
     files: Mapping[str, bytes],
 ) -> None:
+    """Seal a report and write its files; where one of the two fails, neither is left."""
     from auditreg.ledger.seal import seal_report
 
-    with ledger_file.writer() as con:
-        seal_report(
-            con,
-            period=(span.first_day, span.last_day),
-            as_of=result.as_of,
-            template=template,
-            draft=False,
-            files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-            policy=result.policy,
-        )
+    earlier: dict[Path, bytes | None] = {}
+    try:
+        with ledger_file.writer() as con:
+            seal_report(
+                con,
+                period=result.period,
+                as_of=result.as_of,
+                template=template,
+                draft=False,
+                files={
+                    name: hashlib.sha256(content).hexdigest() for name, content in files.items()
+                },
+                policy=result.policy,
+            )
+            for name, content in files.items():
+                path = folder / name
+                earlier[path] = path.read_bytes() if path.is_file() else None
+                write_file(path, content)
+    except BaseException as error:
+        _put_back(earlier)
+        if isinstance(error, AuditregError):
+            error.state = "No report was issued: nothing is sealed, and the files are as they were."
+        raise
+
+
+def _put_back(earlier: Mapping[Path, bytes | None]) -> None:
+    """Give files what they held before; those that were not there go."""
+    for path, content in earlier.items():
+        with contextlib.suppress(OSError):
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)

@@ -10,8 +10,8 @@ import click
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
     Output,
-    config_option,
     emit_table,
+    file_config_option,
     format_option,
     ledger_option,
     open_ledger,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("auditreg reports", "auditreg reports --format json"))
-@config_option
+@file_config_option
 @ledger_option
 @format_option()
 def reports(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:

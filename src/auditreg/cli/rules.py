@@ -96,6 +96,7 @@ def test_rule(file: Path, cases: Path | None) -> None:
     Exit codes: 0 every case passes; 1 a case fails; 2 the rule or the cases cannot be read.
     """
     from auditreg.audit.testing import load_cases, run_cases
+    from auditreg.models import quantity
     from auditreg.rules.parse import read_rule
 
     rule = read_rule(file)
@@ -107,6 +108,6 @@ def test_rule(file: Path, cases: Path | None) -> None:
         click.echo(f"{'ok' if outcome.passed else 'FAILED':<8} {escape_control(outcome.case.name)}")
         for line in outcome.problems:
             click.echo(f"         {escape_control(line)}")
-    click.echo(f"{len(outcomes):,} cases, {failed:,} failed")
+    click.echo(f"{quantity(len(outcomes), 'case')}, {failed:,} failed")
     code = ExitCode.FINDINGS if failed else ExitCode.OK
     click.get_current_context().exit(int(code))

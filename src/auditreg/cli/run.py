@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from auditreg.cli.check import SEVERITIES, severity_of
+from auditreg.cli.check import severity_of
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
     Output,
     config_option,
     emit,
+    fail_on_option,
     format_option,
     ledger_option,
     log_options,
@@ -35,13 +36,7 @@ if TYPE_CHECKING:
     )
 )
 @source_option
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    default="low",
-    show_default=True,
-    help="The least severity whose open findings end in exit code 1.",
-)
+@fail_on_option
 @replacement_option
 @click.option(
     "--publish",
@@ -78,14 +73,14 @@ def run(
     nothing to audit; 4 something does not verify; where several hold, 4, 2, 3, 1, 0 in that order.
     """
     from auditreg.cli.errors import print_error
-    from auditreg.cli.extract import read, refuse_several, report_errors, warn
+    from auditreg.cli.extract import read, refuse_several, report_errors, warn_of_passwords
     from auditreg.workflows.extract import ExtractOptions, targets
     from auditreg.workflows.run import check_and_publish
 
     chosen = targets(config, names)
     refuse_several(chosen, "--allow-replacement" if allow_replacement else None)
     ledger_file = open_ledger(config, ledger)
-    warn(config)
+    warn_of_passwords(config)
     results = read(chosen, config, ledger_file, ExtractOptions(allow_replacement=allow_replacement))
     limit = severity_of(fail_on)
     done = check_and_publish(results, ledger_file, config, fail_on=limit, folder=folder)

@@ -1,4 +1,4 @@
-"""Statements of somebody else, run on a ledger: only SELECTs, only on the ledger, as a table."""
+"""Runs a user's SELECT on a ledger, read-only, and returns a table."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def lock_down(con: duckdb.DuckDBPyConnection) -> None:
 
 def single_select(con: duckdb.DuckDBPyConnection, text: str) -> str:
     """The statement's text, refused unless it is a single one that only reads."""
+    import duckdb
+
     statements = con.extract_statements(text)
     if len(statements) != 1 or not str(statements[0].type).endswith("SELECT"):
         raise UsageError(
@@ -34,7 +36,9 @@ def single_select(con: duckdb.DuckDBPyConnection, text: str) -> str:
             state="Nothing was run.",
             hint="Open the ledger with the duckdb shell, read-only, for anything else.",
         )
-    return str(statements[0].query).strip().rstrip(";")
+    query = str(statements[0].query).encode()
+    ends = (at for at, _ in duckdb.tokenize(query.decode()) if query[at : at + 1] == b";")
+    return query[: next(ends, None)].decode()
 
 
 def select_table(con: duckdb.DuckDBPyConnection, statement: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ import click
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
     Output,
-    config_option,
     emit_table,
+    file_config_option,
     format_option,
     ledger_option,
     open_ledger,
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from auditreg.queries.status import LedgerStatus, RegistryStatus
 
 
+def _finite(_ctx: click.Context, _param: click.Parameter, hours: float) -> float:
+    if not math.isfinite(hours):
+        raise click.BadParameter("it is not a number of hours.")
+    return hours
+
+
 @click.command(
     epilog=examples(
         "auditreg status",
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--max-age",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=24,
     show_default=True,
     metavar="HOURS",
@@ -48,7 +56,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also write the figures for node-exporter's textfile collector; name it *.prom.",
 )
-@config_option
+@file_config_option
 @ledger_option
 @format_option()
 def status(
@@ -81,9 +89,8 @@ def status(
             hint="auditreg extract --from URI",
         )
     now = datetime.now(UTC).replace(tzinfo=None)
-    limit = timedelta(hours=max_age)
     states = {
-        reading.registry: _state(reading, now - reading.observed_at > limit)
+        reading.registry: _state(reading, (now - reading.observed_at) / _HOUR > max_age)
         for reading in current.registries
     }
     emit_table(outputs, status_table(current, states, now))
@@ -91,6 +98,7 @@ def status(
     click.get_current_context().exit(int(code))
 
 
+_HOUR = timedelta(hours=1)
 _CODES = {"fresh": ExitCode.OK, "stale": ExitCode.FINDINGS, "incomplete": ExitCode.ERROR}
 
 

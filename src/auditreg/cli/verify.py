@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ import click
 from auditreg.cli.examples import examples
 from auditreg.cli.options import (
     Output,
-    config_option,
     emit,
+    file_config_option,
     format_option,
     ledger_option,
     open_ledger,
 )
-from auditreg.errors import ExitCode, UsageError, VerificationError
-from auditreg.formats.escape import escape_control, json_bytes
+from auditreg.errors import ExitCode, UsageError
+from auditreg.formats.escape import json_bytes
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     help="A number of entries and the root over them that was kept elsewhere, as reports print it.",
 )
 @click.option("--log-only", is_flag=True, help="Do not rebuild and compare the tables.")
-@config_option
+@file_config_option
 @ledger_option
 @format_option(("text", "json"))
 def verify(
@@ -71,7 +71,7 @@ def verify(
     from auditreg.ledger.verify import verify as recompute
 
     if file is not None and file.exists() and not _is_database(file):
-        _verify_report(file, open_ledger(config, ledger))
+        _verify_report(file, open_ledger(config, ledger), outputs)
         return
     ledger_file = open_ledger(config, file or ledger)
     with progress() as report_progress:
@@ -92,30 +92,28 @@ def _is_database(file: Path) -> bool:
         return opened.read(12)[8:] == b"DUCK"
 
 
-def _verify_report(file: Path, ledger_file: Ledger) -> None:
+def _verify_report(file: Path, ledger_file: Ledger, outputs: Sequence[Output]) -> None:
     """Compare a file with every report that was issued.
 
     Raises:
         VerificationError: it is none of their files.
     """
+    from auditreg.queries.issued import issued_file
+
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     with ledger_file.reader() as con:
-        rows = con.execute(
-            "select seq, recorded_at, period_first, period_last, files from reports order by seq"
-        ).fetchall()
-    for seq, recorded_at, first, last, files in rows:
-        for name, sealed in json.loads(files).items():
-            if sealed == digest:
-                click.echo(f"{'report':<10} {escape_control(name)} of {first} to {last}")
-                click.echo(f"{'issued':<10} {recorded_at:%Y-%m-%d %H:%M:%S}Z (entry {seq})")
-                click.echo(f"{'SHA-256':<10} {digest}")
-                click.echo("verified   the file is the one that was issued; now verify the ledger")
-                return
-    raise VerificationError(
-        f"{file} is no file of a report that was issued: SHA-256 {digest}.",
-        state=f"{len(rows)} issued reports were compared.",
-        hint="Drafts are not sealed; `auditreg report --issue` issues a report.",
-    )
+        issued = issued_file(con, str(file), digest)
+
+    def render(output: Output) -> bytes:
+        if output.format == "json":
+            from auditreg.formats.documents import issued_document
+
+            return json_bytes(issued_document(issued))
+        from auditreg.formats.terminal.summaries import issued_text
+
+        return issued_text(issued)
+
+    emit(outputs, render)
 
 
 def _expected(text: str | None) -> tuple[int, str] | None:

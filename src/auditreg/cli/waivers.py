@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
     """List the findings that are accepted or under repair.
 
-    And whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are judged against the ledger: what is
-    expired, unused, over-broad, self-approved or overdue covers nothing.
+    Shows whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are
+    judged against the ledger: what is expired, unused, over-broad or self-approved covers nothing; a
+    repair that is overdue still names the findings it covers, which stay open.
     """
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet

@@ -83,6 +83,11 @@ class Config(ConfigFile, frozen=True, forbid_unknown_fields=True):
         return self.resolve(self.ledger.path)
 
     @property
+    def key_file(self) -> Path | None:
+        """The key for hashing secrets; None for the one beside the ledger."""
+        return self.resolve(self.secrets.key_file) if self.secrets.key_file else None
+
+    @property
     def registries(self) -> tuple[str, ...]:
         """Names of the registries that are configured; `default` where none is."""
         return tuple(source.name for source in self.source) or (SourceSettings().name,)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
+
+from auditreg.config.schema import schema_of
 
 FieldId = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
@@ -288,11 +289,4 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of `auditreg.toml`, generated from the types above."""
-    _, components = msgspec.json.schema_components([ConfigFile], ref_template="#/$defs/{name}")
-    top = components.pop("ConfigFile")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "auditreg.toml",
-        **{name: value for name, value in top.items() if name != "title"},
-        "$defs": dict(sorted(components.items())),
-    }
+    return schema_of(ConfigFile, "auditreg.toml")

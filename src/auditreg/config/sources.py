@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def tracking_address(source: SourceSettings) -> str | None:
 
 def _value(registry: str, key: str, given: str | None, variable: str | None) -> str | None:
     if variable is None:
-        if given and ":***@" in given:
+        if given and re.search(r"[:=]\*\*\*(?:[@&]|$)", given):
             raise ConfigError(
                 f"{key} of the source {registry} has no password: a ledger does not keep it.",
                 state=f"Nothing was read of {registry}.",

@@ -8,12 +8,12 @@ generated from them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from auditreg.config.schema import schema_of
 from auditreg.formats.escape import json_bytes
 from auditreg.formats.findings import open_by_severity, shown_findings, totals
 from auditreg.formats.interface import CheckView
@@ -146,8 +146,8 @@ def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
     """A result in its frozen form."""
     return CheckV1(
         schema=SCHEMA,
-        as_of=_moment(result.as_of),
-        ledger=_plain_dict(result.ledger),
+        as_of=plain(result.as_of),
+        ledger=plain(dict(result.ledger)),
         policy=result.policy,
         summary=SummaryV1(
             status=_counts(totals(result)),
@@ -189,11 +189,11 @@ def finding_v1(answer: Finding) -> FindingV1:
         status=answer.status.value,
         reason=answer.reason,
         grade=answer.grade.value,
-        since=_moment(answer.since) if answer.since else None,
+        since=plain(answer.since),
         looked_for=rule.looks_for,
         fix=answer.fix,
         repair=rule.repair.value,
-        evidence=_plain_dict(answer.evidence),
+        evidence=plain(dict(answer.evidence)),
         waiver=_waiver(answer.waiver),
     )
 
@@ -207,7 +207,7 @@ def _waiver(waiver: WaiverRef | None) -> WaiverV1 | None:
         approver=waiver.approver,
         owner=waiver.owner,
         ticket=waiver.ticket,
-        until=_date(waiver.until),
+        until=plain(waiver.until),
     )
 
 
@@ -216,25 +216,6 @@ def _counts(counts: Mapping[Status, int]) -> StatusCountsV1:
     return StatusCountsV1(**named)
 
 
-def _plain_dict(values: Mapping[str, object]) -> dict[str, Any]:
-    return {str(name): plain(value) for name, value in values.items()}
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat() + "Z"
-
-
-def _date(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of `auditreg.check/1`."""
-    _, components = msgspec.json.schema_components([CheckV1], ref_template="#/$defs/{name}")
-    top = components.pop("CheckV1")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **top,
-        "title": SCHEMA,
-        "$defs": dict(sorted(components.items())),
-    }
+    return schema_of(CheckV1, SCHEMA)

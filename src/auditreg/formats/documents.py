@@ -16,6 +16,7 @@ from auditreg.formats.findings import open_by_severity
 
 if TYPE_CHECKING:
     from auditreg.ledger.verify import Verification
+    from auditreg.queries.issued import IssuedFile
     from auditreg.workflows.doctor import DoctorCheck
     from auditreg.workflows.publish import Published
     from auditreg.workflows.run import ScheduledRun
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 RUN: Final = "auditreg.run/1"
 PUBLISHED: Final = "auditreg.published/1"
 VERIFICATION: Final = "auditreg.verification/1"
+ISSUED: Final = "auditreg.issued/1"
 DOCTOR: Final = "auditreg.doctor/1"
 
 
@@ -86,6 +88,19 @@ def verification_document(done: Verification) -> dict[str, Any]:
         "tables": done.tables,
         "root": done.root,
         "problems": [{"what": problem.what, "seq": problem.seq} for problem in done.problems],
+    }
+
+
+def issued_document(issued: IssuedFile) -> dict[str, Any]:
+    """`auditreg.issued/1`: the report that a file was issued with."""
+    return {
+        "schema": ISSUED,
+        "verified": True,
+        "file": issued.name,
+        "period": [issued.first_day.isoformat(), issued.last_day.isoformat()],
+        "issued_at": f"{issued.recorded_at.isoformat()}Z",
+        "entry": issued.seq,
+        "sha256": issued.sha256,
     }
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from auditreg.config.schema import schema_of
 from auditreg.errors import AuditregError, redact_uri
 from auditreg.formats.escape import json_bytes
 from auditreg.ledger.result import ExtractionResult, code_of
@@ -166,11 +167,4 @@ def _extraction(outcome: ExtractionResult) -> ExtractionV1:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of `auditreg.extract/1`."""
-    _, components = msgspec.json.schema_components([ExtractV1], ref_template="#/$defs/{name}")
-    top = components.pop("ExtractV1")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **top,
-        "title": SCHEMA,
-        "$defs": dict(sorted(components.items())),
-    }
+    return schema_of(ExtractV1, SCHEMA)

@@ -79,4 +79,4 @@ class FindingsTable:
             )
             for answer in shown_findings(result, everything=view.everything)
         ]
-        return self._table.render(Table(COLUMNS, rows), view.surface)
+        return self._table.render(Table(COLUMNS, rows), view.target)

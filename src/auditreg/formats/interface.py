@@ -36,7 +36,7 @@ class CheckView:
     fail_on: Severity | None = None
     everything: bool = False
     timezone: str = "UTC"
-    surface: OutputTarget = OutputTarget()
+    target: OutputTarget = OutputTarget()
 
 
 class CheckFormat(Protocol):
@@ -58,6 +58,6 @@ class Table:
 class TableFormat(Protocol):
     """A way to show columns and rows."""
 
-    def render(self, table: Table, surface: OutputTarget) -> bytes:
+    def render(self, table: Table, target: OutputTarget) -> bytes:
         """The table as bytes, ending in a line feed."""
         ...

@@ -68,7 +68,7 @@ def exposition(status: LedgerStatus | None, *, ledger_bytes: int) -> bytes:
     lines: list[str] = []
     for name, meaning, samples in _metrics(status, ledger_bytes):
         if samples:
-            lines += [f"# HELP {name} {_help(meaning)}", f"# TYPE {name} gauge"]
+            lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
             lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples]
     return ("\n".join(lines) + "\n").encode()
 
@@ -94,13 +94,16 @@ def _metrics(
     yield (
         "auditreg_last_extraction_timestamp_seconds",
         "Moment of the last reading of the registry, complete or not.",
-        [(_of(reading), _seconds(reading.observed_at)) for reading in status.registries],
+        [
+            (_registry_label(reading), _seconds(reading.observed_at))
+            for reading in status.registries
+        ],
     )
     yield (
         "auditreg_last_complete_extraction_timestamp_seconds",
         "Moment of the last complete reading of the registry.",
         [
-            (_of(reading), _seconds(reading.complete_at))
+            (_registry_label(reading), _seconds(reading.complete_at))
             for reading in status.registries
             if reading.complete_at
         ],
@@ -108,22 +111,22 @@ def _metrics(
     yield (
         "auditreg_extraction_complete",
         "1 where the last reading left nothing in doubt, else 0.",
-        [(_of(reading), float(reading.complete)) for reading in status.registries],
+        [(_registry_label(reading), float(reading.complete)) for reading in status.registries],
     )
     yield (
         "auditreg_extraction_doubts",
         "Doubts the last reading left.",
-        [(_of(reading), len(reading.doubts)) for reading in status.registries],
+        [(_registry_label(reading), len(reading.doubts)) for reading in status.registries],
     )
     yield (
         "auditreg_registered_models",
         "Registered models that are not deleted.",
-        [(_of(reading), reading.models) for reading in status.registries],
+        [(_registry_label(reading), reading.models) for reading in status.registries],
     )
     yield (
         "auditreg_live_versions",
         "Versions in use, or possibly in use.",
-        [(_of(reading), reading.live_versions) for reading in status.registries],
+        [(_registry_label(reading), reading.live_versions) for reading in status.registries],
     )
     yield (
         "auditreg_open_findings",
@@ -131,7 +134,10 @@ def _metrics(
         [
             ({**labels, "severity": severity}, number)
             for labels, counts in (
-                *((_of(reading), reading.open_findings) for reading in status.registries),
+                *(
+                    (_registry_label(reading), reading.open_findings)
+                    for reading in status.registries
+                ),
                 ({"registry": ""}, status.open_findings),
             )
             for severity, number in counts.items()
@@ -139,7 +145,7 @@ def _metrics(
     )
 
 
-def _of(reading: RegistryStatus) -> dict[str, str]:
+def _registry_label(reading: RegistryStatus) -> dict[str, str]:
     return {"registry": reading.registry}
 
 
@@ -159,7 +165,3 @@ def _labels(labels: dict[str, str]) -> str:
 
 def _label(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _help(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n")

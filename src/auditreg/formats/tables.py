@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from rich.cells import cell_len
 
@@ -36,7 +37,7 @@ def moment(at: datetime) -> str:
     return at.isoformat(sep=" ", timespec="auto" if at.microsecond else "seconds") + "Z"
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> Any:
     """A value as JSON knows it; moments in ISO 8601 with `Z`, numbers that are none as text."""
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
@@ -56,7 +57,7 @@ def plain(value: object) -> object:
 class ScreenFormat:
     """A table for the eye. Long cells are folded, never cut."""
 
-    def render(self, table: Table, surface: OutputTarget) -> bytes:
+    def render(self, table: Table, target: OutputTarget) -> bytes:
         """See `TableFormat.render`."""
         from rich.table import Table as RichTable
         from rich.text import Text
@@ -67,18 +68,18 @@ class ScreenFormat:
             return b"(no rows)\n"
         rows = [[escape_control(cell(value)) for value in row] for row in table.rows]
         names = [escape_control(name) for name in table.columns]
-        if _least_width(names, rows) > surface.width:
+        if _least_width(names, rows) > target.width:
             return self._records(table)
-        drawn = RichTable(box=None, pad_edge=False, header_style="bold" if surface.colour else "")
+        drawn = RichTable(box=None, pad_edge=False, header_style="bold" if target.colour else "")
         for index, name in enumerate(names):
             numeric = all(_is_number(row[index]) for row in table.rows)
             drawn.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-        if _width(names, rows) <= surface.width:
+        if _width(names, rows) <= target.width:
             # No cell is folded: to lay out a column as one text takes a third of the time.
             rows = [["\n".join(column) for column in zip(*rows, strict=True)]]
         for row in rows:
             drawn.add_row(*map(Text, row))
-        return render([drawn], surface)
+        return render([drawn], target)
 
     def _records(self, table: Table) -> bytes:
         """One block per row, filled columns only: where a table would break words apart."""
@@ -121,7 +122,7 @@ def _is_number(value: object) -> bool:
 class JsonFormat:
     """A list with one object per row."""
 
-    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, target: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         rows = [dict(zip(table.columns, map(plain, row), strict=True)) for row in table.rows]
         return json_bytes(rows)
@@ -130,7 +131,7 @@ class JsonFormat:
 class CsvFormat:
     """Comma-separated values in UTF-8 with a header; formulas are inert."""
 
-    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, target: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -146,7 +147,7 @@ class CsvFormat:
 class MarkdownFormat:
     """A GitHub-flavoured table; everything in it is text."""
 
-    def render(self, table: Table, surface: OutputTarget) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, target: OutputTarget) -> bytes:  # noqa: ARG002
         """See `TableFormat.render`."""
         lines = [
             self._line([markdown(name) for name in table.columns]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -125,10 +126,11 @@ class Ledger:
 
         Raises:
             LedgerError: another writer holds the lock, the folder cannot be written, the file is
-                not a ledger, or it cannot be replaced.
+                read-only or not a ledger, or it cannot be replaced.
         """
         refuse_name(self.path)
         self._folder_must_be_writable()
+        self._file_must_be_writable()
         refuse_sqlite(self.path)
         with self._locked():
             try:
@@ -268,6 +270,16 @@ class Ledger:
                 f"The folder {folder} cannot be written to.",
                 state=UNCHANGED,
                 hint="Ask for the right to write there, or name another place with --ledger.",
+            )
+
+    def _file_must_be_writable(self) -> None:
+        """Refuse a published copy: to replace a file, the system asks for no right to the file."""
+        if self.exists and not self.path.stat().st_mode & 0o222:
+            raise LedgerError(
+                f"{self.path} is read-only.",
+                state=UNCHANGED,
+                hint="A published copy stays as it is: name another ledger with --ledger. A copy "
+                f"that was restored as the ledger: chmod u+w {shlex.quote(str(self.path))}",
             )
 
     def _clear_drafts(self) -> None:

@@ -67,10 +67,11 @@ def exit_code(checks: Sequence[DoctorCheck]) -> ExitCode:
     return ExitCode.ERROR if missing else ExitCode.OK
 
 
-def examine(ledger: Path | None) -> list[DoctorCheck]:
+def examine(settings: Path | None, ledger: Path | None) -> list[DoctorCheck]:
     """All checks, in the order they are shown.
 
     Args:
+        settings: the settings file; found as other commands find it when None.
         ledger: the ledger file to look at, instead of the settings'.
     """
     from auditreg.config import load_config
@@ -83,7 +84,7 @@ def examine(ledger: Path | None) -> list[DoctorCheck]:
     if packages.status is DoctorStatus.MISSING:
         return checks  # nothing can be opened
     try:
-        config = load_config()
+        config = load_config(settings)
     except AuditregError as error:
         return [
             *checks,
@@ -300,9 +301,10 @@ def _ledger(path: Path) -> Iterator[DoctorCheck]:
 def _folder(folder: Path) -> DoctorCheck:
     import filelock
 
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         with (
-            tempfile.TemporaryDirectory(dir=folder, prefix=".auditreg-") as place,
+            tempfile.TemporaryDirectory(dir=nearest, prefix=".auditreg-") as place,
             filelock.FileLock(Path(place, "lock"), timeout=0),
         ):
             Path(place, "written").touch()
@@ -315,4 +317,5 @@ def _folder(folder: Path) -> DoctorCheck:
             "No ledger can be written here; reading works.",
             "Name a ledger elsewhere with --ledger, on a file system that can be locked.",
         )
-    return DoctorCheck("Ledger folder", DoctorStatus.OK, f"{folder} can be written to and locked")
+    there = "can be" if nearest == folder else "is made by the first extraction, and can be"
+    return DoctorCheck("Ledger folder", DoctorStatus.OK, f"{folder} {there} written to and locked")

@@ -289,7 +289,6 @@ def record(
     options = options or ExtractOptions()
     choice = source.workspaces if source else None
     policies = PolicySet.load(config).policies()
-    key_file = config.secrets.key_file
     if watch:
         watch.phase("preparing the ledger", 0, None)
     with ledger.writer() as con:
@@ -297,7 +296,7 @@ def record(
             con,
             reading,
             registry=registry,
-            key=ledger.key(config.resolve(key_file) if key_file else None),
+            key=ledger.key(config.key_file),
             policies=policies,
             observed_at=options.observed_at,
             allow_empty=options.allow_empty,

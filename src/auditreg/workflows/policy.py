@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 WAIVERS = "waivers.toml"
 
 
-def sealed_config(ledger: Ledger) -> Config | None:
-    """The settings file last sealed in a ledger; None if none was sealed.
+def settings_for(ledger: Ledger, config: Config) -> Config:
+    """The settings by which a ledger is read: those of a file, else those last sealed in it.
+
+    So a copy of a ledger is judged as its firm judges it.
 
     Raises:
-        LedgerError: there is no ledger.
+        LedgerError: the ledger cannot be opened.
+        ConfigError: this release cannot use the settings sealed in it.
     """
     from msgspec import structs
 
     from auditreg.config import parse_config
 
+    if config.path or not ledger.exists:
+        return config
     with ledger.reader() as con:
         texts = dict(
             con.execute(
@@ -38,9 +43,16 @@ def sealed_config(ledger: Ledger) -> Config | None:
             ).fetchall()
         )
     if "config" not in texts:
-        return None
-    config = parse_config(texts["config"], Path("auditreg.toml"))
-    return structs.replace(config, sealed_waivers=texts.get("waivers"))
+        return config
+    try:
+        sealed = parse_config(texts["config"], Path("auditreg.toml"))
+    except ConfigError as error:
+        raise ConfigError(
+            f"The settings sealed in {ledger.path} cannot be used: {error.what}",
+            state=error.state,
+            hint="Give a file with --config.",
+        ) from error
+    return structs.replace(sealed, sealed_waivers=texts.get("waivers"))
 
 
 def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:

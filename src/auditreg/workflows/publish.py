@@ -295,7 +295,7 @@ def _clear_drafts(place: Path, manifest: Manifest) -> None:
         if (
             copy.name not in manifest.names
             and copy.is_file()
-            and _digest(copy) == marker.read_text()
+            and _digest(copy).encode() == marker.read_bytes()
         ):
             with contextlib.suppress(OSError):
                 copy.chmod(0o644)  # Windows removes no read-only file

@@ -50,7 +50,8 @@ def severity_chart(counts: Sequence[SeverityCount]) -> str:
             body.append(rect(left, y, filled, bar, f'fill="{colour}"'))
         if outlined:
             look = f'fill="{colour}" fill-opacity="0.22" stroke="{colour}" stroke-width="1.2"'
-            body.append(rect(left + filled + 0.6, y + 0.6, outlined - 1.2, bar - 1.2, look))
+            inside = max(outlined - 1.2, 0.4)
+            body.append(rect(left + filled + 0.6, y + 0.6, inside, bar - 1.2, look))
         body.append(
             text(left + filled + outlined + 8, y + bar - 3.5, str(count.total), 11.5, weight=600)
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,17 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import RenderError
-from auditreg.formats.report.template import Pages, Template, load_template
+from auditreg.formats.report.template import FONT, INSIDE, Pages, Template, load_template
 from auditreg.report.model import Dossier, Identity, Report
 
 if TYPE_CHECKING:
     from weasyprint import CSS
     from weasyprint.text.fonts import FontConfiguration
 
-SCHEME = "template:"
-"""Addresses of the template's own files; there is no other place to fetch from."""
+_BASE = "template:///"
+"""Where pages and styles are: an address without a scheme is asked for too, not passed over."""
 
-_FONT = re.compile(r"fonts/[A-Za-z0-9_-]+\.(?:woff2|woff|otf|ttf)")
 _VARIANT = "pdf/ua-1"
 _CHUNK = 4
 _ALONE = 6  # fewer dossiers than this are done before a second process has started
@@ -110,22 +108,22 @@ def _render(
     """The main report, or some dossiers, with what the layout engine complained of: one process's work."""
     pages = Pages(template, identity, "print")
     files = {}
-    with _listening() as warnings, _clock_stopped():
-        press = _press(template)
+    with _collected_warnings() as warnings, _clock_stopped():
+        writer = _pdf_writer(template)
         if report is not None:
-            files["report.pdf"] = press.pdf(pages.main(report))
+            files["report.pdf"] = writer.pdf(pages.main(report))
         for dossier in dossiers:
-            files[f"dossiers/{dossier.slug}.pdf"] = press.pdf(pages.dossier(dossier))
+            files[f"dossiers/{dossier.slug}.pdf"] = writer.pdf(pages.dossier(dossier))
     return files, warnings
 
 
 @lru_cache(maxsize=1)
-def _press(template: Template) -> _Press:
+def _pdf_writer(template: Template) -> _PdfWriter:
     """One per process: reading the fonts takes as long as a page."""
-    return _Press(template)
+    return _PdfWriter(template)
 
 
-class _Press:
+class _PdfWriter:
     """WeasyPrint with one template's style sheet, parsed once."""
 
     def __init__(self, template: Template) -> None:
@@ -146,7 +144,8 @@ class _Press:
         fonts = FontConfiguration()
         with self._nothing_from_outside():
             css = CSS(
-                string=self._template.styles("print", fonts_at=f"{SCHEME}///"),
+                string=self._template.styles("print"),
+                base_url=_BASE,
                 url_fetcher=_fetcher(self._template),
                 font_config=fonts,
             )
@@ -160,9 +159,9 @@ class _Press:
             yield
         except FatalURLFetchingError as error:  # derives from BaseException, so named here
             raise RenderError(
-                f"The template {self._template.name} asks for something outside itself: {error}.",
+                f"A page of the template {self._template.header.name} cannot be made: {error}.",
                 state=_STATE,
-                hint="Put fonts and pictures into the template's folder, or into data: addresses.",
+                hint=INSIDE,
             ) from error
 
     def pdf(self, page: str) -> bytes:
@@ -170,7 +169,7 @@ class _Press:
         from weasyprint import HTML
 
         with self._nothing_from_outside():
-            document = HTML(string=page, base_url=None, url_fetcher=_fetcher(self._template))
+            document = HTML(string=page, base_url=_BASE, url_fetcher=_fetcher(self._template))
             return bytes(
                 document.write_pdf(
                     stylesheets=[self._css], font_config=self._fonts, pdf_variant=_VARIANT
@@ -180,19 +179,15 @@ class _Press:
 
 def _fetcher(template: Template) -> Any:
     """Fetches `data:` addresses and the template's fonts; anything else ends the rendering."""
-    from urllib.parse import unquote, urlsplit
-
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     class Fetcher(URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
-            parts = urlsplit(url)
-            if parts.scheme == "data":
+            if url.lower().startswith("data:"):
                 return super().fetch(url, headers)
-            name = unquote(parts.path).removeprefix("/")
-            if f"{parts.scheme}:" != SCHEME or not _FONT.fullmatch(name):
-                raise FatalURLFetchingError(f"{url[:200]} is not allowed")
-            return URLFetcherResponse(url, template.file(name), {"Content-Type": "font/woff"})
+            if not FONT.fullmatch(url):
+                raise FatalURLFetchingError(f"{url[:200]!r} is not inside the template")
+            return URLFetcherResponse(url, template.file(url), {"Content-Type": "font/woff"})
 
     return Fetcher(allowed_protocols=("data",), fail_on_errors=True)
 
@@ -210,7 +205,7 @@ def _clock_stopped() -> Iterator[None]:
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
+def _collected_warnings() -> Iterator[list[str]]:
     """Collects what WeasyPrint only logs: a missing glyph or a property it does not know."""
     warnings: list[str] = []
 

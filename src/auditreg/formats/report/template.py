@@ -33,23 +33,33 @@ Medium = Literal["screen", "print"]
 DEFAULT = "regulator"
 """The template used where none is named."""
 
-_FONT_URL = re.compile(r'url\("(fonts/[A-Za-z0-9._-]+)"\)')
+FONT = re.compile(r"fonts/[A-Za-z0-9._-]+\.(?:woff2|woff|otf|ttf)")
+"""The files of a template that its styles may name."""
+
+INSIDE = (
+    "Put fonts into the template's folder fonts/ (woff2, woff, otf, ttf), and pictures and styles "
+    "into data: addresses."
+)
+_ADDRESS = re.compile(
+    r"""(?i)url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))\s*\)|@import\s+["']([^"']*)"""
+)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?")
 _CODE = re.compile(r"`([^`]+)`")
 _STATE = "Nothing was written."
 
 
-class _Styles(msgspec.Struct, forbid_unknown_fields=True):
-    screen: list[str]
-    print: list[str]
+class _Styles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    screen: tuple[str, ...]
+    print: tuple[str, ...]
 
 
-class _Pages(msgspec.Struct, forbid_unknown_fields=True):
+class _Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     main: str
     dossier: str
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     title: str
     version: str
@@ -62,18 +72,12 @@ class Template:
     """A template's folder, read. `label` is what a report is sealed with."""
 
     folder: Path
-    name: str
-    title: str
-    version: str
-    main: str
-    dossier: str
-    screen_styles: tuple[str, ...]
-    print_styles: tuple[str, ...]
+    header: _Header
 
     @property
     def label(self) -> str:
         """`regulator 1`."""
-        return f"{self.name} {self.version}"
+        return f"{self.header.name} {self.header.version}"
 
     def file(self, name: str) -> bytes:
         """A file of the template; never one outside its folder.
@@ -84,26 +88,50 @@ class Template:
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
             raise RenderError(
-                f"The template {self.name} has no file {name}.",
+                f"The template {self.header.name} has no file {name}.",
                 state=_STATE,
                 hint=f"Look into {self.folder / 'template.toml'}.",
             )
         return path.read_bytes()
 
-    def styles(self, medium: Medium, *, fonts_at: str = "") -> str:
-        """The style sheets of a medium, one after the other; `fonts_at` stands before fonts/."""
-        names = self.screen_styles if medium == "screen" else self.print_styles
-        text = "\n".join(self.file(name).decode() for name in names)
-        return _FONT_URL.sub(rf'url("{fonts_at}\1")', text) if fonts_at else text
+    def styles(self, medium: Medium) -> str:
+        """The style sheets of a medium, one after the other; the screen's with the fonts inside.
 
-    def inline_styles(self) -> str:
-        """The screen's style sheets with the fonts inside, for a page that stands alone."""
+        Raises:
+            RenderError: one is missing, is no text, or asks for what is not inside the template.
+        """
 
-        def embedded(match: re.Match[str]) -> str:
-            data = base64.b64encode(self.file(match[1])).decode("ascii")
-            return f'url("data:font/woff2;base64,{data}")'
+        def checked(match: re.Match[str]) -> str:
+            address = next(filter(None, match.groups()), "")
+            if address.lower().startswith(("data:", "#")):
+                return match[0]
+            if not FONT.fullmatch(address):
+                raise RenderError(
+                    f"The styles of the template {self.header.name} ask for {address[:200]!r}.",
+                    state=_STATE,
+                    hint=INSIDE,
+                )
+            font = self.file(address)
+            if medium == "print":
+                return match[0]
+            return f'url("data:font/woff2;base64,{base64.b64encode(font).decode()}")'
 
-        return _FONT_URL.sub(embedded, self.styles("screen"))
+        names = getattr(self.header.styles, medium)
+        return _ADDRESS.sub(checked, _COMMENT.sub("", "\n".join(map(self._text, names))))
+
+    def _text(self, name: str) -> str:
+        try:
+            return self.file(name).decode()
+        except UnicodeDecodeError as error:
+            raise self.not_text(name) from error
+
+    def not_text(self, name: str) -> RenderError:
+        """The error for a file that should be text."""
+        return RenderError(
+            f"The file {name} of the template {self.header.name} is not UTF-8 text.",
+            state=_STATE,
+            hint="Save it in UTF-8.",
+        )
 
 
 def load_template(name: str | Path | None = None) -> Template:
@@ -115,7 +143,7 @@ def load_template(name: str | Path | None = None) -> Template:
     folder = _folder(name)
     path = folder / "template.toml"
     try:
-        read = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+        header = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _Header)
     except FileNotFoundError as error:
         raise RenderError(
             f"There is no report template {str(name or DEFAULT)!r}.",
@@ -128,16 +156,7 @@ def load_template(name: str | Path | None = None) -> Template:
             state=_STATE,
             hint="Compare it with the bundled template's template.toml.",
         ) from error
-    return Template(
-        folder=folder,
-        name=read.name,
-        title=read.title,
-        version=read.version,
-        main=read.pages.main,
-        dossier=read.pages.dossier,
-        screen_styles=tuple(read.styles.screen),
-        print_styles=tuple(read.styles.print),
-    )
+    return Template(folder, header)
 
 
 def _folder(name: str | Path | None) -> Path:
@@ -160,11 +179,11 @@ class Pages:
 
     def main(self, report: Report) -> str:
         """The main report."""
-        return self._fill(self.template.main, {"report": report})
+        return self._fill(self.template.header.pages.main, {"report": report})
 
     def dossier(self, dossier: Dossier) -> str:
         """One model's dossier."""
-        return self._fill(self.template.dossier, {"dossier": dossier})
+        return self._fill(self.template.header.pages.dossier, {"dossier": dossier})
 
     def _fill(self, name: str, values: Mapping[str, object]) -> str:
         import jinja2
@@ -174,7 +193,7 @@ class Pages:
             return page.render(**values)
         except jinja2.TemplateNotFound as error:
             raise RenderError(
-                f"The template {self.template.name} has no file {error.name}.",
+                f"The template {self.template.header.name} has no file {error.name}.",
                 state=_STATE,
                 hint=f"It must be in {self.template.folder}.",
             ) from error
@@ -187,7 +206,7 @@ class Pages:
 
     def _wrong(self, name: str, line: int, message: str) -> RenderError:
         return RenderError(
-            f"The template {self.template.name} cannot be filled in: "
+            f"The template {self.template.header.name} cannot be filled in: "
             f"{name}, line {line}: {message.rstrip('.')}.",
             state=_STATE,
             hint="Correct that line; the bundled template shows what a page may use.",
@@ -198,8 +217,17 @@ class Pages:
         import jinja2
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+        not_text = self.template.not_text
+
+        class Loader(jinja2.FileSystemLoader):
+            def get_source(self, environment: Environment, template: str) -> Any:
+                try:
+                    return super().get_source(environment, template)
+                except UnicodeDecodeError as error:
+                    raise not_text(template) from error
+
         environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.FileSystemLoader(self.template.folder),
+            loader=Loader(self.template.folder),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             finalize=_finalize,
@@ -224,7 +252,7 @@ class Pages:
             "screen": screen,
             "extension": "html" if screen else "pdf",
             # The style sheet is the template's own text; it must not close its element.
-            "styles": Markup(self.template.inline_styles()) if screen else Markup(),  # noqa: S704
+            "styles": Markup(self.template.styles("screen")) if screen else Markup(),  # noqa: S704
             "severities": list(Severity),
             "statuses": {status.name.lower(): status for status in Status},
             "grades": list(Grade),
@@ -250,11 +278,11 @@ class Pages:
         """How pages write moments, numbers and texts."""
         tz = self.identity.timezone
         return {
-            "moment": lambda at: _whole(wording.moment(at, tz)),
-            "day": lambda at: _whole(wording.day(at, tz)),
-            "interval": lambda when: _whole(wording.interval(when, tz)),
-            "whole": _whole,
-            "ticks": _ticks,
+            "moment": lambda at: _unbroken_dates(wording.moment(at, tz)),
+            "day": lambda at: _unbroken_dates(wording.day(at, tz)),
+            "interval": lambda when: _unbroken_dates(wording.interval(when, tz)),
+            "whole": _unbroken_dates,
+            "ticks": _inline_code,
             "end_of": lambda at: wording.end_of(at, tz),
             "long_day": wording.long_day,
             "grouped": wording.grouped,
@@ -283,7 +311,7 @@ def _lines(text: str | None) -> Markup:
     return Markup("<br>").join(escape(line) for line in shown)
 
 
-def _ticks(text: str) -> Markup:
+def _inline_code(text: str) -> Markup:
     """A rule's text, its `code` as code."""
     from markupsafe import Markup, escape
 
@@ -291,7 +319,7 @@ def _ticks(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", shown))  # noqa: S704 - escaped above
 
 
-def _whole(text: str) -> Markup:
+def _unbroken_dates(text: str) -> Markup:
     """Text in which no line ends inside a date or a moment."""
     from markupsafe import Markup, escape
 

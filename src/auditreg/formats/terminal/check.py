@@ -62,17 +62,17 @@ class CheckText:
 
     def render(self, result: CheckResult, view: CheckView) -> bytes:
         """See `CheckFormat.render`."""
-        width = view.surface.width
+        width = view.target.width
         opened = result.open
         top = [cut(line, width) for line in _heading(result, view)]
         bottom = _closing(opened, view)
         if view.everything:
-            return render([*top, Text(), *everything(result, view), Text(), *bottom], view.surface)
+            return render([*top, Text(), *everything(result, view), Text(), *bottom], view.target)
         room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
         middle = [*_errors(result, width), *_waivers(result, width)]
         room -= len(middle)
         middle += _details(opened, view, room) or _groups(result, opened, view, room)
-        return render([*top, *middle, Text(), *bottom], view.surface)
+        return render([*top, *middle, Text(), *bottom], view.target)
 
 
 def _heading(result: CheckResult, view: CheckView) -> list[Text]:
@@ -191,7 +191,7 @@ def _details(opened: Sequence[Finding], view: CheckView, room: int) -> list[Text
     lines: list[Text] = []
     for answer in opened:
         lines += [Text(), *finding(answer, view)]
-    return lines if sum(height(line, view.surface.width) for line in lines) <= room else []
+    return lines if sum(height(line, view.target.width) for line in lines) <= room else []
 
 
 def _groups(
@@ -200,10 +200,9 @@ def _groups(
     """Open findings by what it takes to repair and by rule, then the worst one in full."""
     if not opened:
         return []
-    width = view.surface.width
+    width = view.target.width
     steps = _first_steps(result, width)
-    start = min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
-    worst = [Text(), Text("Start with", "bold"), *finding(start, view, brief=True)]
+    worst = [Text(), Text("Start with", "bold"), *finding(_first(opened), view, brief=True)]
     for block in (steps, worst):
         room -= sum(height(line, width) for line in block)
     if room < 8:
@@ -220,6 +219,11 @@ def _groups(
         if rules := by_repair.get(repair):
             lines += _group(heading, rules, [r for r in rules if r.rule.id in shown], names)
     return [*(cut(line, width) for line in lines), *steps, *worst]
+
+
+def _first(opened: Sequence[Finding]) -> Finding:
+    """The open finding to begin with: of the gravest, one that takes the least to repair."""
+    return min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
 
 
 def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
@@ -268,7 +272,7 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
 
 
 def _first_steps(result: CheckResult, width: int) -> list[Text]:
-    """What to do where no rule about tags has found one; nothing otherwise."""
+    """First steps for a registry that has hardly any of the tags; empty for others."""
     missing = passed = 0
     answered: Counter[str] = Counter()
     for examined in result.rules:
@@ -277,7 +281,7 @@ def _first_steps(result: CheckResult, width: int) -> list[Text]:
             passed += examined.counts.get(Status.PASS, 0)
         elif number := examined.counts.get(Status.PASS, 0):
             answered[examined.rule.id] = number
-    # A handful of lucky names is no convention either.
+    # A few tags that match by chance (2 % or less) are no convention.
     if not missing or passed * 50 > missing:
         return []
     lines = [
@@ -334,7 +338,7 @@ def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
     if not view.everything and opened:
         commands.append("auditreg check --all")
     if opened:
-        commands.append(f"auditreg rules show {opened[0].rule.id}")
+        commands.append(f"auditreg rules show {_first(opened).rule.id}")
     if not opened and view.code is ExitCode.OK:
         commands.append("auditreg report")
     if commands:

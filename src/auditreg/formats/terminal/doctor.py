@@ -21,7 +21,7 @@ _COLOURS = {
 }
 
 
-def doctor_text(checks: Sequence[DoctorCheck], surface: OutputTarget) -> bytes:
+def doctor_text(checks: Sequence[DoctorCheck], target: OutputTarget) -> bytes:
     """Every check, then each repair in one line, to be copied."""
     table = Table(box=None, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
@@ -38,7 +38,7 @@ def doctor_text(checks: Sequence[DoctorCheck], surface: OutputTarget) -> bytes:
         if listed:
             lines += [Text(), Text(title)]
         lines += [Text(escape_control(f"  {check.name}: {check.repair}")) for check in listed]
-    return render([table, *lines, Text(), Text(_summary(checks))], surface)
+    return render([table, *lines, Text(), Text(_summary(checks))], target)
 
 
 def _summary(checks: Sequence[DoctorCheck]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from auditreg.errors import redact_uri
 from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import OutputTarget
+from auditreg.formats.terminal.text import masked_values, paragraph
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.result import ExtractionResult
+from auditreg.models import quantity
 from auditreg.sources.interface import is_of_unread_files
 
 NAMES = {
@@ -32,30 +33,20 @@ _LABEL = 12
 _DOUBTS = 8
 """So many doubts or notes are shown; the rest is counted."""
 _MANY = 10_000
-"""Of fewer rows than this a rate says nothing."""
+"""Rows per second are shown from this many rows on."""
 _CLOCK_MS = 2_000
 """A server's clock may differ by so much before it is worth a line."""
 
 
-def text(
-    outcomes: Sequence[ExtractionResult],
-    surface: OutputTarget,
-    ledger: str,
-    *,
-    everything: bool = False,
-) -> bytes:
-    """One registry in full; of several a line each, unless `everything` is asked for."""
-    lines: list[tuple[str, str]] = []
-    if len(outcomes) == 1 or everything:
-        for outcome in outcomes:
-            if len(outcomes) > 1:
-                lines.append(("registry", outcome.registry))
-            lines += _whole(outcome)
+def text(outcomes: Sequence[ExtractionResult], target: OutputTarget, ledger: str) -> bytes:
+    """One registry in full; of several a line each."""
+    if len(outcomes) == 1:
+        lines = list(_whole(outcomes[0]))
     else:
-        lines += [(outcome.registry, one_line(outcome)) for outcome in outcomes]
+        lines = [(outcome.registry, one_line(outcome)) for outcome in outcomes]
     lines += _closing(outcomes, ledger)
     wide = min(max([_LABEL, *(len(label) for label, _ in lines)]), 32)
-    return "".join(_line(label, value, wide, surface.width) for label, value in lines).encode()
+    return "".join(paragraph(label, value, wide, target.width) for label, value in lines).encode()
 
 
 def quiet(outcomes: Sequence[ExtractionResult]) -> bytes:
@@ -137,7 +128,7 @@ def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
     if left := _left_out(done):
         yield "left out", ", ".join(left)
     if done.secrets:
-        yield "secrets", f"{done.secrets:,} values that look like credentials, kept as hashes only"
+        yield "secrets", masked_values(done.secrets)
     for limit in done.cannot_show[:_DOUBTS]:
         yield "cannot show", limit
     if done.first and not done.journal:
@@ -189,22 +180,24 @@ def _left_out(done: IngestSummary) -> list[str]:
         if count and what not in unread
     ]
     if account.tombstones:
-        left.append(f"{account.tombstones:,} deleted versions, kept as such")
+        left.append(f"{quantity(account.tombstones, 'deleted version')}, kept as such")
     if account.gaps:
-        left.append(f"{account.gaps:,} version numbers with no version")
+        left.append(f"{quantity(account.gaps, 'version number')} with no version")
     return left
 
 
 def _journal(done: IngestSummary) -> Iterator[tuple[str, str]]:
-    """What the server's own journal added, and what it should have told of and did not."""
+    """Lines about the server's journal: its new rows, and changes missing from it."""
     if done.journal:
-        yield "captured", f"{done.captured:,} rows of the server's own journal are new"
+        rows = quantity(done.captured, "row")
+        yield "captured", f"{rows} of the server's own journal {_are(done.captured)} new"
     if done.unexplained:
+        missing = f"{quantity(done.unexplained, 'change')} {_are(done.unexplained)} missing"
         yield (
             "unrecorded",
             (
-                f"{done.unexplained:,} of them are not in the server's journal, made behind its back "
-                "or while it was off: auditreg changes, auditreg capture status"
+                f"{missing} from the server's journal, made behind its back or while it was off: "
+                "auditreg changes, auditreg capture status"
             ),
         )
     offset = done.clock_offset_ms or 0
@@ -216,6 +209,10 @@ def _journal(done: IngestSummary) -> Iterator[tuple[str, str]]:
                 "its times are recorded as it wrote them"
             ),
         )
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _closing(outcomes: Sequence[ExtractionResult], ledger: str) -> Iterator[tuple[str, str]]:
@@ -235,19 +232,3 @@ def _closing(outcomes: Sequence[ExtractionResult], ledger: str) -> Iterator[tupl
         yield "next", "auditreg inventory --kind prompt" if only_prompts else "auditreg check"
     else:
         yield "next", "repair the cause and extract again"
-
-
-def _line(label: str, value: str, wide: int, width: int) -> str:
-    indent = " " * (wide + 1)
-    first = f"{escape_control(label)[:wide]:<{wide}} "
-    return (
-        textwrap.fill(
-            escape_control(value),
-            max(width, wide + 20),
-            initial_indent=first,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        + "\n"
-    )

@@ -14,7 +14,7 @@ from auditreg.models import Status
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
-    from auditreg.models import CheckResult, Finding, RuleResult
+    from auditreg.models import CheckResult, Finding, RuleResult, WaiverRef
 
 _REPAIR_WORDS = {
     "tag": "a tag or a description can be set today",
@@ -26,7 +26,7 @@ _REPAIR_WORDS = {
 
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
     """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
-    width = view.surface.width
+    width = view.target.width
     severity = answer.rule.severity.value
     number = f"{answer.id}  " if answer.id else ""
     head = Text.assemble(
@@ -68,7 +68,7 @@ def everything(result: CheckResult, view: CheckView) -> list[Text]:
 
 
 def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
-    rule, width = examined.rule, view.surface.width
+    rule, width = examined.rule, view.target.width
     counted = ", ".join(
         f"{count:,} {Status(status).words}" for status, count in examined.counts.items() if count
     )
@@ -85,7 +85,7 @@ def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
 
 
 def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
-    width = view.surface.width
+    width = view.target.width
     lines: list[Text] = []
     for answer in answers:
         number = f"{answer.id}  " if answer.id else ""
@@ -99,18 +99,17 @@ def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
         evidence = {name: cell(value) for name, value in answer.evidence.items()}
         shown = "; ".join(f"{name} = {text}" for name, text in evidence.items() if text)
         if shown:
-            lines += wrapped(answer.grade.words[:12], escape_control(shown), width, indent=4)
+            words = escape_control(f"{answer.grade.words}: {shown}")
+            lines += wrapped("evidence", words, width, indent=4)
         if answer.waiver:
-            lines += wrapped("accepted", escape_control(_waived(answer)), width, indent=4)
+            label = "accepted" if answer.waiver.status == "accepted" else "repair"
+            lines += wrapped(label, escape_control(_waived(answer.waiver)), width, indent=4)
         if answer.fix:
             lines.append(Text(f"    {'do':<12} {escape_control(answer.fix)}"))
     return lines
 
 
-def _waived(answer: Finding) -> str:
-    waiver = answer.waiver
-    if waiver is None:
-        return ""
+def _waived(waiver: WaiverRef) -> str:
     by = waiver.approver or waiver.owner
     parts = [waiver.reason]
     if by:

@@ -26,7 +26,7 @@ _KNOWN = {
 }
 
 
-def timeline(rows: Sequence[Row], selection: Selection, surface: OutputTarget) -> bytes:
+def timeline(rows: Sequence[Row], selection: Selection, target: OutputTarget) -> bytes:
     """Events with what changed in them indented below, cut to the width."""
     from rich.text import Text
 
@@ -34,13 +34,13 @@ def timeline(rows: Sequence[Row], selection: Selection, surface: OutputTarget) -
     from auditreg.queries.history import group_events
 
     if not rows:
-        return f"{fitted(', '.join(selection.names), surface.width - 24)}: nothing is on record.\n".encode()
+        return f"{fitted(', '.join(selection.names), target.width - 24)}: nothing is on record.\n".encode()
     lines: list[Text] = []
     for events in group_events(rows):
-        style = "bold" if surface.colour else ""
-        lines += [Text(line, style) for line in _heading(events[0].row, surface.width)]
-        lines += [cut(Text(line), surface.width) for line in _items(events, surface.width)]
-    return render(lines, surface)
+        style = "bold" if target.colour else ""
+        lines += [Text(line, style) for line in _heading(events[0].row, target.width)]
+        lines += [cut(Text(line), target.width) for line in _items(events, target.width)]
+    return render(lines, target)
 
 
 def _heading(row: Row, width: int) -> list[str]:

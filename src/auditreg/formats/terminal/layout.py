@@ -18,15 +18,15 @@ STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cya
 """How severities are coloured."""
 
 
-def render(parts: Iterable[RenderableType], surface: OutputTarget) -> bytes:
+def render(parts: Iterable[RenderableType], target: OutputTarget) -> bytes:
     """Parts as bytes, one below the other, without blanks at line ends."""
     out = io.StringIO()
     console = Console(
         file=out,
-        width=surface.width,
-        force_terminal=surface.colour,
-        color_system="standard" if surface.colour else None,
-        no_color=not surface.colour,
+        width=target.width,
+        force_terminal=target.colour,
+        color_system="standard" if target.colour else None,
+        no_color=not target.colour,
         highlight=False,
         markup=False,
         emoji=False,

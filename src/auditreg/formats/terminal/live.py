@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditreg.queries.model_refs import Selection
 
 
-def sentences(answers: Sequence[LiveAnswer], selection: Selection, surface: OutputTarget) -> bytes:
+def sentences(answers: Sequence[LiveAnswer], selection: Selection, target: OutputTarget) -> bytes:
     """One line per model, and one per version where several are possible; wrapped on a terminal."""
     from rich.text import Text
 
@@ -24,7 +24,7 @@ def sentences(answers: Sequence[LiveAnswer], selection: Selection, surface: Outp
 
     alone = len(answers) == 1
     lines = [line for answer in answers for line in _lines(answer, selection, alone=alone)]
-    return render([Text(folded(line, surface.width)) for line in lines], surface)
+    return render([Text(folded(line, target.width)) for line in lines], target)
 
 
 def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator[str]:

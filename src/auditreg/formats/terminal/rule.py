@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from auditreg.formats.escape import escape_control
+from auditreg.formats.terminal.text import paragraph
 
 if TYPE_CHECKING:
     from auditreg.models import RuleInfo
@@ -27,16 +27,6 @@ def rule_text(rule: RuleInfo, clauses: Sequence[str]) -> bytes:
         ("bears on", ", ".join(clauses)),
         ("SHA-256", rule.digest),
     )
-    lines = [_paragraph(label, text) for label, text in parts if text]
-    return "\n".join([*lines, "", escape_control(rule.sql.strip(), keep="\n"), ""]).encode()
-
-
-def _paragraph(label: str, text: str) -> str:
-    return textwrap.fill(
-        escape_control(" ".join(text.split())),
-        width=88,
-        initial_indent=f"{label:<12}",
-        subsequent_indent=" " * 12,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = [paragraph(label, " ".join(text.split()), 11, 88) for label, text in parts if text]
+    sql = escape_control(rule.sql.strip(), keep="\n")
+    return f"{''.join(lines)}\n{sql}\n".encode()

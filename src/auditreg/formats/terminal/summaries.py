@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import ExitCode, redact_uri
 from auditreg.formats.findings import open_by_severity
-from auditreg.formats.terminal.text import labelled
+from auditreg.formats.terminal.text import labelled, masked_values
 from auditreg.models import quantity
 
 if TYPE_CHECKING:
     from auditreg.ledger.import_record import Imported
     from auditreg.ledger.verify import Verification
+    from auditreg.queries.issued import IssuedFile
     from auditreg.workflows.publish import Published
     from auditreg.workflows.run import ScheduledRun
 
@@ -23,14 +24,13 @@ _NAMED = 5
 def import_text(done: Imported, file: str, ledger: Path, following: str) -> bytes:
     """What a file gave the ledger; `following` is the command to go on with."""
     lines = [
-        ("read", f"{done.lines:,} records in {file}, {_listed(done.systems)}"),
+        ("read", f"{quantity(done.lines, 'record')} in {file}, {_listed(done.systems)}"),
         ("of", f"{done.first:%Y-%m-%d %H:%M:%S}Z to {done.last:%Y-%m-%d %H:%M:%S}Z"),
     ]
     known = f"; {done.known:,} were on record before, or erased" if done.known else ""
     lines.append(("recorded", f"{done.added:,} new, as asserted{known}"))
     if done.masked and done.added:
-        masked = f"{done.masked:,} values that look like credentials, kept as hashes only"
-        lines.append(("secrets", masked))
+        lines.append(("secrets", masked_values(done.masked)))
     if done.unknown_models:
         number = quantity(len(done.unknown_models), "model")
         names = _listed(done.unknown_models)
@@ -75,6 +75,17 @@ def verification_text(done: Verification, *, log_only: bool) -> bytes:
         lines.append(("problem", f"{problem.what}{at}"))
     verdict = "verified" if done.ok else f"NOT VERIFIED: {quantity(len(done.problems), 'problem')}"
     return labelled(lines, 10) + f"{verdict}\n".encode()
+
+
+def issued_text(issued: IssuedFile) -> bytes:
+    """The report that a file was issued with."""
+    lines = [
+        ("report", f"{issued.name} of {issued.first_day} to {issued.last_day}"),
+        ("issued", f"{issued.recorded_at:%Y-%m-%d %H:%M:%S}Z (entry {issued.seq})"),
+        ("SHA-256", issued.sha256),
+        ("verified", "the file is the one that was issued; now verify the ledger"),
+    ]
+    return labelled(lines, 10)
 
 
 def run_text(done: ScheduledRun) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from auditreg.formats.escape import escape_control
+from auditreg.models import quantity
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 
@@ -14,6 +15,26 @@ _SECONDS = "%Y-%m-%d %H:%M:%S"
 def labelled(lines: Iterable[tuple[str, str]], width: int = 12) -> bytes:
     """A line for each label and text, the texts below one another."""
     return "".join(f"{label:<{width}} {escape_control(text)}\n" for label, text in lines).encode()
+
+
+def paragraph(label: str, text: str, wide: int, width: int) -> str:
+    """A label of so many columns and a text beside it, folded to the width; label alone where empty."""
+    first = f"{escape_control(label)[:wide]:<{wide}} "
+    folded_text = textwrap.fill(
+        escape_control(text),
+        max(width, wide + 20),
+        initial_indent=first,
+        subsequent_indent=" " * (wide + 1),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{folded_text or first.rstrip()}\n"
+
+
+def masked_values(count: int) -> str:
+    """How many values were kept as hashes, and why."""
+    looks = "looks like a credential" if count == 1 else "look like credentials"
+    return f"{quantity(count, 'value')} that {looks}, kept as hashes only"
 
 
 def clock(at: datetime) -> str:
@@ -24,17 +45,11 @@ def clock(at: datetime) -> str:
 
 def between(first: datetime | None, last: datetime | None) -> str:
     """When something happened, never more precisely than the record has it."""
-    if first is None and last is None:
-        return "at an unknown moment"
-    if first is None and last is not None:
-        return f"by {clock(last)}"
-    if last is None and first is not None:
+    if first is None:
+        return f"by {clock(last)}" if last else "at an unknown moment"
+    if last is None:
         return f"after {clock(first)}"
-    assert first is not None  # noqa: S101 - for the type checker
-    assert last is not None  # noqa: S101
-    if first == last:
-        return clock(first)
-    return f"between {clock(first)} and {clock(last)}"
+    return clock(first) if first == last else f"between {clock(first)} and {clock(last)}"
 
 
 def fitted(text: str, width: int) -> str:
