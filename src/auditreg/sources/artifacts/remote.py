@@ -131,7 +131,10 @@ class Stores:
             if self._tracking_uri is None:
                 raise Unreachable("only the tracking server can say; read through its REST API")
             inside = parts.scheme == "mlflow-artifacts" and not parts.netloc
-            if not inside and _host(parts) != _host(urlsplit(self._tracking_uri)):
+            server = urlsplit(self._tracking_uri)
+            # MLflow takes the server's scheme, and with it its port, where a location has none.
+            scheme = server.scheme if parts.scheme == "mlflow-artifacts" else parts.scheme
+            if not inside and _host(parts._replace(scheme=scheme)) != _host(server):
                 raise Unreachable("the location is on another host than the tracking server")
         elif parts.scheme not in _STORES:
             raise Unreachable(f"locations of scheme {parts.scheme} are not read")
@@ -325,16 +328,8 @@ def _inside(path: str, folder: str) -> bool:
         and path.count("/") < _MAX_DEPTH
         and name not in ("", ".", "..")
         and not any(sign in name for sign in ("/", "\x00"))
-        and _encodable(name)
+        and not re.search("[\ud800-\udfff]", name)
     )
-
-
-def _encodable(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def store_name(location: str) -> str:
