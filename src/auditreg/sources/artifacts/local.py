@@ -102,7 +102,7 @@ def _sums(listing: FileListing) -> dict[str, Any]:
 
 
 def change_marker(location: str, *state: object) -> str:
-    """Equal for the same location in the same state, as far as was looked."""
+    """A digest that stays the same while the location and the given state do."""
     return hashlib.sha256(
         "\x1f".join((location, *map(str, state))).encode("utf-8", "replace")
     ).hexdigest()[:32]

@@ -181,7 +181,7 @@ class ArtifactReader:
 
     @property
     def options(self) -> dict[str, str]:
-        """What was asked for, as a reading's account says it; with what a manifest cost."""
+        """The options of the reading; with `manifest`, also the bytes that were hashed."""
         options = {
             "artifacts": "live" if self._live_only else "all",
             "manifest": "yes" if self._manifest else "no",
@@ -305,7 +305,9 @@ class ArtifactReader:
         return {**folder.read(self._hash if self._manifest else None), "marker": marker}
 
     def _same(self, version: VersionFiles, marker: str) -> bool:
-        """Whether this is what the ledger has; hashes it has beyond what is asked for are welcome."""
+        """Whether this is what the ledger has; a ledger entry with hashes also counts where none are
+        asked for.
+        """
         known = self._known.get((version.workspace, version.model, version.version), "")
         return known in (marker, marker + HASHED)
 
