@@ -11,7 +11,13 @@ from typing import Any
 
 from auditreg.sources import Completeness, Reading, Source
 from auditreg.sources.database.source import SqlSource
+from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import STAGING, arrow_schema
+
+
+def sqlite_source(path: Path, **options: Any) -> SqlSource:
+    """The source that reads an SQLite file."""
+    return SqlSource(lambda: SQLite(str(path)), **options)
 
 
 def rows(reading: Reading, table: str) -> list[dict[str, Any]]:
@@ -32,7 +38,7 @@ def everything(
 
 
 def read_sql(path: Path, runs: str = "linked") -> dict[str, list[dict[str, Any]]]:
-    return everything(SqlSource.sqlite(str(path)), runs)[0]
+    return everything(sqlite_source(path), runs)[0]
 
 
 def run_sql(path: Path, *statements: str | tuple[str, tuple[Any, ...]]) -> None:

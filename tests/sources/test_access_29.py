@@ -75,6 +75,25 @@ def test_every_right_is_read_and_no_hash(kept):
     assert expected <= given
 
 
+def test_rights_whose_name_is_missing_are_left_out_and_said(kept):
+    run_sql(
+        kept / "users.db",
+        "create table unnamed as select id, null as name, user_id, permission "
+        "from registered_model_permissions",
+        "drop table registered_model_permissions",
+        "alter table unnamed rename to registered_model_permissions",
+    )
+    source = open_source(
+        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
+        artifacts="none",
+    )
+    with source.read() as reading:
+        assert {row["resource_type"] for row in rows(reading, "permissions")} == {"experiment", "*"}
+        assert any(
+            "permissions were left out: resource is" in d for d in reading.completeness().doubts
+        )
+
+
 def test_older_rights_are_not_looked_at_beside_roles(kept):
     """MLflow leaves the older tables behind when it brings roles, and does not read them any more."""
     run_sql(

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from auditreg.sources.artifacts import remote
+from auditreg.sources.artifacts.errors import Unreachable
 from auditreg.sources.artifacts.mlmodel import (
     MAX_BYTES,
     requirement_lines,
@@ -148,6 +150,7 @@ ALIASES = "a0: &a0 [x, x]\n" + "".join(
 MERGES = "a0: &a0 {x: 1}\n" + "".join(
     f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)
 )
+COLLIDING = "".join(f"{n * (2**61 - 1)}: 1\n" for n in range(1, 90_000))
 HOSTILE = {
     "alias bomb": (ALIASES, "too many values"),
     "merge bomb": (MERGES, "merge keys"),
@@ -162,6 +165,24 @@ HOSTILE = {
     "tab": ("a:\n\t- b", "not plain YAML"),
     "NUL": ("mlflow_version: a\x00b\n", "not plain YAML"),
     "a long number": ("mlflow_version: 0x" + "f" * 20_000 + "\n", "too long"),
+    "a tag that does not suit": ("flavors: !!bool x\n", "not plain YAML"),
+    "a tag of nothing": ('flavors: !!int ""\n', "not plain YAML"),
+    "a tag of a moment": ("flavors: !!timestamp x\n", "not plain YAML"),
+    "a long number as a key": (f"flavors:\n  ? 0x{'F' * 5_000}\n  : {{a: 1}}\n", "as a key"),
+    "base 60": (f"a: 1{':1' * 500_000}\n", "too long"),
+    "base 60 by its tag": (f'a: !!int "1{" :1" * 500_000}"\n', "too long"),
+    "base 60 that is no integer": (f"a: 1{':1' * 400}.5\n", "not plain YAML"),
+    "keys of one hash": (COLLIDING, "as a key"),
+    "merge bomb by its tag": (MERGES.replace("<<", "!!merge x"), "merge keys"),
+    "text that aliases expand": (
+        f"a: &a {'x' * 9_000}\nb: [{'*a, ' * 9_000}]\n",
+        "too many values",
+    ),
+    "keys that aliases expand": (
+        f"- &a {'x' * 9_000}\n" + "- {*a : 1}\n" * 9_000,
+        "too many values",
+    ),
+    "directives": ("".join(f"%TAG !{n}! x\n" for n in range(90_000)), "too many directives"),
 }
 
 
@@ -173,6 +194,50 @@ def test_a_hostile_mlmodel_is_unreadable_in_one_line_and_little_time(tmp_path, c
     assert says in row["problem"]
     assert "\n" not in row["problem"]
     assert time.monotonic() - started < 10
+
+
+def test_what_nobody_thought_of_is_a_doubt_and_not_the_end(tmp_path, monkeypatch):
+    def raises(*_):
+        raise KeyError("x")
+
+    monkeypatch.setattr("auditreg.sources.artifacts.local.mlmodel.read_mlmodel", raises)
+    reader = ArtifactReader()
+    row = reader.row(VersionFiles("default", "m", 1, str(model_folder(tmp_path)), live=True))
+    assert (row["state"], row["problem"]) == ("unreachable", "KeyError: 'x'")
+    assert "(for instance m/1) could not be read: KeyError" in reader.doubts[0]
+
+
+def test_files_beside_mlmodel_that_are_hostile_say_nothing(tmp_path):
+    folder = model_folder(tmp_path, "flavors: {}\n")
+    (folder / "requirements.txt").write_text(f"x; {'(' * 2_000}\n")
+    (folder / "python_env.yaml").write_text(f"python: 0x{'F' * 5_000}\n")
+    (folder / "conda.yaml").write_text('dependencies: ["python=3.9"]\n')
+    row = look(str(folder))
+    assert (row["state"], row["problem"], row["python_version"]) == ("read", None, "3.9")
+    assert (row["pins"], row["unpinned"]) == ("[]", 1)
+
+
+def test_a_token_in_the_place_of_the_user_is_not_kept(tmp_path):
+    (line,) = requirement_lines(b"--index-url https://TOKEN@pypi.example/simple")
+    assert line == "--index-url https://***@pypi.example/simple"
+    (line,) = requirement_lines(b"m @ git+https://TOKEN:x-oauth-basic@git.example/m@v1")
+    assert line == "m @ git+https://***@git.example/m@v1"
+
+
+def test_a_folder_that_may_not_be_listed_leaves_no_whole_manifest(tmp_path, monkeypatch):
+    folder = model_folder(tmp_path)
+    (folder / "data").mkdir()
+    scandir = os.scandir
+
+    def refuses(path):
+        if os.fspath(path).endswith("data"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)  # root may list everything
+    row = look(str(folder), manifest=True)
+    assert (row["state"], row["problem"]) == ("read", "1 folder(s) may not be read")
+    assert row["manifest_sha256"] is row["files_size_bytes"] is None
 
 
 def test_shared_values_that_stay_small_are_fine(tmp_path):
@@ -231,7 +296,8 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
         ("mlflow-artifacts:/1/x", "unreachable", "only the tracking server"),
         ("gopher://x/y", "unreachable", "scheme gopher"),
         ("\x00$bytes:/w==", "unreachable", "does not say"),
-        ("/bad\x00name", "unreachable", ""),
+        ("/bad\x00name", "unreachable", "character that no path has"),
+        ("file:///bad%00name", "unreachable", "character that no path has"),
     ],
 )
 def test_what_cannot_be_had_is_a_row_that_says_so(location, state, says):
@@ -253,6 +319,14 @@ def test_credentials_are_never_sent_to_a_host_a_version_names(location, monkeypa
     monkeypatch.setattr("auditreg.sources.artifacts.remote.Stores.repository", None)
     row = look(location, tracking_uri="http://track:5000")
     assert "another host" in row["problem"]
+
+
+def test_the_servers_own_host_needs_no_port_where_the_server_has_none():
+    stores = remote.Stores("https://track.example")
+    location = "mlflow-artifacts://track.example/1/x"
+    assert stores.open(location)
+    with pytest.raises(Unreachable, match="another host"):
+        remote.Stores("https://track.example:5000").open(location)
 
 
 @pytest.mark.parametrize(

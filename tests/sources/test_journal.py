@@ -21,7 +21,7 @@ from auditreg.sources.database.source import SqlSource
 from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import BYTES_MARK
 from tests.sources.journals import ID, TABLE, add, change, entry, identity, journal_in, start
-from tests.sources.reading import in_another_process, rows, run_sql
+from tests.sources.reading import in_another_process, rows, run_sql, sqlite_source
 
 Range = tuple[int, int]
 BEGINNING = (identity(), start())
@@ -34,7 +34,7 @@ def copy(empty_store: Path, tmp_path: Path) -> Path:
 
 
 def source(path: Path) -> SqlSource:
-    return SqlSource.sqlite(str(path))
+    return sqlite_source(path)
 
 
 def new_ids(path: Path, *sealed: Range) -> list[int]:

@@ -9,9 +9,13 @@ import time
 import pytest
 
 from auditreg.errors import ExitCode, SourceError
+from auditreg.ledger.store import Ledger
+from auditreg.sources.artifacts.reader import ArtifactReader
 from auditreg.sources.server import client, spool
 from auditreg.sources.server import registry as registry_module
 from auditreg.sources.server.source import CHANGED_BACK, RestSource
+from auditreg.sources.server.visibility import UNKNOWN
+from tests.ledger.conftest import take
 from tests.servers.process import free_port
 from tests.sources.lying import (
     MISSING,
@@ -501,6 +505,118 @@ def test_runs_this_user_may_not_read_are_a_doubt():
     assert completeness.doubts == (
         f"1 runs that versions point to may not be read by this user ({RUNS[0]})",
     )
+
+
+def one_path(path: str, answer: Answer) -> Says:
+    """A server of one version whose model is not in the list, and another model; one path answers so."""
+    inner = registry([{"name": "other"}], [VERSION])
+
+    def says(asked_path: str, query: Query) -> Answer:
+        return answer if asked_path.endswith(path) else inner(asked_path, query)
+
+    return says
+
+
+def test_models_whose_versions_the_server_shows_and_that_may_not_be_read_are_a_doubt(tmp_path):
+    """MLflow 2.9 to 3.5 list the versions of models that an ordinary user may not read."""
+    refused = (403, {"error_code": "PERMISSION_DENIED", "message": "no"})
+    with standing_in(one_path("/registered-models/get", refused)) as uri:
+        tables, completeness = everything(quick(uri))
+        with quick(uri).read() as reading:
+            take(Ledger(tmp_path / "audit.duckdb"), reading)
+    assert [row["version"] for row in tables["model_versions"]] == [1]
+    assert [row["model"] for row in tables["registered_models"]] == ["other"]
+    assert completeness.doubts == (
+        "1 models whose versions the server shows may not be read by this user (m)",
+    )
+
+
+@pytest.mark.parametrize("path", ["/registered-models/get", "/model-versions/get"])
+def test_a_login_that_ends_while_models_are_read_is_an_error(path):
+    def says(asked_path: str, query: Query) -> Answer:
+        if asked_path.endswith(path):
+            return 401, "who are you?"
+        return registry([], [{**VERSION, "version": "2"}])(asked_path, query)
+
+    with standing_in(says) as uri:
+        check_error(uri, "HTTP 401")
+
+
+@pytest.mark.parametrize("path", ["/version", "/users/current/permissions", "/users/get"])
+@pytest.mark.parametrize(
+    "answer", [(403, "no"), (500, "oops"), (200, "<html>"), (200, [1])], ids=repr
+)
+def test_what_a_server_says_of_itself_and_the_user_ends_no_reading(path, answer, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
+    with standing_in(one_path(path, answer)) as uri, quick(uri).read() as reading:
+        assert reading.info.mlflow_version is None
+        assert UNKNOWN in reading.info.cannot_show
+
+
+@pytest.mark.parametrize("user", [None, "ann", [1]])
+def test_a_user_that_is_no_object_is_no_administrator(user):
+    answers = one_path("/users/current", (200, {"user": user}))
+    with standing_in(answers) as uri, quick(uri).read() as reading:
+        assert "principal" not in reading.kinds()
+
+
+ADMINISTRATOR = {
+    "/users/current": {"user": {"is_admin": True}},
+    "/users/list": {"users": [{"username": "ann", "roles": None}]},
+    "/roles/list": {"roles": [{"name": "r", "permissions": None}]},
+}
+OF_STRINGS = {
+    "/server-info": {"workspaces_enabled": True},
+    "/workspaces": {"workspaces": ["a"]},
+}
+STRINGS = {
+    "users": {**ADMINISTRATOR, "/users/list": {"users": ["ann"]}},
+    "roles": {**ADMINISTRATOR, "/roles/list": {"roles": "r"}},
+    "permissions": {**ADMINISTRATOR, "/roles/list": {"roles": [{"permissions": ["READ"]}]}},
+    "workspaces": OF_STRINGS,
+}
+
+
+def of_answers(answers: dict[str, dict]) -> Says:
+    def says(asked_path: str, query: Query) -> Answer:
+        name = "/" + "/".join(asked_path.split("/")[4:])
+        return (200, answers[name]) if name in answers else registry([], [])(asked_path, query)
+
+    return says
+
+
+@pytest.mark.parametrize(("items", "answers"), STRINGS.items(), ids=STRINGS)
+def test_lists_of_something_else_are_an_error(items, answers):
+    with standing_in(of_answers(answers)) as uri:
+        check_error(uri, f"answers without a list of {items}")
+
+
+def test_lists_that_are_missing_are_empty():
+    with standing_in(of_answers(ADMINISTRATOR)) as uri:
+        tables, completeness = everything(quick(uri))
+    assert [row["principal"] for row in tables["principals"]] == ["ann", "r"]
+    assert completeness.complete
+
+
+@pytest.mark.parametrize("number", ["-1", "nan", "inf", "three"])
+def test_a_number_of_retries_that_is_none_is_refused(number, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", number)
+    with pytest.raises(SourceError, match=f"'{number}', which is not a number from 0 on"):
+        RestSource("http://localhost:5000")
+
+
+def test_https_where_there_is_none_is_called_that():
+    with standing_in(registry([], [])) as uri:
+        check_error(uri.replace("http:", "https:"), "no TLS connection could be made: ")
+
+
+def test_a_doubt_counts_once_where_model_files_are_read_too():
+    model = {"name": "m", "aliases": [{"alias": "a", "version": "x"}]}
+    with standing_in(registry([model], [])) as uri:
+        plain = everything(quick(uri))[1].doubts
+        assert everything(quick(uri, artifacts=ArtifactReader()))[1].doubts == plain
+    assert plain[0].startswith("1 row(s) of aliases were left out")
 
 
 @pytest.mark.parametrize("moves", [False, True], ids=["still", "moving"])

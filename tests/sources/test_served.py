@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from auditreg.sources.database.source import SqlSource
 from auditreg.sources.server.journal import NO_ADMINISTRATOR
 from auditreg.sources.server.source import CHANGED_BACK, RestSource
 from tests.servers.mlflow_server import ADMIN, MlflowServer
@@ -19,7 +18,7 @@ from tests.servers.process import require
 from tests.sources.conftest import has_capture
 from tests.sources.journals import ID, START, change, identity, start
 from tests.sources.lying import Answer, registry, standing_in
-from tests.sources.reading import everything, rows
+from tests.sources.reading import everything, rows, sqlite_source
 
 Query = dict[str, list[str]]
 PATH = "/api/2.0/auditreg/journal"
@@ -355,5 +354,5 @@ def test_only_an_administrator_of_a_real_server_is_shown_its_journal(guarded, us
     changes = [(row["actor"], row["table_name"]) for row in listed if row["operation"] == "insert"]
     assert changes == [("admin", "registered_models"), ("ann", "model_versions")]
     path = guarded.backend.removeprefix("sqlite:///")
-    with SqlSource.sqlite(path).read() as reading:
+    with sqlite_source(path).read() as reading:
         assert rows(reading, "journal") == listed

@@ -12,6 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 from auditreg.cli import cli
+from auditreg.config import SourceSettings
+from auditreg.errors import SourceError
+from auditreg.sources import open_source
+from auditreg.sources.database import queries
+from auditreg.sources.database.queries import SPECS
+from auditreg.sources.database.sqlite import SQLite
+from auditreg.sources.database.store import ELSEWHERE, TRACKED_TABLES
+from auditreg.sources.interface import STAGING
+from tests.sources.databases import DATABASES
+from tests.sources.reading import everything, rows, run_sql
 
 PROGRAM = """
 from mlflow import MlflowClient
@@ -82,6 +92,48 @@ def test_runs_known_from_elsewhere_are_not_gone(split):
     assert "gone" not in extract()
     assert run_ids() == [split]
     assert run_status() == ["pass"]
+
+
+@pytest.fixture
+def alone(store: Path, tmp_path: Path) -> str:
+    """The address of a registry without the runs that its versions name."""
+    path = Path(shutil.copy(store, tmp_path / "alone.db"))
+    run_sql(path, *(f"delete from {SPECS[table].base}" for table in TRACKED_TABLES))
+    return f"sqlite:///{path}"
+
+
+@pytest.mark.parametrize("share", [0, 10**9], ids=["looked up", "picked from all"])
+@pytest.mark.parametrize("database", DATABASES)
+def test_what_belongs_to_runs_is_read_from_any_tracking_database(
+    database, share, registries, alone, monkeypatch
+):
+    """As from one database; a second account of it says the same."""
+    monkeypatch.setattr(queries, "WHOLE_SHARE", share)
+    expected, _ = everything(open_source(registries["sqlite"], artifacts="none"))
+    settings = SourceSettings(uri=alone, tracking_uri=registries[database])
+    with open_source(settings, artifacts="none").read() as reading:
+        tables = {table: rows(reading, table) for table in STAGING}
+        account = reading.completeness()
+        assert account.complete
+        assert account == reading.completeness()
+        assert ELSEWHERE not in reading.info.cannot_show
+    for table in TRACKED_TABLES:
+        assert expected[table], table
+        assert sorted(map(repr, tables[table])) == sorted(map(repr, expected[table])), table
+
+
+def test_both_databases_are_closed_after_an_error(alone, store, monkeypatch):
+    def fails(*_):
+        raise SourceError("lost", state="", hint="")
+
+    closed = []
+    close = SQLite.close
+    monkeypatch.setattr(SQLite, "close", lambda self: (closed.append(self.location), close(self)))
+    monkeypatch.setattr("auditreg.sources.database.source.unread_registries", fails)
+    settings = SourceSettings(uri=alone, tracking_uri=f"sqlite:///{store}")
+    with pytest.raises(SourceError, match="lost"):
+        open_source(settings, artifacts="none").read()
+    assert set(closed) == {alone, f"sqlite:///{store}"}
 
 
 REGISTER = """

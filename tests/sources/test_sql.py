@@ -19,10 +19,16 @@ from auditreg.errors import ExitCode, SourceError
 from auditreg.sources import open_source
 from auditreg.sources.database import queries, schema_versions
 from auditreg.sources.database.queries import SPECS, Queries
-from auditreg.sources.database.source import SqlSource
 from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.interface import BYTES_MARK, STAGING
-from tests.sources.reading import everything, in_another_process, read_sql, rows, run_sql
+from tests.sources.reading import (
+    everything,
+    in_another_process,
+    read_sql,
+    rows,
+    run_sql,
+    sqlite_source,
+)
 
 VERSION = (
     "insert into model_versions (workspace, name, version, creation_time, current_stage, run_id) "
@@ -38,7 +44,7 @@ def copy(empty_store: Path, tmp_path: Path) -> Path:
 
 
 def test_an_empty_registry_is_zero_rows_and_complete(empty_store):
-    tables, completeness = everything(SqlSource.sqlite(str(empty_store)))
+    tables, completeness = everything(sqlite_source(empty_store))
     assert {table: len(found) for table, found in tables.items()} == dict.fromkeys(STAGING, 0)
     assert completeness.complete
 
@@ -108,7 +114,7 @@ def test_values_a_column_cannot_hold_are_doubts_and_never_bent(copy):
         (VERSION, ("m", 3, 2**62, None)),
         (VERSION, ("m", "four", 7, None)),
     )
-    tables, completeness = everything(SqlSource.sqlite(str(copy)))
+    tables, completeness = everything(sqlite_source(copy))
     assert {r["version"]: r["creation_time"] for r in tables["model_versions"]} == {
         1: None, 2: None, 3: 2**62,
     }  # fmt: skip
@@ -117,6 +123,9 @@ def test_values_a_column_cannot_hold_are_doubts_and_never_bent(copy):
         "2 value(s) of model_versions.creation_time are not of type int64 and were read as missing",
     )
     assert completeness.counts["model_versions"] == (4, 4)
+    # Who looks for model files reads these rows once more.
+    _, with_files = everything(open_source(f"sqlite:///{copy}", artifacts="all"))
+    assert with_files.doubts == completeness.doubts
 
 
 def test_nulls_before_the_first_value_do_not_decide_a_columns_type(copy):
@@ -137,7 +146,7 @@ def test_nulls_before_the_first_value_do_not_decide_a_columns_type(copy):
 def test_what_commits_after_the_snapshot_is_not_seen_and_nothing_is_written(copy):
     run_sql(copy, "pragma journal_mode = wal")
     run_sql(copy, "insert into registered_models (workspace, name) values ('default', 'before')")
-    with SqlSource.sqlite(str(copy), now=lambda: 42).read() as reading:
+    with sqlite_source(copy, now=lambda: 42).read() as reading:
         assert reading.started_at == reading.ended_at <= 42
         insert = "insert into registered_models (workspace, name) values ('default', 'after')"
         in_another_process(copy, insert)
@@ -176,7 +185,7 @@ def test_an_older_store_is_read_as_far_as_it_goes(tmp_path):
         "insert into model_versions values ('m', 1, 'Production', 'runs:/r1/model', null)",
         "insert into model_versions values ('m', 2, 'None', '/x', 'purged')",
     )
-    with SqlSource.sqlite(str(path)).read() as reading:
+    with sqlite_source(path).read() as reading:
         assert reading.kinds() == (
             "registered_model", "model_version", "model_version_tag", "experiment", "run",
         )  # fmt: skip
@@ -217,7 +226,7 @@ def test_revisions_of_another_program_are_not_taken_for_mlflows(
 ):
     run_sql(copy, "delete from alembic_version")
     run_sql(copy, *[("insert into alembic_version values (?)", (name,)) for name in revisions])
-    with SqlSource.sqlite(str(copy)).read() as reading:
+    with sqlite_source(copy).read() as reading:
         assert reading.info.schema_version == version
         cannot_show = [line for line in reading.info.cannot_show if "schema version" in line]
         foreign = [line for line in reading.info.cannot_show if "another program" in line]
@@ -244,7 +253,7 @@ def test_picking_linked_rows_from_all_gives_the_same_rows(store, table, monkeypa
     read = {}
     for share in (0, 10**9):
         monkeypatch.setattr(queries, "WHOLE_SHARE", share)
-        with SqlSource.sqlite(str(store)).read() as reading:
+        with sqlite_source(store).read() as reading:
             found = rows(reading, table)
             read[share] = sorted(map(repr, found)), reading.completeness()
     assert read[0] == read[10**9]
@@ -299,7 +308,7 @@ def check_refused(path: Path, says: str) -> None:
 
 
 def test_reading_after_close_is_an_error(empty_store):
-    with SqlSource.sqlite(str(empty_store)).read() as reading:
+    with sqlite_source(empty_store).read() as reading:
         pass
     with pytest.raises(SourceError, match="already closed"):
         rows(reading, "model_versions")

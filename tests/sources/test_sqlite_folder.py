@@ -17,10 +17,9 @@ import pytest
 
 from auditreg.errors import SourceError
 from auditreg.sources.database import sqlite_files
-from auditreg.sources.database.source import SqlSource
 from auditreg.sources.database.sqlite_files import DatabaseFile
 from tests.servers.process import program
-from tests.sources.reading import in_another_process, rows, run_sql
+from tests.sources.reading import in_another_process, rows, run_sql, sqlite_source
 
 MODEL = "insert into registered_models (workspace, name) values ('default', '{}')"
 WITHOUT_ROOT = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
@@ -57,7 +56,7 @@ def state(folder: Path) -> Folder:
 
 
 def models(path: Path) -> list[str]:
-    with SqlSource.sqlite(str(path)).read() as reading:
+    with sqlite_source(path).read() as reading:
         return sorted(row["model"] for row in rows(reading, "registered_models"))
 
 
@@ -109,14 +108,26 @@ def abandoned(path: Path, statement: str) -> None:
         pass
 
 
-def without_root(path: Path) -> str:
-    """What reading says to a user whom the folder's rights bind."""
-    script = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from tests.sources.test_sqlite_folder import models\n"
-        "print(*models(Path(sys.argv[1])))\n"
-    )
+READ = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from tests.sources.test_sqlite_folder import models\n"
+    "print(*models(Path(sys.argv[1])))\n"
+)
+OPEN = (
+    "import sys\n"
+    "from auditreg.errors import SourceError\n"
+    "from auditreg.sources import open_source\n"
+    "for address in (sys.argv[1], f'sqlite:///{sys.argv[1]}', f'file://{sys.argv[1]}'):\n"
+    "    try:\n"
+    "        open_source(address).read()\n"
+    "    except SourceError as error:\n"
+    "        print(error.what)\n"
+)
+
+
+def without_root(path: Path, script: str = READ) -> str:
+    """What a program says to a user whom the folder's rights bind."""
     prefix = [program(WITHOUT_ROOT[0]), *WITHOUT_ROOT[1:]] if os.geteuid() == 0 else []
     command = [*prefix, sys.executable, "-c", script, str(path)]
     done = subprocess.run(
@@ -131,6 +142,16 @@ def test_a_closed_store_in_wal_mode(database):
     assert models(database) == ["motor"]
     assert opened_as(database) == "mlflow.db?mode=ro&immutable=1"
     assert state(database.parent) == before
+
+
+def test_a_folder_nobody_may_look_into_is_called_that(database):
+    database.parent.chmod(0)
+    try:
+        answers = without_root(database, OPEN).splitlines()
+    finally:
+        database.parent.chmod(0o700)
+    closed = f"{database} cannot be opened: Permission denied."
+    assert answers == [closed, closed, f"{database} cannot be looked into: Permission denied."]
 
 
 @pytest.mark.parametrize("made", ["-wal", "-shm", "-wal -shm"])
@@ -158,7 +179,7 @@ def test_a_program_that_holds_it_open_goes_on_writing(database):
     with another_program(database, *statements) as writer:
         names = sorted(state(database.parent))
         assert opened_as(database) == "mlflow.db?mode=ro"
-        with SqlSource.sqlite(str(database)).read() as reading:
+        with sqlite_source(database).read() as reading:
             proceed(writer)
             found = [row["model"] for row in rows(reading, "registered_models")]
             assert sorted(found) == ["home", "motor"]
@@ -170,7 +191,7 @@ def test_a_program_that_holds_it_open_goes_on_writing(database):
 
 
 def test_a_program_that_comes_while_it_is_read_changes_nothing_read(database):
-    with SqlSource.sqlite(str(database)).read() as reading:
+    with sqlite_source(database).read() as reading:
         in_another_process(database, MODEL.format("home"))
         assert [row["model"] for row in rows(reading, "registered_models")] == ["motor"]
         assert reading.completeness().complete
@@ -178,7 +199,7 @@ def test_a_program_that_comes_while_it_is_read_changes_nothing_read(database):
 
 
 def test_a_file_that_is_rewritten_while_it_is_read_is_an_error_not_a_mixture(database):
-    with SqlSource.sqlite(str(database)).read() as reading:
+    with sqlite_source(database).read() as reading:
         with another_program(
             database, MODEL.format("home"), "pragma wal_checkpoint(truncate)"
         ) as writer:
@@ -277,7 +298,7 @@ def test_a_snapshot_is_dated_by_its_files_not_by_the_end_of_the_copying(database
     abandoned(database, MODEL.format("home"))
     clock = iter(range(0, 60_000, 5_000))
     monkeypatch.setattr(sqlite_files, "milliseconds", lambda: next(clock))
-    with SqlSource.sqlite(str(database), now=lambda: 100_000).read() as reading:
+    with sqlite_source(database, now=lambda: 100_000).read() as reading:
         assert reading.started_at == reading.ended_at == 95_000
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditreg.sources.staging import arrow_array
+from auditreg.sources.staging import IncompletenessLog, arrow_array, batches
 
 VALUES = [
     (pa.string(), st.text(st.characters(exclude_categories=["Cs"]))),
@@ -35,6 +35,13 @@ def test_an_array_holds_each_value_as_it_is(data_type, values, data):
     else:
         assert array.to_pylist() == given_values
         assert array.equals(pa.array(given_values, data_type))
+
+
+def test_a_metric_no_column_can_hold_is_a_doubt():
+    doubts = IncompletenessLog()
+    (batch,) = batches("run_metrics", [{"run_id": "r", "key": "k", "value": 10**400}], doubts)
+    assert batch.column("value").to_pylist() == [None]
+    assert "run_metrics.value" in doubts.sentences()[0]
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1])

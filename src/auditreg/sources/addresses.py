@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -40,7 +41,7 @@ def sqlite_file(uri: str) -> str | None:
     """
     scheme = scheme_of(uri)
     if not scheme:
-        return uri if Path(uri).is_file() else None
+        return uri if _may_be_file(uri) else None
     if scheme.split("+")[0] != "sqlite":
         return None
     rest = uri.split(":", 1)[1]
@@ -50,6 +51,16 @@ def sqlite_file(uri: str) -> str | None:
             f"{redact_uri(uri)} names no database file.", state=NOTHING_DONE, hint=_ACCEPTED
         )
     return path
+
+
+def _may_be_file(path: str) -> bool:
+    """Whether a path is a file's, also where this user may not look: opening it says why."""
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
 
 
 def refusal(uri: str, registry: str) -> SourceError:
@@ -65,7 +76,7 @@ def refusal(uri: str, registry: str) -> SourceError:
     if scheme == "file" or (uri and not scheme and Path(uri).is_dir()):
         return _folder(uri, shown)
     # The bare words are MLflow's own for its registries on Databricks.
-    if (scheme or uri.lower()).startswith(("databricks", "uc")) and not Path(uri).exists():
+    if (scheme or uri.lower()) in ("databricks", "databricks-uc", "uc"):
         return SourceError(
             f"{shown}: Databricks registries are not read by this release.",
             state=NOTHING_DONE,
@@ -83,8 +94,13 @@ def refusal(uri: str, registry: str) -> SourceError:
 def _folder(uri: str, shown: str) -> SourceError:
     """What to say of a folder: it is not there, is MLflow's file store, or is something else."""
     folder = Path(_local_path(uri) if scheme_of(uri) else uri)
-    if not folder.exists():
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return SourceError(f"There is no folder {folder}.", state=_NO_FILE, hint=_ACCEPTED)
+    except OSError as error:
+        what = f"{folder} cannot be looked into: {error.strerror}."
+        return SourceError(what, state=NOTHING_DONE, hint="Check who may read the folder.")
     experiments, models = _file_store(folder)
     if not experiments and not models:
         return SourceError(

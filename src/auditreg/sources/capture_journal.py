@@ -1,7 +1,6 @@
 """The journal `auditreg-capture` keeps in the registry's database: which it is, what is new in it.
 
-What the readers of both rooms need: ranges of ids, its identity, what it cannot show. It is read
-from the database by `database/journal.py`, through a server by `server/journal.py`.
+Shared by the readers of `database/` and `server/`: ranges of ids, its identity, what it cannot show.
 """
 
 from __future__ import annotations

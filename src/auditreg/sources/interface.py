@@ -101,6 +101,10 @@ Progress = Callable[[str, int, int | None], None]
 """Called with (phase, done, total or None) while a source reads."""
 
 
+def silent(phase: str, done: int, total: int | None) -> None:
+    """Report progress to nobody."""
+
+
 class Reading(abc.ABC):
     """One consistent look at a registry, open for as long as it is read from.
 
@@ -185,7 +189,7 @@ class ArtifactFiles(Protocol):
 
     @property
     def options(self) -> dict[str, str]:
-        """What was asked for, as `Completeness.asked` says it."""
+        """What was asked for, for `Completeness.options`."""
 
     @property
     def counts(self) -> tuple[int, int]:

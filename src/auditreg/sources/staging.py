@@ -58,6 +58,13 @@ class IncompletenessLog:
         """Rows of `table` left out because another has the same identity."""
         self._doubles[table] += count
 
+    def forget(self, table: str) -> None:
+        """Begin a table anew: it is staged once more."""
+        for counter in (self._values, self._rows, self._empty):
+            for key in [key for key in counter if key[0] == table]:
+                del counter[key]
+        del self._doubles[table]
+
     def sentences(self) -> tuple[str, ...]:
         """One sentence per table and column concerned."""
         values = [
@@ -93,14 +100,7 @@ def stage_bytes(raw: bytes) -> str:
 
 def stage_text(text: str) -> str:
     """As `stage_bytes`, for text that may hold lone surrogates."""
-    if text[:2] != "\x00$":
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            pass
-        else:
-            return text
-    return BYTES_MARK + base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
+    return stage_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 def clean_text(array: pa.Array) -> pa.Array:
@@ -229,7 +229,7 @@ def _row(table: str, row: dict[str, Any], doubts: IncompletenessLog) -> dict[str
     for name, kind in STAGING[table].items():
         try:
             value = _value(kind, row.get(name))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             value = None
             if name not in keys:
                 doubts.value(table, name)

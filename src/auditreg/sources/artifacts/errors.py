@@ -23,7 +23,7 @@ class NoModelFiles(Exception):
 
 
 class Unreachable(Exception):
-    """Nobody can tell from here what is at the location; the text says why."""
+    """The location cannot be looked at from this machine; the text says why."""
 
 
 class Outage(Unreachable):

@@ -102,7 +102,7 @@ def _sums(listing: FileListing) -> dict[str, Any]:
 
 
 def change_marker(location: str, *state: object) -> str:
-    """Equal for the same location in the same state, as far as was looked."""
+    """A digest that stays the same while the location and the given state do."""
     return hashlib.sha256(
         "\x1f".join((location, *map(str, state))).encode("utf-8", "replace")
     ).hexdigest()[:32]
@@ -215,7 +215,8 @@ def _opened(path: Path) -> int | None:
 def _files(root: Path, hasher: FileHasher | None) -> FileListing:
     """The folder's regular files, and how many links and devices are not among them."""
     listing, links, unread = FileListing(), 0, 0
-    for number, (folder, folders, names) in enumerate(os.walk(root)):
+    closed: list[OSError] = []
+    for number, (folder, folders, names) in enumerate(os.walk(root, onerror=closed.append)):
         folders.sort()
         links += sum(Path(folder, name).is_symlink() for name in folders)
         if number == MAX_FOLDERS:
@@ -238,6 +239,8 @@ def _files(root: Path, hasher: FileHasher | None) -> FileListing:
                 except OSError:
                     unread += 1
             listing.files.append(file)
+    if closed:
+        listing.notes.append(f"{len(closed)} folder(s) may not be read")
     if links:
         listing.notes.append(f"{links} symbolic link(s) or devices not followed")
     if unread:

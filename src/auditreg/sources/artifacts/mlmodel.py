@@ -6,6 +6,7 @@ They are whatever somebody uploaded: YAML is bounded in size, depth and nodes be
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -34,6 +35,8 @@ _ONE_FORMAT = frozenset({"onnx", "pmml", "h2o", "mleap"})
 """Flavours that save in one format of their own, whatever the file is called."""
 
 _OPTION = re.compile(r"-{1,2}[A-Za-z]")
+_LOGIN = re.compile(r"(https?://)[^\s/@]+@")
+"""A token may stand in the place of the user, or of the password."""
 
 
 def read_mlmodel(raw: bytes) -> dict[str, Any]:
@@ -124,7 +127,10 @@ def _format(flavor: str, settings: Mapping[Any, Any]) -> str | None:
 def requirement_lines(raw: bytes) -> list[str]:
     """The lines of a requirements.txt, joined where they go on, without comments and passwords."""
     content = raw.decode("utf-8", "replace").replace("\\\r\n", " ").replace("\\\n", " ")
-    stripped = (redact_uri(line.split(" #")[0].strip()) for line in content.splitlines())
+    stripped = (
+        _LOGIN.sub(r"\1***@", redact_uri(line.split(" #")[0].strip()))
+        for line in content.splitlines()
+    )
     return [" ".join(line.split()) for line in stripped if line and not line.startswith("#")]
 
 
@@ -142,11 +148,11 @@ def requirements(lines: Sequence[str]) -> dict[str, Any]:
 @functools.lru_cache(maxsize=8192)  # the models of a firm need the same things
 def _pinned(line: str) -> bool:
     """Whether one exact version satisfies the line: `==` without a wildcard, or `===`."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     try:
         parsed = Requirement(line.split(" --hash", maxsplit=1)[0])
-    except InvalidRequirement:
+    except (ValueError, RecursionError):  # no requirement, or nested too deeply
         return False
     return any(
         specifier.operator == "==="
@@ -157,8 +163,7 @@ def _pinned(line: str) -> bool:
 
 def python_env(raw: bytes) -> str | None:
     """The Python version a python_env.yaml names, if it names one."""
-    content = _mapping(raw)
-    return text(content.get("python"))
+    return _text_or_none(_mapping(raw).get("python"))
 
 
 def conda(raw: bytes) -> tuple[str | None, list[str] | None]:
@@ -167,7 +172,7 @@ def conda(raw: bytes) -> tuple[str | None, list[str] | None]:
     dependencies = _mapping(raw).get("dependencies")
     for entry in dependencies if isinstance(dependencies, list) else ():
         if isinstance(entry, str) and re.match(r"python\s*=", entry):
-            python = text(entry.partition("=")[2].strip("= "))
+            python = _text_or_none(entry.partition("=")[2].strip("= "))
         elif isinstance(entry, dict) and isinstance(entry.get("pip"), list):
             lines = requirement_lines(
                 "\n".join(line for line in entry["pip"] if isinstance(line, str)).encode(
@@ -175,6 +180,12 @@ def conda(raw: bytes) -> tuple[str | None, list[str] | None]:
                 )
             )
     return python, lines
+
+
+def _text_or_none(value: Any) -> str | None:
+    with contextlib.suppress(Unreadable):
+        return text(value)
+    return None
 
 
 def _mapping(raw: bytes) -> dict[Any, Any]:

@@ -61,6 +61,8 @@ _REASONS = 20
 _EXAMPLE = 200
 """Characters of a place that is given as an example."""
 _NOT_LIVE = frozenset({None, "", "None", "Archived", DELETED})
+_OF_VALUES = (ArithmeticError, LookupError, RecursionError, ValueError)
+"""What a value nobody thought of raises: a doubt about its version, and no end of the reading."""
 _VERSION_COLUMNS = ("workspace", "model", "version", "stage", "source", "storage_location")
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """Tag of a registered model that is a prompt: it has no files, only a text in its tags."""
@@ -179,7 +181,7 @@ class ArtifactReader:
 
     @property
     def options(self) -> dict[str, str]:
-        """What was asked for, as a reading's account says it; with what a manifest cost."""
+        """The options of the reading; with `manifest`, also the bytes that were hashed."""
         options = {
             "artifacts": "live" if self._live_only else "all",
             "manifest": "yes" if self._manifest else "no",
@@ -281,9 +283,10 @@ class ArtifactReader:
         except OSError as error:  # of this machine's disk: stores raise the others
             row |= {"state": "unreachable", "problem": in_one_line(error)}
             self._count_unread(row, Outage(row["problem"]))
-        except ProgramError as error:
-            row |= {"state": "unreachable", "problem": str(error)}
-            self._count_error(row, str(error))
+        except (ProgramError, *_OF_VALUES) as error:
+            reason = str(error) if isinstance(error, ProgramError) else in_one_line(error)
+            row |= {"state": "unreachable", "problem": reason}
+            self._count_error(row, reason)
         with self._lock:
             self._states[row["state"]] += 1
         return row
@@ -292,8 +295,6 @@ class ArtifactReader:
         location = version.location
         if not location or location.startswith(BYTES_MARK):
             raise Unreachable("the registry does not say where the files are")
-        if "\x00" in location:
-            raise Unreachable("the location holds a character that no path has")
         folder = self._folder(location)
         # Before the files are read: what changes meanwhile is read again the next time.
         marker = folder.marker(location)
@@ -304,7 +305,9 @@ class ArtifactReader:
         return {**folder.read(self._hash if self._manifest else None), "marker": marker}
 
     def _same(self, version: VersionFiles, marker: str) -> bool:
-        """Whether this is what the ledger has; hashes it has beyond what is asked for are welcome."""
+        """Whether this is what the ledger has; a ledger entry with hashes also counts where none are
+        asked for.
+        """
         known = self._known.get((version.workspace, version.model, version.version), "")
         return known in (marker, marker + HASHED)
 
@@ -313,10 +316,12 @@ class ArtifactReader:
             parts = urlsplit(location)
         except ValueError:
             raise Unreachable("the location is no address that can be read") from None
+        path = url2pathname(parts.path) if parts.scheme == "file" else location
+        if "\x00" in location + path:
+            raise Unreachable("the location holds a character that no path has")
         # One letter is a Windows drive, not a scheme.
         if parts.scheme != "file" and len(parts.scheme) > 1:
             return self._stores.open(location)
-        path = url2pathname(parts.path) if parts.scheme == "file" else location
         if parts.netloc not in ("", "localhost") or path.startswith(("\\\\", "//")):
             raise Unreachable("the files are on another machine")
         if os.name != "nt" and _WINDOWS.match(path):

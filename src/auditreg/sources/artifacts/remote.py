@@ -1,8 +1,8 @@
 """Model files in a store elsewhere, read through MLflow's own artifact repositories.
 
-Whoever registers a version chooses its location, and MLflow sends its credentials along with a
-request: only places that follow from what this machine is set up for are asked. What a store lists
-is bounded and believed no further than that.
+Whoever registers a version chooses its location, and MLflow sends credentials with each request, so
+only places that this machine's settings name are asked. What a store lists is bounded and believed no
+further than that.
 """
 
 from __future__ import annotations
@@ -131,7 +131,10 @@ class Stores:
             if self._tracking_uri is None:
                 raise Unreachable("only the tracking server can say; read through its REST API")
             inside = parts.scheme == "mlflow-artifacts" and not parts.netloc
-            if not inside and _host(parts) != _host(urlsplit(self._tracking_uri)):
+            server = urlsplit(self._tracking_uri)
+            # MLflow takes the server's scheme, and with it its port, where a location has none.
+            scheme = server.scheme if parts.scheme == "mlflow-artifacts" else parts.scheme
+            if not inside and _host(parts._replace(scheme=scheme)) != _host(server):
                 raise Unreachable("the location is on another host than the tracking server")
         elif parts.scheme not in _STORES:
             raise Unreachable(f"locations of scheme {parts.scheme} are not read")
@@ -144,8 +147,8 @@ class Stores:
         """MLflow's repository for a location; call it within `asking`."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        made: Repository = get_artifact_repository(location, tracking_uri=self._tracking_uri)
-        return made
+        repository: Repository = get_artifact_repository(location, tracking_uri=self._tracking_uri)
+        return repository
 
     @contextlib.contextmanager
     def asking(self, store: str) -> Iterator[None]:
@@ -201,13 +204,13 @@ class RemoteFolder:
         self._store = store
         self._stores = stores
         self._top: list[Any] | None = None
-        self._made: Repository | None = None
+        self._opened: Repository | None = None
 
     @property
     def _repository(self) -> Repository:
-        if self._made is None:
-            self._made = self._stores.repository(self._location)
-        return self._made
+        if self._opened is None:
+            self._opened = self._stores.repository(self._location)
+        return self._opened
 
     def _listed(self) -> list[Any]:
         if self._top is None:
@@ -289,13 +292,13 @@ class RemoteFolder:
         entered = {""}
         while folders:
             folder, entries = folders.pop()
-            below: list[str] = []
+            subfolders: list[str] = []
             for entry in entries:
                 path = str(entry.path)
                 if not _inside(path, folder):
                     odd += 1
                 elif entry.is_dir:
-                    below.append(path)
+                    subfolders.append(path)
                 elif len(listing.files) < MAX_FILES:
                     size = entry.file_size
                     listing.files.append(
@@ -304,7 +307,7 @@ class RemoteFolder:
                 else:
                     listing.notes.append(f"only the first {MAX_FILES} files are listed")
                     return listing
-            for path in sorted(set(below) - entered):
+            for path in sorted(set(subfolders) - entered):
                 if len(entered) >= MAX_FOLDERS:
                     listing.notes.append(f"only the first {MAX_FOLDERS} folders are looked into")
                     return listing
@@ -325,16 +328,8 @@ def _inside(path: str, folder: str) -> bool:
         and path.count("/") < _MAX_DEPTH
         and name not in ("", ".", "..")
         and not any(sign in name for sign in ("/", "\x00"))
-        and _encodable(name)
+        and not re.search("[\ud800-\udfff]", name)
     )
-
-
-def _encodable(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def store_name(location: str) -> str:
@@ -391,10 +386,10 @@ def bounded_clients() -> Iterator[None]:
         "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         "AWS_MAX_ATTEMPTS": "2",
     }
-    ours = {name: value for name, value in bounds.items() if name not in os.environ}
-    os.environ.update(ours)
+    added = {name: value for name, value in bounds.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield
     finally:
-        for name in ours:
+        for name in added:
             os.environ.pop(name, None)

@@ -1,18 +1,30 @@
-"""YAML and JSON that strangers wrote: bounded before anything is built, and nothing in it runs.
+"""YAML and JSON that strangers wrote: bounded in size and time, and nothing in it runs.
 
 YAML's python tags, merge keys and self-references are refused; what JSON cannot hold is refused too.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from auditreg.sources.artifacts.errors import Unreadable
 
 _MAX_NODES = 400_000
 _MAX_DEPTH = 60
+_MAX_CHARACTERS = 16 * 2**20
+"""Characters of all values together, where one that is shared counts each time."""
+_MAX_DIRECTIVES = 100
+_MAX_NUMBER = 1_000
+"""Characters of a number: those with colons are of base 60, and built in quadratic time."""
+_MAX_NUMBER_AS_KEY = 20
+"""Characters of a number that is a key: longer ones can be chosen to have one and the same hash."""
+
+_TAG = "tag:yaml.org,2002:"
+_INT = f"{_TAG}int"
 
 
 def load_yaml(raw: bytes) -> Any:
@@ -23,9 +35,12 @@ def load_yaml(raw: bytes) -> Any:
     """
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _loader()
     try:
         text = raw.decode("utf-8")
+        # libyaml compares each directive with all before it.
+        if text.count("%TAG") > _MAX_DIRECTIVES:
+            raise Unreadable("it has too many directives")
         # Events cost no recursion and no expansion, so the limits hold before anything is built.
         depth = 0
         for count, event in enumerate(yaml.parse(text, Loader=loader)):
@@ -37,36 +52,72 @@ def load_yaml(raw: bytes) -> Any:
                     raise Unreadable("it is nested too deeply")
             elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                 depth -= 1
-            elif isinstance(event, yaml.ScalarEvent) and event.value == "<<":
-                raise Unreadable("it uses YAML merge keys")
         loaded = yaml.load(text, Loader=loader)  # noqa: S506 (a safe loader)
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8 text") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    # Beside its own errors, PyYAML lets through whatever a value raises that does not suit its tag.
+    except (
+        yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
         raise Unreadable(f"it is not plain YAML ({_one_line(str(error))})") from None
     _bounded(loaded)
     return loaded
 
 
+@functools.cache
+def _loader() -> Any:
+    """PyYAML's safe loader, without what takes much longer to build than to write."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc] # PyYAML has no types
+        def construct_scalar(self, node: Any) -> Any:
+            text = super().construct_scalar(node)
+            if node.tag in (_INT, f"{_TAG}float") and len(text) > _MAX_NUMBER:
+                raise Unreadable("it holds a number that is too long")
+            return text
+
+        def flatten_mapping(self, node: Any) -> None:
+            for key, _ in node.value:
+                if key.tag == f"{_TAG}merge":
+                    raise Unreadable("it uses YAML merge keys")
+                is_short = isinstance(key.value, str) and len(key.value) <= _MAX_NUMBER_AS_KEY
+                if key.tag == _INT and not is_short:
+                    raise Unreadable("it has a number as a key that is too long")
+            super().flatten_mapping(node)
+
+    return Loader
+
+
 def _bounded(value: Any) -> None:
-    """Refuse what aliases expand to: shared nodes count each time, a cycle never ends."""
-    seen = 0
+    """Refuse what aliases expand to: what is shared counts each time, a cycle never ends."""
+    seen = characters = 0
     stack: list[Iterator[Any]] = [iter([value])]
     while stack:
         if len(stack) > _MAX_DEPTH + 2:
             raise Unreadable("its aliases refer to themselves")
         for node in stack[-1]:
             seen += 1
-            if seen > _MAX_NODES:
+            characters += _length(node)
+            if seen > _MAX_NODES or characters > _MAX_CHARACTERS:
                 raise Unreadable("its aliases expand to too many values")
             if isinstance(node, dict):
-                stack.append(iter(node.values()))
+                stack.append(chain(node, node.values()))
                 break
             if isinstance(node, (list, tuple, set)):
                 stack.append(iter(node))
                 break
         else:
             stack.pop()
+
+
+def _length(value: Any) -> int:
+    """About how many characters a scalar takes."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    return value.bit_length() // 3 if isinstance(value, int) else 0
 
 
 def to_json(value: Any) -> str:

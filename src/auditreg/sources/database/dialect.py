@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from auditreg.errors import SourceError
 from auditreg.sources.interface import INT, TEXT
 
 if TYPE_CHECKING:
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 
 UNCHANGED = "Nothing was read or changed."
 UNRECORDED = "The registry was not changed, and nothing was recorded."
-
-
-@dataclass(frozen=True)
-class IdSet:
-    """A set of ids that is asked about often.
-
-    `members` is what stands inside `in (…)`; `select` is SQL that selects the ids as `id`.
-    """
-
-    members: str
-    select: str
 
 
 class _AnyColumn(frozenset[str]):
@@ -77,13 +66,12 @@ class SqlDialect(abc.ABC):
         select: str,
         among: tuple[str, str] | None = None,
         also: Sequence[str] = (),
-    ) -> IdSet:
-        """Hold the one column `id` of a query, under a name, to ask about it often.
+    ) -> str:
+        """Hold the one column `id` of a query, under a name; what then stands inside `in (…)`.
 
         Without a connection the query is written down once, in `sets`, and called by its name.
-        `among` is a table and its column outside of which an id is of no use. That may be made
-        use of: where a comparison folds case, ids as they are written there are the exact ones.
-        `also` are further ids, which another database gave.
+        `among` names a table's column. An id that is not in it can be left out; the id is then
+        taken as that column spells it. `also` are further ids, which another database gave.
         """
         if among is not None:
             table, column = among
@@ -92,8 +80,7 @@ class SqlDialect(abc.ABC):
                 exact = self.exact(f"y.{column}")
                 select += f" union select y.{column} from {table} y where {exact} in ({listed(_printable(also))})"
         self.sets[name] = select
-        by_name = f"select id from {name}"
-        return IdSet(by_name, by_name)
+        return f"select id from {name}"
 
     @abc.abstractmethod
     def value(self, expression: str, kind: str) -> str:
@@ -152,7 +139,7 @@ class DatabaseConnection(SqlDialect):
         select: str,
         among: tuple[str, str] | None = None,
         also: Sequence[str] = (),
-    ) -> IdSet:
+    ) -> str:
         """See `SqlDialect.keep`. The ids are found once."""
 
     def denied(self, table: str, columns: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
@@ -221,6 +208,15 @@ class DatabaseConnection(SqlDialect):
             for batch in self.stream(select, {"t": TEXT}, 1024)
             for value in batch.column(0).cast("binary").to_pylist()
         ]
+
+
+def already_closed() -> SourceError:
+    """What a query after `DatabaseConnection.close` gets."""
+    return SourceError(
+        "The reading of the registry was already closed.",
+        state=UNCHANGED,
+        hint="Read every table before closing.",
+    )
 
 
 def _printable(texts: Iterable[str]) -> Iterator[str]:

@@ -91,11 +91,7 @@ def postgresql(address: Address, location: str, error: BaseException) -> SourceE
         )
     else:
         hint = "Nothing is known of this error here; the server's log may say more."
-    return SourceError(
-        f"The database {location} could not be {'reached' if connecting else 'read'}: {reason}.",
-        state=UNCHANGED if connecting else UNRECORDED,
-        hint=hint,
-    )
+    return _failed(location, reason, hint, connecting=connecting)
 
 
 def mysql(address: Address, location: str, error: BaseException) -> SourceError:
@@ -124,11 +120,7 @@ def mysql(address: Address, location: str, error: BaseException) -> SourceError:
         hint = "Check host and port, that the server runs, and that a firewall lets you through."
     else:
         hint = "Nothing is known of this error here; the server's log may say more."
-    return SourceError(
-        f"The database {location} could not be {'reached' if connecting else 'read'}: {reason}.",
-        state=UNCHANGED if connecting else UNRECORDED,
-        hint=hint,
-    )
+    return _failed(location, reason, hint, connecting=connecting)
 
 
 def error_number(error: BaseException) -> object:
@@ -145,6 +137,14 @@ def _code(text: str) -> str | None:
 def _without_secrets(address: Address, text: str) -> str:
     hidden = redact_uri(address.without_secrets(text))
     return re.sub(r"\s+", " ", hidden).strip()
+
+
+def _failed(location: str, reason: str, hint: str, *, connecting: bool) -> SourceError:
+    return SourceError(
+        f"The database {location} could not be {'reached' if connecting else 'read'}: {reason}.",
+        state=UNCHANGED if connecting else UNRECORDED,
+        hint=hint,
+    )
 
 
 def _not_allowed(location: str, reason: str) -> SourceError:

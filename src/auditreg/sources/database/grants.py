@@ -180,11 +180,14 @@ def grants(
         if table == SPECS[JOURNAL].base and columns is None:
             line = f"-- Where auditreg-capture is installed in the server: {line}"
         lines.append(line)
-    held = users_columns() if users is None else users
-    if held:
+    rights_columns = users_columns() if users is None else users
+    if rights_columns:
         lines.append(
             "-- Users and rights of basic-auth, where this database holds them; no passwords."
         )
     mark = "-- " if users is None else ""
-    lines += [mark + grant(prefix + table, sorted(held[table]), role) for table in sorted(held)]
+    lines += [
+        mark + grant(prefix + table, sorted(rights_columns[table]), role)
+        for table in sorted(rights_columns)
+    ]
     return "\n".join(lines) + "\n"

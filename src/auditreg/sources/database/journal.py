@@ -102,8 +102,8 @@ class StoredJournal:
         """Conditions, in ascending order of the ids, that together find every new row.
 
         Each is a range of the primary key. Ids are given before a transaction commits, so there
-        may be new rows between those known; nearly all such holes are empty, and a probe of the
-        key tells.
+        may be new rows between those known. Nearly all holes are empty; one query on the key shows
+        which are not.
         """
         if self.id is None:
             return []
@@ -112,18 +112,18 @@ class StoredJournal:
             return conditions
         occupied: list[str] = []
         for start in range(0, len(conditions), _PROBED):
-            some = conditions[start : start + _PROBED]
+            chunk = conditions[start : start + _PROBED]
             probes = (
                 f"select case when exists (select 1 from {_TABLE} b where {condition}) "
                 f"then {place} else -1 end as n0"
-                for place, condition in enumerate(some)
+                for place, condition in enumerate(chunk)
             )
-            hit = [
+            occupied_places = [
                 place
                 for batch in self._dialect.stream(" union all ".join(probes), {"n0": INT}, 1024)
                 for place in batch.column(0).to_pylist()
             ]
-            occupied += [some[place] for place in sorted(hit) if place >= 0]
+            occupied += [chunk[place] for place in sorted(occupied_places) if place >= 0]
         return occupied
 
     def ranges(self) -> list[Range]:

@@ -12,8 +12,8 @@ from auditreg.errors import SourceError
 from auditreg.sources.database.dialect import (
     UNCHANGED,
     DatabaseConnection,
-    IdSet,
     SqlDialect,
+    already_closed,
     listed,
 )
 from auditreg.sources.database.errors import (
@@ -200,7 +200,7 @@ class MySQL(MySQLSpelling, DatabaseConnection):
         select: str,
         among: tuple[str, str] | None = None,
         also: Sequence[str] = (),
-    ) -> IdSet:
+    ) -> str:
         """See `DatabaseConnection.keep`. The ids are held here, and written into the queries.
 
         A subquery in their place is run again for each row by some releases.
@@ -210,9 +210,9 @@ class MySQL(MySQLSpelling, DatabaseConnection):
             table, column = among
             ids = {
                 id_
-                for some in _parts(sorted(ids), _PROBED)
+                for chunk in _parts(sorted(ids), _PROBED)
                 for id_ in self._ids(
-                    f"select x.{column} as id from {table} x where x.{column} in ({listed(some)})"
+                    f"select x.{column} as id from {table} x where x.{column} in ({listed(chunk)})"
                 )
                 if id_ in ids
             }
@@ -223,7 +223,7 @@ class MySQL(MySQLSpelling, DatabaseConnection):
                 state=UNCHANGED,
                 hint="Raise max_allowed_packet of the server.",
             )
-        return IdSet(members, select)
+        return members
 
     def _ids(self, select: str) -> set[str]:
         ids: set[str] = set()
@@ -260,11 +260,6 @@ class MySQL(MySQLSpelling, DatabaseConnection):
                 self._connection.close()
             self._connection = None
 
-    def plan(self, select: str) -> str:
-        """How the database would run a query, one step per line; for tests."""
-        with self._rows(f"explain {select}") as result:
-            return "\n".join(" ".join(map(str, row)) for row in result)
-
     def _described(self, table: str) -> dict[str, bool]:
         """A table's columns, and whether NULL is refused in them."""
         if table not in self._known:
@@ -285,11 +280,7 @@ class MySQL(MySQLSpelling, DatabaseConnection):
     def _rows(self, select: str) -> Iterator[Any]:
         """The result of a query, streamed."""
         if self._connection is None:
-            raise SourceError(
-                "The reading of the registry was already closed.",
-                state=UNCHANGED,
-                hint="Read every table before closing.",
-            )
+            raise already_closed()
         options = {"stream_results": True, "no_parameters": True}
         with self._errors():
             result = self._connection.exec_driver_sql(select, execution_options=options)

@@ -110,16 +110,16 @@ def stored_rights(dialect: DatabaseConnection, default: str | None) -> Rights:
     Raises:
         SourceError: it cannot be read.
     """
-    kept = [bool(dialect.columns(table)) for table in _ROLE_TABLES]
-    if any(kept) and not all(kept):
-        missing = ", ".join(t for t, there in zip(_ROLE_TABLES, kept, strict=True) if not there)
+    present = [table for table in _ROLE_TABLES if dialect.columns(table)]
+    if present and len(present) < len(_ROLE_TABLES):
+        missing = ", ".join(table for table in _ROLE_TABLES if table not in present)
         raise SourceError(
             f"{dialect.location} holds roles, but not all of their tables can be seen: {missing}.",
             state=UNCHANGED,
             hint="Allow auditreg's database user to read them.",
         )
     doubts = IncompletenessLog()
-    parts = _parts(dialect, roles=all(kept))
+    parts = _parts(dialect, roles=bool(present))
     tables: dict[str, list[pa.RecordBatch]] = {}
     counts: dict[str, tuple[int | None, int]] = {}
     for table, selects in parts.items():
@@ -131,7 +131,9 @@ def stored_rights(dialect: DatabaseConnection, default: str | None) -> Rights:
                 tables[table].append(batch)
                 read += rows
         counts[table] = (expected, read)
-    tables["permissions"] += batches("permissions", [everyone(default, roles=all(kept))], doubts)
+    tables["permissions"] += batches(
+        "permissions", [everyone(default, roles=bool(present))], doubts
+    )
     problems = [
         f"{table}: the database counts {expected} rows, {read} were read"
         for table, (expected, read) in counts.items()
@@ -199,10 +201,9 @@ class _Part:
                     )
             batch = pa.RecordBatch.from_arrays(columns, schema=schema)
             for key in KEYS[table]:
-                there = pc.is_valid(batch.column(key))
-                if missing := batch.num_rows - pc.sum(there).as_py():
+                if missing := batch.column(key).null_count:
                     doubts.row(table, key, missing)
-                    batch = batch.filter(there)
+                    batch = batch.filter(pc.is_valid(batch.column(key)))
             yield batch, raw.num_rows
 
 

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.database.dialect import UNCHANGED, DatabaseConnection, IdSet, SqlDialect
+from auditreg.sources.database.dialect import (
+    UNCHANGED,
+    DatabaseConnection,
+    SqlDialect,
+    already_closed,
+)
 from auditreg.sources.database.errors import postgresql as explained
 from auditreg.sources.database.url import Address
 from auditreg.sources.interface import INT, REAL, TEXT
@@ -162,13 +167,12 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
         also: Sequence[str] = (),
-    ) -> IdSet:
+    ) -> str:
         """See `DatabaseConnection.keep`. The ids are held here, and written into the queries."""
         import pyarrow as pa
 
         if also:
             select = f"{select} union select unnest({_array(_without_nul(also))}::text[])"
-        whole = IdSet(select, select)
         raw_ids: list[Any] = []
         with self._errors(), contextlib.closing(self._cursor()) as cursor:
             cursor.execute(select)
@@ -178,13 +182,12 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
                 column = batch.column(0).drop_null()
                 raw_ids += column.cast(pa.string()).cast(pa.binary()).to_pylist()
         if len(raw_ids) > LISTED:
-            return whole
+            return select
         try:
             ids = [raw.decode() for raw in raw_ids]
         except UnicodeDecodeError:
-            return whole
-        kept = f"select unnest({_array(ids)}::{array}) as id"
-        return IdSet(kept, kept)
+            return select
+        return f"select unnest({_array(ids)}::{array})"
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `DatabaseConnection.stream`. The driver cuts batches by their bytes."""
@@ -216,16 +219,6 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
                 self._connection.close()
             self._connection = None
 
-    def plan(self, select: str) -> str:
-        """How PostgreSQL would run a query; for tests."""
-        return "\n".join(self.texts_of(f"explain {select}"))
-
-    def texts_of(self, statement: str) -> list[str]:
-        """The first column of what a statement answers that is no query."""
-        with self._errors(), contextlib.closing(self._cursor(copy=False)) as cursor:
-            cursor.execute(statement)
-            return [str(row[0]) for row in cursor.fetchall()]
-
     def _described(self, table: str) -> list[tuple[str, bool, bool]]:
         """A table's columns: name, whether it may be read, whether NULL is refused."""
         if table not in self._known:
@@ -238,16 +231,10 @@ class PostgreSQL(PostgreSQLSpelling, DatabaseConnection):
             ]
         return self._known[table]
 
-    def _cursor(self, *, copy: bool = True) -> Any:
+    def _cursor(self) -> Any:
         if self._connection is None:
-            raise SourceError(
-                "The reading of the registry was already closed.",
-                state=UNCHANGED,
-                hint="Read every table before closing.",
-            )
+            raise already_closed()
         options = {"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
-        if not copy:
-            options["adbc.postgresql.use_copy"] = "false"
         return self._connection.cursor(adbc_stmt_kwargs=options)
 
     def _execute(self, statement: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from auditreg.sources.database.dialect import IdSet, SqlDialect
+from auditreg.sources.database.dialect import SqlDialect
 from auditreg.sources.interface import DELETED, INT, JOURNAL, REAL, STAGING, TEXT
 from auditreg.sources.staging import KEYS
 
@@ -149,7 +149,7 @@ class Queries:
         self._all_runs = runs == "all"
         self._without = without
         self._linked_ids = linked_ids
-        self._links: dict[str, IdSet] = {}
+        self._links: dict[str, str] = {}
 
     def has(self, base: str) -> bool:
         """Whether the database has a table, by its own name."""
@@ -162,7 +162,7 @@ class Queries:
             table == "run_datasets" and not self._columns("datasets")
         )
 
-    def rows(self, table: str, *, plain: bool, only: str = "", whole: bool = False) -> Query:
+    def rows(self, table: str, *, plain: bool, only: str = "", all_runs: bool = False) -> Query:
         """The query for a staging table's rows, those of the journal in ascending id.
 
         Args:
@@ -170,7 +170,7 @@ class Queries:
             plain: every stored value is known to be of its staging type (`survey`), so that none
                 has to be looked at again.
             only: a condition on rows of the table, alias `b`.
-            whole: of all runs, for the reader to pick the linked ones (`may_be_whole`).
+            all_runs: of all runs, for the reader to pick the linked ones (`may_read_all_runs`).
         """
         dialect, spec = self._dialect, SPECS[table]
         parts, misfits, types = [], [], {}
@@ -194,16 +194,16 @@ class Queries:
             types["misfits"] = INT
         order = " order by b.id" if table == JOURNAL else ""
         return Query(
-            f"select {', '.join(parts)} from {self._from(table, only, whole)}{order}", types
+            f"select {', '.join(parts)} from {self._from(table, only, all_runs)}{order}", types
         )
 
-    def survey(self, table: str, only: str = "", *, whole: bool = False) -> str:
+    def survey(self, table: str, only: str = "", *, all_runs: bool = False) -> str:
         """The query for three numbers: how many rows `rows` will find, how many are not plain, and
         the length of the longest.
 
         One scan without handing anything over costs a third of looking at each value on the way.
-        Where columns are typed there is next to nothing to look at, and batches are cut by what is
-        in them: the length is 0.
+        Typed columns need no such check, and their batches are cut by size in bytes, so the length
+        is 0.
         """
         dialect = self._dialect
         sure = dialect.never_null(SPECS[table].base)
@@ -227,9 +227,9 @@ class Queries:
         doubtful = f"sum(case when {' and '.join(checks)} then 0 else 1 end)" if checks else "0"
         longest = f"max({' + '.join(lengths) or '0'})"
         numbers = f"count(*) as n0, {doubtful} as n1, {longest} as n2"
-        return f"select {numbers} from {self._from(table, only, whole)}"
+        return f"select {numbers} from {self._from(table, only, all_runs)}"
 
-    def may_be_whole(self, table: str) -> bool:
+    def may_read_all_runs(self, table: str) -> bool:
         """Whether a table belongs to runs, of which only the linked ones are read."""
         return table in RUN_CHILDREN and not self._all_runs
 
@@ -237,17 +237,16 @@ class Queries:
         """The query for how many rows `rows` will find."""
         return f"select count(*) as n0 from {self._from(table)}"
 
-    def link(self, name: str) -> IdSet:
-        """The ids of a link set: `runs`, `models` or `experiments`."""
+    def within(self, column: str, name: str) -> str:
+        """SQL that is true where a column holds an id of a link set.
+
+        The sets are `runs`, `models` and `experiments`.
+        """
         if name not in self._links:
             select, among = _LINKS[name]
             also = (self._linked_ids or {}).get(name, ())
             self._links[name] = self._dialect.keep(f"auditreg_{name}", select(self), among, also)
-        return self._links[name]
-
-    def within(self, column: str, name: str) -> str:
-        """SQL that is true where a column holds an id of the link set."""
-        return f"{column} in ({self.link(name).members})"
+        return f"{column} in ({self._links[name]})"
 
     def missing_runs(self) -> str:
         """The query for how many runs that versions name as theirs are no longer there."""
@@ -321,14 +320,14 @@ class Queries:
     def _columns(self, table: str) -> frozenset[str]:
         return frozenset() if table in self._without else self._dialect.columns(table)
 
-    def _from(self, table: str, only: str = "", whole: bool = False) -> str:
+    def _from(self, table: str, only: str = "", all_runs: bool = False) -> str:
         spec = SPECS[table]
         source = f"{spec.base} b"
         for alias, (joined, condition) in spec.joins.items():
             if self._columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
         conditions = [condition for condition in (spec.only, only) if condition]
-        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or whole
+        unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or all_runs
         if spec.linked and not unbound:
             conditions.append(self.within(f"b.{spec.linked[1]}", spec.linked[0]))
         return source + (f" where {' and '.join(conditions)}" if conditions else "")

@@ -14,7 +14,6 @@ from auditreg.sources.database.journal import Ascending, StoredJournal
 from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
-from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.database.store import (
     REGISTRY_TABLES,
     TRACKED_TABLES,
@@ -39,6 +38,7 @@ from auditreg.sources.interface import (
     SourceInfo,
     arrow_schema,
     clock,
+    silent,
 )
 from auditreg.sources.permissions import RIGHTS, AccessReader
 from auditreg.sources.staging import (
@@ -86,18 +86,6 @@ class SqlSource(Source):
         self._tracking = tracking
         self._tracking_file = tracking_file
         self._now = now
-
-    @classmethod
-    def sqlite(
-        cls,
-        path: str,
-        *,
-        artifacts: ArtifactFiles | None = None,
-        access: AccessReader | None = None,
-        now: Callable[[], int] = clock,
-    ) -> SqlSource:
-        """The SQLite database file at `path`."""
-        return cls(lambda: SQLite(path), artifacts=artifacts, access=access, now=now)
 
     def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
         """Take the snapshot. See `Source.read`.
@@ -148,7 +136,7 @@ class SqlReading(Reading):
         database_time = dialect.now()
         self._dialect = dialect
         self._artifacts = artifacts
-        self._progress = progress
+        self._report = progress or silent
         self._runs = runs
         self._registry = self._tracking = Store(
             dialect, runs, tuple(SPECS) if connect_tracking is None else REGISTRY_TABLES
@@ -164,9 +152,16 @@ class SqlReading(Reading):
         if connect_tracking is not None:
             self._tracking = self._open_tracking(connect_tracking)
             self.ended_at = now()
-        self.info = SourceInfo(
-            kind=dialect.kind,
-            location=dialect.location,
+        try:
+            self.info = self._info(database_time)
+        except BaseException:
+            self.close()
+            raise
+
+    def _info(self, database_time: int | None) -> SourceInfo:
+        return SourceInfo(
+            kind=self._dialect.kind,
+            location=self._dialect.location,
             mlflow_version=None,
             schema_version=self._registry.schema_version,
             shows_deleted=True,
@@ -218,6 +213,7 @@ class SqlReading(Reading):
             yield from self._rights.tables[name]
             return
         self._counts[name] = (0, 0)
+        self._doubts.forget(name)
         if name != JOURNAL:
             yield from self._rows(name)
             return
@@ -231,12 +227,12 @@ class SqlReading(Reading):
     def _rows(self, name: str, only: str = "") -> Iterator[pa.RecordBatch]:
         """Rows of one table, those for which `only` holds; counts them."""
         database, queries = self._store(name).database, self._store(name).queries
-        whole = queries.may_be_whole(name) and self._many_linked()
-        survey = queries.survey(name, only, whole=whole)
+        all_runs = queries.may_read_all_runs(name) and self._many_linked()
+        survey = queries.survey(name, only, all_runs=all_runs)
         expected, doubtful, longest = database.numbers(survey, 3)
-        query = queries.rows(name, plain=not doubtful, only=only, whole=whole)
+        query = queries.rows(name, plain=not doubtful, only=only, all_runs=all_runs)
         size = max(64, min(65_536, BATCH_TEXT // (longest + 64)))
-        linked = self._linked_runs() if whole else None
+        linked = self._linked_runs() if all_runs else None
         counted, read = self._counts[name]
         expected += counted or 0
         for raw in database.stream(query.select, query.types, size):
@@ -335,8 +331,11 @@ class SqlReading(Reading):
         import pyarrow as pa
 
         if self._run_ids is None:
-            select = f"select id as t from ({self._tracking.queries.link('runs').select}) l"
-            batches = self._tracking.database.stream(select, {"t": TEXT}, 65_536)
+            database, queries = self._tracking.database, self._tracking.queries
+            run_id = database.value("r.run_uuid", TEXT)
+            linked = queries.within("r.run_uuid", "runs")
+            select = f"select {run_id} as t from runs r where {linked}"
+            batches = database.stream(select, {"t": TEXT}, 65_536)
             columns = [batch.column(0) for batch in batches] or [pa.nulls(0, pa.string())]
             self._run_ids = pa.concat_arrays(columns)
         return self._run_ids
@@ -347,10 +346,6 @@ class SqlReading(Reading):
         if table in RIGHTS:
             return self._rights.shown
         return self._store(table).shows(table)
-
-    def _report(self, phase: str, done: int, total: int | None) -> None:
-        if self._progress is not None:
-            self._progress(phase, done, total)
 
     def _cannot_show(self) -> Iterator[str]:
         yield self._journal.cannot_show()  # before what an old store lacks, which may be long

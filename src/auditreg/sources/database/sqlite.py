@@ -14,8 +14,8 @@ from auditreg.sources.database.dialect import (
     UNCHANGED,
     UNRECORDED,
     DatabaseConnection,
-    IdSet,
     SqlDialect,
+    already_closed,
 )
 from auditreg.sources.database.sqlite_files import PATIENCE_MS, DatabaseFile
 from auditreg.sources.interface import INT, REAL, TEXT
@@ -144,9 +144,10 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         select: str,
         among: tuple[str, str] | None = None,  # noqa: ARG002 (texts compare exactly)
         also: Sequence[str] = (),
-    ) -> IdSet:
+    ) -> str:
         """See `DatabaseConnection.keep`."""
         with self._errors():
+            self._execute(f"drop table if exists temp.{name}")
             self._execute(f"create temp table {name} (id text primary key) without rowid")
             self._execute(f"insert or ignore into temp.{name} {select}")
             if also:
@@ -154,8 +155,7 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
                     f"insert or ignore into temp.{name} select value from json_each(?)",
                     json.dumps(list(also)),
                 )
-        kept = f"select id from temp.{name}"
-        return IdSet(kept, kept)
+        return f"select id from temp.{name}"
 
     def stream(self, select: str, types: dict[str, str], size: int) -> Iterator[pa.RecordBatch]:
         """See `DatabaseConnection.stream`."""
@@ -195,11 +195,7 @@ class SQLite(SQLiteSpelling, DatabaseConnection):
         import adbc_driver_manager
 
         if self._connection is None:
-            raise SourceError(
-                "The reading of the registry was already closed.",
-                state=UNCHANGED,
-                hint="Read every table before closing.",
-            )
+            raise already_closed()
         statement = adbc_driver_manager.AdbcStatement(self._connection)
         statement.set_sql_query(text)
         return statement
@@ -268,9 +264,9 @@ class _NeedsWriting(SourceError):
 def _check_file(path: str) -> None:
     """Say plainly what is wrong with a path before SQLite says it badly."""
     hint = "Give the path of MLflow's database file, e.g. sqlite:///mlflow.db."
-    if Path(path).is_dir():
-        raise SourceError(f"{path} is a directory, not a database.", state=UNCHANGED, hint=hint)
     try:
+        if Path(path).is_dir():
+            raise SourceError(f"{path} is a directory, not a database.", state=UNCHANGED, hint=hint)
         with Path(path).open("rb") as file:
             head = file.read(64)
     except FileNotFoundError:

@@ -72,17 +72,17 @@ class DatabaseFile:
         self._file = Path(path).resolve()
         self._descriptor: int | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._taken: int | None = None
+        self._taken_at: int | None = None
         self._stamp: _Stamp | None = None
         self.uri = _uri(self._file, "mode=ro")
         self.is_private = False
         try:
-            self._choose()
+            self._choose_way_to_open()
         except BaseException:
             self.close()
             raise
 
-    def _choose(self) -> None:
+    def _choose_way_to_open(self) -> None:
         # Before the lock: closing any descriptor of a file ends the locks of the process on it.
         is_wal_mode = _is_wal_mode(self._file)
         if not self._lock():
@@ -95,7 +95,7 @@ class DatabaseFile:
         elif _size(self._beside("-wal")):
             self.copy()
         else:
-            self._taken, self._stamp = self._settled((self._file,))
+            self._taken_at, self._stamp = self._settled((self._file,))
             self.uri = _uri(self._file, "mode=ro&immutable=1")
 
     def copy(self) -> None:
@@ -116,7 +116,7 @@ class DatabaseFile:
             if _stamp(files) == stamp:
                 # Writable, so that SQLite can undo or take in what was left beside the database.
                 options = "mode=rw" if sys.platform == "win32" else "mode=rw&vfs=unix-none"
-                self.uri, self._taken, self.is_private = _uri(target, options), taken, True
+                self.uri, self._taken_at, self.is_private = _uri(target, options), taken, True
                 return
             self._folder.cleanup()
         self._folder = None
@@ -142,7 +142,7 @@ class DatabaseFile:
 
     def age(self) -> int:
         """How many milliseconds ago the files were as they are read."""
-        return 0 if self._taken is None else milliseconds() - self._taken
+        return 0 if self._taken_at is None else milliseconds() - self._taken_at
 
     def close(self) -> None:
         """Let the files go, and remove a copy."""

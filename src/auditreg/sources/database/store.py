@@ -66,7 +66,8 @@ class Store:
         self._tables = frozenset(tables)
         kinds = {kind for kind, read in READS.items() if read[0] in self._tables}
         self.kinds = readable_kinds(self.queries, self._hidden) & kinds
-        self.runs_elsewhere = linked_ids is None and self._has_none_of_the_named()
+        has_versions_and_runs = linked_ids is None and "runs" in self._tables
+        self.runs_elsewhere = has_versions_and_runs and self._has_none_of_the_named()
         if self.runs_elsewhere:
             self.kinds -= frozenset(TRACKED_KINDS)
 
@@ -81,7 +82,7 @@ class Store:
         """How many of these runs are here."""
         none = "select r.run_uuid as id from runs r where 1 = 0"
         ids = self.database.keep("auditreg_named", none, ("runs", "run_uuid"), tuple(run_ids))
-        select = f"select count(*) as n0 from runs r where r.run_uuid in ({ids.members})"
+        select = f"select count(*) as n0 from runs r where r.run_uuid in ({ids})"
         return self.database.numbers(select)[0]
 
     def contents(self) -> str:

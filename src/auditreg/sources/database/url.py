@@ -38,7 +38,8 @@ class Address:
         """Take an address apart.
 
         Raises:
-            SourceError: it is none; its text is not repeated, for it may hold a password.
+            SourceError: the text is no address; the error does not repeat it, since it may hold a
+                password.
         """
         match = _URI.fullmatch(uri)
         if match is None or "@" in match["host"]:

@@ -138,8 +138,8 @@ class Bulk:
         if self._failed[kind.search] >= _GIVE_UP:
             return rows
         try:
-            for some in portions(experiments, PAGE):
-                body = {**query, "experiment_ids": list(some)}
+            for chunk in portions(experiments, PAGE):
+                body = {**query, "experiment_ids": list(chunk)}
                 pages = self._server.pages(kind.search, body, kind.items, workspace, post=True)
                 for page in pages:
                     for row in page:

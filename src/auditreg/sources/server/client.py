@@ -8,12 +8,13 @@ wrongly. Answers are the server's JSON. Retries and waiting are bounded.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -79,7 +80,6 @@ class Server:
         timeout: seconds to wait for one answer, and between two parts of it.
         retries: how often a request that failed for the moment is tried again.
         limit: the largest answer in bytes.
-        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -89,25 +89,24 @@ class Server:
         timeout: float = 60,
         retries: int = 3,
         limit: int = 512 * 1024 * 1024,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.uri = uri.rstrip("/")
         self.location = redact_uri(self.uri)
         self._timeout = _setting("MLFLOW_HTTP_REQUEST_TIMEOUT", timeout)
         self._retries = int(_setting("MLFLOW_HTTP_REQUEST_MAX_RETRIES", retries))
         self._factor = _setting("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", 1)
-        self._obeys = os.environ.get("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "true").lower()
+        respects = os.environ.get("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "true")
+        self._respects_retry_after = respects.lower() in ("true", "1")
         self._limit = limit
-        self._sleep = sleep
         self._not_before = 0.0
         self._lock = threading.Lock()
         self.requests = 0
 
     def version(self) -> str | None:
-        """The MLflow version the server says it is, if it does."""
+        """The MLflow version the server says it is, if it does: no answer is an error."""
         try:
             raw = self._request("GET", "/version", {}, None)
-        except (NotThere, Refused):
+        except SourceError:
             return None
         text = raw[:200].decode("utf-8", "replace").strip()
         return text if re.fullmatch(r"[0-9][0-9A-Za-z.+-]{0,40}", text) else None
@@ -126,16 +125,19 @@ class Server:
         """
         return self._object(self._request("GET", api + path, query, workspace))
 
-    def get_v3(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """As `get`, under the newer prefix `API_V3`.
+    def get_if_known(
+        self, path: str, query: Mapping[str, Any], api: str = API_V3
+    ) -> dict[str, Any]:
+        """As `get`, for what not every server knows.
 
         Raises:
-            NotThere: the server knows no such path: a web page in front of it answers.
+            NotThere: also where a web page answers, as one in front of a server does for every path
+                that it does not know.
         """
-        text = self._request("GET", API_V3 + path, query, None)
-        if text.lstrip()[:1] == b"<":
-            raise NotThere(f"{self.location} has no {path}.", state=STATE, hint="")
-        return self._object(text)
+        raw = self._request("GET", api + path, query, None)
+        if raw.lstrip()[:1] == b"<":
+            raise NotThere(f"{self.location} has no {api}{path}.", state=STATE, hint="")
+        return self._object(raw)
 
     def post(
         self, path: str, body: Mapping[str, Any], workspace: str | None = None
@@ -203,10 +205,18 @@ class Server:
         self, path: str, answer: dict[str, Any], items: str
     ) -> tuple[list[dict[str, Any]], str]:
         """What an answer lists, and the token of the next page."""
+        return self.listed(path, answer, items), str(answer.get("next_page_token") or "")
+
+    def listed(self, path: str, answer: Mapping[str, Any], items: str) -> list[dict[str, Any]]:
+        """The objects that an answer lists under a name; none where the name is missing or null.
+
+        Raises:
+            NotMlflow: something else stands there.
+        """
         listed = answer.get(items) or []
         if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
             raise self._not_mlflow(f"{path} answers without a list of {items}")
-        return listed, str(answer.get("next_page_token") or "")
+        return listed
 
     def journal(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """What auditreg-capture answers, where it is installed in the server.
@@ -216,23 +226,20 @@ class Server:
             NotThere, Refused: the server has no capture, or one that does not answer.
             SourceError: everything else.
         """
-        raw = self._request("GET", JOURNAL, query, None)
-        if raw.lstrip()[:1] == b"<":
-            # A web page in front of the server answers every path it does not know.
-            raise NotThere(f"{self.location} has no journal.", state=STATE, hint="")
-        return self._object(raw)
+        return self.get_if_known("", query, api=JOURNAL)
 
     def workspaces(self) -> tuple[str | None, ...]:
         """The workspaces the server shows us; one None where it has none of them."""
         try:
-            about = decode(self._request("GET", "/api/3.0/mlflow/server-info", {}, None))
-        except (NotThere, Refused, Malformed):
-            # An older server knows no such path, or answers it with its web page.
+            about = self.get_if_known("/server-info", {})
+        except (NotThere, Refused, NotMlflow):
+            return (None,)  # an older server
+        if not about.get("workspaces_enabled"):
             return (None,)
-        if not isinstance(about, dict) or not about.get("workspaces_enabled"):
-            return (None,)
-        listed = self.get("/workspaces", {}, api="/api/3.0/mlflow").get("workspaces") or []
-        return tuple(sorted(str(workspace.get("name")) for workspace in listed))
+        workspaces = self.listed(
+            "/workspaces", self.get("/workspaces", {}, api=API_V3), "workspaces"
+        )
+        return tuple(sorted(str(workspace.get("name")) for workspace in workspaces))
 
     def _request(
         self, method: str, path: str, content: Mapping[str, Any], workspace: str | None
@@ -243,7 +250,7 @@ class Server:
         """
         waited = 0.0
         for attempt in range(self._retries + 1):
-            self._hold()
+            self._wait_for_turn()
             failed: _Passing | None = None
             status, retry_after, raw = 0, None, b""
             try:
@@ -257,7 +264,7 @@ class Server:
                 with self._lock:
                     # What one request is told holds for those of the other threads, too.
                     self._not_before = max(self._not_before, time.monotonic() + (retry_after or 0))
-                self._sleep(wait)
+                time.sleep(wait)
             elif failed:
                 raise self._unreachable(str(failed)) from failed
             elif status == 429:
@@ -279,13 +286,13 @@ class Server:
         # Requests that failed together are not to come back together.
         return min(_LONGEST_WAIT, self._factor * 2.0**attempt) * random.uniform(0.75, 1)  # noqa: S311
 
-    def _hold(self) -> None:
+    def _wait_for_turn(self) -> None:
         """Wait until the server wants requests again."""
         with self._lock:
             self.requests += 1
             wait = self._not_before - time.monotonic()
         if wait > 0:
-            self._sleep(wait)
+            time.sleep(wait)
 
     def _once(
         self, method: str, path: str, content: Mapping[str, Any], workspace: str | None
@@ -321,7 +328,7 @@ class Server:
             if isinstance(error, ValueError) or "certificate" in brief.lower():
                 raise self._unreachable(brief) from error
             raise _Passing(brief) from error
-        retry_after = response.headers.get("Retry-After") if self._obeys in ("true", "1") else None
+        retry_after = response.headers.get("Retry-After") if self._respects_retry_after else None
         return response.status_code, _seconds(retry_after), raw
 
     def _body(self, response: Any) -> bytes:
@@ -419,11 +426,12 @@ def _seconds(retry_after: str | None) -> float | None:
 def _setting(name: str, default: float) -> float:
     """MLflow's own environment setting where the user gave one, else our smaller default."""
     text = os.environ.get(name, "")
-    try:
-        return float(text) if text else default
-    except ValueError:
-        raise SourceError(
-            f"{name} is {text!r}, which is not a number.",
-            state="Nothing was read or changed.",
-            hint=f"Correct or unset {name}.",
-        ) from None
+    with contextlib.suppress(ValueError):
+        number = float(text) if text else default
+        if 0 <= number < math.inf:
+            return number
+    raise SourceError(
+        f"{name} is {text!r}, which is not a number from 0 on.",
+        state="Nothing was read or changed.",
+        hint=f"Correct or unset {name}.",
+    )

@@ -13,10 +13,15 @@ def explain(reason: str, timeout: float) -> tuple[str, str]:
         timeout: seconds one answer was waited for.
     """
     lowered = reason.lower()
-    if "certificate" in lowered or "ssl" in lowered:
+    if "certificate" in lowered:
         return (
             "its TLS certificate is not accepted",
             "Set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of your CA.",
+        )
+    if "sslerror" in lowered or "[ssl:" in lowered:
+        return (
+            f"no TLS connection could be made: {reason[:300]}",
+            "Check whether the address should begin with http:// or https://.",
         )
     if "refused" in lowered:
         return "the connection was refused", "Start the server, or check the port."

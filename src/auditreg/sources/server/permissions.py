@@ -14,7 +14,8 @@ from auditreg.sources.permissions import (
     everyone,
     without_default,
 )
-from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
+from auditreg.sources.server.client import API, NotAllowed, NotThere, Refused, Server
+from auditreg.sources.server.strict_json import dict_in
 from auditreg.sources.staging import IncompletenessLog, batches
 
 NO_USERS_SERVED = (
@@ -45,8 +46,8 @@ def served_rights(server: Server, default: str | None) -> Rights:
         SourceError: the server cannot be reached, or is broken.
     """
     try:
-        me = server.get("/users/current", {}).get("user", {})
-        if not me.get("is_admin"):
+        me = server.get_if_known("/users/current", {}, api=API).get("user")
+        if not dict_in(me).get("is_admin"):
             return Rights(cannot_show=(NO_ADMINISTRATOR,))
         last = _ask(server)
         for _ in range(_PASSES - 1):
@@ -67,8 +68,12 @@ _Answers = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 def _ask(server: Server) -> _Answers:
     """Users with their roles, and all roles: those nobody has, too."""
-    users = server.get("/users/list", {}).get("users", [])
-    return users, server.get_v3("/roles/list", {}).get("roles", [])
+    users = server.listed("/users/list", server.get("/users/list", {}), "users")
+    roles = server.listed("/roles/list", server.get_if_known("/roles/list", {}), "roles")
+    of_users = [role for user in users for role in server.listed("/users/list", user, "roles")]
+    for role in (*roles, *of_users):
+        server.listed("/roles/list", role, "permissions")
+    return users, roles
 
 
 def _of_answers(answers: _Answers, default: str | None, doubts: tuple[str, ...]) -> Rights:
@@ -93,7 +98,7 @@ def _of_answers(answers: _Answers, default: str | None, doubts: tuple[str, ...])
         if not _is_own(role):
             permissions += _given(role, "role", role.get("name"))
     for user in users:
-        for role in user.get("roles", []):
+        for role in user.get("roles") or []:
             if _is_own(role):
                 permissions += _given(role, "direct", user.get("username"))
             else:
@@ -114,7 +119,7 @@ def _is_own(role: Mapping[str, Any]) -> bool:
 
 
 def _given(role: Mapping[str, Any], via: str, principal: object) -> Iterator[dict[str, Any]]:
-    for grant in role.get("permissions", []):
+    for grant in role.get("permissions") or []:
         yield {
             "workspace": role.get("workspace"),
             "resource_type": grant.get("resource_type"),

@@ -15,7 +15,7 @@ spans contain the moment between the passes. A row that was there and yet not fo
 because one read before it in the same pass vanished. In the first pass: then that one is missing in
 the second. In the second: then the first pass read the row, or it was made only after the first was
 at its place. That last case is left: for versions their numbers and their models' latest ones tell,
-for a model without versions nothing does. A reading says both that it cannot show.
+for a model without versions nothing does. Under `cannot_show` a reading names both cases.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from auditreg.sources.interface import Progress
+from auditreg.sources.interface import Progress, silent
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.server.strict_json import dicts_in
 
@@ -45,6 +45,7 @@ GAPS_REQUESTED = 20_000
 """Numbers without a version that are asked for one by one: search hides the untagged versions of a
 prompt, and a gap is the only trace they leave."""
 
+MAX_PASSES = 4
 _PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 _SHOWN = 5
 
@@ -159,16 +160,13 @@ class RegistryScanner:
         self._server = server
         self._workspaces = workspaces
         self._pool = pool
-        self._progress = progress
+        self._progress = progress or silent
         self._denied: dict[str | None, NotAllowed] = {}
 
-    def read_until_stable(
-        self, most: int, journal_unchanged: Callable[[], bool] = lambda: True
-    ) -> RegistryState:
+    def read_until_stable(self, journal_unchanged: Callable[[], bool]) -> RegistryState:
         """Read until two passes agree; the module's docstring says what that proves.
 
         Args:
-            most: the most passes.
             journal_unchanged: whether the journal is as it was when last asked; it is asked after
                 each pass, and was asked before the first.
 
@@ -180,8 +178,8 @@ class RegistryScanner:
         unrepeated, unchanged, agree, passes = not scan.repeated, journal_unchanged(), False, 1
         counts_before: dict[str, int] = {}
         doubts: list[str] = []
-        while passes < most:
-            self._report_progress("registry", passes)
+        while passes < MAX_PASSES:
+            self._progress("registry", passes, None)
             digest_before, counts_before, unrepeated_before = digest, counts, unrepeated
             # Let go of these rows first: those of one pass at a time are in memory.
             scan = RegistryScan()
@@ -195,7 +193,7 @@ class RegistryScanner:
             if agree and unchanged and unrepeated and unrepeated_before:
                 break
         else:
-            doubts += _unstable(most, agree, unchanged, scan.repeated)
+            doubts += _unstable(agree, unchanged, scan.repeated)
         # Only now: a request for each gap would make every pass slow, and a version that search hides
         # is hidden from all of them alike.
         gaps = self._ask_gaps(scan)
@@ -209,15 +207,11 @@ class RegistryScanner:
 
     def is_unchanged(self, registry: RegistryState) -> bool:
         """Whether one more pass finds what the last one did. Raises as `read_until_stable`."""
-        self._report_progress("registry", registry.passes)
+        self._progress("registry", registry.passes, None)
         return self._scan().digest_and_counts()[0] == registry.digest
 
     def _readable(self) -> tuple[str | None, ...]:
         return tuple(workspace for workspace in self._workspaces if workspace not in self._denied)
-
-    def _report_progress(self, phase: str, done: int) -> None:
-        if self._progress is not None:
-            self._progress(phase, done, None)
 
     def _scan(self) -> RegistryScan:
         """Everything: without a filter, then prompts, which newer servers leave out of that."""
@@ -270,15 +264,22 @@ class RegistryScanner:
         unlisted = sorted(
             {key[:2] for key in scan.versions} - scan.models.keys(), key=lambda key: key[1]
         )
-        confirmed = []
+        confirmed, hidden = [], []
         for key, answer in zip(unlisted, self._pool.map(self._model, unlisted), strict=True):
-            if answer is not None:  # else deleted meanwhile; the next pass sees neither
+            if isinstance(answer, NotAllowed):
+                hidden.append(key[1])
+            elif answer is not None:  # else deleted meanwhile; the next pass sees neither
                 scan.models[key] = answer
                 confirmed.append(key[1])
         if confirmed:
             scan.doubts.append(
                 f"the server's list of models leaves out {len(confirmed)} whose versions it "
-                f"shows ({some(confirmed)}); there may be others without versions"
+                f"shows ({first_names(confirmed)}); there may be others without versions"
+            )
+        if hidden:
+            scan.doubts.append(
+                f"{len(hidden)} models whose versions the server shows may not be read by this user "
+                f"({first_names(hidden)})"
             )
 
     def _add_unlisted_versions(self, scan: RegistryScan) -> None:
@@ -289,11 +290,11 @@ class RegistryScanner:
             for latest in dicts_in(model.get("latest_versions"))
             if (number := _number(latest)) is not None and (*key, number) not in scan.versions
         ]
-        there = self._add(scan, unlisted)
-        if there:
+        existing = self._add(scan, unlisted)
+        if existing:
             scan.doubts.append(
-                f"the server's search leaves out {len(there)} versions its models name "
-                f"({some(there)}); there may be others"
+                f"the server's search leaves out {len(existing)} versions its models name "
+                f"({first_names(existing)}); there may be others"
             )
 
     def _ask_gaps(self, scan: RegistryScan) -> int:
@@ -309,63 +310,65 @@ class RegistryScanner:
             for number in range(1, max(present))
             if number not in present
         )
-        tried = list(islice(missing, GAPS_REQUESTED))
-        there = self._add(scan, tried)
-        if there:
+        requested = list(islice(missing, GAPS_REQUESTED))
+        existing = self._add(scan, requested)
+        if existing:
             scan.doubts.append(
-                f"the server's search leaves out {len(there)} versions that exist "
-                f"({some(there)}); there may be later ones"
+                f"the server's search leaves out {len(existing)} versions that exist "
+                f"({first_names(existing)}); there may be later ones"
             )
-        if gaps > len(tried):
+        if gaps > len(requested):
             scan.doubts.append(
                 f"{gaps} numbers below a model's highest version have no version, and only "
-                f"{len(tried)} of them were asked for one by one"
+                f"{len(requested)} of them were asked for one by one"
             )
-        return gaps - len(there)
+        return gaps - len(existing)
 
     def _add(self, scan: RegistryScan, keys: list[VersionKey]) -> list[str]:
         """Ask for versions by number and add those that are there; their names."""
-        there, hidden = [], []
+        existing, hidden = [], []
         for key, answer in zip(keys, self._pool.map(self._version, keys), strict=True):
             if isinstance(answer, NotAllowed):
                 hidden.append(f"{key[1]}/{key[2]}")
             elif answer is not None:
                 scan.versions[key] = answer
-                there.append(f"{key[1]}/{key[2]}")
+                existing.append(f"{key[1]}/{key[2]}")
         if hidden:
             scan.doubts.append(
-                f"{len(hidden)} version numbers may not be asked for by this user ({some(hidden)})"
+                f"{len(hidden)} version numbers may not be asked for by this user ({first_names(hidden)})"
             )
-        return there
+        return existing
 
-    def _model(self, key: ModelKey) -> Row | None:
+    def _model(self, key: ModelKey) -> Row | NotAllowed | None:
         workspace, name = key
-        try:
-            answer = self._server.get("/registered-models/get", {"name": name}, workspace)
-        except NotThere:
-            return None
-        model: Row | None = answer.get("registered_model")
-        return model
+        return self._get("/registered-models/get", {"name": name}, workspace, "registered_model")
 
     def _version(self, key: VersionKey) -> Row | NotAllowed | None:
         workspace, name, number = key
         query = {"name": name, "version": str(number)}
+        return self._get("/model-versions/get", query, workspace, "model_version")
+
+    def _get(
+        self, path: str, query: Row, workspace: str | None, item: str
+    ) -> Row | NotAllowed | None:
+        """What the server has, None where it has no such thing; why not, where this user may not."""
         try:
-            answer = self._server.get("/model-versions/get", query, workspace)
+            row = self._server.get(path, query, workspace).get(item)
         except NotThere:
             return None
         except NotAllowed as denied:
+            if denied.status == 401:
+                raise
             return denied
-        version: Row | None = answer.get("model_version")
-        return version
+        return row if isinstance(row, dict) else None
 
 
-def _unstable(most: int, agree: bool, unchanged: bool, repeated: int) -> Iterator[str]:
+def _unstable(agree: bool, unchanged: bool, repeated: int) -> Iterator[str]:
     """Why no two passes could be taken for one state."""
     if not agree:
-        yield f"the registry changed between each of {most} passes over it"
+        yield f"the registry changed between each of {MAX_PASSES} passes over it"
     if not unchanged:
-        yield f"the journal grew while the registry was read {most} times"
+        yield f"the journal grew while the registry was read {MAX_PASSES} times"
     if agree and unchanged:
         yield f"the server listed {repeated} rows more than once: it may have left out others"
 
@@ -420,7 +423,7 @@ def _number(version: Row) -> int | None:
     return number if 0 < number < 2**63 else None
 
 
-def some(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """A few of the names."""
     more = ", …" if len(names) > _SHOWN else ""
     return ", ".join(sorted(names)[:_SHOWN]) + more

@@ -23,7 +23,7 @@ from auditreg.sources.server.bulk_runs import (
     portions,
 )
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
-from auditreg.sources.server.registry import RegistryState, some
+from auditreg.sources.server.registry import RegistryState, first_names
 from auditreg.sources.server.spool import Spool
 from auditreg.sources.server.strict_json import dict_in, dicts_in
 from auditreg.sources.staging import IncompletenessLog
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MODEL_VERSIONS = "mlflow.modelVersions"
 """The tag of a logged model in which MLflow names the versions registered from it."""
 
-_NOT_LOOKED = (
+_UNLISTED = (
     "{} may not be listed by this user: logged models that only name their versions were not "
     "looked for"
 )
@@ -130,7 +130,7 @@ class RunReader:
         yield from self._doubts
         for what, ids in self._denied.items():
             if ids:
-                yield f"{len(ids)} {what} that versions point to may not be read by this user ({some(ids)})"
+                yield f"{len(ids)} {what} that versions point to may not be read by this user ({first_names(ids)})"
 
     def close(self) -> None:
         """Give the space back."""
@@ -170,7 +170,7 @@ class RunReader:
                 if self._all_runs or denied.status == 401:
                     raise
                 listed = []
-                self._doubts.append(_NOT_LOOKED.format("experiments"))
+                self._doubts.append(_UNLISTED.format("experiments"))
             self._listed[workspace] = {
                 str(experiment.get("experiment_id")): experiment for experiment in listed
             }
@@ -259,7 +259,7 @@ class RunReader:
         except NotAllowed as denied:
             if denied.status == 401:
                 raise
-            self._doubts.append(_NOT_LOOKED.format("logged models"))
+            self._doubts.append(_UNLISTED.format("logged models"))
         return sources
 
     def _tagged(self, links: VersionLinks, workspace: str | None) -> Iterator[Row]:
@@ -298,7 +298,7 @@ class RunReader:
     def _experiments(self) -> None:
         """Those of the runs that were read."""
 
-        def find(key: tuple[str | None, str]) -> Row | Denied | None:
+        def experiment_of(key: tuple[str | None, str]) -> Row | Denied | None:
             workspace, experiment_id = key
             if listed := self._listed.get(workspace, {}).get(experiment_id):
                 return listed
@@ -307,7 +307,7 @@ class RunReader:
                 lambda: self._server.get("/experiments/get", query, workspace).get("experiment")
             )
 
-        answers = zip(self._used, self._pool.map(find, self._used), strict=True)
+        answers = zip(self._used, self._pool.map(experiment_of, self._used), strict=True)
         rows = [
             {**row, "workspace": row.get("workspace") or workspace or "default"}
             for (workspace, _), row in answers

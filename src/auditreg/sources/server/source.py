@@ -30,13 +30,14 @@ from auditreg.sources.interface import (
     Source,
     SourceInfo,
     clock,
+    silent,
 )
 from auditreg.sources.permissions import RIGHTS, AccessReader, Rights
 from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
 from auditreg.sources.server.permissions import rights_of_server
-from auditreg.sources.server.registry import TABLES, RegistryScanner, RegistryState, some
+from auditreg.sources.server.registry import TABLES, RegistryScanner, RegistryState, first_names
 from auditreg.sources.server.runs import RunReader
 from auditreg.sources.server.visibility import Visibility, visibility
 from auditreg.sources.staging import IncompletenessLog, batches
@@ -74,21 +75,19 @@ class RestSource(Source):
         artifacts: reads the model files of versions; None leaves them out.
         workspaces: those to read; None for all that the server shows this user.
         access: reads users and rights; None asks the server alone.
-        passes: how often the registry is read at most until two passes agree.
         threads: how many requests are under way at once.
         timeout: seconds to wait for one answer.
         retries: how often a request that failed for the moment is tried again.
         now: the clock, in milliseconds since the epoch.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing the caller decides
+    def __init__(
         self,
         uri: str,
         *,
         artifacts: ArtifactFiles | None = None,
         workspaces: Sequence[str] | None = None,
         access: AccessReader | None = None,
-        passes: int = 4,
         threads: int = 8,
         timeout: float = 60,
         retries: int = 3,
@@ -98,7 +97,6 @@ class RestSource(Source):
         self._artifacts = artifacts
         self._workspaces = workspaces
         self._access = access or AccessReader()
-        self._passes = passes
         self._threads = threads
         self._now = now
 
@@ -110,7 +108,7 @@ class RestSource(Source):
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
             scanner = RegistryScanner(self._server, workspaces, pool, progress)
-            registry = scanner.read_until_stable(self._passes, journal.is_unchanged)
+            registry = scanner.read_until_stable(journal.is_unchanged)
             registry.doubts += tuple(
                 f"workspace {name}: the server does not show it to this user" for name in unseen
             )
@@ -119,7 +117,7 @@ class RestSource(Source):
                 scanner,
                 registry,
                 journal,
-                granted=rights_of_server(self._server, self._access),
+                rights=rights_of_server(self._server, self._access),
                 all_runs=runs == "all",
                 artifacts=self._artifacts,
                 pool=pool,
@@ -164,9 +162,9 @@ class RestReading(Reading):
         server: Server,
         scanner: RegistryScanner,
         registry: RegistryState,
-        served: ServedJournal,
+        journal: ServedJournal,
         *,
-        granted: Rights,
+        rights: Rights,
         all_runs: bool,
         artifacts: ArtifactFiles | None,
         pool: ThreadPoolExecutor,
@@ -177,21 +175,21 @@ class RestReading(Reading):
         self._server = server
         self._scanner = scanner
         self._registry = registry
-        self._served = served
-        self._granted = granted
-        self.journal = served.id
+        self._journal = journal
+        self._rights = rights
+        self.journal = journal.id
         self._all_runs = all_runs
         self._artifacts = artifacts
         self._now = now
-        self._progress = progress
+        self._report = progress or silent
         self._pool = pool
         self._threads = threads
-        self.started_at = served.requested_at
+        self.started_at = journal.requested_at
         self.ended_at = now()
-        self._stood = time.monotonic()
+        self._registry_read_at = time.monotonic()
         self._staging = IncompletenessLog()
         self._runs = RunReader(
-            server, registry, all_runs, pool, threads, self._staging, self._report_progress
+            server, registry, all_runs, pool, threads, self._staging, self._report
         )
         self._changed_later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
@@ -204,16 +202,16 @@ class RestReading(Reading):
             schema_version=None,
             shows_deleted=False,
             cannot_show=(
-                *served.cannot_show,  # first: nobody else says that the journal was not found
+                *journal.cannot_show,  # first: nobody else says that the journal was not found
                 *CANNOT_SHOW,
                 *self._visible.cannot_show(),
                 *(artifacts.cannot_show if artifacts else ()),
-                *granted.cannot_show,
+                *rights.cannot_show,
                 *_too_old(version),
-                *(() if served.exact else (CHANGED_BACK,)),
+                *(() if journal.exact else (CHANGED_BACK,)),
             ),
             hidden_columns=HIDDEN_COLUMNS,
-            clock_offset_ms=served.clock_offset_ms,
+            clock_offset_ms=journal.clock_offset_ms,
         )
 
     def kinds(self) -> tuple[str, ...]:
@@ -222,7 +220,7 @@ class RestReading(Reading):
         hidden = {"logged_model"} if self._runs.no_logged_models else set()
         if self._artifacts is None:
             hidden.add("model_artifact")
-        if not self._granted.shown:
+        if not self._rights.shown:
             hidden |= {"principal", "permission"}
         return tuple(kind for kind in READS if kind not in hidden)
 
@@ -238,9 +236,9 @@ class RestReading(Reading):
         if name == JOURNAL and self.journal is None:
             return
         if name in RIGHTS:
-            if self._granted.shown:
-                self._counts[name] = self._granted.counts[name]
-                yield from self._granted.tables[name]
+            if self._rights.shown:
+                self._counts[name] = self._rights.counts[name]
+                yield from self._rights.tables[name]
             return
         read, parts = 0, self._batches(name)
         for batch in parts:
@@ -254,7 +252,7 @@ class RestReading(Reading):
         if name in TABLES:
             return batches(name, self._registry.rows(name), self._staging)
         if name == JOURNAL:
-            return batches(name, self._served.rows(), self._staging)
+            return batches(name, self._journal.rows(), self._staging)
         self._load()
         return self._runs.table(name)
 
@@ -263,7 +261,7 @@ class RestReading(Reading):
         if name in TABLES:
             return self._registry.counts_before.get(name)
         if name == JOURNAL:
-            return self._served.expected()
+            return self._journal.expected()
         return self._runs.runs_counted if name == "runs" else None
 
     def _load(self) -> None:
@@ -273,7 +271,7 @@ class RestReading(Reading):
 
     def skip_journal(self, sealed: Sequence[tuple[int, int]]) -> None:
         """See `Reading.skip_journal`."""
-        self._served.skip(sealed)
+        self._journal.skip(sealed)
 
     def known_artifacts(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
         """See `Reading.known_artifacts`."""
@@ -282,7 +280,7 @@ class RestReading(Reading):
 
     def journal_ranges(self) -> list[tuple[int, int]]:
         """See `Reading.journal_ranges`."""
-        return self._served.ranges()
+        return self._journal.ranges()
 
     def completeness(self) -> Completeness:
         """See `Reading.completeness`.
@@ -305,9 +303,9 @@ class RestReading(Reading):
                 *self._registry.doubts,
                 *_refused(self._visible),
                 *self._runs.doubts(),
-                *self._served.doubts,
+                *self._journal.doubts,
                 *(missing if short else ()),
-                *self._granted.doubts,
+                *self._rights.doubts,
                 *self._staging.sentences(),
                 *self._changed_later,
                 *(self._artifacts.doubts if self._artifacts else ()),
@@ -326,7 +324,7 @@ class RestReading(Reading):
         self._runs.close()
 
     def _changed_since(self) -> Iterator[str]:
-        took = time.monotonic() - self._stood
+        took = time.monotonic() - self._registry_read_at
         if self.journal is not None or took < LONG:
             return
         same = self._scanner.is_unchanged(self._registry)
@@ -336,10 +334,6 @@ class RestReading(Reading):
                 f"the registry changed while its runs and model files were read, which took "
                 f"{took:.0f} s: what was read is how it stood before"
             )
-
-    def _report_progress(self, phase: str, done: int, total: int | None) -> None:
-        if self._progress is not None:
-            self._progress(phase, done, total)
 
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
@@ -351,13 +345,17 @@ class RestReading(Reading):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = self._artifacts.versions_to_read(
             self._stored_versions(),
-            self.table("aliases"),
-            self.table("registered_model_tags"),
+            self._staged_again("aliases"),
+            self._staged_again("registered_model_tags"),
             places,
         )
-        yield from self._artifacts.read(versions, self._report_progress)
+        yield from self._artifacts.read(versions, self._report)
         self._counts["model_artifacts"] = self._artifacts.counts
         self.ended_at = self._now()
+
+    def _staged_again(self, table: str) -> Iterator[pa.RecordBatch]:
+        """A table of the registry, whose doubts are counted where the table itself is read."""
+        return batches(table, self._registry.rows(table), IncompletenessLog())
 
     def _places(self, table: str, key: str, value: str) -> dict[str, Any]:
         """Where the artifacts of runs or logged models are, by their ids."""
@@ -388,7 +386,7 @@ def _refused(known: Visibility) -> Iterable[str]:
     """The doubt about models whose reading was taken from this user."""
     if known.refused:
         names = list(known.refused)
-        yield f"{len(names)} models may not be read by this user ({some(names)}), if they exist"
+        yield f"{len(names)} models may not be read by this user ({first_names(names)}), if they exist"
 
 
 def _too_old(version: str | None) -> Iterator[str]:

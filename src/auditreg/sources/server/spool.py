@@ -38,8 +38,8 @@ class Spool:
         Raises:
             ValueError: a table of them was read already.
         """
-        for table, some in rows.items():
-            for batch in batches(table, some, self._doubts):
+        for table, table_rows in rows.items():
+            for batch in batches(table, table_rows, self._doubts):
                 self._writer(table).write_batch(batch)
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:

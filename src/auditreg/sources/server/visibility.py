@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from auditreg.sources.server.client import NotAllowed, NotMlflow, NotThere, Refused, Server
+from auditreg.errors import SourceError
+from auditreg.sources.server.client import API_V3, Server
 from auditreg.sources.server.strict_json import dicts_in
 
 HIDDEN = (
@@ -42,7 +43,7 @@ class Visibility:
 
 def visibility(server: Server) -> Visibility:
     """Ask the server; two requests at most, and none of their answers is an error."""
-    user_rights = _answer(server, "/users/current/permissions", {}, "/api/3.0/mlflow")
+    user_rights = _answer(server, "/users/current/permissions", {}, API_V3)
     if isinstance(user_rights.get("is_admin"), bool):
         refused = [
             str(right.get("resource_pattern"))
@@ -73,7 +74,7 @@ def _visible(administrator: bool, refused: list[str]) -> Visibility:
 def _answer(server: Server, path: str, query: dict[str, str], *api: str) -> dict[str, Any]:
     try:
         return server.get(path, query, None, *api)
-    except (NotAllowed, NotThere, Refused, NotMlflow):
+    except SourceError:
         return {}
 
 
