@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, open_ledger
+from auditreg.cli.options import config_option, ledger_option, open_ledger, tell_notes
 from auditreg.formats.escape import escape_control
 
 if TYPE_CHECKING:
@@ -28,19 +28,15 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     and the next extraction does not take the same value in again. Copies of the ledger made before
     still hold it.
     """
-    from auditreg.ledger.erase import erase as remove
-
     ledger_file = open_ledger(config, ledger)
-    with ledger_file.reader():
-        pass  # says that there is no ledger before anything is asked
+    if not ledger_file.exists:
+        ledger_file.connect()  # says that there is no ledger before anything is asked
     if not yes:
         click.confirm(f"Erase entry {seq} of {ledger_file.path} for good?", abort=True, err=True)
     key_file = config.secrets.key_file
-    with ledger_file.writer(fresh=True) as con:
-        done = remove(
-            con, seq, reason, ledger_file.key(config.resolve(key_file) if key_file else None)
-        )
+    done = ledger_file.erase(seq, reason, key_file=config.resolve(key_file) if key_file else None)
     click.echo(f"erased entry {done.seq}: {done.kind} {escape_control(done.subject)}")
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)
         click.echo(f"the same text also stands in: {others}")
+    tell_notes(ledger_file)

@@ -15,6 +15,7 @@ from auditreg.cli.options import (
     ledger_option,
     moment,
     open_ledger,
+    tell_notes,
     write_file,
 )
 from auditreg.errors import ExitCode, UsageError
@@ -95,6 +96,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     policy_set = PolicySet.load(config)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
+    if not draft:  # what is reported on must be what is sealed
+        ledger_file.set_wal_aside()
     with progress() as report_progress:
         if report_progress:
             report_progress("checking", 0, None)
@@ -128,6 +131,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
 
         label = load_template(_template(config, chosen)).label
         _seal(ledger_file, result, span, label, files)
+        tell_notes(ledger_file)
     for path in written:
         click.echo(path)
     kind = "draft" if draft else "issued and sealed"

@@ -83,7 +83,7 @@ def verify(
     tree = Tree()
     tables = 0
     try:
-        opened = ledger.connect()
+        opened = ledger.connect(replay=True)
     except LedgerError as error:
         if error.__cause__ is None or not is_damaged(ledger.path, error.__cause__):
             raise
@@ -98,6 +98,13 @@ def verify(
             problems += map(Problem, different)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
             problems.append(Problem(f"The derived tables cannot be rebuilt: {first_line(error)}"))
+    if ledger.write_ahead_log.exists():
+        problems.append(
+            Problem(
+                f"Beside the file lies {ledger.write_ahead_log.name}: another program wrote to the "
+                "ledger and has not finished. Nothing of that belongs to the record."
+            )
+        )
     return Verification(
         path=ledger.path,
         entries=tree.size,
