@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions, entries, kind_sql, schema
 from auditreg.ledger.entries import Appender
+from auditreg.ledger.erase import STATE, erased_states
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def take(
     masked = mask(con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_")
     _name_models(con)
     _make_states(con, arrival.registry)
+    _withhold_erased(con, key)
     _run(
         con,
         "placing.sql",
@@ -265,6 +267,22 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         con.execute(statement, {"registry": registry} if "$registry" in statement else None)
 
 
+def _withhold_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Mark the images whose erasure is on record in `imaged`, and leave only what names them."""
+    con.execute("alter table imaged add column erased boolean default false")
+    schema.fill_table(con, "erased_again", STATE, erased_states(con, key, "imaged"))
+    [(number,)] = con.execute(
+        "update imaged i set erased = true from erased_again e "
+        "where e.subject = i.subject and e.fingerprint = i.fingerprint"
+    ).fetchall()
+    for kind in KINDS if number else ():
+        table = kind_sql.BY_NAME[kind].table
+        emptied = ", ".join(f"{c.name} = null" for c in table.body if not c.identity)
+        erased = f"(select place from imaged where erased and kind = '{kind}')"
+        if emptied:
+            con.execute(f"update image_{table.name} set {emptied} where rowid in {erased}")
+
+
 def _append_states(
     con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
 ) -> None:
@@ -289,7 +307,7 @@ def _append_states(
                case when e.valid_at is null then 'observed' else 'captured' end as grade,
                case when e.op = 'put' then e.image.fingerprint end as fingerprint,
                case when e.op = 'put' then e.image.secrets end as secrets, e.journal,
-               case when f.seq is not null then json_extract(f.entry, '$.body')::VARCHAR
+               case when f.seq is not null then ledger_body(f.entry)
                     when e.valid_at is null then b.body
                     else concat(left(b.body, -1), ',"journal":', {_INFO}, '}}') end as body
         from journal_entry e

@@ -124,6 +124,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     completeness = _with_journal(completeness, taken)
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
+    drop_erased(con, key)
     unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
     restored = observed_at is not None
     given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
@@ -131,7 +132,6 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         completeness = replace(
             completeness, options={**completeness.options, "replacement": "allowed"}
         )
-    drop_erased(con, key)
     changes, new = count_changes(con, captured=taken.rows > 0)
     append_states(intake, report)
     if intake.late:

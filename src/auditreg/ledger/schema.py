@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -298,6 +298,27 @@ def questions() -> list[tuple[str, str, str]]:
         (question["id"], question["title"], question["sql"].strip())
         for question in tomllib.loads(sql("questions.toml"))["question"]
     ]
+
+
+def fill_table(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[object]],
+) -> None:
+    """Make a temporary table of rows in one statement: a row at a time takes a millisecond each.
+
+    Args:
+        con: the connection.
+        table: its name.
+        columns: column to type.
+        rows: values in the order of the columns.
+    """
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    con.execute(f"create or replace temp table {table} ({listed})")
+    if values := [list(column) for column in zip(*rows, strict=True)]:
+        lists = ", ".join(f"unnest(?::{kind}[])" for kind in columns.values())
+        con.execute(f"insert into {table} select {lists}", values)
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
