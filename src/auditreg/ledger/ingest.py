@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditreg.errors import UsageError
 from auditreg.ledger import capture_journal, entries, secrets, state
 from auditreg.ledger.comparison import compare_states, count_changes, unexplained_changes
 from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.out_of_order import (
     reposition_by_journal,
@@ -111,6 +113,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         NothingToAudit: the registry holds no model and the ledger knows none.
         SourceError: the registry is empty although the ledger knows models, looks like another one
             or like an older copy, or cannot be read.
+        UsageError: `observed_at` is after the reading.
     """
     report = progress or silent
     intake, completeness = _stage(
@@ -275,16 +278,25 @@ def _with_journal(completeness: Completeness, taken: capture_journal.JournalInta
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
-    """Start and end of the reading; both the given moment for a restored backup."""
-    if observed_at is not None:
-        moment = (
-            observed_at.astimezone(UTC).replace(tzinfo=None)
-            if observed_at.tzinfo
-            else (observed_at)
+    """Start and end of the reading; both the given moment for a restored backup.
+
+    Raises:
+        UsageError: that moment is yet to come. Every later reading would count as older than it.
+    """
+    ended = _utc(reading.ended_at)
+    if observed_at is None:
+        return _utc(reading.started_at), ended
+    moment = observed_at.astimezone(UTC).replace(tzinfo=None) if observed_at.tzinfo else observed_at
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment > ended:
+        raise UsageError(
+            f"The backup cannot be of {moment:%Y-%m-%d %H:%M:%S}Z: that is after this reading, which "
+            f"ended at {ended:%Y-%m-%d %H:%M:%S}Z.",
+            state=UNCHANGED,
+            hint="Give the moment the backup was made with --observed-at; a date alone means the end of "
+            "that day, so give the time too for a backup of today.",
         )
-        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        return moment, moment
-    return _utc(reading.started_at), _utc(reading.ended_at)
+    return moment, moment
 
 
 def _utc(ms: int) -> datetime:
