@@ -91,13 +91,12 @@ def _erasable(con: duckdb.DuckDBPyConnection, seq: int) -> tuple[Any, ...]:
     Raises:
         UsageError: there is no such entry, it is erased already, or it may not be erased.
     """
-    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     row = con.execute(
         "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
         "json_extract_string(entry, '$.body.value'), "
         "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
         "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
-        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})), "
+        "o.subject = l.subject and o.seq <> l.seq and o.kind = l.kind), "
         "epoch_ms(valid_at), journal "
         "from old.ledger.log l where seq = ?",
         [seq],

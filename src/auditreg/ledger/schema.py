@@ -22,6 +22,7 @@ from auditreg.ledger.definitions import (
     VIEWS,
     decoded,
     event_tables,
+    last_entries,
     last_tables,
     sql,
     state_tables,
@@ -121,11 +122,7 @@ def _macros_of_moments() -> dict[str, str]:
         rows = f"ledger.candidates('{kind}', ts::TIMESTAMP, known_at::TIMESTAMP)"
         macros[table] = text.replace("{decoded}", decoded(kind, rows, select=text))
     _, deployments = last_tables()["deployments"]
-    known = (
-        "(select * from ledger.log where kind = 'deployment' and entry is not null "
-        "and (known_at is null or recorded_at <= known_at::TIMESTAMP) "
-        "qualify row_number() over (partition by subject order by seq desc) = 1)"
-    )
+    known = last_entries("deployment", "(known_at is null or recorded_at <= known_at::TIMESTAMP)")
     macros["deployments"] = (
         f"select * from ({deployments.replace('{log}', known)}) where running_from <= ts::TIMESTAMP"
     )
