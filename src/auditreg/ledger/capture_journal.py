@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from auditreg.ledger import definitions, entries, kind_sql, schema
 from auditreg.ledger.entries import Appender
 from auditreg.ledger.erase import STATE, erased_states
-from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
+from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask, name_pattern
 
 if TYPE_CHECKING:
     import duckdb
@@ -125,8 +125,10 @@ def take(
         return JournalIntake()
     shared = {"registry": arrival.registry}
     _run(con, "journal.sql", shared)
-    _make_notes(con)
-    masked = mask(con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_")
+    withheld = _make_notes(con, secret_patterns)
+    masked = withheld + mask(
+        con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_"
+    )
     _name_models(con)
     _make_states(con, arrival.registry)
     _withhold_erased(con, key)
@@ -191,21 +193,34 @@ def _filled(text: str) -> str:
     return text.replace("{readable}", _READABLE).replace("{structure}", structure)
 
 
-def _make_notes(con: duckdb.DuckDBPyConnection) -> None:
-    """What is kept of every row beside its states; of one that cannot be read, all it holds."""
+def _make_notes(con: duckdb.DuckDBPyConnection, secret_patterns: tuple[str, ...]) -> int:
+    """Make `image_notes`: what an entry keeps of a journal row besides the state; of an unreadable
+    row, everything but what may be a credential. The number of rows of which that was left out.
+    """
+    named = "regexp_matches(concat_ws(chr(10), item, replace({0}, '\"', chr(10))), $names)"
     con.execute(
-        """
+        f"""
         create or replace temp table image_notes as
         select id as journal, staged(path) as path, staged(claimed) as claimed,
                case when p.problem is not null
-                    then to_json({'table': table_name, 'workspace': workspace, 'name': name,
-                                  'version': version, 'item': item, 'before': before_row,
-                                  'after': after_row, 'server_time': server_time})::VARCHAR
+                    then to_json({{'table': table_name, 'workspace': workspace, 'name': name,
+                                  'version': version, 'item': item, 'before': before_shown,
+                                  'after': after_shown, 'server_time': server_time}})::VARCHAR
                     when operation not in ('insert', 'update', 'delete')
-                    then staged(coalesce(after_row, '')) end as info
-        from stage_journal join journal_problem p on p.journal = id
-        """
+                    then staged(coalesce(after_row, '')) end as info,
+               p.problem is not null and (before_shown is distinct from before_row
+                                          or after_shown is distinct from after_row) as withheld
+        from (select *,
+                     case when {named.format("before_row")} then '***' else before_row end
+                         as before_shown,
+                     case when {named.format("after_row")} then '***' else after_row end
+                         as after_shown
+              from stage_journal)
+        join journal_problem p on p.journal = id
+        """,
+        {"names": f"(?m){name_pattern(secret_patterns)}"},
     )
+    return entries.number(con, "select count(*) from image_notes where withheld")
 
 
 def _name_models(con: duckdb.DuckDBPyConnection) -> None:

@@ -243,8 +243,7 @@ def descriptions() -> dict[str, dict[str, str]]:
 def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     """Every table and column of a ledger with its meaning: (table, column or '', meaning).
 
-    Raises:
-        KeyError: a column has no description; a test keeps that from happening.
+    What somebody else put into the file has none and is left out.
     """
     known = descriptions()
     shared = known["_shared"]
@@ -257,11 +256,14 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     seen = ""
     for qualified, column in listed:
         table = qualified.removeprefix("main.")
-        meanings = known.get(table, {})
+        meanings = known.get(table)
+        if meanings is None:
+            continue
         if table != seen:
             rows.append((table, "", meanings[""]))
             seen = table
-        rows.append((table, column, meanings.get(column) or shared[column]))
+        if meaning := meanings.get(column) or shared.get(column):
+            rows.append((table, column, meaning))
     return rows
 
 
