@@ -190,7 +190,9 @@ def _filled(text: str) -> str:
     for kind in KINDS:
         text = text.replace(f"{{image of {kind}}}", kind_sql.image_columns(kind))
     structure = kind_sql.journal_structure(KINDS)
-    return text.replace("{readable}", _READABLE).replace("{structure}", structure)
+    return (
+        kind_sql.identified(text).replace("{readable}", _READABLE).replace("{structure}", structure)
+    )
 
 
 def _make_notes(con: duckdb.DuckDBPyConnection, secret_patterns: tuple[str, ...]) -> int:
