@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions, entries, kind_sql, schema
-from auditreg.ledger.entries import Appender
 from auditreg.ledger.erase import STATE, erased_states
+from auditreg.ledger.intake import Intake
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask, name_pattern
+from auditreg.ledger.state_entries import state_bodies
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +55,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 class JournalIntake:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
-    `unrecorded` counts rows that found another state than the one that was known.
+    `unrecorded` counts rows whose before-image differs from the state the ledger knew.
     `unreadable` says of rows that could not be read why not, each with its number; they are kept
     as they stood.
     """
@@ -66,22 +66,6 @@ class JournalIntake:
     secrets: int = 0
     unrecorded: int = 0
     unreadable: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JournalArrival:
-    """The reading that brings the rows: whose they are, its moment, its kind of source."""
-
-    registry: str
-    journal: str
-    source: str
-    observed_at: datetime
-    recorded_at: datetime
-
-    @property
-    def name(self) -> str:
-        """The journal as the entries' `source` names it."""
-        return name_of(self.journal)
 
 
 def name_of(journal: str) -> str:
@@ -111,41 +95,30 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def take(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    arrival: JournalArrival,
-    key: Key,
-    secret_patterns: tuple[str, ...] = (),
-) -> JournalIntake:
+def take(intake: Intake, key: Key, secret_patterns: tuple[str, ...] = ()) -> JournalIntake:
     """Append the rows in `stage_journal`, each with what it found where that was not known."""
-    _drop_known(con, sealed(con, arrival.registry, arrival.journal))
+    con, registry, journal = intake.con, intake.registry, str(intake.reading.journal)
+    _drop_known(con, sealed(con, registry, journal))
     rows = entries.number(con, "select count(*) from stage_journal")
     if not rows:
         return JournalIntake()
-    shared = {"registry": arrival.registry}
+    shared = {
+        "registry": registry,
+        "journal": journal,
+        "observed_at": intake.observed,
+        "base": entries.size(con),
+    }
     _run(con, "journal.sql", shared)
     withheld = _make_notes(con, secret_patterns)
-    masked = withheld + mask(
-        con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_"
-    )
+    masked = mask(con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_")
     _name_models(con)
-    _make_states(con, arrival.registry)
+    _make_states(con, registry)
     _withhold_erased(con, key)
-    _run(
-        con,
-        "placing.sql",
-        {
-            **shared,
-            "journal": arrival.journal,
-            "observed_at": arrival.observed_at,
-            "base": entries.size(con),
-        },
-    )
-    _append_states(con, appender, arrival)
-    _append_notes(con, appender, arrival)
+    _run(con, "placing.sql", shared)
+    _append_states(intake)
+    _append_notes(intake)
     moved = entries.number(
-        con, "select count(*) from journal_step where observed_at <> ?", [arrival.observed_at]
+        con, "select count(*) from journal_step where observed_at <> ?", [intake.observed]
     )
     unreadable = con.execute(
         "select problem, count(*) from journal_problem where problem is not null group by problem"
@@ -155,7 +128,18 @@ def take(
         "select count(*) from journal_deviation f join journal_step s using (journal) "
         "where not f.same_content and (s.subject in (select subject from ledger.heads) or s.turn > 1)",
     )
-    return JournalIntake(rows, _ranges(con), moved > 0, masked, unrecorded, dict(unreadable))
+    return JournalIntake(
+        rows, _ranges(con), moved > 0, withheld + masked, unrecorded, dict(unreadable)
+    )
+
+
+def _written(intake: Intake) -> dict[str, object]:
+    """What every entry of the journal's rows is written with."""
+    return {
+        "recorded_at": intake.recorded_at,
+        "name": name_of(str(intake.reading.journal)),
+        "registry": intake.registry,
+    }
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:
@@ -300,19 +284,13 @@ def _withhold_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
             con.execute(f"update image_{table.name} set {emptied} where rowid in {erased}")
 
 
-def _append_states(
-    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
-) -> None:
-    con.execute(
+def _append_states(intake: Intake) -> None:
+    intake.con.execute(
         "create or replace temp table batch as select seq, kind, image.item as item, "
         "image.place as place from journal_entry"
     )
-    bodies = " union all ".join(
-        f"(with todo as (select * from batch where kind = '{kind}') select * from "
-        f"({kind_sql.body(kind).replace('stage_', 'image_')}))"
-        for kind in KINDS
-    )
-    appender.append(
+    bodies = state_bodies(KINDS).replace("stage_", "image_")
+    intake.appender.append(
         f"""
         select e.seq, $recorded_at::TIMESTAMP as recorded_at,
                case when e.valid_at is null then $source else $name end as source, e.kind, e.op,
@@ -335,20 +313,13 @@ def _append_states(
         left join ledger.log f on f.seq = e.previous_seq
         order by e.seq
         """,
-        {
-            "recorded_at": arrival.recorded_at,
-            "source": arrival.source,
-            "name": arrival.name,
-            "registry": arrival.registry,
-        },
+        {**_written(intake), "source": intake.reading.info.kind},
     )
 
 
-def _append_notes(
-    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
-) -> None:
+def _append_notes(intake: Intake) -> None:
     """The server's starts and stops, and rows that cannot be read, as they stood."""
-    appender.append(
+    intake.appender.append(
         f"""
         select $base::BIGINT - 1 + row_number() over (order by j.id) as seq,
                $recorded_at::TIMESTAMP as recorded_at, $name as source, 'capture' as kind,
@@ -365,10 +336,8 @@ def _append_notes(
         order by j.id
         """,
         {
-            "base": entries.size(con),
-            "recorded_at": arrival.recorded_at,
-            "name": arrival.name,
-            "registry": arrival.registry,
-            "observed_at": arrival.observed_at,
+            **_written(intake),
+            "base": entries.size(intake.con),
+            "observed_at": intake.observed,
         },
     )

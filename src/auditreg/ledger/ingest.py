@@ -29,7 +29,6 @@ from auditreg.ledger.replacement import Permissions, refuse_replacement
 from auditreg.ledger.secrets import Key, mask
 from auditreg.ledger.staging import (
     Progress,
-    StagedReading,
     drop_compared,
     drop_scratch,
     known_artifacts,
@@ -119,16 +118,15 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     intake, completeness = _stage(
         con, reading, registry, observed_at, workspaces or Workspaces(), report
     )
-    first = _is_first(con, registry)
     report("comparing", 0, None)
-    replaced = _mask(con, intake.staged, key, secret_patterns)
+    replaced = _mask(intake, key, secret_patterns)
     intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
     moved, taken = _take_journal(intake, key, secret_patterns)
     completeness = _with_journal(completeness, taken)
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
     drop_erased(con, key)
-    unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
+    unexplained = taken.unrecorded + unexplained_changes(intake)
     restored = observed_at is not None
     given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
     if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
@@ -138,9 +136,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     changes, new = count_changes(con, captured=taken.rows > 0)
     append_states(intake, report)
     if intake.late:
-        restate_next_reading(
-            con, intake.appender, registry, intake.observed, intake.recorded_at, intake.base
-        )
+        restate_next_reading(intake)
     report("sealing", 0, None)
     body = {
         **_source_account(reading, completeness, covered),
@@ -160,7 +156,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     return IngestSummary(
         registry=registry,
         observed_at=intake.observed,
-        first=first,
+        first=intake.first,
         late=intake.late,
         appended=entries.size(con) - intake.base,
         changes=changes,
@@ -195,6 +191,7 @@ def _stage(
     staged = stage(con, reading, report)
     completeness = leave_out(con, registry, workspaces, reading.completeness())
     started, observed = _moments(reading, observed_at)
+    last = _last_moment(con, registry)
     intake = Intake(
         con=con,
         reading=reading,
@@ -202,7 +199,8 @@ def _stage(
         staged=staged,
         started=started,
         observed=observed,
-        late=_is_late(con, registry, observed),
+        first=last is None,
+        late=last is not None and last > observed,
         recorded_at=now_ms(),
         appender=Appender(con),
         base=entries.size(con),
@@ -210,19 +208,15 @@ def _stage(
     return intake, completeness
 
 
-def _mask(
-    con: duckdb.DuckDBPyConnection,
-    staged: StagedReading,
-    key: Key,
-    secret_patterns: tuple[str, ...],
-) -> int:
+def _mask(intake: Intake, key: Key, secret_patterns: tuple[str, ...]) -> int:
     """Replace credentials in the staging tables that hold any row; the number replaced."""
+    filled = intake.staged.filled
     return mask(
-        con,
+        intake.con,
         key,
         secret_patterns,
-        staged=[table for table in secrets.STAGED if table in staged.filled],
-        texts={table: names for table, names in secrets.TEXTS.items() if table in staged.filled},
+        staged=[table for table in secrets.STAGED if table in filled],
+        texts={table: names for table, names in secrets.TEXTS.items() if table in filled},
     )
 
 
@@ -230,17 +224,10 @@ def _take_journal(
     intake: Intake, key: Key, secret_patterns: tuple[str, ...]
 ) -> tuple[bool, capture_journal.JournalIntake]:
     """Append what the server's journal says; whether older entries moved, and what was taken."""
-    reading, con = intake.reading, intake.con
-    if not reading.journal:
+    if not intake.reading.journal:
         return False, capture_journal.JournalIntake()
-    arrival = capture_journal.JournalArrival(
-        intake.registry, reading.journal, reading.info.kind, intake.observed, intake.recorded_at
-    )
-    moved = intake.late and reposition_by_journal(
-        con, intake.appender, reading, intake.registry, intake.observed, intake.recorded_at
-    )
-    taken = capture_journal.take(con, intake.appender, arrival, key, secret_patterns)
-    return moved, taken
+    moved = intake.late and reposition_by_journal(intake)
+    return moved, capture_journal.take(intake, key, secret_patterns)
 
 
 def _seal(intake: Intake, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -303,17 +290,11 @@ def _utc(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)
 
 
-def _is_late(con: duckdb.DuckDBPyConnection, registry: str, observed: datetime) -> bool:
-    row = con.execute(
-        "select coalesce(max(observed_at) > ?, false) from extractions where registry = ?",
-        [observed, registry],
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
-    row = con.execute("select count(*) from extractions where registry = ?", [registry]).fetchone()
-    return not (row and row[0])
+def _last_moment(con: duckdb.DuckDBPyConnection, registry: str) -> datetime | None:
+    """The moment of the registry's latest reading; None before the first one."""
+    query = "select max(observed_at) from extractions where registry = ?"
+    [(last,)] = con.execute(query, [registry]).fetchall()
+    return last
 
 
 def _journal_account(reading: Reading, taken: capture_journal.JournalIntake) -> dict[str, Any]:
