@@ -23,13 +23,7 @@ from auditreg.ledger.state_entries import state_bodies
 if TYPE_CHECKING:
     import duckdb
 
-KINDS = (
-    "registered_model",
-    "registered_model_tag",
-    "model_version",
-    "model_version_tag",
-    "alias",
-)
+KINDS = ("registered_model", "registered_model_tag", "model_version", "model_version_tag", "alias")
 """Kinds of states a journal tells of."""
 
 _READABLE = (
@@ -271,9 +265,9 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
 def _withhold_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
     """Mark the images whose erasure is on record in `imaged`, and leave only what names them."""
     con.execute("alter table imaged add column erased boolean default false")
-    schema.fill_table(con, "erased_again", STATE, erased_states(con, key, "imaged"))
+    schema.fill_table(con, "erased_subjects", STATE, erased_states(con, key, "imaged"))
     [(number,)] = con.execute(
-        "update imaged i set erased = true from erased_again e "
+        "update imaged i set erased = true from erased_subjects e "
         "where e.subject = i.subject and e.fingerprint = i.fingerprint"
     ).fetchall()
     for kind in KINDS if number else ():
@@ -335,9 +329,5 @@ def _append_notes(intake: Intake) -> None:
         where n.info is not null
         order by j.id
         """,
-        {
-            **_written(intake),
-            "base": entries.size(intake.con),
-            "observed_at": intake.observed,
-        },
+        {**_written(intake), "base": entries.size(intake.con), "observed_at": intake.observed},
     )

@@ -85,11 +85,11 @@ def epoch_ms(moment: datetime) -> int:
 
 
 def silent(_phase: str, _done: int, _total: int | None) -> None:
-    """Progress that nobody is told of."""
+    """Report no progress."""
 
 
 def number(con: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> int:
-    """The one number a query answers with; NULL is 0."""
+    """Return the single number a query yields; NULL counts as 0."""
     [(value, *_)] = con.execute(query, parameters).fetchall()
     return int(value or 0)
 

@@ -132,7 +132,7 @@ def _copy_log(con: duckdb.DuckDBPyConnection, seq: int) -> None:
 
 
 def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:
-    """Entries that hold one of the erased texts too, if it is long enough to tell."""
+    """Find entries that also hold an erased text of four characters or more."""
     entries_with_text: set[int] = set()
     for text in texts:
         if len(text) >= 4:
@@ -150,14 +150,14 @@ def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
 
     What was known instead is not the state any more, and goes into `vanished`.
     """
-    schema.fill_table(con, "erased_again", STATE, erased_states(con, key, "changed"))
+    schema.fill_table(con, "erased_subjects", STATE, erased_states(con, key, "changed"))
     gone_is_no_deletion = "', '".join(sorted(set(schema.REGISTRY_KINDS) - DELETED_AS_GONE))
     con.execute(
         "insert into vanished select k.subject, k.kind, k.seq from known k "
-        "join changed c using (subject) join erased_again using (subject) "
+        "join changed c using (subject) join erased_subjects using (subject) "
         f"where k.op = 'put' and not c.same_content and k.kind in ('{gone_is_no_deletion}')"
     )
-    con.execute("delete from changed where subject in (select subject from erased_again)")
+    con.execute("delete from changed where subject in (select subject from erased_subjects)")
 
 
 def erased_states(con: duckdb.DuckDBPyConnection, key: Key, states: str) -> list[tuple[str, str]]:

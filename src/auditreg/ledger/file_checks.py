@@ -39,7 +39,7 @@ def refuse_name(path: Path) -> None:
 
 
 def refuse_sqlite(path: Path) -> None:
-    """DuckDB would fetch an extension from the network to open one."""
+    """Refuse an SQLite file: DuckDB would download an extension to open it."""
     if path.is_file():
         with path.open("rb") as file:
             if file.read(15) == b"SQLite format 3":
@@ -68,7 +68,7 @@ def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Refuse a DuckDB file that is no ledger, or one of a newer form.
 
     Raises:
-        LedgerError: as said.
+        LedgerError: the file is not a ledger, or a newer release wrote it.
     """
     import duckdb
 

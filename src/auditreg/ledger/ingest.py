@@ -20,24 +20,15 @@ from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms, silent
 from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.intake import Intake
-from auditreg.ledger.out_of_order import (
-    reposition_by_journal,
-    restate_next_reading,
-)
+from auditreg.ledger.out_of_order import reposition_by_journal, restate_next_reading
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.replacement import Permissions, refuse_replacement
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import (
-    Progress,
-    drop_compared,
-    drop_scratch,
-    known_artifacts,
-    stage,
-)
+from auditreg.ledger.staging import drop_compared, drop_scratch, known_artifacts, stage
 from auditreg.ledger.state_entries import append_states
 from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
-from auditreg.sources.interface import READS, Completeness, Reading
+from auditreg.sources.interface import READS, Completeness, Progress, Reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -128,8 +119,8 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     drop_erased(con, key)
     unexplained = taken.unrecorded + unexplained_changes(intake)
     restored = observed_at is not None
-    given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
-    if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
+    allowed = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
+    if refuse_replacement(intake, allowed, completeness=completeness, unexplained=unexplained):
         completeness = replace(
             completeness, options={**completeness.options, "replacement": "allowed"}
         )
@@ -294,7 +285,7 @@ def _last_moment(con: duckdb.DuckDBPyConnection, registry: str) -> datetime | No
     """The moment of the registry's latest reading; None before the first one."""
     query = "select max(observed_at) from extractions where registry = ?"
     [(last,)] = con.execute(query, [registry]).fetchall()
-    return last
+    return last if isinstance(last, datetime) else None
 
 
 def _journal_account(reading: Reading, taken: capture_journal.JournalIntake) -> dict[str, Any]:

@@ -53,7 +53,7 @@ _EMPTY_ROWS = (
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Empty state and event tables, their columns taken from the SELECTs that fill them.
 
-    An older ledger gets those it has not got: its log cannot hold anything of theirs.
+    In an older ledger, missing tables are added; they stay empty, because its log has no entries for them.
     """
     listed = con.execute(
         "select table_name from duckdb_tables() where database_name = current_database()"
@@ -65,10 +65,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
             _add_columns(con, table, filled)
         else:
             con.execute(f"create table {table} as {filled} limit 0")
-    con.execute(
-        "create table if not exists ledger.fingerprints "
-        "(seq BIGINT NOT NULL, fingerprint VARCHAR NOT NULL)"
-    )
+    made = next(s for s in statements(sql("log.sql")) if "table ledger.fingerprints" in s)
+    con.execute(made.replace("create table", "create table if not exists"))
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")

@@ -104,15 +104,14 @@ class Key:
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-def load_key(path: Path, *, create: bool = True) -> Key:
+def load_key(path: Path) -> Key:
     """The key in a file, made at first need with mode 0600.
 
     Raises:
         LedgerError: the file cannot be read or made, or holds no key.
     """
     try:
-        if create:
-            make_key(path)
+        make_key(path)
         secret = base64.b64decode(path.read_bytes().strip(), validate=True)
     except (OSError, ValueError) as error:
         raise LedgerError(

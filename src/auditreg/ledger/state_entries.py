@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from auditreg.ledger import entries, kind_sql, schema
 from auditreg.ledger.intake import Intake
-from auditreg.ledger.staging import Progress
+from auditreg.sources.interface import Progress
 
 BLOCK = 122_880
 """Entries that are written at once: a block of DuckDB's, since only whole ones go straight to the file.

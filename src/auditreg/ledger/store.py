@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from auditreg.ledger.ingest import IngestSummary
     from auditreg.ledger.policies import Policy
     from auditreg.ledger.secrets import Key
-    from auditreg.ledger.staging import Progress
-    from auditreg.sources.interface import Reading
+    from auditreg.sources.interface import Progress, Reading
 
 LOCK_TIMEOUT_S = 60.0
 """How long a writer waits for another one."""

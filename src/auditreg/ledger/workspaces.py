@@ -33,10 +33,7 @@ class Workspaces:
 
 
 def leave_out(
-    con: duckdb.DuckDBPyConnection,
-    registry: str,
-    chosen: Workspaces,
-    completeness: Completeness,
+    con: duckdb.DuckDBPyConnection, registry: str, chosen: Workspaces, completeness: Completeness
 ) -> Completeness:
     """Drop the staged rows of other workspaces; the account of the reading with their number.
 
