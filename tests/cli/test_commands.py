@@ -554,6 +554,19 @@ def test_sealed_settings_that_this_release_cannot_use(sealed, monkeypatch):
     auditreg("inventory", "--config", "mine.toml")
 
 
+def test_sealed_settings_beside_what_another_program_left(sealed):
+    from auditreg.errors import ConfigError
+
+    for left in (b"", b"no write-ahead log"):
+        Path("audit.duckdb.wal").write_bytes(left)
+        for command in ("check", "extract", "inventory"):
+            with pytest.raises(ConfigError, match="cannot be trusted") as refused:
+                auditreg(command)
+            assert "move audit.duckdb.wal away" in refused.value.hint
+    Path("audit.duckdb.wal").unlink()
+    auditreg("inventory")
+
+
 def test_the_commands_after_a_demo_can_be_copied(tmp_path, monkeypatch):
     import click
 

@@ -94,6 +94,34 @@ def test_a_check_on_a_full_disk_is_judged_and_says_that_it_is_not_sealed(ledger)
     assert ledger.read_bytes() == before
 
 
+UNFINISHED = (
+    "import duckdb, os, sys; con = duckdb.connect(sys.argv[1]); "
+    "con.execute('delete from model_versions'); os._exit(0)"
+)
+"""A program that writes to the ledger and is killed before it has finished."""
+
+
+def test_what_seals_sets_another_programs_write_aside_before_it_judges(checked, two_rules):
+    Path("auditreg.toml").write_text(two_rules, encoding="utf-8")
+    with duckdb.connect(str(checked), read_only=True) as con:
+        (seq,) = con.execute("select min(seq) from ledger.log where kind = 'alias'").fetchone()
+    judged = {"check": run("check", "--all", code=1).stdout}
+    for command_line, code in (
+        (["check", "--all"], 1),
+        (["report", "--issue", "--format", "html"], 0),
+        (["erase", str(seq), "--reason", "asked", "--yes"], 0),
+    ):
+        subprocess.run([sys.executable, "-c", UNFINISHED, str(checked)], check=True)
+        assert "audit.duckdb.wal" in run("verify", "--log-only", code=4).stdout
+        refused = subprocess.run(command("status"), capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert "write-ahead log" in refused.stderr
+        done = run(*command_line, code=code)
+        assert "is not part of the record" in done.stderr, command_line
+        assert done.stdout == judged.get(command_line[0], done.stdout)
+        run("verify", "--log-only")
+
+
 @pytest.mark.integration
 def test_two_extractions_at_once_both_end_well_and_nothing_is_lost(ledger, changed, small_registry):
     both = [

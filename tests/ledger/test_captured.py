@@ -18,8 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditreg.ledger.ingest import IngestSummary
+from auditreg.ledger.store import Ledger
+from auditreg.ledger.verify import verify
 from tests.ledger.book import Book, opened
 from tests.ledger.captured import CapturedRegistry, Look
+from tests.ledger.conftest import ask
 from tests.ledger.histories import examples
 from tests.ledger.knowable import Knowable
 from tests.ledger.reading import START, moment
@@ -359,3 +363,26 @@ def test_a_thousand_random_moments_over_many_histories(empty_file: Path, recorde
         hold_to_it(empty_file, registry, seed, MOMENTS)
 
     check()
+
+
+def test_a_new_model_under_a_name_somebody_took_by_sql_is_not_the_earlier_one(ledger: Ledger):
+    registry = CapturedRegistry()
+
+    def read() -> IngestSummary:
+        return ledger.ingest(registry.look().reading, registry="default", policies=())
+
+    registry.capture()
+    registry.create("first")
+    read()
+    registry._how = "tamper"
+    registry.rename("first", "motor")  # by SQL: no row of the journal tells of it
+    registry._how = "mlflow"
+    registry.tag("motor", None, "a", "1")
+    registry.delete("motor")
+    registry.create("motor")
+    read()
+    models = "select model, deleted from registered_models order by created_at"
+    assert ask(ledger, models) == [("motor", True), ("motor", False)]
+    assert ask(ledger, "select count(distinct subject) from registered_models") == [(2,)]
+    assert read().changes == {}
+    assert verify(ledger).ok

@@ -345,3 +345,16 @@ def test_a_check_is_made_on_the_same_changes_and_promotions(ledger: Ledger, regi
             assert prepared == viewed[name]
     assert len(viewed["promotions"]) == 2
     assert {row[9] for row in viewed["changes"]} >= {"model_version", "alias"}
+
+
+def test_what_nobody_recorded_has_no_request_of_a_change_that_was(ledger: Ledger):
+    registry = CapturedRegistry()
+    registry.capture()
+    registry.create("motor")
+    registry.tag("motor", None, "owner", "ann")
+    take(ledger, registry.look().reading)
+    registry.tamper(("tag", "motor", None, "owner", None), moves=False)
+    registry.tag("motor", None, "owner", "bea")
+    assert take(ledger, registry.look().reading).unexplained == 1
+    removed = "select before, actor, actor_from, request from changes where change = 'removed'"
+    assert ask(ledger, removed) == [("ann", None, None, None)]

@@ -216,6 +216,22 @@ def test_other_workspaces_leave_nothing_but_their_number(book: Book, chosen: Wor
     assert (again.changes, again.new) == ({}, {})
 
 
+def test_what_a_workspace_without_models_holds_is_left_out_from_the_beginning(book: Book):
+    """Its rights used to be taken in, and to be called removed once it had a model."""
+    others: Rows = {
+        "principals": [{"workspace": "secret", "kind": "role", "principal": "writers"}],
+        "permissions": [
+            {"workspace": "secret", "resource_type": "registered_model", "resource": "*",
+             "principal_kind": "role", "principal": "writers", "permission": "EDIT"}
+        ],
+    }  # fmt: skip
+    chosen = Workspaces(only=("motor",))
+    book.take(MemoryReading(together(rows("motor"), others), AT), workspaces=chosen)
+    assert book.rows("select * from permissions union all by name select * from principals") == []
+    later = together(rows("motor"), rows("secret"), others)
+    assert book.take(MemoryReading(later, AT + 1000), workspaces=chosen).changes == {}
+
+
 def test_the_choice_of_a_registry_stays(book: Book):
     book.take(MemoryReading(with_runs(), AT))
     before = book.log()

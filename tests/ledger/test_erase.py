@@ -14,6 +14,7 @@ from auditreg.ledger.erase import drop_erased
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from tests.ledger.book import KEY
+from tests.ledger.captured import CapturedRegistry
 from tests.ledger.conftest import ask, log_rows, take
 from tests.ledger.reading import Registry, moment
 
@@ -88,10 +89,102 @@ def test_what_was_erased_before_a_column_was_declared_does_not_come_back(parts: 
         con.execute("create table erasures as select ? as value_hmac", [KEY.hash(f"m/1\n{then}")])
         con.execute(
             "create table changed as select unnest(['m/1', 'm/2', 'm/3']) as subject, "
-            "'f00:a1:b2' as fingerprint"
+            "'f00:a1:b2' as fingerprint, false as same_content"
         )
+        con.execute("create table vanished (subject VARCHAR, kind VARCHAR, previous_seq BIGINT)")
+        con.execute("create table known as select subject, 'alias' as kind, 0 as seq, 'put' as op "
+                    "from changed where subject <> 'm/2'")  # fmt: skip
         drop_erased(con, KEY)
         assert con.execute("select subject from changed").fetchall() == [("m/2",), ("m/3",)]
+        assert con.execute("from vanished").fetchall() == [("m/1", "alias", 0)]
+
+
+def test_a_value_set_back_to_an_erased_one_leaves_nothing_else_as_current(
+    told: Ledger, registry: Registry
+):
+    told.erase(number(told), "asked")
+    for value in ("another", PERSONAL):
+        registry.tag("motor", 1, "note", value)
+        done = take(told, registry.read())
+    assert dict(done.changes) == {("model_version_tag", "gone"): 1}
+    assert ask(told, "select value from model_version_tags") == []
+    assert dict(take(told, registry.read()).changes) == {}
+    registry.tag("motor", 1, "note", "a third")
+    take(told, registry.read())
+    assert ask(told, "select value from model_version_tags") == [("a third",)]
+    assert PERSONAL.encode() not in told.path.read_bytes()
+    assert verify(told).ok
+
+
+def texts(ledger: Ledger) -> list[tuple[int, ...]]:
+    """The entries that hold it. DuckDB may compress what stands in the file."""
+    return ask(ledger, "select seq from ledger.log where contains(entry, ?)", PERSONAL)
+
+
+def captured(*steps: tuple[object, ...]) -> CapturedRegistry:
+    registry = CapturedRegistry()
+    registry.capture()
+    registry.create("motor")
+    registry.version("motor")
+    for step in steps:
+        registry.tag("motor", 1, *step)
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "apart"),
+    [
+        ((), ("another",), False),
+        ((), ("another", PERSONAL), False),
+        ((), (None, PERSONAL), True),
+        (("plain",), (None,), False),
+        (("plain",), ("another", PERSONAL), True),
+        (("plain",), (None, PERSONAL), False),
+    ],
+)
+def test_what_a_servers_journal_tells_of_it_does_not_bring_it_back(
+    ledger: Ledger, before: tuple[str, ...], after: tuple[str | None, ...], apart: bool
+):
+    registry = captured(*(("note", value) for value in before))
+    take(ledger, registry.look().reading)
+    registry.tag("motor", 1, "note", PERSONAL)
+    take(ledger, registry.look().reading)
+    ledger.erase(number(ledger), "asked")
+    for value in after:
+        registry.tag("motor", 1, "note", value)
+        if apart:
+            take(ledger, registry.look().reading)
+    assert take(ledger, registry.look().reading).unexplained == 0
+    held = [] if after[-1] in {None, PERSONAL} else [after[-1]]
+    assert ask(ledger, "select value from model_version_tags") == [(value,) for value in held]
+    assert texts(ledger) == []
+    rows = ask(ledger, "select operation, actor from journal where kind = 'model_version_tag'")
+    assert len(rows) == len(before) + len(after)
+    assert {actor for _, actor in rows} == {"alice"}
+    assert ask(ledger, "select count(*) from changes where uncaptured") == [(0,)]
+    assert verify(ledger).ok
+    assert dict(take(ledger, registry.look().reading).changes) == {}
+
+
+@pytest.mark.parametrize("kind", ["registered_model", "model_version"])
+def test_a_journal_that_is_read_only_later_does_not_bring_it_back(ledger: Ledger, kind: str):
+    """What set an erased state is on record without the state: that it is gone would be untrue."""
+    registry = captured()
+    registry.describe("motor", 1 if kind == "model_version" else None, PERSONAL)
+    take(ledger, registry.look(journal=False).reading)
+    ledger.erase(number(ledger, kind), "asked")
+    take(ledger, registry.look().reading)
+    assert texts(ledger) == []
+    assert ask(ledger, f"select description, deleted from {kind}s where description is not null "
+                       "or deleted") == []  # fmt: skip
+    assert ask(ledger, "select actor, operation from journal where info like '%erased%'") == [
+        ("alice", "update")
+    ]
+    registry.describe("motor", 1 if kind == "model_version" else None, "another")
+    take(ledger, registry.look().reading)
+    assert ask(ledger, f"select description, deleted from {kind}s") == [("another", False)]
+    assert texts(ledger) == []
+    assert verify(ledger).ok
 
 
 def test_every_entry_of_a_thing_can_be_erased(told: Ledger):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -295,6 +296,34 @@ def test_an_end_closes_the_former_record_and_an_old_file_does_not_open_it(filled
     assert deployed(filled, {"version": 1, "environment": "test"}).added == 1
     assert filled.rows("select count(*) from deployments") == [(2,)]
     assert filled.tables() == filled.rebuilt()
+
+
+def test_the_end_of_a_deployment_is_erased_and_it_does_not_run_again(
+    empty_file: Path, tmp_path: Path, registry: Registry
+):
+    path = tmp_path / "audit.duckdb"
+    shutil.copyfile(empty_file, path)
+    ledger = store.Ledger(path)
+    registry.create("motor")
+    registry.version("motor")
+    ledger.ingest(registry.read(), registry="default", policies=())
+    with ledger.writer() as con:
+        deployed(Book(con), {"version": 1})
+    with ledger.reader() as con:
+        known = con.execute("select max(recorded_at) from deployments").fetchone()[0]
+    with ledger.writer() as con:
+        deployed(Book(con), {"version": 1, "until": "2026-04-01T00:00:00Z"})
+    with ledger.reader() as con:
+        last = con.execute("select max(seq) from ledger.log where kind = 'deployment'").fetchone()
+    ledger.erase(last[0], "asked")
+    march = datetime(2026, 3, 15)
+    with ledger.reader() as con:
+        assert con.execute("from deployments").fetchall() == []
+        assert con.execute("from running").fetchall() == []
+        then = "select version from deployments_as_of(?, known_at := ?)"
+        assert con.execute(then, [march, None]).fetchall() == []
+        assert con.execute(then, [march, known]).fetchall() == [(1,)]
+    assert verify(ledger).ok
 
 
 @pytest.mark.parametrize(

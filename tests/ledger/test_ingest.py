@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditreg.errors import NothingToAudit, SourceError
+from auditreg.errors import NothingToAudit, SourceError, UsageError
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.sources import open_source
@@ -537,3 +538,20 @@ def test_a_real_store_is_taken_in_and_verifies(ledger: Ledger, store: Path, tmp_
     assert (found.roots, found.entries) == (3, sum(appended))
     assert ask(ledger, "select count(*) from model_versions where deleted") == [(1,)]
     assert ask(ledger, "select model from prompts") == [("greeting",)]
+
+
+def test_a_backup_of_a_moment_to_come_is_refused(ledger: Ledger, registry: Registry):
+    """It would stand after every later reading, and nothing could undo that."""
+    registry.create("motor")
+    take(ledger, registry.read())
+    before = ledger.path.read_bytes()
+    backup = registry.read()
+    ended = moment(backup.ended_at)
+    later = ended + timedelta(milliseconds=1)
+    for given in (later, later.replace(tzinfo=UTC), datetime(2062, 9, 30)):
+        with pytest.raises(UsageError, match="cannot be of") as caught:
+            take(ledger, backup, observed_at=given)
+        assert caught.value.state
+        assert "a backup of today" in caught.value.hint
+    assert ledger.path.read_bytes() == before
+    assert not take(ledger, backup, observed_at=ended).late

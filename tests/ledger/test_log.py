@@ -18,6 +18,7 @@ from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.sources.interface import BYTES_MARK
+from tests.ledger.captured import CapturedRegistry
 from tests.ledger.conftest import ask, log_rows, take
 from tests.ledger.reading import START, MemoryReading, Registry, moment, run_rows, together
 
@@ -168,6 +169,9 @@ BY_NAME = {
 BY_VALUE = {
     "note": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
     "origin": "postgresql://ann:s3cr3t-Pg9x@db.example/x",
+    "slash": "postgresql+psycopg2://mlflow:Xy/9+abc-G7hh@db.example/x",
+    "signed": "https://store.example/x?X-Amz-Signature=0a1b2c3d-H8ii",
+    "query": "s3://bucket/x?secret_key=zzTop-I9jj",
     "aws": "AKIA" + "QWERTYUIOPASDFGH",
     "jwt": "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF",
     "pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQ\n-----END",
@@ -175,6 +179,7 @@ BY_VALUE = {
 IN_TEXT = {
     "https://ann:Tr0ub4dor-A1@example.org/repo": "Tr0ub4dor-A1",
     "mysql://root:p@ss-B2cc@db/x": "ss-B2cc",
+    "MySQL://root:p/a/ss-K1ll@db/x": "ss-K1ll",
     "https://store.example/x?sv=1&sig=AbCdEf-C3dd&y=2": "AbCdEf-C3dd",
     "see https://u:first-D4ee@h/ and https://u:second-E5ff@h/": "second-E5ff",
     "use ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8 here": "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
@@ -276,6 +281,32 @@ def test_nothing_in_the_log_confirms_a_guessed_password_of_a_uri(
         )
 
     assert prints("first-password") == prints("second-password")
+
+
+@pytest.mark.parametrize("what", ["operation", "before_row", "table_name"])
+def test_nothing_of_a_row_of_the_journal_that_cannot_be_read_is_kept_under_a_secret_name(
+    ledger: Ledger, what: str
+):
+    registry = CapturedRegistry()
+    registry.capture()
+    registry.create("motor")
+    tags = {
+        "db_password": "hunter2-Sommer",
+        "hf_token": "hunter2-Winter",
+        "kennwort": "hunter2-Mai",
+    }
+    for key, value in {**tags, "note": "findable-Zz81xQ"}.items():
+        registry.tag("motor", None, key, value)
+        row = registry.rows_of_journal[-1]
+        row |= {"operation": "update", "before_row": row["after_row"]}
+        row[what] = {"operation": "upsert", "before_row": row["after_row"][:-1]}.get(what, "labels")
+    done = take(ledger, registry.look().reading, secret_patterns=("kennwort",))
+    assert sum(doubt.startswith("4 row(s)") for doubt in done.completeness.doubts) == 1
+    assert ask(ledger, "select count(*) from ledger.log where contains(entry, 'hunter2')") == [(0,)]
+    kept = ask(ledger, "select info from journal where problem is not null order by id")
+    assert [json.loads(info)["after"] for (info,) in kept][:3] == ["***"] * 3
+    assert "findable-Zz81xQ" in json.loads(kept[3][0])["after"]
+    assert done.secrets == 2 * len(tags)
 
 
 def test_what_is_harmless_is_kept(ledger: Ledger, registry: Registry):

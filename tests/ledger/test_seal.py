@@ -214,3 +214,26 @@ def test_sealed_results_verify_and_survive_the_next_extraction(ledger: Ledger, r
     assert json.loads(files) == {"report.pdf": "ab", "a.csv": "cd"}
     assert (template, draft, first) == ("standard 1", False, PERIOD[0])
     assert ask(ledger, "select id, status from findings") == [("F-1", "fail")]
+
+
+def test_the_last_entry_of_a_finding_or_waiver_is_erased_and_no_older_one_comes_back(
+    ledger: Ledger, registry: Registry
+):
+    registry.create("motor")
+    take(ledger, registry.read())
+    one, two = answer("has-owner", "m-1"), answer("has-owner", "m-2")
+    with ledger.writer() as con:
+        check(Book(con), 1, one, two, waivers=[waiver()])
+        check(Book(con), 2, one)
+    for kind in ("finding", "waiver"):
+        [(last,)] = ask(ledger, "select max(seq) from ledger.log where kind = ?", kind)
+        ledger.erase(last, "asked")
+    assert ask(ledger, "select id from findings") == [("F-1",)]
+    assert ask(ledger, "from waivers") == []
+    assert verify(ledger).ok
+    three = answer("has-owner", "m-3")
+    with ledger.writer() as con:
+        assert check(Book(con), 3, one, two, three) == Sealed(2, 0, 0)
+        numbers = {subject: id_ for id_, (_, subject, *_) in findings(Book(con)).items()}
+    assert numbers == {"m-1": "F-1", "m-2": "F-2", "m-3": "F-3"}
+    assert verify(ledger).ok

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -147,6 +148,21 @@ def test_a_write_ahead_log_somebody_left_is_set_aside(filled: Ledger, registry: 
     assert verify(filled).ok
 
 
+def test_nobody_judges_what_another_program_did_not_finish(filled: Ledger):
+    """DuckDB would replay it, a writer sets it aside: what is read must be what is sealed."""
+    leave_wal(filled.path, "delete from registered_models")
+    with pytest.raises(LedgerError, match="open for writing, or ended") as caught:
+        filled.connect()
+    says(caught.value)
+    assert "Close that program" in caught.value.hint
+    assert "sets audit.duckdb.wal aside" in caught.value.hint
+    assert "audit.duckdb.wal" in verify(filled).problems[-1].what
+    filled.set_wal_aside()
+    assert len(filled.notes) == 1
+    assert ask(filled, "select count(*) from registered_models") == [(1,)]
+    assert verify(filled).ok
+
+
 def test_a_write_ahead_log_of_another_file_is_an_error_with_a_way_out(filled: Ledger):
     other = filled.path.with_name("other.duckdb")
     make_duckdb(other)
@@ -158,6 +174,31 @@ def test_a_write_ahead_log_of_another_file_is_an_error_with_a_way_out(filled: Le
     with filled.writer():
         pass
     assert verify(filled).ok
+
+
+def test_a_damaged_block_is_an_error_of_the_ledger_wherever_it_is_met(
+    filled: Ledger, registry: Registry
+):
+    texts = {f"t{n}": random.Random(n).randbytes(2000).hex() for n in range(300)}
+    registry.create("home", **texts)
+    take(filled, registry.read())
+    before = filled.path.read_bytes()
+    middle = next(
+        place for n in range(100, 300) if (place := before.find(texts[f"t{n}"][:40].encode())) > 0
+    )
+    filled.path.write_bytes(before[:middle] + b"X" + before[middle + 1 :])
+    damaged = filled.path.read_bytes()
+    every_text = "select sum(length(entry)) from ledger.log"
+    with pytest.raises(LedgerError, match="is damaged") as caught:
+        ask(filled, every_text)
+    says(caught.value)
+    with pytest.raises(LedgerError, match="is damaged"), filled.writer() as con:
+        con.execute(every_text).fetchall()
+    with pytest.raises(LedgerError, match="is damaged"):
+        filled.erase(0, "asked")
+    assert filled.path.read_bytes() == damaged
+    with pytest.raises(duckdb.Error, match="damaged"):
+        ask(filled, "select damaged from registered_models")
 
 
 def test_what_killed_writers_left_is_cleared(filled: Ledger):

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import ExitCode, LedgerError
-from auditreg.ledger import definitions, entries, state, verify_tables
+from auditreg.ledger import definitions, entries, schema, state, verify_tables
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
@@ -132,6 +132,28 @@ def test_any_character_of_any_text(copy: Ledger):
         assert seq in {problem.seq for problem in only_log(copy).problems}
         tamper(copy, ("update ledger.log set entry = ? where seq = ?", [entry, seq]))
     assert only_log(copy).ok
+
+
+def test_what_is_not_auditregs_is_told_and_breaks_nothing(copy: Ledger):
+    tamper(
+        copy,
+        "create table notes (a INTEGER)",
+        "create schema mine",
+        "create table mine.more (b INTEGER)",
+        "create view latest as select 1 as c",
+        "alter table model_versions add column remark VARCHAR",
+    )
+    found = {problem.what.partition(" is not ")[0] for problem in verify(copy).problems}
+    assert {
+        "The table notes",
+        "The table mine.more",
+        "The column remark of model_versions",
+        "The view main.latest in the file",
+    } <= found
+    with copy.writer() as con:
+        schema.describe(con)
+    with duckdb.connect(str(copy.path)) as con:
+        schema.hold_tables(con)
 
 
 def test_a_text_changed_together_with_its_leaf(copy: Ledger):

@@ -20,6 +20,7 @@ from auditreg.cli.options import (
     open_ledger,
     output_target,
     registry_option,
+    tell_notes,
 )
 from auditreg.errors import ExitCode, UsageError
 from auditreg.formats import CHECK_FORMATS
@@ -98,7 +99,9 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     if uri is not None:
         outcome = _directly(uri, config.registry(registry, uri=uri), config, options)
     else:
-        outcome = run_check(open_ledger(config, ledger), PolicySet.load(config), options)
+        ledger_file = open_ledger(config, ledger)
+        outcome = run_check(ledger_file, PolicySet.load(config), options)
+        tell_notes(ledger_file)
     if outcome.unsealed:
         click.echo(f"{'not sealed':<12} {outcome.unsealed}", err=True)
     limit = severity_of(fail_on)

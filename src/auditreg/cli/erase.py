@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditreg.cli.examples import examples
-from auditreg.cli.options import config_option, ledger_option, open_ledger
+from auditreg.cli.options import config_option, ledger_option, open_ledger, tell_notes
 from auditreg.formats.escape import escape_control
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     still hold it.
     """
     ledger_file = open_ledger(config, ledger)
-    with ledger_file.reader():
-        pass  # says that there is no ledger before anything is asked
+    if not ledger_file.exists:
+        ledger_file.connect()  # says that there is no ledger before anything is asked
     if not yes:
         click.confirm(f"Erase entry {seq} of {ledger_file.path} for good?", abort=True, err=True)
     done = ledger_file.erase(seq, reason, key_file=config.key_file)
@@ -38,3 +38,4 @@ def erase(seq: int, reason: str, yes: bool, config: Config, ledger: Path | None)
     if done.also_in:
         others = ", ".join(str(other) for other in done.also_in)
         click.echo(f"the same text also stands in: {others}")
+    tell_notes(ledger_file)

@@ -266,6 +266,14 @@ def open_ledger(config: Config, ledger: Path | None) -> Ledger:
     return Ledger(ledger or config.ledger_path)
 
 
+def tell_notes(ledger: Ledger) -> None:
+    """Say on standard error what writing to the ledger met beside it."""
+    from auditreg.cli.extract import note
+
+    for text in ledger.notes:
+        note("note", text)
+
+
 def moment(config: Config, text: str | None) -> datetime | None:
     """The UTC moment of an option, None where it is not given."""
     return None if text is None else config.moment(text)

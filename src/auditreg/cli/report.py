@@ -16,6 +16,7 @@ from auditreg.cli.options import (
     ledger_option,
     moment,
     open_ledger,
+    tell_notes,
     write_file,
 )
 from auditreg.errors import AuditregError, ExitCode, UsageError
@@ -97,6 +98,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     policy_set = PolicySet.load(config)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
+    if not draft:  # what is reported on must be what is sealed
+        ledger_file.set_wal_aside()
     with progress() as report_progress:
         if report_progress:
             report_progress("checking", 0, None)
@@ -132,6 +135,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
 
         label = load_template(_template(config, chosen)).label
         _issue(ledger_file, result, label, folder, files)
+        tell_notes(ledger_file)
     for name in files:
         if "/" not in name:
             click.echo(folder / name)

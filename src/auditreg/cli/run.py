@@ -20,6 +20,7 @@ from auditreg.cli.options import (
     open_ledger,
     replacement_option,
     source_option,
+    tell_notes,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def run(
     done = check_and_publish(results, ledger_file, config, fail_on=limit, folder=folder)
     emit(outputs, lambda output: _render(output, done, ledger_file))
     report_errors(results)
+    tell_notes(ledger_file)
     for error in done.errors.values():
         print_error(error)
     click.get_current_context().exit(int(done.code))

@@ -9,7 +9,7 @@ from auditreg.kinds.declaration import HEADER, Kind
 from auditreg.kinds.registry import KINDS
 
 EXISTENCE = "op"
-"""What of an entry tells that a row came or went."""
+"""The member of an entry that tells whether a row appeared or disappeared."""
 
 
 @dataclass(frozen=True, slots=True)

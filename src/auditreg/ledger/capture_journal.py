@@ -11,24 +11,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions, entries, kind_sql, schema
-from auditreg.ledger.entries import Appender
-from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask
+from auditreg.ledger.erase import STATE, erased_states
+from auditreg.ledger.intake import Intake
+from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask, name_pattern
+from auditreg.ledger.state_entries import state_bodies
 
 if TYPE_CHECKING:
     import duckdb
 
-KINDS = (
-    "registered_model",
-    "registered_model_tag",
-    "model_version",
-    "model_version_tag",
-    "alias",
-)
+KINDS = ("registered_model", "registered_model_tag", "model_version", "model_version_tag", "alias")
 """Kinds of states a journal tells of."""
 
 _READABLE = (
@@ -54,7 +49,7 @@ concat('{"operation":', encoded(staged(j.operation)), ',"request":', encoded(sta
 class JournalIntake:
     """What was taken from a journal: how many rows, which, and whether older entries moved.
 
-    `unrecorded` counts rows that found another state than the one that was known.
+    `unrecorded` counts rows whose before-image differs from the state the ledger knew.
     `unreadable` says of rows that could not be read why not, each with its number; they are kept
     as they stood.
     """
@@ -65,22 +60,6 @@ class JournalIntake:
     secrets: int = 0
     unrecorded: int = 0
     unreadable: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JournalArrival:
-    """The reading that brings the rows: whose they are, its moment, its kind of source."""
-
-    registry: str
-    journal: str
-    source: str
-    observed_at: datetime
-    recorded_at: datetime
-
-    @property
-    def name(self) -> str:
-        """The journal as the entries' `source` names it."""
-        return name_of(self.journal)
 
 
 def name_of(journal: str) -> str:
@@ -110,38 +89,30 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def take(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    arrival: JournalArrival,
-    key: Key,
-    secret_patterns: tuple[str, ...] = (),
-) -> JournalIntake:
+def take(intake: Intake, key: Key, secret_patterns: tuple[str, ...] = ()) -> JournalIntake:
     """Append the rows in `stage_journal`, each with what it found where that was not known."""
-    _drop_known(con, sealed(con, arrival.registry, arrival.journal))
+    con, registry, journal = intake.con, intake.registry, str(intake.reading.journal)
+    _drop_known(con, sealed(con, registry, journal))
     rows = entries.number(con, "select count(*) from stage_journal")
     if not rows:
         return JournalIntake()
-    shared = {"registry": arrival.registry}
+    shared = {
+        "registry": registry,
+        "journal": journal,
+        "observed_at": intake.observed,
+        "base": entries.size(con),
+    }
     _run(con, "journal.sql", shared)
-    _make_notes(con)
+    withheld = _make_notes(con, secret_patterns)
     masked = mask(con, key, secret_patterns, staged=IMAGED, texts=IMAGE_TEXTS, prefix="image_")
     _name_models(con)
-    _make_states(con, arrival.registry)
-    _run(
-        con,
-        "placing.sql",
-        {
-            **shared,
-            "journal": arrival.journal,
-            "observed_at": arrival.observed_at,
-            "base": entries.size(con),
-        },
-    )
-    _append_states(con, appender, arrival)
-    _append_notes(con, appender, arrival)
+    _make_states(con, registry)
+    _withhold_erased(con, key)
+    _run(con, "placing.sql", shared)
+    _append_states(intake)
+    _append_notes(intake)
     moved = entries.number(
-        con, "select count(*) from journal_step where observed_at <> ?", [arrival.observed_at]
+        con, "select count(*) from journal_step where observed_at <> ?", [intake.observed]
     )
     unreadable = con.execute(
         "select problem, count(*) from journal_problem where problem is not null group by problem"
@@ -151,7 +122,18 @@ def take(
         "select count(*) from journal_deviation f join journal_step s using (journal) "
         "where not f.same_content and (s.subject in (select subject from ledger.heads) or s.turn > 1)",
     )
-    return JournalIntake(rows, _ranges(con), moved > 0, masked, unrecorded, dict(unreadable))
+    return JournalIntake(
+        rows, _ranges(con), moved > 0, withheld + masked, unrecorded, dict(unreadable)
+    )
+
+
+def _written(intake: Intake) -> dict[str, object]:
+    """What every entry of the journal's rows is written with."""
+    return {
+        "recorded_at": intake.recorded_at,
+        "name": name_of(str(intake.reading.journal)),
+        "registry": intake.registry,
+    }
 
 
 def _drop_known(con: duckdb.DuckDBPyConnection, known: Sequence[tuple[int, int]]) -> None:
@@ -186,24 +168,39 @@ def _filled(text: str) -> str:
     for kind in KINDS:
         text = text.replace(f"{{image of {kind}}}", kind_sql.image_columns(kind))
     structure = kind_sql.journal_structure(KINDS)
-    return text.replace("{readable}", _READABLE).replace("{structure}", structure)
+    return (
+        kind_sql.identified(text).replace("{readable}", _READABLE).replace("{structure}", structure)
+    )
 
 
-def _make_notes(con: duckdb.DuckDBPyConnection) -> None:
-    """What is kept of every row beside its states; of one that cannot be read, all it holds."""
+def _make_notes(con: duckdb.DuckDBPyConnection, secret_patterns: tuple[str, ...]) -> int:
+    """Make `image_notes`: what an entry keeps of a journal row besides the state; of an unreadable
+    row, everything but what may be a credential. The number of rows of which that was left out.
+    """
+    named = "regexp_matches(concat_ws(chr(10), item, replace({0}, '\"', chr(10))), $names)"
     con.execute(
-        """
+        f"""
         create or replace temp table image_notes as
         select id as journal, staged(path) as path, staged(claimed) as claimed,
                case when p.problem is not null
-                    then to_json({'table': table_name, 'workspace': workspace, 'name': name,
-                                  'version': version, 'item': item, 'before': before_row,
-                                  'after': after_row, 'server_time': server_time})::VARCHAR
+                    then to_json({{'table': table_name, 'workspace': workspace, 'name': name,
+                                  'version': version, 'item': item, 'before': before_shown,
+                                  'after': after_shown, 'server_time': server_time}})::VARCHAR
                     when operation not in ('insert', 'update', 'delete')
-                    then staged(coalesce(after_row, '')) end as info
-        from stage_journal join journal_problem p on p.journal = id
-        """
+                    then staged(coalesce(after_row, '')) end as info,
+               p.problem is not null and (before_shown is distinct from before_row
+                                          or after_shown is distinct from after_row) as withheld
+        from (select *,
+                     case when {named.format("before_row")} then '***' else before_row end
+                         as before_shown,
+                     case when {named.format("after_row")} then '***' else after_row end
+                         as after_shown
+              from stage_journal)
+        join journal_problem p on p.journal = id
+        """,
+        {"names": f"(?m){name_pattern(secret_patterns)}"},
     )
+    return entries.number(con, "select count(*) from image_notes where withheld")
 
 
 def _name_models(con: duckdb.DuckDBPyConnection) -> None:
@@ -265,19 +262,29 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         con.execute(statement, {"registry": registry} if "$registry" in statement else None)
 
 
-def _append_states(
-    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
-) -> None:
-    con.execute(
+def _withhold_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Mark the images whose erasure is on record in `imaged`, and leave only what names them."""
+    con.execute("alter table imaged add column erased boolean default false")
+    schema.fill_table(con, "erased_subjects", STATE, erased_states(con, key, "imaged"))
+    [(number,)] = con.execute(
+        "update imaged i set erased = true from erased_subjects e "
+        "where e.subject = i.subject and e.fingerprint = i.fingerprint"
+    ).fetchall()
+    for kind in KINDS if number else ():
+        table = kind_sql.BY_NAME[kind].table
+        emptied = ", ".join(f"{c.name} = null" for c in table.body if not c.identity)
+        erased = f"(select place from imaged where erased and kind = '{kind}')"
+        if emptied:
+            con.execute(f"update image_{table.name} set {emptied} where rowid in {erased}")
+
+
+def _append_states(intake: Intake) -> None:
+    intake.con.execute(
         "create or replace temp table batch as select seq, kind, image.item as item, "
         "image.place as place from journal_entry"
     )
-    bodies = " union all ".join(
-        f"(with todo as (select * from batch where kind = '{kind}') select * from "
-        f"({kind_sql.body(kind).replace('stage_', 'image_')}))"
-        for kind in KINDS
-    )
-    appender.append(
+    bodies = state_bodies(KINDS).replace("stage_", "image_")
+    intake.appender.append(
         f"""
         select e.seq, $recorded_at::TIMESTAMP as recorded_at,
                case when e.valid_at is null then $source else $name end as source, e.kind, e.op,
@@ -289,7 +296,7 @@ def _append_states(
                case when e.valid_at is null then 'observed' else 'captured' end as grade,
                case when e.op = 'put' then e.image.fingerprint end as fingerprint,
                case when e.op = 'put' then e.image.secrets end as secrets, e.journal,
-               case when f.seq is not null then json_extract(f.entry, '$.body')::VARCHAR
+               case when f.seq is not null then ledger_body(f.entry)
                     when e.valid_at is null then b.body
                     else concat(left(b.body, -1), ',"journal":', {_INFO}, '}}') end as body
         from journal_entry e
@@ -300,20 +307,13 @@ def _append_states(
         left join ledger.log f on f.seq = e.previous_seq
         order by e.seq
         """,
-        {
-            "recorded_at": arrival.recorded_at,
-            "source": arrival.source,
-            "name": arrival.name,
-            "registry": arrival.registry,
-        },
+        {**_written(intake), "source": intake.reading.info.kind},
     )
 
 
-def _append_notes(
-    con: duckdb.DuckDBPyConnection, appender: Appender, arrival: JournalArrival
-) -> None:
+def _append_notes(intake: Intake) -> None:
     """The server's starts and stops, and rows that cannot be read, as they stood."""
-    appender.append(
+    intake.appender.append(
         f"""
         select $base::BIGINT - 1 + row_number() over (order by j.id) as seq,
                $recorded_at::TIMESTAMP as recorded_at, $name as source, 'capture' as kind,
@@ -329,11 +329,5 @@ def _append_notes(
         where n.info is not null
         order by j.id
         """,
-        {
-            "base": entries.size(con),
-            "recorded_at": arrival.recorded_at,
-            "name": arrival.name,
-            "registry": arrival.registry,
-            "observed_at": arrival.observed_at,
-        },
+        {**_written(intake), "base": entries.size(intake.con), "observed_at": intake.observed},
     )

@@ -26,7 +26,7 @@ def compare_states(intake: Intake, covered: Sequence[str]) -> bool:
         intake: the reading.
         covered: the kinds of which what it does not show is gone.
     """
-    reading, con = intake.reading, intake.con
+    reading = intake.reading
     parameters = {
         "registry": intake.registry,
         "late": intake.late,
@@ -36,28 +36,20 @@ def compare_states(intake: Intake, covered: Sequence[str]) -> bool:
         "base": intake.base,
         "hidden": list(reading.info.hidden_columns),
     }
-    _compare(con, intake.staged.filled, parameters)
-    moved = (
-        intake.late
-        and not reading.journal
-        and reposition_by_state(
-            con, intake.appender, intake.registry, intake.observed, intake.recorded_at
-        )
-    )
+    _compare(intake, parameters)
+    moved = intake.late and not reading.journal and reposition_by_state(intake)
     if moved:
-        _compare(con, intake.staged.filled, parameters)
-    _refuse_doubles(con)
-    return bool(moved)
+        _compare(intake, parameters)
+    _refuse_doubles(intake.con)
+    return moved
 
 
-def _compare(
-    con: duckdb.DuckDBPyConnection, filled: Collection[str], parameters: Mapping[str, object]
-) -> None:
+def _compare(intake: Intake, parameters: Mapping[str, object]) -> None:
     """Run ingest.sql, without the steps that would find nothing: a staging table is empty."""
     for statement in schema.statements(definitions.ingest_sql()):
-        if "temp macro" not in statement and _may_matter(statement, filled):
+        if "temp macro" not in statement and _may_matter(statement, intake.staged.filled):
             used = {name: value for name, value in parameters.items() if f"${name}" in statement}
-            con.execute(statement, used)
+            intake.con.execute(statement, used)
 
 
 def _may_matter(statement: str, filled: Collection[str]) -> bool:
@@ -73,7 +65,7 @@ def _may_matter(statement: str, filled: Collection[str]) -> bool:
 
 
 def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
-    """A row that stands in a reading twice would be two states at once."""
+    """Refuse a reading that shows the same row twice."""
     double = con.execute(
         "select any_value(kind), any_value(coalesce(model, item)), count(*) from incoming "
         "group by subject having count(*) > 1 limit 1"
@@ -87,12 +79,12 @@ def _refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: str | None) -> int:
+def unexplained_changes(intake: Intake) -> int:
     """Differences that the journal should have told of: it was there at the reading before, too."""
-    if not journal:
+    if not (journal := intake.reading.journal):
         return 0
     return entries.number(
-        con,
+        intake.con,
         """
         select count(*) from (
             select kind from changed where previous_seq is not null and not same_content
@@ -102,7 +94,7 @@ def unexplained_changes(con: duckdb.DuckDBPyConnection, registry: str, journal: 
           and (select max_by(journal, (observed_at, seq)) from extractions
                where registry = $registry and journal is not null) = $journal
         """,
-        {"kinds": list(capture_journal.KINDS), "registry": registry, "journal": journal},
+        {"kinds": list(capture_journal.KINDS), "registry": intake.registry, "journal": journal},
     )
 
 

@@ -67,6 +67,16 @@ def state_tables() -> dict[str, tuple[str, str]]:
     }
 
 
+def last_entries(kind: str, chosen: str) -> str:
+    """SQL for the last of the chosen entries of each subject; none where that one was erased."""
+    return (
+        "(select * from ledger.log where entry is not null and seq in (select max(seq) from ("
+        f"select subject, seq, recorded_at from ledger.log where kind = '{kind}' and {chosen} "
+        "union all select subject, seq, recorded_at from ledger.erased_states() "
+        f"where kind = '{kind}' and {chosen}) group by subject))"
+    )
+
+
 @functools.cache
 def ingest_sql() -> str:
     """The text of `ingest.sql`, with what follows from the declared kinds."""

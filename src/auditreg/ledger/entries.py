@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger.definitions import ingest_sql
 from auditreg.ledger.merkle import Tree
-from auditreg.ledger.schema import insert, statements
+from auditreg.ledger.schema import fill_table, insert, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,11 +85,11 @@ def epoch_ms(moment: datetime) -> int:
 
 
 def silent(_phase: str, _done: int, _total: int | None) -> None:
-    """Progress that nobody is told of."""
+    """Report no progress."""
 
 
 def number(con: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> int:
-    """The one number a query answers with; NULL is 0."""
+    """Return the single number a query yields; NULL counts as 0."""
     [(value, *_)] = con.execute(query, parameters).fetchall()
     return int(value or 0)
 
@@ -131,19 +131,8 @@ class Appender:
         """Append auditreg's own events, in their order; the rows written."""
         if not events:
             return 0
-        self.con.execute(
-            "create or replace temp table new_event (place BIGINT, kind VARCHAR, op VARCHAR, "
-            "subject VARCHAR, registry VARCHAR, workspace VARCHAR, model VARCHAR, "
-            "version BIGINT, observed_at TIMESTAMP, valid_at TIMESTAMP, actor VARCHAR, "
-            "grade VARCHAR, fingerprint VARCHAR, body VARCHAR)"
-        )
-        # One statement for all: a row at a time takes a millisecond each.
-        columns = [list(column) for column in zip(*map(Event.row, events), strict=True)]
-        self.con.execute(
-            "insert into new_event select unnest(range(?)), "
-            + ", ".join(f"unnest(?::{kind}[])" for kind in _EVENT_TYPES),
-            [len(events), *columns],
-        )
+        rows = [(place, *event.row()) for place, event in enumerate(events)]
+        fill_table(self.con, "new_event", _EVENT_COLUMNS, rows)
         return self.append(
             """
             select $base::BIGINT + place as seq, $recorded_at::TIMESTAMP as recorded_at,
@@ -157,13 +146,26 @@ class Appender:
         )
 
 
-_EVENT_TYPES = (
-    *("VARCHAR",) * 6,
-    "BIGINT",
-    *("TIMESTAMP",) * 2,
-    *("VARCHAR",) * 4,
-)
-"""Types of the parts of `Event.row`."""
+_EVENT_COLUMNS = dict.fromkeys(
+    (
+        "place",
+        "kind",
+        "op",
+        "subject",
+        "registry",
+        "workspace",
+        "model",
+        "version",
+        "observed_at",
+        "valid_at",
+        "actor",
+        "grade",
+        "fingerprint",
+        "body",
+    ),
+    "VARCHAR",
+) | {"place": "BIGINT", "version": "BIGINT", "observed_at": "TIMESTAMP", "valid_at": "TIMESTAMP"}
+"""A place, and the parts of `Event.row` in their order."""
 
 
 @dataclass(frozen=True, slots=True)

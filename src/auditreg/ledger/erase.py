@@ -6,8 +6,8 @@ Its keyed hash keeps the same state from being taken in again by the next extrac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import UsageError
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 _KEPT = ("extraction", "check", "report", "import", "erased", "policy")
 """Kinds that carry roots or the texts results follow from; without them nothing verifies."""
+
+
+DELETED_AS_GONE = frozenset(
+    {"registered_model", "model_version", "experiment", "run", "logged_model"}
+)
+"""Kinds of which `gone` says that somebody deleted the thing, not only that a value is another."""
+
+STATE = {"subject": "VARCHAR", "fingerprint": "VARCHAR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +91,12 @@ def _erasable(con: duckdb.DuckDBPyConnection, seq: int) -> tuple[Any, ...]:
     Raises:
         UsageError: there is no such entry, it is erased already, or it may not be erased.
     """
-    kinds = ", ".join(f"'{kind}'" for kind in schema.REGISTRY_KINDS)
     row = con.execute(
         "select kind, subject, fingerprint, lower(hex(leaf)), entry is null, "
         "json_extract_string(entry, '$.body.value'), "
         "json_extract_string(entry, '$.body.description'), epoch_ms(observed_at), "
         "epoch_ms(recorded_at), (select max(o.seq) from old.ledger.log o where "
-        f"o.subject = l.subject and o.seq <> l.seq and o.kind in ({kinds})), "
+        "o.subject = l.subject and o.seq <> l.seq and o.kind = l.kind), "
         "epoch_ms(valid_at), journal "
         "from old.ledger.log l where seq = ?",
         [seq],
@@ -125,7 +132,7 @@ def _copy_log(con: duckdb.DuckDBPyConnection, seq: int) -> None:
 
 
 def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> tuple[int, ...]:
-    """Entries that hold one of the erased texts too, if it is long enough to tell."""
+    """Find entries that also hold an erased text of four characters or more."""
     entries_with_text: set[int] = set()
     for text in texts:
         if len(text) >= 4:
@@ -139,20 +146,43 @@ def _also_in(con: duckdb.DuckDBPyConnection, before: int, texts: list[str]) -> t
 
 
 def drop_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
-    """Take out of `changed` the states whose erasure is on record: they are not taken in again."""
-    marks = {mark for (mark,) in con.execute("select value_hmac from erasures").fetchall()}
-    if not marks:
-        return
-    again = [
-        (subject,)
-        for subject, fingerprint in con.execute(
-            "select subject, fingerprint from changed"
-        ).fetchall()
-        # An entry from before a column was declared has a fingerprint without its part.
+    """Take out of `changed` the states whose erasure is on record: they are not taken in again.
+
+    What was known instead is not the state any more, and goes into `vanished`.
+    """
+    schema.fill_table(con, "erased_subjects", STATE, erased_states(con, key, "changed"))
+    gone_is_no_deletion = "', '".join(sorted(set(schema.REGISTRY_KINDS) - DELETED_AS_GONE))
+    con.execute(
+        "insert into vanished select k.subject, k.kind, k.seq from known k "
+        "join changed c using (subject) join erased_subjects using (subject) "
+        f"where k.op = 'put' and not c.same_content and k.kind in ('{gone_is_no_deletion}')"
+    )
+    con.execute("delete from changed where subject in (select subject from erased_subjects)")
+
+
+def erased_states(con: duckdb.DuckDBPyConnection, key: Key, states: str) -> list[tuple[str, str]]:
+    """Those of the states in a table, by subject and fingerprint, whose erasure is on record."""
+    erased_hashes = {
+        value for (value,) in con.execute("select value_hmac from erasures").fetchall()
+    }
+    if not erased_hashes:
+        return []
+    rows = con.execute(f"select distinct subject, fingerprint from {states}").fetchall()
+    return [
+        (subject, fingerprint)
+        for subject, fingerprint in rows
         if any(
-            key.hash(f"{subject}\n{shorter}") in marks
-            for shorter in accumulate(fingerprint.split(":"), "{}:{}".format)
+            key.hash(f"{subject}\n{before}") in erased_hashes for before in _earlier(fingerprint)
         )
     ]
-    if again:
-        con.executemany("delete from changed where subject = ?", again)
+
+
+def _earlier(fingerprint: str) -> Iterator[str]:
+    """What the fingerprint of an entry of the same content may be.
+
+    Before a column was declared it lacks its part; where a source did not show it, `?` stands there.
+    """
+    content, *parts = fingerprint.split(":")
+    for number in range(len(parts) + 1):
+        yield ":".join((content, *parts[:number]))
+        yield content + ":?" * number

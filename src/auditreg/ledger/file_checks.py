@@ -39,7 +39,7 @@ def refuse_name(path: Path) -> None:
 
 
 def refuse_sqlite(path: Path) -> None:
-    """DuckDB would fetch an extension from the network to open one."""
+    """Refuse an SQLite file: DuckDB would download an extension to open it."""
     if path.is_file():
         with path.open("rb") as file:
             if file.read(15) == b"SQLite format 3":
@@ -68,7 +68,7 @@ def check_format(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Refuse a DuckDB file that is no ledger, or one of a newer form.
 
     Raises:
-        LedgerError: as said.
+        LedgerError: the file is not a ledger, or a newer release wrote it.
     """
     import duckdb
 
@@ -99,6 +99,17 @@ def without_locks(path: Path, reason: str) -> LedgerError:
     )
 
 
+def unfinished_write(path: Path) -> LedgerError:
+    """The error of a ledger beside which a write-ahead log lies: auditreg itself leaves none."""
+    return LedgerError(
+        f"Beside {path} lies a write-ahead log: another program has the ledger open for writing, or "
+        "ended before it had finished.",
+        state=UNCHANGED,
+        hint="Close that program and run the command again. Where none is running, the next "
+        f"`auditreg extract` sets {path.name}.wal aside; to read now, move it away.",
+    )
+
+
 def unopenable(path: Path, error: Exception) -> LedgerError:
     """The error of a file that DuckDB does not open, by the words of DuckDB."""
     text = first_line(error)
@@ -111,12 +122,7 @@ def unopenable(path: Path, error: Exception) -> LedgerError:
             hint="Close that program and run the command again.",
         )
     if "WAL" in text:
-        return LedgerError(
-            f"Beside {path} lies a write-ahead log that another program left.",
-            state=UNCHANGED,
-            hint="The next `auditreg extract` sets it aside; to read now, move "
-            f"{path.name}.wal away.",
-        )
+        return unfinished_write(path)
     if is_damaged(path, error):
         return LedgerError(
             f"{path} is damaged: {text}",
@@ -134,6 +140,11 @@ def unopenable(path: Path, error: Exception) -> LedgerError:
         state=UNCHANGED,
         hint="Name a ledger with --ledger, or a new file to start one.",
     )
+
+
+def tells_damage(error: BaseException) -> bool:
+    """Whether an error of DuckDB, in the middle of a question, says that a block is damaged."""
+    return bool(re.search("Corrupt database file|does not match stored checksum", str(error)))
 
 
 def is_damaged(path: Path, error: BaseException | None) -> bool:

@@ -138,10 +138,7 @@ def parse_deployments(content: bytes, name: str) -> list[ImportedRecord]:
 
 
 def _parse(
-    content: bytes,
-    name: str,
-    form: type[Any],
-    record: Callable[[Any], ImportedRecord],
+    content: bytes, name: str, form: type[Any], record: Callable[[Any], ImportedRecord]
 ) -> list[ImportedRecord]:
     decoder = msgspec.json.Decoder(form)
     records: list[ImportedRecord] = []
@@ -229,7 +226,7 @@ def _deployment(line: DeploymentLine) -> ImportedRecord:
 
 
 def _texts(line: HistoryLine | DeploymentLine, *names: str) -> dict[str, str | None]:
-    """The named texts, and the check of all: no character that ends a text elsewhere."""
+    """Return the named texts; raise ValueError if any text of the line holds U+0000."""
     for name in line.__struct_fields__:
         value = getattr(line, name)
         if isinstance(value, str) and "\x00" in value:

@@ -15,11 +15,21 @@ from typing import TYPE_CHECKING, Any
 from auditreg.ledger import entries
 from auditreg.ledger.entries import Appender, Event, now_ms
 from auditreg.ledger.import_parse import ImportedRecord
+from auditreg.ledger.schema import fill_table
 from auditreg.ledger.seal import close
 from auditreg.ledger.secrets import SECRET_MARK, Key, mask
 
 if TYPE_CHECKING:
     import duckdb
+
+_STAGED = {"place": "BIGINT", "name": "VARCHAR"}
+_ABOUT = {
+    "place": "BIGINT",
+    "registry": "VARCHAR",
+    "workspace": "VARCHAR",
+    "model": "VARCHAR",
+    "happened": "TIMESTAMP",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +156,8 @@ def _mask(
                 values.append((place, name, record.key, text))
             else:
                 texts.append((place, name, text))
-    _stage(con, "import_values", ("name", "key", "value"), values)
-    _stage(con, "import_texts", ("name", "text"), texts)
+    fill_table(con, "stage_import_values", _STAGED | {"key": "VARCHAR", "value": "VARCHAR"}, values)
+    fill_table(con, "stage_import_texts", _STAGED | {"text": "VARCHAR"}, texts)
     masked = mask(con, key, extra, staged=("import_values",), texts={"import_texts": ("text",)})
     if masked:
         for table, column in (("import_values", "value"), ("import_texts", "text")):
@@ -160,21 +170,6 @@ def _mask(
     for table in ("import_values", "import_texts"):
         con.execute(f"drop table stage_{table}")
     return masked
-
-
-def _stage(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
-) -> None:
-    named = ", ".join(f"{column} VARCHAR" for column in columns)
-    con.execute(f"create or replace temp table stage_{table} (place BIGINT, {named})")
-    parts = [list(part) for part in zip(*rows, strict=True)] or [
-        [] for _ in range(len(columns) + 1)
-    ]
-    lists = ", ".join("unnest(?::VARCHAR[])" for _ in columns)
-    con.execute(f"insert into stage_{table} select unnest(?::BIGINT[]), {lists}", parts)
 
 
 def _unseen(
@@ -212,15 +207,7 @@ def _resolve(
         (place, str(record.registry), record.workspace, record.model, record.at)
         for place, record in enumerate(records)
     ]
-    con.execute(
-        "create or replace temp table stage_about (place BIGINT, registry VARCHAR, "
-        "workspace VARCHAR, model VARCHAR, happened TIMESTAMP)"
-    )
-    con.execute(
-        "insert into stage_about select unnest(?::BIGINT[]), unnest(?::VARCHAR[]), "
-        "unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[])",
-        [list(part) for part in zip(*rows, strict=True)],
-    )
+    fill_table(con, "stage_about", _ABOUT, rows)
     con.execute(
         """
         create or replace temp table stage_named as

@@ -13,30 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditreg.errors import UsageError
 from auditreg.ledger import capture_journal, entries, secrets, state
 from auditreg.ledger.comparison import compare_states, count_changes, unexplained_changes
 from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms, silent
 from auditreg.ledger.erase import drop_erased
+from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.intake import Intake
-from auditreg.ledger.out_of_order import (
-    reposition_by_journal,
-    restate_next_reading,
-)
+from auditreg.ledger.out_of_order import reposition_by_journal, restate_next_reading
 from auditreg.ledger.policies import Policy, policy_digest, policy_events
 from auditreg.ledger.replacement import Permissions, refuse_replacement
 from auditreg.ledger.secrets import Key, mask
-from auditreg.ledger.staging import (
-    Progress,
-    StagedReading,
-    drop_compared,
-    drop_scratch,
-    known_artifacts,
-    stage,
-)
+from auditreg.ledger.staging import drop_compared, drop_scratch, known_artifacts, stage
 from auditreg.ledger.state_entries import append_states
 from auditreg.ledger.workspaces import Workspaces, leave_out
 from auditreg.resources import tool_version
-from auditreg.sources.interface import READS, Completeness, Reading
+from auditreg.sources.interface import READS, Completeness, Progress, Reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,33 +103,31 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
         NothingToAudit: the registry holds no model and the ledger knows none.
         SourceError: the registry is empty although the ledger knows models, looks like another one
             or like an older copy, or cannot be read.
+        UsageError: `observed_at` is after the reading.
     """
     report = progress or silent
     intake, completeness = _stage(
         con, reading, registry, observed_at, workspaces or Workspaces(), report
     )
-    first = _is_first(con, registry)
     report("comparing", 0, None)
-    replaced = _mask(con, intake.staged, key, secret_patterns)
+    replaced = _mask(intake, key, secret_patterns)
     intake.appender.append_events(policy_events(con, policies), intake.recorded_at)
     moved, taken = _take_journal(intake, key, secret_patterns)
     completeness = _with_journal(completeness, taken)
     covered = [kind for kind in reading.kinds() if kind in READS]
     moved |= compare_states(intake, covered if completeness.complete else [])
-    unexplained = taken.unrecorded + unexplained_changes(con, registry, reading.journal)
+    drop_erased(con, key)
+    unexplained = taken.unrecorded + unexplained_changes(intake)
     restored = observed_at is not None
-    given = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
-    if refuse_replacement(intake, given, completeness=completeness, unexplained=unexplained):
+    allowed = Permissions(restored=restored, empty=allow_empty, replacement=allow_replacement)
+    if refuse_replacement(intake, allowed, completeness=completeness, unexplained=unexplained):
         completeness = replace(
             completeness, options={**completeness.options, "replacement": "allowed"}
         )
-    drop_erased(con, key)
     changes, new = count_changes(con, captured=taken.rows > 0)
     append_states(intake, report)
     if intake.late:
-        restate_next_reading(
-            con, intake.appender, registry, intake.observed, intake.recorded_at, intake.base
-        )
+        restate_next_reading(intake)
     report("sealing", 0, None)
     body = {
         **_source_account(reading, completeness, covered),
@@ -157,7 +147,7 @@ def ingest(  # noqa: PLR0913 - each is one thing the caller decides
     return IngestSummary(
         registry=registry,
         observed_at=intake.observed,
-        first=first,
+        first=intake.first,
         late=intake.late,
         appended=entries.size(con) - intake.base,
         changes=changes,
@@ -192,6 +182,7 @@ def _stage(
     staged = stage(con, reading, report)
     completeness = leave_out(con, registry, workspaces, reading.completeness())
     started, observed = _moments(reading, observed_at)
+    last = _last_moment(con, registry)
     intake = Intake(
         con=con,
         reading=reading,
@@ -199,7 +190,8 @@ def _stage(
         staged=staged,
         started=started,
         observed=observed,
-        late=_is_late(con, registry, observed),
+        first=last is None,
+        late=last is not None and last > observed,
         recorded_at=now_ms(),
         appender=Appender(con),
         base=entries.size(con),
@@ -207,19 +199,15 @@ def _stage(
     return intake, completeness
 
 
-def _mask(
-    con: duckdb.DuckDBPyConnection,
-    staged: StagedReading,
-    key: Key,
-    secret_patterns: tuple[str, ...],
-) -> int:
+def _mask(intake: Intake, key: Key, secret_patterns: tuple[str, ...]) -> int:
     """Replace credentials in the staging tables that hold any row; the number replaced."""
+    filled = intake.staged.filled
     return mask(
-        con,
+        intake.con,
         key,
         secret_patterns,
-        staged=[table for table in secrets.STAGED if table in staged.filled],
-        texts={table: names for table, names in secrets.TEXTS.items() if table in staged.filled},
+        staged=[table for table in secrets.STAGED if table in filled],
+        texts={table: names for table, names in secrets.TEXTS.items() if table in filled},
     )
 
 
@@ -227,17 +215,10 @@ def _take_journal(
     intake: Intake, key: Key, secret_patterns: tuple[str, ...]
 ) -> tuple[bool, capture_journal.JournalIntake]:
     """Append what the server's journal says; whether older entries moved, and what was taken."""
-    reading, con = intake.reading, intake.con
-    if not reading.journal:
+    if not intake.reading.journal:
         return False, capture_journal.JournalIntake()
-    arrival = capture_journal.JournalArrival(
-        intake.registry, reading.journal, reading.info.kind, intake.observed, intake.recorded_at
-    )
-    moved = intake.late and reposition_by_journal(
-        con, intake.appender, reading, intake.registry, intake.observed, intake.recorded_at
-    )
-    taken = capture_journal.take(con, intake.appender, arrival, key, secret_patterns)
-    return moved, taken
+    moved = intake.late and reposition_by_journal(intake)
+    return moved, capture_journal.take(intake, key, secret_patterns)
 
 
 def _seal(intake: Intake, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,33 +256,36 @@ def _with_journal(completeness: Completeness, taken: capture_journal.JournalInta
 
 
 def _moments(reading: Reading, observed_at: datetime | None) -> tuple[datetime, datetime]:
-    """Start and end of the reading; both the given moment for a restored backup."""
-    if observed_at is not None:
-        moment = (
-            observed_at.astimezone(UTC).replace(tzinfo=None)
-            if observed_at.tzinfo
-            else (observed_at)
+    """Start and end of the reading; both the given moment for a restored backup.
+
+    Raises:
+        UsageError: that moment is yet to come. Every later reading would count as older than it.
+    """
+    ended = _utc(reading.ended_at)
+    if observed_at is None:
+        return _utc(reading.started_at), ended
+    moment = observed_at.astimezone(UTC).replace(tzinfo=None) if observed_at.tzinfo else observed_at
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment > ended:
+        raise UsageError(
+            f"The backup cannot be of {moment:%Y-%m-%d %H:%M:%S}Z: that is after this reading, which "
+            f"ended at {ended:%Y-%m-%d %H:%M:%S}Z.",
+            state=UNCHANGED,
+            hint="Give the moment the backup was made with --observed-at; a date alone means the end of "
+            "that day, so give the time too for a backup of today.",
         )
-        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        return moment, moment
-    return _utc(reading.started_at), _utc(reading.ended_at)
+    return moment, moment
 
 
 def _utc(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)
 
 
-def _is_late(con: duckdb.DuckDBPyConnection, registry: str, observed: datetime) -> bool:
-    row = con.execute(
-        "select coalesce(max(observed_at) > ?, false) from extractions where registry = ?",
-        [observed, registry],
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _is_first(con: duckdb.DuckDBPyConnection, registry: str) -> bool:
-    row = con.execute("select count(*) from extractions where registry = ?", [registry]).fetchone()
-    return not (row and row[0])
+def _last_moment(con: duckdb.DuckDBPyConnection, registry: str) -> datetime | None:
+    """The moment of the registry's latest reading; None before the first one."""
+    query = "select max(observed_at) from extractions where registry = ?"
+    [(last,)] = con.execute(query, [registry]).fetchall()
+    return last if isinstance(last, datetime) else None
 
 
 def _journal_account(reading: Reading, taken: capture_journal.JournalIntake) -> dict[str, Any]:

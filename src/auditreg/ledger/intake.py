@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Intake:
     """A reading on its way into the log.
 
-    `observed` is its moment, `late` whether later readings were taken in before it, `base` the first
+    `observed` is its moment, `first` whether it is the registry's first, `late` whether later readings were taken in before it, `base` the first
     sequence number it may write.
     """
 
@@ -28,6 +28,7 @@ class Intake:
     staged: StagedReading
     started: datetime
     observed: datetime
+    first: bool
     late: bool
     recorded_at: datetime
     appender: Appender

@@ -321,6 +321,59 @@ def carried(source: str) -> str:
     return ", ".join(f"{c.name} = {source}.{c.name}" for c in columns if c.carried)
 
 
+_KNOWN_MODELS = """create or replace temp table known_model as
+select distinct subject, workspace, model,
+       nullif(created_at, timestamp '1970-01-01') as created_at -- before 0 was no time
+from ledger.log
+where kind = 'registered_model' and registry = $registry and entry is not null"""
+
+# Known by workspace, name and creation time; else by creation time alone, where that names one model that
+# is no longer where it was: it was moved to another workspace under its name, renamed, or both.
+_IDENTIFIED = """exact as (
+    select n.workspace, n.model, n.created_at, min(k.subject) as subject
+    from {names} n left join known_model k
+      on k.workspace = n.workspace and k.model = n.model
+     and k.created_at is not distinct from n.created_at
+    group by n.workspace, n.model, n.created_at
+),
+candidate as (
+    select e.workspace, e.model, e.created_at, k.subject,
+           min(case when k.model = e.model then 1 when k.workspace = e.workspace then 2 else 3 end)
+               as distance
+    from exact e join known_model k on k.created_at = e.created_at
+    where e.subject is null
+      and k.subject not in (select subject from {unmoved} where subject is not null)
+    group by e.workspace, e.model, e.created_at, k.subject
+),
+nearest as (
+    select workspace, model, created_at, any_value(subject) as subject
+    from (select * from candidate
+          qualify distance = min(distance) over (partition by workspace, model, created_at))
+    group by workspace, model, created_at
+    having count(*) = 1
+),
+identified as (
+    select e.workspace, e.model, e.created_at, coalesce(e.subject, n.subject) as subject
+    from exact e
+    left join (select * from nearest
+               qualify count(*) over (partition by subject) = 1) n
+      on n.workspace = e.workspace and n.model = e.model and n.created_at = e.created_at
+)"""
+
+
+def identified(text: str) -> str:
+    """A text with the SQL that finds known models again, `identified`, by names and creation times.
+
+    `{models of NAMES without UNMOVED}`: the subjects in UNMOVED are none that was renamed or moved; where
+    it is left out, those of the names themselves.
+    """
+    return re.sub(
+        r"\{models of (\w+)(?: without (\w+))?\}",
+        lambda match: _IDENTIFIED.format(names=match[1], unmoved=match[2] or "exact"),
+        text.replace("{known models}", _KNOWN_MODELS),
+    )
+
+
 def fill(text: str) -> str:
     """`ingest.sql` or one of its blocks with everything that follows from the declarations."""
     for kind in KINDS:
@@ -329,6 +382,7 @@ def fill(text: str) -> str:
             text = text.replace(f"{{items of {kind.name}}}", items_fingerprint(kind))
         text = text.replace(f"{{subject of {kind.name}}}", SUBJECTS[kind.name])
     text = text.replace("{hidden}", hidden()).replace("{same parts}", same_parts())
+    text = identified(text)
     return re.sub(r"\{carried from (\w+)\}", lambda match: carried(match[1]), text)
 
 

@@ -5,17 +5,8 @@ Nothing is moved, since the log only grows: what has to stand in another place i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
-
 from auditreg.ledger import capture_journal, entries, schema
-from auditreg.ledger.entries import Appender
-from auditreg.sources.interface import Reading
-
-if TYPE_CHECKING:
-    import duckdb
-
+from auditreg.ledger.intake import Intake
 
 _SHOWN = """
 select subject, journal from ledger.log
@@ -56,45 +47,26 @@ from line join (
 it saw what stood after more or fewer of them."""
 
 
-def reposition_by_journal(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    reading: Reading,
-    registry: str,
-    observed_at: datetime,
-    recorded_at: datetime,
-) -> bool:
-    """Say of rows known from later readings that this older one has them in its journal, too."""
+def reposition_by_journal(intake: Intake) -> bool:
+    """Append journal rows that later readings brought again, at the moment of this older reading, which
+    has them too.
+    """
+    reading = intake.reading
     if not reading.journal:
         return False
-    con.execute("create or replace temp table journal_shown (low BIGINT, high BIGINT)")
-    schema.insert(con, "journal_shown", reading.journal_ranges())
-    name = {"name": capture_journal.name_of(reading.journal)}
-    return _place(con, appender, _SHOWN, name, registry, observed_at, recorded_at)
+    ranges = {"low": "BIGINT", "high": "BIGINT"}
+    schema.fill_table(intake.con, "journal_shown", ranges, reading.journal_ranges())
+    return _place(intake, _SHOWN, name=capture_journal.name_of(reading.journal))
 
 
-def reposition_by_state(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    registry: str,
-    observed_at: datetime,
-    recorded_at: datetime,
-) -> bool:
+def reposition_by_state(intake: Intake) -> bool:
     """The same for a reading without the journal, by what it saw: `incoming`."""
-    return _place(con, appender, _SEEN, {}, registry, observed_at, recorded_at)
+    return _place(intake, _SEEN)
 
 
-def _place(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    earlier: str,
-    parameters: Mapping[str, object],
-    registry: str,
-    observed_at: datetime,
-    recorded_at: datetime,
-) -> bool:
+def _place(intake: Intake, earlier: str, **parameters: object) -> bool:
     """Append the chosen rows again, at the moment of this reading; whether there were any."""
-    written = appender.append(
+    written = intake.appender.append(
         f"""
         with line as (
             select o.subject, l.journal, o.op, o.fingerprint, o.valid_at,
@@ -120,10 +92,10 @@ def _place(
         order by l.journal, l.seq
         """,
         {
-            "registry": registry,
-            "observed_at": observed_at,
-            "recorded_at": recorded_at,
-            "base": entries.size(con),
+            "registry": intake.registry,
+            "observed_at": intake.observed,
+            "recorded_at": intake.recorded_at,
+            "base": entries.size(intake.con),
             **parameters,
         },
     )
@@ -192,28 +164,20 @@ left join ledger.log p on p.seq = s.known_seq
 """Entries that say again, for the moment of the next reading, what it had seen."""
 
 
-def restate_next_reading(
-    con: duckdb.DuckDBPyConnection,
-    appender: Appender,
-    registry: str,
-    observed: datetime,
-    recorded_at: datetime,
-    first_new: int,
-) -> None:
+def restate_next_reading(intake: Intake) -> None:
     """Say again what the next later reading had seen.
 
     Where that reading found the state as it was before the late one, it wrote nothing then; with
-    the late reading's different state in between, it has to stand there. `first_new` is the first
-    entry of the late reading.
+    the late reading's different state in between, it has to stand there.
     """
-    appender.append(
+    intake.appender.append(
         _RESTATED,
         {
-            "registry": registry,
-            "observed": observed,
-            "recorded_at": recorded_at,
-            "base": entries.size(con),
-            "first_new": first_new,
+            "registry": intake.registry,
+            "observed": intake.observed,
+            "recorded_at": intake.recorded_at,
+            "base": entries.size(intake.con),
+            "first_new": intake.base,
             "source": "auditreg",
         },
     )

@@ -13,25 +13,25 @@ from datetime import datetime
 
 from auditreg.errors import NothingToAudit, SourceError, redact_uri
 from auditreg.ledger import capture_journal
+from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.workspaces import EVERY
+from auditreg.models import quantity
 from auditreg.sources.interface import Completeness
 
 MANY = 3
-"""So many models do not all go and leave others without somebody being asked."""
+"""From this many models on, a complete exchange of models is refused unless allowed."""
 
 FRACTION = 10
-"""One model of so many in common is hardly one."""
+"""If at most one in this many known models is shown, the registry counts as another one."""
 
 CLOCKS = "interval 5 minutes"
 """By so much at most the clocks of servers and readers are thought to differ."""
 
-UNCHANGED = "The ledger was not changed."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """What somebody said of a reading, so that nobody has to be asked.
+    """What the user allowed for this reading.
 
     `restored`: of which moment it is; `empty`: that the registry is empty; `replacement`: that it was
     replaced or set back.
@@ -43,13 +43,13 @@ class Permissions:
 
 
 def refuse_replacement(
-    intake: Intake, given: Permissions, *, completeness: Completeness, unexplained: int
+    intake: Intake, allowed: Permissions, *, completeness: Completeness, unexplained: int
 ) -> bool:
     """Refuse a compared reading that would wrongly replace what is known; whether one was let in.
 
     Args:
         intake: the reading, of which `incoming`, `known`, `changed` and `vanished` are made.
-        given: what was said of it.
+        allowed: what the user allowed for it.
         completeness: what the source left in doubt, and what of it was taken in.
         unexplained: the number of changes that the server's journal should hold and does not.
 
@@ -59,12 +59,12 @@ def refuse_replacement(
     """
     counts, complete = _count(intake), completeness.complete
     if not counts.shown:
-        _refuse_empty(intake, counts, given, completeness)
+        _refuse_empty(intake, counts, allowed, completeness)
         return False
-    doubt = _other_registry(intake, counts, given, complete=complete)
-    if doubt is None and complete and not given.restored and not intake.late:
+    doubt = _other_registry(intake, counts, allowed, complete=complete)
+    if doubt is None and complete and not allowed.restored and not intake.late:
         doubt = _older_copy(intake, unexplained)
-    if doubt is not None and not given.replacement:
+    if doubt is not None and not allowed.replacement:
         raise doubt
     return doubt is not None
 
@@ -138,10 +138,10 @@ def _count(intake: Intake) -> ModelCounts:
 
 
 def _refuse_empty(
-    intake: Intake, counts: ModelCounts, given: Permissions, completeness: Completeness
+    intake: Intake, counts: ModelCounts, allowed: Permissions, completeness: Completeness
 ) -> None:
     """An empty list is never an answer by itself, unless the journal tells how it came to that."""
-    if counts.expected and not (given.empty and completeness.complete):
+    if counts.expected and not (allowed.empty and completeness.complete):
         raise SourceError(
             f"The registry holds no models, but the ledger knows {counts.expected} of registry "
             f"{intake.registry}.",
@@ -149,7 +149,7 @@ def _refuse_empty(
             hint="Check the URI. If they really were all deleted, say so with --allow-empty.",
         )
     accounted = intake.reading.journal is not None and counts.logged
-    if not counts.expected and not accounted and not given.empty:
+    if not counts.expected and not accounted and not allowed.empty:
         reading = intake.reading
         chosen = completeness.options.get("workspaces", EVERY)
         of_them = "" if chosen == EVERY else f" of the workspaces to be read ({chosen})"
@@ -165,23 +165,23 @@ def _refuse_empty(
 
 
 def _other_registry(
-    intake: Intake, counts: ModelCounts, given: Permissions, *, complete: bool
+    intake: Intake, counts: ModelCounts, allowed: Permissions, *, complete: bool
 ) -> SourceError | None:
     """The error where hardly a model is shared, and something speaks against ordinary changes."""
     last = _last_reading(intake)
-    if last is None or not _is_another(intake, counts, given, last, complete=complete):
+    if last is None or not _is_another(intake, counts, allowed, last, complete=complete):
         return None
     number = counts.expected or counts.due
-    here = _printed(intake.reading.info.location)
+    shown_location = _printed(intake.reading.info.location)
     if number == 1:
-        what = f"{here} does not show the model that"
+        what = f"{shown_location} does not show the model that"
     elif counts.kept:
-        what = f"{here} shows only {counts.kept} of the {number} models that"
+        what = f"{shown_location} shows only {counts.kept} of the {number} models that"
     else:
-        what = f"{here} shows none of the {number} models that"
+        what = f"{shown_location} shows none of the {number} models that"
     return SourceError(
         f"{what} the ledger knows of registry {intake.registry} from {last}, and shows "
-        f"{_several(counts.strangers, 'other')}.",
+        f"{quantity(counts.strangers, 'other')}.",
         state=UNCHANGED,
         hint="If it is another registry, give it a name of its own: --registry NAME, or a [[source]] "
         f"with that name. If registry {intake.registry} itself was moved or made anew, say so with "
@@ -192,7 +192,7 @@ def _other_registry(
 def _is_another(
     intake: Intake,
     counts: ModelCounts,
-    given: Permissions,
+    allowed: Permissions,
     last: PreviousReading,
     *,
     complete: bool,
@@ -204,7 +204,7 @@ def _is_another(
     if counts.kept:
         few = counts.kept * FRACTION <= counts.expected
         return few and counts.old_strangers > counts.kept
-    elsewhere = not (given.restored or intake.late) and last.location != _printed(
+    elsewhere = not (allowed.restored or intake.late) and last.location != _printed(
         intake.reading.info.location
     )
     return counts.strangers > 0 and (
@@ -283,7 +283,7 @@ def _older_copy(intake: Intake, unexplained: int) -> SourceError | None:
     return _copy_error(
         intake,
         f"its last change is of {_moment(shown_until)}, the ledger knows of one of "
-        f"{_moment(known_until)}, and {_several(missing, 'version')} that it knows "
+        f"{_moment(known_until)}, and {quantity(missing, 'version')} that it knows "
         f"{'is' if missing == 1 else 'are'} missing",
     )
 
@@ -304,7 +304,3 @@ def _printed(location: str | None) -> str:
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z"
-
-
-def _several(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

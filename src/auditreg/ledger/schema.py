@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from auditreg.ledger.definitions import (
     VIEWS,
     decoded,
     event_tables,
+    last_entries,
     last_tables,
     sql,
     state_tables,
@@ -52,7 +53,7 @@ _EMPTY_ROWS = (
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Empty state and event tables, their columns taken from the SELECTs that fill them.
 
-    An older ledger gets those it has not got: its log cannot hold anything of theirs.
+    In an older ledger, missing tables are added; they stay empty, because its log has no entries for them.
     """
     listed = con.execute(
         "select table_name from duckdb_tables() where database_name = current_database()"
@@ -64,10 +65,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
             _add_columns(con, table, filled)
         else:
             con.execute(f"create table {table} as {filled} limit 0")
-    con.execute(
-        "create table if not exists ledger.fingerprints "
-        "(seq BIGINT NOT NULL, fingerprint VARCHAR NOT NULL)"
-    )
+    made = next(s for s in statements(sql("log.sql")) if "table ledger.fingerprints" in s)
+    con.execute(made.replace("create table", "create table if not exists"))
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")
@@ -121,11 +120,7 @@ def _macros_of_moments() -> dict[str, str]:
         rows = f"ledger.candidates('{kind}', ts::TIMESTAMP, known_at::TIMESTAMP)"
         macros[table] = text.replace("{decoded}", decoded(kind, rows, select=text))
     _, deployments = last_tables()["deployments"]
-    known = (
-        "(select * from ledger.log where kind = 'deployment' and entry is not null "
-        "and (known_at is null or recorded_at <= known_at::TIMESTAMP) "
-        "qualify row_number() over (partition by subject order by seq desc) = 1)"
-    )
+    known = last_entries("deployment", "(known_at is null or recorded_at <= known_at::TIMESTAMP)")
     macros["deployments"] = (
         f"select * from ({deployments.replace('{log}', known)}) where running_from <= ts::TIMESTAMP"
     )
@@ -246,8 +241,7 @@ def descriptions() -> dict[str, dict[str, str]]:
 def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     """Every table and column of a ledger with its meaning: (table, column or '', meaning).
 
-    Raises:
-        KeyError: a column has no description; a test keeps that from happening.
+    What somebody else put into the file has none and is left out.
     """
     known = descriptions()
     shared = known["_shared"]
@@ -260,11 +254,14 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     seen = ""
     for qualified, column in listed:
         table = qualified.removeprefix("main.")
-        meanings = known.get(table, {})
+        meanings = known.get(table)
+        if meanings is None:
+            continue
         if table != seen:
             rows.append((table, "", meanings[""]))
             seen = table
-        rows.append((table, column, meanings.get(column) or shared[column]))
+        if meaning := meanings.get(column) or shared.get(column):
+            rows.append((table, column, meaning))
     return rows
 
 
@@ -298,6 +295,27 @@ def questions() -> list[tuple[str, str, str]]:
         (question["id"], question["title"], question["sql"].strip())
         for question in tomllib.loads(sql("questions.toml"))["question"]
     ]
+
+
+def fill_table(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[object]],
+) -> None:
+    """Make a temporary table of rows in one statement: a row at a time takes a millisecond each.
+
+    Args:
+        con: the connection.
+        table: its name.
+        columns: column to type.
+        rows: values in the order of the columns.
+    """
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    con.execute(f"create or replace temp table {table} ({listed})")
+    if values := [list(column) for column in zip(*rows, strict=True)]:
+        lists = ", ".join(f"unnest(?::{kind}[])" for kind in columns.values())
+        con.execute(f"insert into {table} select {lists}", values)
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:

@@ -176,7 +176,7 @@ def _stage_answers(con: duckdb.DuckDBPyConnection, answers: Iterable[Mapping[str
 
 
 def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
-    """What is new, different or closed, in `finding_change`."""
+    """Write new, changed and closed findings into the table `finding_change`."""
     con.execute("create or replace temp table examined (rule VARCHAR)")
     con.executemany("insert into examined values (?)", [(r,) for r in record.examined] or [("",)])
     con.execute("create or replace temp table selected (subject VARCHAR)")
@@ -185,10 +185,18 @@ def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
     con.execute(
         """
         create or replace temp table finding_change as
-        with numbered as (
-            select a.*, f.number as known_number, f.open as was_open, f.since as known_since,
+        with erased as ( -- a finding keeps its number when its last entry was erased
+            select subject, max(json_extract(entry, '$.body.number')::BIGINT) as number
+            from ledger.log
+            where kind = 'finding'
+              and subject in (select subject from ledger.erased_states() where kind = 'finding')
+            group by subject
+        ),
+        numbered as (
+            select a.*, coalesce(f.number, e.number) as known_number, f.open as was_open, f.since as known_since,
                    f.status as known_status
             from answer a left join findings f using (key)
+            left join erased e on e.subject = 'f-' || a.key
             where f.key is null or f.status <> a.status or f.reason is distinct from a.reason
                or f.severity is distinct from a.severity or f.grade is distinct from a.grade
                or f.fix is distinct from a.fix or f.repair is distinct from a.repair
@@ -198,7 +206,9 @@ def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
             select key, row_number() over (
                        order by case severity when 'critical' then 0 when 'high' then 1
                                 when 'medium' then 2 else 3 end, rule, model, version, subject)
-                   + (select coalesce(max(number), 0) from findings) as new_number
+                   + (select coalesce(max(number), 0)
+                      from (select number from findings union all select number from erased))
+                   as new_number
             from numbered where known_number is null
         )
         select coalesce(n.known_number, fresh.new_number) as number, n.* exclude
@@ -269,15 +279,15 @@ def _waiver_events(
             subject = "w-" + hashlib.sha256(subject.encode()).hexdigest()[:16]
         current.add(subject)
         body = {name: _plain(value) for name, value in sorted(waiver.items())}
-        print_ = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        if known.get(subject) != print_:
+        fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        if known.get(subject) != fingerprint:
             events.append(
                 Event(
                     kind="waiver",
                     op="put",
                     subject=subject,
                     body=body,
-                    fingerprint=print_,
+                    fingerprint=fingerprint,
                     grade="asserted",
                 )
             )

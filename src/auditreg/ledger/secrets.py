@@ -34,16 +34,22 @@ KEY_PATTERN = (
 )
 """Names of parameters and tags that hold credentials."""
 
+_DATABASE = r"\b(?:postgres|postgresql|mysql|mariadb|mssql|oracle)(?:\+[a-z0-9_]+)?://"
+"""Addresses of databases: SQLAlchemy takes a password with a slash in it as it stands."""
+
 VALUE_PATTERN = (
     r"(-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}"
     r"|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{20}"
     r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
     r"|[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
-    r"|(?i:[?&][^=&\s]*(password|passwd|token|secret|sig|signature)=)[^&\s]{8})"
+    r"|(?i:" + _DATABASE + r")[^\s/:@]*:[^\s@]+@"
+    r"|(?i:[?&][^=&\s]*(password|passwd|token|secret|sig|signature"
+    r"|(secret|access|account|api|private)[-_]?key)=)[^&\s]{8})"
 )
 """Values that are credentials whatever their name."""
 
 _IN_TEXT = (
+    (r"(?i)(" + _DATABASE + r"[^\s/@:]*):[^\s@\"']*@", r"\1:***@"),
     (r"(://[^\s/@:]*):[^\s/]*@", r"\1:***@"),
     (r"(?i)([?&][^=&\s]*(?:password|passwd|token|secret|sig|signature|key)=)[^&\s\"']+", r"\1***"),
     (r"-----BEGIN [A-Z ]*PRIVATE KEY(?s:.*?)(?:-----END|$)", "***"),
@@ -98,15 +104,14 @@ class Key:
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-def load_key(path: Path, *, create: bool = True) -> Key:
+def load_key(path: Path) -> Key:
     """The key in a file, made at first need with mode 0600.
 
     Raises:
         LedgerError: the file cannot be read or made, or holds no key.
     """
     try:
-        if create:
-            make_key(path)
+        make_key(path)
         secret = base64.b64decode(path.read_bytes().strip(), validate=True)
     except (OSError, ValueError) as error:
         raise LedgerError(
@@ -142,6 +147,11 @@ def make_key(path: Path) -> bool:
     return True
 
 
+def name_pattern(extra: tuple[str, ...]) -> str:
+    """The pattern of names that hold credentials, with those of the settings."""
+    return "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra)))
+
+
 def mask(
     con: duckdb.DuckDBPyConnection,
     key: Key,
@@ -167,7 +177,7 @@ def mask(
     import duckdb
 
     arguments = {
-        "names": "|".join((KEY_PATTERN, *(f"({pattern})" for pattern in extra))),
+        "names": name_pattern(extra),
         "plain": _HARMLESS,
         "values": VALUE_PATTERN,
     }

@@ -106,9 +106,11 @@ def create_state(
 
 
 def _live_rows(values: Mapping[str, object], place: str) -> list[tuple[object, ...]]:
-    live = [("stage", name, place) for name in cast("Sequence[str]", values["live.stages"])]
+    live: list[tuple[object, ...]] = [
+        ("stage", name, place) for name in cast("Sequence[str]", values["live.stages"])
+    ]
     live += [("alias", name, place) for name in cast("Sequence[str]", values["live.aliases"])]
-    return list(live)
+    return live
 
 
 def _text(value: object) -> str | None:
@@ -147,11 +149,7 @@ def _field_rows(mapped: _Tags, place: str) -> list[tuple[object, ...]]:
         number, title, native = (
             (field.number, field.title, field.native)
             if field
-            else (
-                None,
-                name.replace("_", " "),
-                "",
-            )
+            else (None, name.replace("_", " "), "")
         )
         rows.extend(
             (name, number, title, tag, rank, native, place) for rank, tag in enumerate(tags, 1)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditreg.errors import AuditregError
 from auditreg.ledger import entries
-from auditreg.sources.interface import BOOL, INT, REAL, STAGING, TEXT, Reading, arrow_schema
+from auditreg.sources.interface import (
+    BOOL,
+    INT,
+    REAL,
+    STAGING,
+    TEXT,
+    Progress,
+    Reading,
+    arrow_schema,
+)
 from auditreg.sql import quoted, quoted_name
 
 if TYPE_CHECKING:
@@ -17,8 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TYPES = {TEXT: "VARCHAR", INT: "BIGINT", REAL: "DOUBLE", BOOL: "BOOLEAN"}
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def _attach_scratch(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def drop_compared(con: duckdb.DuckDBPyConnection) -> None:
-    """Let go of what was only compared, before the derived tables are built."""
+    """Drop the tables used only for comparing, before the derived tables are built."""
     _drop(con, "incoming", "changed", "known", "vanished", "run_child", "batch")
 
 

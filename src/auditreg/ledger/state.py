@@ -167,11 +167,7 @@ def _refresh_events(
     for table, (kind, text) in definitions.last_tables().items():
         if kind not in kinds:
             continue
-        last = (
-            "(select * from ledger.log where seq in (select max(seq) from ledger.log "
-            f"where kind = '{kind}' and seq >= {int(first_new)} group by subject) "
-            "and entry is not null)"
-        )
+        last = definitions.last_entries(kind, f"seq >= {int(first_new)}")
         con.execute(
             f"delete from {table} where seq in (select o.seq from ledger.log o join ledger.log n "
             f"on o.subject = n.subject and o.kind = '{kind}' and n.kind = '{kind}' "

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from auditreg.ledger import entries, kind_sql, schema
 from auditreg.ledger.intake import Intake
-from auditreg.ledger.staging import Progress
+from auditreg.sources.interface import Progress
 
 BLOCK = 122_880
 """Entries that are written at once: a block of DuckDB's, since only whole ones go straight to the file.
 
-Of several at once each thread would leave a rest, and joining rests compresses again what was written.
+Writing several blocks at once leaves each thread a partial block, and merging those compresses the rows twice.
 """
 
 HEAVY = {"run": BLOCK // 3, "logged_model": BLOCK // 3}
 """How many are written at once at most of what holds lists: bounds the memory of an extraction."""
 
 FEW = 5_000
-"""So many of a heavy kind, or fewer, are no burden."""
+"""Up to this many entries of a heavy kind are written together with the light kinds."""
 
 
 def append_states(intake: Intake, report: Progress) -> None:
@@ -55,7 +55,7 @@ def append_states(intake: Intake, report: Progress) -> None:
                    $observed_at::TIMESTAMP as observed_at, null::TIMESTAMP as valid_at,
                    t.created_at, t.changed_at, null as actor, 'observed' as grade,
                    t.fingerprint, t.secrets, null::BIGINT as journal, b.body
-            from batch t join ({_bodies(kinds)}) b using (seq)
+            from batch t join ({state_bodies(kinds)}) b using (seq)
             """,
             shared,
         )
@@ -110,7 +110,7 @@ def _batches(puts: Mapping[str, int]) -> Iterator[tuple[list[str], int]]:
         yield kinds, BLOCK - room
 
 
-def _bodies(kinds: Sequence[str]) -> str:
+def state_bodies(kinds: Sequence[str]) -> str:
     """SQL for (seq, body) of the states in `batch`."""
     return " union all ".join(
         f"(with todo as (select * from batch where kind = '{kind}') select * from ({kind_sql.body(kind)}))"

@@ -26,6 +26,8 @@ from auditreg.ledger.file_checks import (
     check_format,
     refuse_name,
     refuse_sqlite,
+    tells_damage,
+    unfinished_write,
     unopenable,
     without_locks,
 )
@@ -38,8 +40,7 @@ if TYPE_CHECKING:
     from auditreg.ledger.ingest import IngestSummary
     from auditreg.ledger.policies import Policy
     from auditreg.ledger.secrets import Key
-    from auditreg.ledger.staging import Progress
-    from auditreg.sources.interface import Reading
+    from auditreg.sources.interface import Progress, Reading
 
 LOCK_TIMEOUT_S = 60.0
 """How long a writer waits for another one."""
@@ -71,11 +72,20 @@ class Ledger:
         """Default place of the key for hashing secrets: beside the ledger, never inside."""
         return self.path.with_name(self.path.name + ".key")
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    @property
+    def write_ahead_log(self) -> Path:
+        """Where a program that writes to the file itself keeps what is not in it yet."""
+        return self.path.with_name(self.path.name + ".wal")
+
+    def connect(self, *, replay: bool = False) -> duckdb.DuckDBPyConnection:
         """A read-only connection in UTC.
 
+        Args:
+            replay: read a write-ahead log of another program too, as any DuckDB does.
+
         Raises:
-            LedgerError: there is no file, it is not a ledger, or it is a newer one.
+            LedgerError: there is no file, it is not a ledger, it is a newer one, or another program's
+                write-ahead log lies beside it.
         """
         import duckdb
 
@@ -87,6 +97,8 @@ class Ledger:
             )
         refuse_name(self.path)
         refuse_sqlite(self.path)
+        if not replay and self.write_ahead_log.exists():
+            raise unfinished_write(self.path)
         try:
             con = duckdb.connect(str(self.path.absolute()), read_only=True)
         except duckdb.Error as error:
@@ -106,10 +118,20 @@ class Ledger:
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """`connect` as a context manager."""
+        """`connect` as a context manager.
+
+        Raises:
+            LedgerError: as there, or a block of the file turns out to be damaged.
+        """
+        import duckdb
+
         con = self.connect()
         try:
             yield con
+        except duckdb.Error as error:
+            if tells_damage(error):
+                raise unopenable(self.path, error) from error
+            raise
         finally:
             con.close()
 
@@ -162,12 +184,15 @@ class Ledger:
                 yield con
                 con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
                 con.execute("checkpoint")
-            except (
-                duckdb.OutOfMemoryException,
-                duckdb.IOException,
-                duckdb.FatalException,
-            ) as error:
-                raise out_of_space(error) from error
+            except duckdb.Error as error:
+                if tells_damage(error):
+                    raise unopenable(self.path, error) from error
+                if isinstance(
+                    error,
+                    duckdb.OutOfMemoryException | duckdb.IOException | duckdb.FatalException,
+                ):
+                    raise out_of_space(error) from error
+                raise
             finally:
                 con.close()
             if not new:
@@ -290,18 +315,29 @@ class Ledger:
             else:
                 leftover.unlink(missing_ok=True)
 
+    def set_wal_aside(self) -> None:
+        """Do first what `writer` does, for a command that reads before it writes.
+
+        Raises:
+            LedgerError: as for `writer`.
+        """
+        if self.write_ahead_log.exists():
+            self._folder_must_be_writable()
+            with self._locked():
+                self._set_wal_aside()
+
     def _set_wal_aside(self) -> None:
         """Move a write-ahead log away: auditreg leaves none, so somebody else wrote to the file.
 
         With it in place a replaced file could not be opened by anybody.
         """
-        wal = Path(f"{self.path}.wal")
+        wal = self.write_ahead_log
         if wal.exists():
             aside = wal.with_name(f"{wal.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.aside")
             wal.rename(aside)
             self.notes.append(
-                f"Somebody opened {self.path.name} to write and did not finish; what they wrote "
-                f"was set aside as {aside.name} and is not part of the record."
+                f"Another program opened {self.path.name} to write and did not finish, or still has "
+                f"it open; what it wrote was set aside as {aside.name} and is not part of the record."
             )
 
     def _copy_to(self, draft: Path) -> None:

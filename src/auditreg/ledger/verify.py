@@ -23,10 +23,10 @@ from auditreg.ledger.verify_tables import compare_with_log
 if TYPE_CHECKING:
     import duckdb
 
+    from auditreg.sources.interface import Progress
+
 SHOWN = 20
 """Problems of one sort that are named one by one; the rest are counted."""
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def verify(
     tree = Tree()
     tables = 0
     try:
-        opened = ledger.connect()
+        opened = ledger.connect(replay=True)
     except LedgerError as error:
         if error.__cause__ is None or not is_damaged(ledger.path, error.__cause__):
             raise
@@ -98,6 +98,13 @@ def verify(
             problems += map(Problem, different)
         except (duckdb.Error, AuditregError, ValueError, TypeError, KeyError) as error:
             problems.append(Problem(f"The derived tables cannot be rebuilt: {first_line(error)}"))
+    if ledger.write_ahead_log.exists():
+        problems.append(
+            Problem(
+                f"Beside the file lies {ledger.write_ahead_log.name}: another program wrote to the "
+                "ledger and has not finished. Nothing of that belongs to the record."
+            )
+        )
     return Verification(
         path=ledger.path,
         entries=tree.size,
@@ -110,10 +117,7 @@ def verify(
 
 
 def _check_log(
-    con: duckdb.DuckDBPyConnection,
-    tree: Tree,
-    expected: tuple[int, str] | None,
-    report: Progress,
+    con: duckdb.DuckDBPyConnection, tree: Tree, expected: tuple[int, str] | None, report: Progress
 ) -> tuple[int, int, list[Problem]]:
     """Erased entries, sealed roots, and what is wrong with either or any other entry."""
     import duckdb
@@ -207,8 +211,7 @@ def _check_erased(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Problem]]:
         f"select seq from ledger.log where entry is null and ({left}) order by seq",
         lambda row: f"Entry {row[0]} was erased, but one of its columns is still filled.",
     )
-    row = con.execute("select count(*) from ledger.log where entry is null").fetchone()
-    return (int(row[0]) if row else 0), problems
+    return entries.number(con, "select count(*) from ledger.log where entry is null"), problems
 
 
 def _check_roots(
@@ -238,8 +241,8 @@ def _check_roots(
             if tree.root().hex() != sealed_root[1]:
                 problems.append(_wrong_root(*sealed_root))
             sealed_root = next(pending, None)
-        take = min(100_000, (sealed_root[0] - tree.size) if sealed_root is not None else 100_000)
-        rows = query.fetchmany(max(take, 1))
+        batch_size = 100_000 if sealed_root is None else min(100_000, sealed_root[0] - tree.size)
+        rows = query.fetchmany(max(batch_size, 1))
         if not rows:
             break
         tree.extend(leaf for (leaf,) in rows)
@@ -251,8 +254,8 @@ def _check_roots(
                 sealed_root[2],
             )
         )
-    kept = con.execute("select size, height, hash from ledger.frontier order by height desc")
-    if [(h, node) for _, h, node in kept.fetchall()] != tree.frontier and not problems:
+    stored_frontier = con.execute("select height, hash from ledger.frontier order by height desc")
+    if stored_frontier.fetchall() != tree.frontier and not problems:
         problems.append(Problem("ledger.frontier does not follow from the leaves of the log."))
     return len(sealed), problems
 
@@ -287,8 +290,7 @@ def _damaged(con: duckdb.DuckDBPyConnection, error: Exception) -> list[Problem]:
 
     first = f"The file is damaged: {first_line(error)}"
     try:
-        row = con.execute("select max(seq) + 1 from ledger.log").fetchone()
-        end = int(row[0]) if row and row[0] is not None else 0
+        end = entries.size(con)
     except duckdb.Error:
         return [Problem(first), Problem("No entry of the log can be read.")]
     low, high = 0, end

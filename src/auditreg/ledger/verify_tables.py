@@ -62,6 +62,16 @@ def compare_with_log(path: Path) -> tuple[int, list[str]]:
     return len(tables), differing
 
 
+_COMMENTS = """
+select schema_name || '.' || table_name, column_name, comment from duckdb_columns()
+where not internal and database_name = 'audit' and schema_name in ('main', 'ledger')
+union all select schema_name || '.' || table_name, '', comment from duckdb_tables()
+where not internal and database_name = 'audit'
+union all select schema_name || '.' || view_name, '', comment from duckdb_views()
+where not internal and database_name = 'audit'
+"""
+
+
 def _differing_tables(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> list[str]:
     """The tables that hold other rows than those of the same name in the ledger `audit`.
 
@@ -177,11 +187,11 @@ def _differing_definitions(con: duckdb.DuckDBPyConnection, held: Collection[str]
     definitions: dict[str, dict[str, str]] = {"audit": {}, "fresh": {}}
     for name, database, text in rows:
         definitions[database][name] = text.replace(f"{database}.", "")
-    ours, theirs = definitions["fresh"], definitions["audit"]
+    expected, stored = definitions["fresh"], definitions["audit"]
     for name in held:
-        del ours[f"view main.{name}"]
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
+        del expected[f"view main.{name}"]
+    for name in sorted(expected.keys() | stored.keys()):
+        if expected.get(name) != stored.get(name):
             yield (
                 f"The {name} in the file is not the one this release of auditreg writes; if no "
                 "release changed it, somebody did. `auditreg extract` writes it anew."
@@ -191,22 +201,24 @@ def _differing_definitions(con: duckdb.DuckDBPyConnection, held: Collection[str]
 def _differing_descriptions(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """What in the file describes it otherwise than this release does."""
     con.execute("use audit")
-    meant = sorted(schema.dictionary(con))
-    comments = con.execute(
-        "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
-        "where not internal and database_name = 'audit' and schema_name in ('main', 'ledger') "
-        "union all select schema_name || '.' || table_name, '', comment from duckdb_tables() "
-        "where not internal and database_name = 'audit' "
-        "union all select schema_name || '.' || view_name, '', comment from duckdb_views() "
-        "where not internal and database_name = 'audit'"
-    ).fetchall()
+    expected_rows = sorted(schema.dictionary(con))
+    described = {(table, column) for table, column, _ in expected_rows}
+    comments = [
+        (name.removeprefix("main."), column, comment)
+        for name, column, comment in con.execute(_COMMENTS).fetchall()
+    ]
+    foreign = sorted({(table, column) for table, column, _ in comments} - described)
+    for table, column in foreign:
+        if not column:
+            yield f"The table {table} is not one of auditreg's: somebody else wrote to the file."
+        elif (table, "") in described:
+            yield f"The column {column} of {table} is not one of auditreg's."
     rows = con.execute(
         "select table_name, coalesce(column_name, ''), description from dictionary"
     ).fetchall()
     differing = {
-        "comments": sorted((name.removeprefix("main."), *rest) for name, *rest in comments)
-        != meant,
-        "rows of dictionary": sorted(rows) != meant,
+        "comments": sorted(row for row in comments if row[:2] in described) != expected_rows,
+        "rows of dictionary": sorted(rows) != expected_rows,
         "questions": sorted(con.execute("from questions").fetchall()) != sorted(schema.questions()),
     }
     for what, differs in differing.items():

@@ -20,7 +20,7 @@ EVERY = "all"
 
 @dataclass(frozen=True, slots=True)
 class Workspaces:
-    """Only these workspaces, or all but these; neither names any for all of them."""
+    """The workspaces to read: `only` these, or all except `excluded`; both empty means all."""
 
     only: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -33,10 +33,7 @@ class Workspaces:
 
 
 def leave_out(
-    con: duckdb.DuckDBPyConnection,
-    registry: str,
-    chosen: Workspaces,
-    completeness: Completeness,
+    con: duckdb.DuckDBPyConnection, registry: str, chosen: Workspaces, completeness: Completeness
 ) -> Completeness:
     """Drop the staged rows of other workspaces; the account of the reading with their number.
 
@@ -51,10 +48,13 @@ def leave_out(
     if str(chosen) == EVERY:
         return completeness
     con.execute("create or replace temp table left_out_workspace (workspace VARCHAR)")
+    every = " union ".join(
+        f"select workspace from stage_{table}"
+        for table, columns in STAGING.items()
+        if "workspace" in columns
+    )
     con.execute(
-        "insert into left_out_workspace select distinct workspace from ("
-        "select workspace from stage_registered_models union select workspace from stage_experiments "
-        "union select workspace from stage_journal) where workspace is not null "
+        f"insert into left_out_workspace select workspace from ({every}) where workspace is not null "
         "and (len($only::VARCHAR[]) > 0 and not list_contains($only::VARCHAR[], workspace) "
         "     or list_contains($excluded::VARCHAR[], workspace))",
         {"only": list(chosen.only), "excluded": list(chosen.excluded)},

@@ -61,6 +61,8 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
     policies = policy_set.policies()
+    if options.sealable:  # what is judged must be what is sealed
+        ledger.set_wal_aside()
     with ledger.reader() as connection:
         judge = _Judge(connection, ledger, policy_set, policy_digest(policies))
         if (last := judge.last_result(options)) is not None:

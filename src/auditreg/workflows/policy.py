@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditreg.errors import ConfigError
+from auditreg.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -27,7 +27,8 @@ def settings_for(ledger: Ledger, config: Config) -> Config:
 
     Raises:
         LedgerError: the ledger cannot be opened.
-        ConfigError: this release cannot use the settings sealed in it.
+        ConfigError: this release cannot use the settings sealed in it, or another program's
+            write-ahead log lies beside it.
     """
     from msgspec import structs
 
@@ -35,15 +36,17 @@ def settings_for(ledger: Ledger, config: Config) -> Config:
 
     if config.path or not ledger.exists:
         return config
-    with ledger.reader() as con:
-        texts = dict(
-            con.execute(
-                "select policy_kind, max_by(text, seq) from policies "
-                "where policy_kind in ('config', 'waivers') group by policy_kind"
-            ).fetchall()
-        )
+    unfinished = ledger.write_ahead_log.exists()
+    try:
+        texts = _sealed_texts(ledger)
+    except LedgerError as error:
+        if unfinished:
+            raise _unfinished(ledger) from error
+        raise
     if "config" not in texts:
         return config
+    if unfinished:
+        raise _unfinished(ledger)
     try:
         sealed = parse_config(texts["config"], Path("auditreg.toml"))
     except ConfigError as error:
@@ -53,6 +56,32 @@ def settings_for(ledger: Ledger, config: Config) -> Config:
             hint="Give a file with --config.",
         ) from error
     return structs.replace(sealed, sealed_waivers=texts.get("waivers"))
+
+
+def _sealed_texts(ledger: Ledger) -> dict[str, str]:
+    """The settings file and the waivers last sealed, by their kind of policy.
+
+    A command that is going to set another program's write-ahead log aside must know them, too.
+    """
+    from contextlib import closing
+
+    with closing(ledger.connect(replay=True)) as con:
+        return dict(
+            con.execute(
+                "select policy_kind, max_by(text, seq) from policies "
+                "where policy_kind in ('config', 'waivers') group by policy_kind"
+            ).fetchall()
+        )
+
+
+def _unfinished(ledger: Ledger) -> ConfigError:
+    return ConfigError(
+        f"The settings sealed in {ledger.path} cannot be trusted: beside it lies the write-ahead log "
+        "of another program.",
+        state="Nothing was done.",
+        hint=f"Close that program; where none is running, move {ledger.write_ahead_log.name} away. Or "
+        "give a settings file with --config.",
+    )
 
 
 def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:

@@ -26,7 +26,7 @@ from auditreg.workflows.publication import LATEST, MANIFEST, SUMS, Copy, Manifes
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.ledger.store import Ledger
-    from auditreg.ledger.verify import Progress
+    from auditreg.sources.interface import Progress
 
 _BLOCK = 1 << 20
 _DRAFT = "publishing"

@@ -10,10 +10,10 @@ with version as (
     from [model_versions]
     group by subject, registry, version
 ),
-named as (
+claim as (
     select registry, model_id,
            unnest(from_json(case when json_valid(value) then value end,
-                            '[{"name":"VARCHAR","version":"VARCHAR"}]')) as named
+                            '[{"name":"VARCHAR","version":"VARCHAR"}]')) as target
     from [logged_model_tags]
     where key = 'mlflow.modelVersions' and value like '[%'
 ),
@@ -25,16 +25,16 @@ logged as (
     group by l.registry, l.model_id
 ),
 claimed as (
-    select v.subject, max(n.model_id) as logged_model_id
-    from named n
-    join logged l on l.registry = n.registry and l.model_id = n.model_id
-    join version v on v.registry = n.registry and v.model = n.named.name
-     and v.version = try_cast(n.named.version as BIGINT)
+    select v.subject, max(claim.model_id) as logged_model_id
+    from claim
+    join logged l on l.registry = claim.registry and l.model_id = claim.model_id
+    join version v on v.registry = claim.registry and v.model = claim.target.name
+     and v.version = try_cast(claim.target.version as BIGINT)
      and v.workspace = coalesce(l.workspace, v.workspace)
     where v.logged_model_id is null
       and (l.created_at is null or v.created_at is null or l.created_at <= v.created_at)
     group by v.subject
-    having count(distinct n.model_id) = 1
+    having count(distinct claim.model_id) = 1
 )
 select v.subject, v.registry, v.workspace, v.model, v.version,
        coalesce(v.logged_model_id, c.logged_model_id) as logged_model_id,
@@ -74,7 +74,7 @@ left join version v using (model_subject) left join pointed a using (model_subje
 
 -- block: prompt_versions
 -- a value that may be one of two at the moment asked for is NULL, and certainty is uncertain
-with said as (
+with tag_value as (
     select subject, key, bool_or(certainty in ('uncertain', 'unknown')) as open,
            case when count(distinct value) = 1 and not open then any_value(value) end as value
     from [model_version_tags]
@@ -85,12 +85,12 @@ tag as (
     select subject, any_value(value) filter (where key = 'mlflow.prompt.text') as text,
            any_value(value) filter (where key = '_mlflow_prompt_type') as type,
            bool_or(open) as open
-    from said
+    from tag_value
     group by subject
 ),
 other as (
     select subject, to_json(map(list(key order by key), list(value order by key)))::VARCHAR as tags
-    from said
+    from tag_value
     where key not in ('mlflow.prompt.text', 'mlflow.prompt.is_prompt', '_mlflow_prompt_type')
     group by subject
 ),
@@ -204,7 +204,7 @@ matched as (
      and w.resource_type = h.resource_type
     where h.resource = '*'
 ),
-own as (
+model_right as (
     select model_subject, principal, max(rank) as rank, bool_or(rank = -1) as denied,
            max_by(via, (rank, via)) as via,
            max_by(role, (rank, role)) filter (where role is not null) as role,
@@ -219,7 +219,7 @@ tier as (
     where resource_type in ('registered_model_version', 'prompt_version') and resource = '*'
     group by registry, workspace, principal, resource_type
 ),
-together as (
+decision as (
     select a.registry, i.workspace, i.model, i.model_subject, i.kind, a.principal, a.person,
            e.roles, e.rank as floor, o.role,
            -- whether the default reaches this model at all: where workspaces are in use it does not,
@@ -251,7 +251,7 @@ together as (
     join everyone e using (registry)
     join item i on i.registry = a.registry
     left join placed p on p.registry = a.registry
-    left join own o on o.model_subject = i.model_subject and o.principal = a.principal
+    left join model_right o on o.model_subject = i.model_subject and o.principal = a.principal
     left join in_workspace w on w.registry = a.registry and w.workspace = i.workspace
                             and w.principal = a.principal
     left join tier t on e.roles and t.registry = a.registry and t.workspace = i.workspace
@@ -277,4 +277,4 @@ select model_subject, registry, workspace, model, kind, person,
        floor is null and roles and how in ('direct', 'role') and level between 1 and 3
            or how = 'default unknown' as may_be_more,
        case when open then 'uncertain' else 'certain' end as certainty
-from together
+from decision

@@ -69,7 +69,8 @@ case when ms between -62135596800000 and 253402300799999 then make_timestamp(ms 
 
 -- table: names of models in this reading, with their creation times
 create or replace temp table model_name as
-select workspace, model, max(creation_time) as creation_time
+select workspace, model, max(creation_time) as creation_time,
+       moment(max(creation_time)) as created_at
 from (select workspace, model, creation_time from stage_registered_models
       union all select workspace, model, null from stage_model_versions
       union all select workspace, model, null from stage_registered_model_tags
@@ -77,46 +78,17 @@ from (select workspace, model, creation_time from stage_registered_models
 group by workspace, model;
 
 -- table: identities known from the log
-create or replace temp table known_model as
-select distinct subject, workspace, model,
-       nullif(created_at, timestamp '1970-01-01') as created_at -- before 0 was no time
-from ledger.log
-where kind = 'registered_model' and registry = $registry and entry is not null;
+{known models};
 
 -- table: the subject of each model of this reading
--- known by workspace, name and creation time; else by creation time alone, where that names one model that
--- is no longer where it was: it was moved to another workspace under its name, renamed, or both; else new
 create or replace temp table model_id as
-with exact as (
-    select n.workspace, n.model, n.creation_time, k.subject
-    from model_name n left join known_model k
-      on k.workspace = n.workspace and k.model = n.model
-     and k.created_at is not distinct from moment(n.creation_time)
-),
-candidate as (
-    select e.workspace, e.model, k.subject,
-           min(case when k.model = e.model then 1 when k.workspace = e.workspace then 2 else 3 end)
-               as distance
-    from exact e join known_model k on k.created_at = moment(e.creation_time)
-    where e.subject is null
-      and k.subject not in (select subject from exact where subject is not null)
-    group by e.workspace, e.model, k.subject
-),
-nearest as (
-    select workspace, model, any_value(subject) as subject
-    from (select * from candidate
-          qualify distance = min(distance) over (partition by workspace, model))
-    group by workspace, model
-    having count(*) = 1
-)
-select e.workspace, e.model, moment(e.creation_time) as created_at,
-       coalesce(e.subject, n.subject,
-                'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model
-                                    || chr(31) || coalesce(e.creation_time::VARCHAR, '')), 16)
+with {models of model_name}
+select n.workspace, n.model, n.created_at,
+       coalesce(i.subject,
+                'm-' || left(sha256($registry || chr(31) || n.workspace || chr(31) || n.model
+                                    || chr(31) || coalesce(n.creation_time::VARCHAR, '')), 16)
        ) as subject
-from exact e
-left join (select * from nearest
-           qualify count(*) over (partition by subject) = 1) n using (workspace, model);
+from model_name n join identified i using (workspace, model);
 
 -- table: the states known before this reading
 -- in the order of the source: what readings later than this one saw does not count, what its

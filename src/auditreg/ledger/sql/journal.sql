@@ -72,46 +72,20 @@ from journal_image where table_name = 'registered_model_aliases';
 create or replace temp table image_name as
 select distinct journal, workspace, model, moment(model_created) as created_at from journal_image;
 
--- step: names that are one model: known by workspace, name and creation time; else by creation time alone, where
--- that names one model that is no longer where it was: moved or renamed, which nobody recorded
+-- step: identities known from the log
+{known models};
+
+-- step: models that are where they were, with what this reading shows
+create or replace temp table image_unmoved as
+select k.subject from known_model k join stage_registered_models s
+  on s.workspace = k.workspace and s.model = k.model
+ and moment(s.creation_time) is not distinct from k.created_at;
+
+-- step: names that are one model
 create or replace temp table image_known as
-with known as (
-    select distinct subject, workspace, model,
-           nullif(created_at, timestamp '1970-01-01') as created_at
-    from ledger.log
-    where kind = 'registered_model' and registry = $registry and entry is not null
-),
-name as (select distinct workspace, model, created_at from image_name),
-exact as (
-    select n.workspace, n.model, n.created_at, min(k.subject) as subject
-    from name n left join known k
-      on k.workspace = n.workspace and k.model = n.model
-     and k.created_at is not distinct from n.created_at
-    group by n.workspace, n.model, n.created_at
-),
-candidate as (
-    select e.workspace, e.model, k.subject,
-           min(case when k.model = e.model then 1 when k.workspace = e.workspace then 2 else 3 end)
-               as distance
-    from exact e join known k on k.created_at = e.created_at
-    where e.subject is null
-      and k.subject not in (
-          select h.subject from known h join stage_registered_models s
-            on s.workspace = h.workspace and s.model = h.model
-           and moment(s.creation_time) is not distinct from h.created_at)
-    group by e.workspace, e.model, k.subject
-),
-nearest as (
-    select workspace, model, any_value(subject) as subject
-    from (select * from candidate
-          qualify distance = min(distance) over (partition by workspace, model))
-    group by workspace, model
-    having count(*) = 1
-)
-select e.workspace, e.model, e.created_at, coalesce(e.subject, n.subject) as subject,
-       'm-' || left(sha256($registry || chr(31) || e.workspace || chr(31) || e.model || chr(31)
-                           || coalesce(epoch_ms(e.created_at)::VARCHAR, '')), 16) as minted
-from exact e
-left join (select * from nearest
-           qualify count(*) over (partition by subject) = 1) n
-  on n.workspace = e.workspace and n.model = e.model and e.subject is null;
+with name as (select distinct workspace, model, created_at from image_name),
+{models of name without image_unmoved}
+select workspace, model, created_at, subject,
+       'm-' || left(sha256($registry || chr(31) || workspace || chr(31) || model || chr(31)
+                           || coalesce(epoch_ms(created_at)::VARCHAR, '')), 16) as minted
+from identified;

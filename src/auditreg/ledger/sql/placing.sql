@@ -38,6 +38,12 @@ left join (select * from image where side = 'after') a on a.journal = j.id
 left join (select * from image where side = 'before') b on b.journal = j.id
 where coalesce(a.journal, b.journal) is not null;
 
+-- step: rows that make a model or version what was erased: that it is gone would be another claim, so
+-- they are kept without a state
+update image_notes set info = '{"erased":true}'
+where journal in (select journal from journal_step
+                  where a.erased and kind in ('registered_model', 'model_version'));
+
 -- step: what a reading without the journal saw tells how many of a subject's rows came before it:
 -- as many as their times say, unless what it saw is what stood after more or fewer of them (of as
 -- many more as fewer, more: their times are before it); none that was written when it had ended
@@ -95,7 +101,7 @@ with line as (
     where subject in (select subject from journal_step)
     union all
     select subject, observed_at, journal, 9223372036854775807,
-           case when a.kind is null then 'gone' else 'put' end,
+           case when a.kind is null then 'gone' when a.erased then 'erased' else 'put' end,
            a.fingerprint, a.workspace, a.model, journal
     from journal_step
 ),
@@ -110,7 +116,8 @@ select s.journal, case when s.b.kind is null then 'gone' else 'put' end as op,
        coalesce(p.op = 'put' and s.b.kind is not null and same_state(p.fingerprint, s.b.fingerprint),
                 false) as same_content
 from before p join journal_step s using (journal)
-where case when p.op is null or p.op = 'gone' then s.b.kind is not null
+where case when s.b.erased then false -- what was erased is not found again
+           when p.op is null or p.op = 'gone' then s.b.kind is not null
            when p.op = 'erased' then s.b.kind is null
            else s.b.kind is null or not same_state(p.fingerprint, s.b.fingerprint)
                 or p.workspace is distinct from s.b.workspace
@@ -125,9 +132,11 @@ from (
            f.previous_seq, f.same_content
     from journal_deviation f join journal_step s using (journal)
     union all
-    select journal, 2, kind, subject, case when a.kind is null then 'gone' else 'put' end,
-           observed_at, valid_at, case when a.kind is null then b else a end, null,
+    select journal, 2, kind, subject,
+           case when a.kind is null or a.erased then 'gone' else 'put' end, observed_at, valid_at,
+           case when a.kind is null or a.erased and b.kind is not null then b else a end, null,
            coalesce(same_state(a.fingerprint, b.fingerprint)
                     and not other_secrets(a.secrets, b.secrets), false) and a.kind is not null
     from journal_step
+    where a.erased is distinct from true or kind not in ('registered_model', 'model_version')
 );

@@ -59,7 +59,8 @@ union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
 from ledger.erased_states()
-where (kind = entry_kind or entry_kind is null) and (known_at is null or recorded_at <= known_at)
+where (kind = entry_kind or entry_kind is null and kind in ({kinds}))
+  and (known_at is null or recorded_at <= known_at)
 ) p left join ledger.fingerprints renewed using (seq);
 
 -- macro: ledger.states

@@ -63,14 +63,14 @@ logged as (
 ),
 entry as (
     select * exclude (entries), len(entries) as entry_count,
-           unnest(entries) as said, generate_subscripts(entries, 1) as place
+           unnest(entries) as logged_entry, generate_subscripts(entries, 1) as place
     from logged where len(entries) > 0
 ),
 matched as (
-    select v.*, e.said, e.certainty, e.candidate, e.not_before, e.not_after, e.seq,
+    select v.*, e.logged_entry, e.certainty, e.candidate, e.not_before, e.not_after, e.seq,
            row_number() over (
                partition by v.subject, e.candidate, e.seq
-               order by coalesce(e.said.model_uuid = f.model_uuid, false) desc, e.place desc
+               order by coalesce(e.logged_entry.model_uuid = f.model_uuid, false) desc, e.place desc
            ) as choice
     from (
         select *, rtrim(coalesce(nullif(regexp_extract(source, '^runs:/[^/]+/(.+)$', 1), ''),
@@ -81,9 +81,9 @@ matched as (
     join entry e on e.registry = v.registry and e.run_id = v.run_id
     left join (select subject, max(model_uuid) as model_uuid from [model_artifacts] group by subject) f
       on f.subject = v.subject
-    where e.said.model_uuid = f.model_uuid
-       or (e.said.model_uuid is null or f.model_uuid is null)
-          and (rtrim(e.said.artifact_path, '/') = v.path or v.path is null and e.entry_count = 1)
+    where e.logged_entry.model_uuid = f.model_uuid
+       or (e.logged_entry.model_uuid is null or f.model_uuid is null)
+          and (rtrim(e.logged_entry.artifact_path, '/') = v.path or v.path is null and e.entry_count = 1)
 )
 select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
        a.signature_inputs as inputs, a.signature_outputs as outputs, a.signature_params as params,
@@ -93,12 +93,12 @@ from [model_artifacts] a join version v on v.subject = a.subject
 where coalesce(a.signature_inputs, a.signature_outputs, a.signature_params) is not null
 union all
 select subject, model_subject, registry, workspace, model, version,
-       said.signature.inputs, said.signature.outputs, said.signature.params,
+       logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params,
        'run tag', 'mlflow.log-model.history', 'asserted', certainty, candidate,
        not_before, not_after, seq
 from matched
 where choice = 1
-  and coalesce(said.signature.inputs, said.signature.outputs, said.signature.params) is not null
+  and coalesce(logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params) is not null
 
 -- block: fields
 with version as (
@@ -113,7 +113,7 @@ model as (
     from [registered_models]
     group by subject, registry
 ),
-found as (
+field_value as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
     from [model_version_tags] t join governance_fields g
@@ -211,7 +211,7 @@ select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.certainty, f.candidate,
        dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
        f.not_before, f.not_after
-from found f join named n using (subject)
+from field_value f join named n using (subject)
 where trim(f.value) <> ''
 
 -- block: inventory
@@ -497,19 +497,19 @@ compared as (
        or m.kind not in ('registered_model', 'model_version', 'principal')
        or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
 ),
-looked as (
+reading as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
     from extractions
     where (complete or journal is not null) and ([known] is null or recorded_at <= [known])
     group by registry, observed_at
 ),
-kept as (select * from looked where journal is not null),
+journal_reading as (select * from reading where journal is not null),
 started as (
     select registry, journal as name, min(server_time) as first_at from journal
     where operation = 'start' group by registry, journal
 ),
 -- a change that is no row of the journal, though it was kept before it and is read after it
-guarded as (
+with_journal as (
     select c.*,
            case when c.kind in ('registered_model', 'registered_model_tag', 'model_version',
                                 'model_version_tag', 'alias')
@@ -518,8 +518,8 @@ guarded as (
                 then a.journal end as journal,
            a.observed_at > c.observed_at as blind
     from compared c
-    asof left join looked b on b.registry = c.registry and c.observed_at > b.observed_at
-    asof left join kept a on a.registry = c.registry and c.observed_at <= a.observed_at
+    asof left join reading b on b.registry = c.registry and c.observed_at > b.observed_at
+    asof left join journal_reading a on a.registry = c.registry and c.observed_at <= a.observed_at
     left join started s on s.registry = c.registry
                        and s.name = 'journal-' || left(a.journal, 12)
 )
@@ -562,7 +562,7 @@ select c.seq,
                       or g.reason = 'no server with capture'
                      and coalesce(g.gap_end, timestamp '9999-12-31')
                          > g.gap_start + interval 5 minutes)) as uncaptured
-from guarded c
+from with_journal c
 where c.before is distinct from c.after
   and not (c.name = 'stage' and c.before is null and c.after = 'None')
   -- a server's API shows no storage location: what one source lacks is no change
