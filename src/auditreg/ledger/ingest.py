@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+FEW_ROWS = 50_000
+"""To share up to so many rows among threads takes longer than to handle them in one."""
+
+
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
     """What an extraction did to the ledger.
@@ -196,6 +200,8 @@ def _stage(
         appender=Appender(con),
         base=entries.size(con),
     )
+    if staged.rows + intake.base <= FEW_ROWS:
+        con.execute("set threads = 1")
     return intake, completeness
 
 

@@ -30,10 +30,11 @@ _TYPES = {TEXT: "VARCHAR", INT: "BIGINT", REAL: "DOUBLE", BOOL: "BOOLEAN"}
 
 @dataclass(frozen=True, slots=True)
 class StagedReading:
-    """Where the staging tables of a reading are: the database, and which of them hold any row."""
+    """Where the staging tables of a reading are, which of them hold any row, and how many all hold."""
 
     database: str
     filled: frozenset[str]
+    rows: int
 
 
 def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) -> StagedReading:
@@ -49,7 +50,7 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
     scratch = _attach_scratch(con)
     temporary = "temp " if scratch == "temp" else ""
     con.execute("; ".join(_empty_tables(f"create or replace {temporary}table {scratch}.")))
-    filled = set()
+    filled, total = set(), 0
     for place, table in enumerate(STAGING):
         report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         failed: list[AuditregError] = []
@@ -70,9 +71,10 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
                 raise failed[0] from error
             raise
         con.unregister("incoming_rows")
+        total += rows
         if rows:
             filled.add(table)
-    return StagedReading(scratch, frozenset(filled))
+    return StagedReading(scratch, frozenset(filled), total)
 
 
 def _empty_tables(create: str) -> Iterator[str]:

@@ -36,7 +36,7 @@ _ONE_FORMAT = frozenset({"onnx", "pmml", "h2o", "mleap"})
 
 _OPTION = re.compile(r"-{1,2}[A-Za-z]")
 _LOGIN = re.compile(r"(https?://)[^\s/@]+@")
-"""A token may stand in the place of the user, or of the password."""
+"""A token may stand in the place of the user, or of the password; after the host may stand `@VERSION`."""
 
 
 def read_mlmodel(raw: bytes) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def requirement_lines(raw: bytes) -> list[str]:
     """The lines of a requirements.txt, joined where they go on, without comments and passwords."""
     content = raw.decode("utf-8", "replace").replace("\\\r\n", " ").replace("\\\n", " ")
     stripped = (
-        _LOGIN.sub(r"\1***@", redact_uri(line.split(" #")[0].strip()))
+        redact_uri(_LOGIN.sub(r"\1***@", line.split(" #")[0].strip()))
         for line in content.splitlines()
     )
     return [" ".join(line.split()) for line in stripped if line and not line.startswith("#")]
