@@ -10,17 +10,19 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import date
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from auditreg import demo, resources
-from auditreg.demo import recording
+from auditreg.api import LedgerView
+from auditreg.demo import recording, replay
 from auditreg.errors import AuditregError, UsageError
 from auditreg.ledger.store import Ledger
 from auditreg.models import CheckResult, Status
+from auditreg.sources.database.source import SqlSource
 from auditreg.workflows.check import CheckOptions, run_check
 from auditreg.workflows.policy import PolicySet
 from tests.demo.conftest import BLOCKED
@@ -187,3 +189,12 @@ def test_the_readme_beside_the_recording_is_about_this_one():
     assert hashlib.sha256(content).hexdigest() in readme
     assert f"{len(content):,} bytes" in readme
     assert len(content) < 500_000
+
+
+@pytest.mark.integration
+def test_it_is_played_whatever_the_clock_of_this_machine_says(tmp_path, monkeypatch):
+    monkeypatch.setitem(SqlSource.__init__.__kwdefaults__, "now", lambda: 0)
+    unpack = recording.unpack
+    monkeypatch.setattr(recording, "unpack", lambda folder: islice(unpack(folder), 1))
+    done = replay.run(tmp_path / "demo")
+    assert LedgerView(done.files.ledger, done.config).query("from extractions").shape[0] == 1

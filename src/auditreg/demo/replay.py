@@ -116,11 +116,14 @@ def _lay_out(folder: Path) -> DemoFiles:
 
 def _extract(files: DemoFiles, config: Config, ledger: Ledger, moment: datetime) -> None:
     """What `auditreg extract --from URI --observed-at MOMENT --artifacts all` does."""
+    from auditreg.ledger.entries import epoch_ms
     from auditreg.sources import open_source
     from auditreg.workflows.extract import ExtractOptions, record
 
     observed = moment.astimezone(UTC).replace(tzinfo=None)
     with open_source(files.store_uri).read() as reading:
+        # This machine's clock may stand before the story, whose moments would then be yet to come.
+        reading.ended_at = max(reading.ended_at, epoch_ms(observed))
         record(
             reading,
             ledger,
