@@ -18,6 +18,7 @@ from auditreg.cli.options import (
     ledger_option,
     log_options,
     moment,
+    note,
     open_ledger,
     output_target,
     registry_option,
@@ -201,16 +202,6 @@ def _recorded_so_far(results: Sequence[ExtractionResult]) -> Iterator[None]:
             click.echo("", err=True)
             note("recorded", f"{', '.join(done)}: sealed before, and stays")
         raise
-
-
-def note(label: str, text: str) -> None:
-    """Print a line on standard error, as text or as JSON, as the log is."""
-    from auditreg.cli import log_setup
-
-    if log_setup.is_json():
-        log_setup.write_line(label, text=text)
-    else:
-        click.echo(f"{label:<9} {text}", err=True)
 
 
 def warn_of_passwords(config: Config) -> None:

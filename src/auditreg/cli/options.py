@@ -266,10 +266,18 @@ def open_ledger(config: Config, ledger: Path | None) -> Ledger:
     return Ledger(ledger or config.ledger_path)
 
 
+def note(label: str, text: str) -> None:
+    """Print a line on standard error, as text or as JSON, as the log is."""
+    from auditreg.cli import log_setup
+
+    if log_setup.is_json():
+        log_setup.write_line(label, text=text)
+    else:
+        click.echo(f"{label:<9} {text}", err=True)
+
+
 def tell_notes(ledger: Ledger) -> None:
     """Say on standard error what writing to the ledger met beside it."""
-    from auditreg.cli.extract import note
-
     for text in ledger.notes:
         note("note", text)
 
