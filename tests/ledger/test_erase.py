@@ -135,11 +135,16 @@ def captured(*steps: tuple[object, ...]) -> CapturedRegistry:
     ("before", "after", "apart"),
     [
         ((), ("another",), False),
-        ((), ("another", PERSONAL), False),
-        ((), (None, PERSONAL), True),
-        (("plain",), (None,), False),
-        (("plain",), ("another", PERSONAL), True),
-        (("plain",), (None, PERSONAL), False),
+        *(
+            pytest.param(*story, marks=pytest.mark.integration)
+            for story in (
+                ((), ("another", PERSONAL), False),
+                ((), (None, PERSONAL), True),
+                (("plain",), (None,), False),
+                (("plain",), ("another", PERSONAL), True),
+                (("plain",), (None, PERSONAL), False),
+            )
+        ),
     ],
 )
 def test_what_a_servers_journal_tells_of_it_does_not_bring_it_back(
