@@ -14,7 +14,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from typing import Any, NoReturn
 
 from mlflow.cli import cli
@@ -57,25 +56,16 @@ def _start(request: dict[str, Any]) -> int:
 
 
 def _run(request: dict[str, Any]) -> NoReturn:
-    """Run the command in place of this process."""
-    code = 1
-    try:
-        log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(source, target)
-        os.chdir(request["cwd"])
-        os.environ.clear()
-        os.environ.update(request["env"])
-        cli(request["arguments"], prog_name="mlflow")
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        if error := sys.exc_info()[1]:
-            traceback.print_exception(error)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    """Run the command in place of this process, which ends as any interpreter does."""
+    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    cli(request["arguments"], prog_name="mlflow")
+    sys.exit()
 
 
 if __name__ == "__main__":

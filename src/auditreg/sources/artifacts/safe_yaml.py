@@ -72,7 +72,7 @@ def _loader() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loader(base):  # type: ignore[misc] # PyYAML has no types
+    class BoundedLoader(base):  # type: ignore[misc] # PyYAML has no types
         def construct_scalar(self, node: Any) -> Any:
             text = super().construct_scalar(node)
             if node.tag in (_INT, f"{_TAG}float") and len(text) > _MAX_NUMBER:
@@ -88,7 +88,7 @@ def _loader() -> Any:
                     raise Unreadable("it has a number as a key that is too long")
             super().flatten_mapping(node)
 
-    return Loader
+    return BoundedLoader
 
 
 def _bounded(value: Any) -> None:
