@@ -43,10 +43,11 @@ class IngestSummary:
     """What an extraction did to the ledger.
 
     `changes` maps (kind, `put` or `gone`) to the number of things the ledger holds more of, recorded by
-    the server or seen; `new` a kind to how many of those put were not known before; `first` says whether it was the registry's first reading; `observed_at`
-    is UTC. `journal` is the id of the server's journal where the reading showed one, `captured` the
-    number of its rows taken in, and `unexplained` that of changes the journal should hold and does not. `clock_offset_ms` is the clock of the
-    database or server minus this machine's. `prompts` counts the registered models that are prompts.
+    the server or seen; `new` a kind to how many of those put were not known before; `first` says whether
+    it was the registry's first reading; `observed_at` is UTC. `journal` is the id of the server's journal
+    where the reading showed one, `captured` the number of its rows taken in, and `unexplained` that of
+    changes the journal should hold and does not. `clock_offset_ms` is the clock of the database or server
+    minus this machine's. `prompts` counts the registered models that are prompts.
     """
 
     registry: str

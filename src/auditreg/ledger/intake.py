@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Intake:
     """A reading on its way into the log.
 
-    `observed` is its moment, `first` whether it is the registry's first, `late` whether later readings were taken in before it, `base` the first
-    sequence number it may write.
+    `observed` is its moment, `first` whether it is the registry's first, `late` whether later readings
+    were taken in before it, `base` the first sequence number it may write.
     """
 
     con: duckdb.DuckDBPyConnection
