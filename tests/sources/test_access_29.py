@@ -47,6 +47,14 @@ def judged(folder: Path, told: list[Any]) -> None:
     assert sorted(said) == sorted((*pair, False) for pair in told)
 
 
+def stored(kept):
+    """The source of a store and the users beside it."""
+    return open_source(
+        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
+        artifacts="none",
+    )
+
+
 def test_effective_rights_are_what_the_server_decided(kept):
     told = json.loads((firm_29.DATA / "decided.json").read_text(encoding="ascii"))
     assert len(told) == len(firm_29.MODELS) * (len(firm_29.RIGHTS) + 1)
@@ -54,11 +62,7 @@ def test_effective_rights_are_what_the_server_decided(kept):
 
 
 def test_every_right_is_read_and_no_hash(kept):
-    source = open_source(
-        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
-        artifacts="none",
-    )
-    with source.read() as reading:
+    with stored(kept).read() as reading:
         found = rows(reading, "permissions")
         assert "blanked" not in repr(rows(reading, "principals") + found)
     given = {
@@ -83,11 +87,7 @@ def test_rights_whose_name_is_missing_are_left_out_and_said(kept):
         "drop table registered_model_permissions",
         "alter table unnamed rename to registered_model_permissions",
     )
-    source = open_source(
-        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
-        artifacts="none",
-    )
-    with source.read() as reading:
+    with stored(kept).read() as reading:
         assert {row["resource_type"] for row in rows(reading, "permissions")} == {"experiment", "*"}
         assert any(
             "permissions were left out: resource is" in d for d in reading.completeness().doubts
@@ -105,11 +105,7 @@ def test_older_rights_are_not_looked_at_beside_roles(kept):
         "insert into roles values (1, 'stewards', 'default', null)",
         "insert into role_permissions values (1, 'registered_model', '*', 'EDIT')",
     )
-    source = open_source(
-        SourceSettings(uri=str(kept / "mlflow.db"), auth_uri=str(kept / "users.db")),
-        artifacts="none",
-    )
-    with source.read() as reading:
+    with stored(kept).read() as reading:
         found = rows(reading, "permissions")
     assert [(row["principal"], row["via"]) for row in found] == [
         ("stewards", "role"),

@@ -109,7 +109,7 @@ def test_conda_yaml_says_what_the_other_files_do_not(tmp_path):
         ("numpy==1.*", False),
         ("numpy>=1.2,<2", False),
         ("numpy", False),
-        ("model @ https://example.com/model.whl", False),
+        ("model @ https://files.example/model.whl", False),
         ("./wheels/own.whl", False),
     ],
 )
@@ -218,8 +218,8 @@ def test_files_beside_mlmodel_that_are_hostile_say_nothing(tmp_path):
 
 
 def test_a_token_in_the_place_of_the_user_is_not_kept(tmp_path):
-    (line,) = requirement_lines(b"--index-url https://TOKEN@pypi.example/simple")
-    assert line == "--index-url https://***@pypi.example/simple"
+    (line,) = requirement_lines(b"--find-links https://TOKEN@files.example/wheels")
+    assert line == "--find-links https://***@files.example/wheels"
     (line,) = requirement_lines(b"m @ git+https://TOKEN:x-oauth-basic@git.example/m@v1")
     assert line == "m @ git+https://***@git.example/m@v1"
 
