@@ -5,7 +5,17 @@ from datetime import date, datetime
 import pytest
 
 from auditreg.queries.records import Interval
-from auditreg.report.wording import clip, day, end_of, grouped, interval, moment, slugs, visible
+from auditreg.report.wording import (
+    clip,
+    day,
+    end_of,
+    grouped,
+    interval,
+    long_day,
+    moment,
+    slugs,
+    visible,
+)
 
 A, B = datetime(2026, 7, 1, 2), datetime(2026, 7, 3, 14, 30)
 
@@ -70,6 +80,13 @@ def test_moments_are_local():
     )
     assert end_of(datetime(2026, 9, 30, 12), "UTC") == "30 September 2026, 12:00 (UTC)"
     assert date(2026, 9, 30).isoformat() in moment(datetime(2026, 9, 30), "UTC")
+
+
+def test_months_have_their_english_names_whatever_the_locale():
+    assert [long_day(date(2026, month, 1)).split()[1][:3] for month in range(1, 13)] == [
+        *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+        *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    ]
 
 
 def test_long_text_says_what_is_left_out():

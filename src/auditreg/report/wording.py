@@ -14,6 +14,11 @@ from auditreg.queries.records import Interval
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LONG = 1_500
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December",
+)  # fmt: skip
+"""In English whatever the locale of the process, which a program may have set."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -151,7 +156,7 @@ def end_of(at: datetime, tz: str) -> str:
 
 def long_day(on: date) -> str:
     """`30 September 2026`."""
-    return f"{on.day} {on:%B} {on.year}"
+    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"
 
 
 def grouped(digest: str | None, size: int = 8) -> str:
