@@ -1,7 +1,7 @@
 """Runs `mlflow` commands as `python -m mlflow` does, each in a process that has MLflow loaded already.
 
 Loading MLflow takes three seconds of processor time, and dozens of servers are started: this process loads
-it once and forks. It reads a JSON object per line: `{"arguments": […], "env": {…}, "cwd": …, "log": …}`
+it once and forks, for `mlflow server` also the process of uvicorn. It reads a JSON object per line: `{"arguments": […], "env": {…}, "cwd": …, "log": …}`
 starts a command in a session of its own and is answered with its process id; `{"poll": id}` is answered
 with its exit code, or null while it runs. When its input ends, also because whoever wrote it was killed,
 it ends every session it has started.
@@ -12,11 +12,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import mlflow.server
 from mlflow.cli import cli
+
+EXECUTE = mlflow.server._exec_cmd
+UVICORN = [sys.executable, "-m", "uvicorn"]
 
 
 def main() -> None:
@@ -64,8 +70,67 @@ def _run(request: dict[str, Any]) -> NoReturn:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    if request["arguments"][0] == "server":
+        mlflow.server._exec_cmd = Uvicorn().execute
     cli(request["arguments"], prog_name="mlflow")
     sys.exit()
+
+
+class Uvicorn:
+    """A process that is forked before the command has done anything, and becomes the uvicorn it starts.
+
+    It is as much of `subprocess.Popen` as the command uses.
+    """
+
+    def __init__(self) -> None:
+        receiver, self._sender = os.pipe()
+        self.pid = os.fork()
+        self.returncode: int | None = None
+        if self.pid == 0:
+            os.close(self._sender)
+            with os.fdopen(receiver) as pipe:
+                request = json.loads(pipe.read() or "null")  # nothing: the command started none
+            if request is not None:
+                _serve(request)
+            sys.exit()
+        os.close(receiver)
+
+    def execute(
+        self, command: Sequence[str], *, extra_env: Mapping[str, str], **options: Any
+    ) -> Any:
+        """Start what MLflow would start; workers besides are interpreters of their own, as ever."""
+        if command[:3] != UVICORN or command[command.index("--workers") + 1] != "1":
+            return EXECUTE(command, extra_env=extra_env, **options)
+        request = {"arguments": command[3:], "env": {**os.environ, **extra_env}}
+        with os.fdopen(self._sender, "w") as pipe:
+            pipe.write(json.dumps(request))
+        return self
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+        if self.returncode is None:
+            self.returncode = _exit_code(self.pid)
+        return self.returncode
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+
+def _serve(request: Mapping[str, Any]) -> None:
+    """Be uvicorn. MLflow's server reads its settings when it is imported, so it is imported anew."""
+    os.environ.clear()
+    os.environ.update(request["env"])
+    for name in [name for name in sys.modules if f"{name}.".startswith("mlflow.server.")]:
+        del sys.modules[name]
+    sys.argv = ["uvicorn", *request["arguments"]]
+    runpy.run_module("uvicorn", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
