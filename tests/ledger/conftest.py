@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
+from tests.ledger.book import Book, opened
 from tests.ledger.reading import MemoryReading, Registry
 
 
@@ -29,6 +31,13 @@ def ledger(tmp_path: Path, empty_file: Path) -> Ledger:
     path = tmp_path / "audit.duckdb"
     shutil.copyfile(empty_file, path)
     return Ledger(path)
+
+
+@pytest.fixture
+def book(empty_file: Path) -> Iterator[Book]:
+    """A new ledger without entries, on one open connection."""
+    with opened(empty_file) as book:
+        yield book
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditreg.ledger import schema
 from auditreg.sources.interface import READS
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.reading import MemoryReading, Registry, moment, together
 
 KINDS = tuple(READS)
@@ -50,12 +48,6 @@ def reading(
 ) -> MemoryReading:
     rows = together(registry.rows(), {"principals": users, "permissions": rights})
     return MemoryReading(rows, registry.wait(), **options)
-
-
-@pytest.fixture
-def book(empty_file: Path) -> Iterator[Book]:
-    with opened(empty_file) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from auditreg.ledger.policies import Policy
 from auditreg.ledger.workspaces import Workspaces
 from auditreg.models import Status
 from auditreg.rules.parse import builtin_rules
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.reading import MemoryReading, Registry, Rows, run_rows, together
 
 SETTINGS: dict[str, Any] = {
@@ -53,12 +52,6 @@ def rows(*workspaces: str) -> Rows:
             for name in workspaces
         )
     )
-
-
-@pytest.fixture
-def book(empty_file: Path):
-    with opened(empty_file) as one:
-        yield one
 
 
 AT = 1_767_300_000_000

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import schema
 from auditreg.ledger.policies import Policy
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
-
-
-@pytest.fixture
-def book(empty_file: Path):
-    with opened(empty_file) as one:
-        yield one
-
 
 _LISTED = """
     select case when schema_name = 'main' then '' else schema_name || '.' end || table_name

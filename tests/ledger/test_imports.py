@@ -15,16 +15,10 @@ from auditreg.ledger import store
 from auditreg.ledger.import_parse import parse_deployments, parse_history
 from auditreg.ledger.import_record import Imported, record
 from auditreg.ledger.verify import verify
-from tests.ledger.book import KEY, Book, opened
+from tests.ledger.book import KEY, Book
 from tests.ledger.reading import MemoryReading, Registry, together
 
 DIGEST = "ab" * 32
-
-
-@pytest.fixture
-def book(empty_file: Path):
-    with opened(empty_file) as one:
-        yield one
 
 
 def iso(ms: int) -> str:

@@ -13,17 +13,11 @@ from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.sources import open_source
 from auditreg.sources.interface import READS
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.conftest import ask, take
 from tests.ledger.reading import MemoryReading, Registry, moment, run_rows, together
 from tests.sources.conftest import store  # noqa: F401 (a fixture: a real MLflow store)
 from tests.sources.reading import run_sql
-
-
-@pytest.fixture
-def book(empty_file: Path):
-    with opened(empty_file) as one:
-        yield one
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ REFUSED = [
 ]  # fmt: skip
 
 WORKING = [
-    "audit.duckdb", "AUDIT", "memory.duckdb", "inventory.duckdb", "changes.duckdb", "as_of.duckdb",
+    "audit.duckdb", "AUDIT", "memory.duckdb", "live_versions.duckdb", "changes.duckdb", "as_of.duckdb",
     "select.duckdb", "log.duckdb", "pg_catalog.duckdb", "information_schema.duckdb", ".duckdb",
     "two words.duckdb", "a-b.duckdb", "2026.duckdb", "-a.duckdb", "a.b.c.duckdb", "o'x.duckdb",
     'q"x.duckdb', "x;y.duckdb", "x*y[1].duckdb", "%41#?.duckdb", "\u00c4\u65e5\u672c.duckdb",
@@ -41,6 +41,8 @@ WORKING = [
 STATEMENTS = (
     "select version from ledger.format",
     "select count(*) from ledger.log",
+    "select count(*) from live_versions",
+    "select count(*) from main.live_versions",
     "select count(*) from changes",
     "select count(*) from main.changes",
     "select count(*) from inventory",

@@ -10,18 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.captured import CapturedRegistry
 from tests.ledger.reading import START, MemoryReading, Registry
 
 HIDDEN = ("model_versions.storage_location", "runs.deleted_time")
 """What a reading over REST cannot show."""
-
-
-@pytest.fixture
-def book(empty_file: Path):
-    with opened(empty_file) as book:
-        yield book
 
 
 @pytest.fixture

@@ -6,17 +6,11 @@ import json
 
 import pytest
 
-from tests.ledger.book import Book, opened
+from tests.ledger.book import Book
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
 
 INPUTS, OUTPUTS = '[{"name": "age", "type": "long"}]', '[{"type": "double"}]'
 RUN = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-def book(empty_file):
-    with opened(empty_file) as made:
-        yield made
 
 
 def entry(path: str = "model", uuid: str | None = None, **signature: str | None) -> dict:

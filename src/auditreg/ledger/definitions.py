@@ -144,6 +144,7 @@ def view_sql(name: str, *, as_of: bool) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
     text = _view_text(name)
     if not as_of:
+        text = text.replace("{once}", "")
         text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
         return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
     text = _past_text(text)
@@ -197,5 +198,6 @@ def _past_select(token: str) -> str:
 
 def _past_text(text: str) -> str:
     """A view's text over what stands beside it as `past_<name>`."""
+    text = text.replace("{once}", "materialized ")
     text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
     return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)

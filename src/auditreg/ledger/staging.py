@@ -55,7 +55,7 @@ def stage(con: duckdb.DuckDBPyConnection, reading: Reading, report: Progress) ->
         report(f"reading {table.replace('_', ' ')}", place, len(STAGING))
         failed: list[AuditregError] = []
         batches = _keeping_errors(reading.table(table), failed)
-        first = next(batches, None)
+        first = next((batch for batch in batches if batch.num_rows), None)
         if first is None:
             continue
         incoming: pa.RecordBatchReader = pa.RecordBatchReader.from_batches(

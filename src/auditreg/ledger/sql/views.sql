@@ -1,6 +1,7 @@
 -- What readers want, over the state tables. Each block is made twice: as a view over the latest
 -- state, where [name] is the table or view of that name, and as the macro <name>_as_of(ts), where
--- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then.
+-- it is that macro. [ts] is the moment (NULL in the view), [known] what was recorded by then. What is
+-- {once} is made once by the macro, whose plan would grow with each mention; a view pushes filters into it.
 -- Around a rename both names are possible; a subject still has one row, under the later name.
 
 -- block: prompt_models
@@ -101,14 +102,14 @@ where choice = 1
   and coalesce(logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params) is not null
 
 -- block: fields
-with version as (
+with version_identity as {once}(
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model, version,
            any_value(run_id) as run_id, any_value(logged_model_id) as logged_model_id
     from [model_versions]
     group by subject, model_subject, registry, version
 ),
-model as (
+model_identity as {once}(
     select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
     from [registered_models]
     group by subject, registry
@@ -128,7 +129,7 @@ field_value as (
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
     from [registered_model_tags] t join governance_fields g
       on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
-    join version v on v.model_subject = t.model_subject
+    join version_identity v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
            grade, certainty, candidate, not_before, not_after, null as actor
@@ -140,7 +141,7 @@ field_value as (
     union all
     select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
            m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor
-    from [registered_models] m join version v on v.model_subject = m.subject
+    from [registered_models] m join version_identity v on v.model_subject = m.subject
     where trim(m.description) <> ''
     union all
     select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
@@ -153,14 +154,14 @@ field_value as (
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
            'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor
-    from [runs] r join version v on v.registry = r.registry and v.run_id = r.run_id
+    from [runs] r join version_identity v on v.registry = r.registry and v.run_id = r.run_id
     left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
                           and t.candidate = r.candidate
     where coalesce(t.value, r.user_id, '') <> ''
     union all
     select v.subject, 'code_reference', t.value, 'run', t.key, 400,
            'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor
-    from [run_tags] t join version v on v.registry = t.registry and v.run_id = t.run_id
+    from [run_tags] t join version_identity v on v.registry = t.registry and v.run_id = t.run_id
     where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
     union all
     select v.subject, 'data_sources',
@@ -168,14 +169,14 @@ field_value as (
                       order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
            'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
            min(d.not_before), min(d.not_after), null as actor
-    from [run_datasets] d join version v on v.registry = d.registry and v.run_id = d.run_id
+    from [run_datasets] d join version_identity v on v.registry = d.registry and v.run_id = d.run_id
     group by v.subject, d.candidate
     union all
     select v.subject, 'performance',
            string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
            'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
            min(m.not_before), min(m.not_after), null as actor
-    from [run_metrics] m join version v on v.registry = m.registry and v.run_id = m.run_id
+    from [run_metrics] m join version_identity v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
     select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
@@ -195,9 +196,9 @@ field_value as (
     from [model_artifacts] where mlmodel_sha256 is not null
 ),
 named as (
-    select subject, model_subject, registry, workspace, model, version from version
+    select subject, model_subject, registry, workspace, model, version from version_identity
     union all
-    select subject, subject, registry, workspace, model, null from model
+    select subject, subject, registry, workspace, model, null from model_identity
 )
 select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.field, f.value, f.found_in, f.tag,
@@ -215,7 +216,7 @@ from field_value f join named n using (subject)
 where trim(f.value) <> ''
 
 -- block: inventory
-with version as (
+with version as {once}(
     select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model, version,
            count(distinct coalesce(stage, '')) > 1
@@ -229,7 +230,7 @@ with version as (
     from [model_versions]
     group by subject, model_subject, registry, version
 ),
-model as (
+model as {once}(
     select subject as model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model,
            min(created_at) as model_created_at, max(last_updated_at) as last_updated_at,

@@ -23,14 +23,14 @@ with accepting as (
                     setting('approval-recorded-at-promotion.accept_model_tags'),
                     'false')::BOOLEAN as model_tags
 ),
-wanted as (
+wanted as materialized (
     select g.applies_to, g.field, g.tag, k.kind, g.rank + k.further as place
     from governance_fields g, accepting c,
          (values ('model_version_tag', 0), ('registered_model_tag', 1000)) k(kind, further)
     where g.field in ('approver', 'approval_decision')
       and (k.kind = 'model_version_tag' or c.model_tags)
 ),
-turn as (
+turn as materialized (
     select c.subject as tag_subject, w.field, w.tag, w.place, c.before, c.after, c.actor, c.grade,
            c.changed_not_before, c.changed_not_after,
            row_number() over turns as number,
@@ -75,10 +75,10 @@ stood as (
       on w.tag = k.key and w.kind = k.kind and w.applies_to = conventions_of(k.registry, k.workspace)
     where k.subject not in (select tag_subject from turn)
 ),
-owned as (
+owned as materialized (
     select *, split_part(tag_subject, ':', 1) as owner from stood where trim(value) <> ''
 ),
-went_live as (
+went_live as materialized (
     select p.*, r.version_subject, r.model_subject, r.live_via, r.live_not_before,
            r.live_not_after, r.actor as moved_by, r.grade as live_grade
     from population_promotion p join promotions r on r.subject = p.subject
@@ -100,7 +100,7 @@ beside as (
                or coalesce(o.until_not_before >= p.live_not_after, false)
     from went_live p join owned o on o.owner = p.model_subject
 ),
-held as (
+held as materialized (
     select *, set_before and replaced_after and not replaced_before as surely,
            (set_before or not set_after) and not replaced_before as possibly
     from beside
@@ -109,7 +109,7 @@ ranked as (
     select *, min(place) filter (where surely) over (partition by subject, field) as sure_place
     from held
 ),
-best as (
+best as materialized (
     select subject, field, count(*) filter (where possibly) > 0 as possible,
            coalesce(bool_or(surely) and count(distinct value) filter (where possibly) = 1, false)
                as sure,

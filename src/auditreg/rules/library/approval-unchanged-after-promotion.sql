@@ -14,13 +14,13 @@ remediation = """
 Find out who changed it and why; the ledger keeps both values. Record a later approval under tags
 of its own, or approve a new version."""
 */
-with wanted as (
+with wanted as materialized (
     select distinct applies_to, tag from governance_fields
     where field in ('approver', 'approver_role', 'approval_date', 'approval_decision',
                     'approval_conditions')
 ),
 -- the times each version was live, and whether another followed
-spell as (
+spell as materialized (
     select r.version_subject as subject, r.live_not_before, r.live_not_after, r.ended_not_before,
            r.ended_not_after, lead(r.live_not_before) over versions as next_not_before,
            lead(r.seq) over versions is null as last_spell
@@ -28,12 +28,12 @@ spell as (
     where r.version_subject in (select subject from population_live_in_period)
     window versions as (partition by r.version_subject order by r.live_not_after, r.seq)
 ),
-first_live as (
+first_live as materialized (
     select subject, case when count(live_not_before) = count(*) then min(live_not_before) end as not_before,
            min(live_not_after) as not_after
     from spell group by subject
 ),
-turn as (
+turn as materialized (
     select split_part(c.subject, ':', 1) as subject, c.subject as tag_subject, c.item, c.change,
            c.before, c.after, c.actor, c.grade, c.changed_not_before, c.changed_not_after, c.seq,
            row_number() over (partition by c.subject order by c.observed_at, c.seq) as number

@@ -22,14 +22,14 @@ with accepting as (
                     setting('approver-not-promoter.accept_model_tags'),
                     'false')::BOOLEAN as model_tags
 ),
-wanted as (
+wanted as materialized (
     select g.applies_to, g.field, g.tag, k.kind, g.rank + k.further as place
     from governance_fields g, accepting c,
          (values ('model_version_tag', 0), ('registered_model_tag', 1000)) k(kind, further)
     where g.field = 'approver'
       and (k.kind = 'model_version_tag' or c.model_tags)
 ),
-turn as (
+turn as materialized (
     select c.subject as tag_subject, w.field, w.tag, w.place, c.before, c.after, c.actor, c.grade,
            c.changed_not_before, c.changed_not_after,
            row_number() over turns as number,
@@ -74,10 +74,10 @@ stood as (
       on w.tag = k.key and w.kind = k.kind and w.applies_to = conventions_of(k.registry, k.workspace)
     where k.subject not in (select tag_subject from turn)
 ),
-owned as (
+owned as materialized (
     select *, split_part(tag_subject, ':', 1) as owner from stood where trim(value) <> ''
 ),
-went_live as (
+went_live as materialized (
     select p.*, r.version_subject, r.model_subject, r.live_via, r.live_not_before,
            r.live_not_after, r.actor, r.actor_from, r.grade
     from population_promotion p join promotions r on r.subject = p.subject
@@ -109,13 +109,13 @@ ranked as (
     )
 ),
 -- whoever may have been the approver then; of a version approved later, whoever was named later
-candidate as (
+candidate as materialized (
     select distinct subject, value, stood_then
     from ranked
     where case when stood_then then possibly and (sure_place is null or place <= sure_place)
                else set_after and not set_before end
 ),
-spelling as (
+spelling as materialized (
     select value, lower(trim(value)) as plain, person_of(value) as person,
            is_service(value) as service
     from (select value from candidate union select actor from went_live where actor is not null)

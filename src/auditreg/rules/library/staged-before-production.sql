@@ -20,7 +20,12 @@ stage = "Staging"
 alias = "staging"
 require_validation = false
 */
-with asked as (
+with recorded_change as materialized (
+    select subject, kind, item, change, before, after, changed_not_before, changed_not_after, grade
+    from changes
+    where kind in ('model_version', 'alias')
+),
+asked as (
     select coalesce(getvariable('stage')::VARCHAR,
                     setting('staged-before-production.stage'), 'Staging') as stage,
            lower(coalesce(getvariable('alias')::VARCHAR,
@@ -29,7 +34,7 @@ with asked as (
                     setting('staged-before-production.require_validation'),
                     'false')::BOOLEAN as require_validation
 ),
-best as (
+best as materialized (
     select subject, max(value) as value, max(grade) as grade,
            bool_or(certainty in ('uncertain', 'unknown'))
                and (count(distinct value) > 1 or count(*) = 1) as open
@@ -72,14 +77,14 @@ moment as (
     from walled
 ),
 -- when a version was in the staging stage or bore the alias: no later than not_after
-staged as (
+staged as materialized (
     select c.subject, c.changed_not_before as not_before, c.changed_not_after as not_after, c.grade,
            'stage ' || c.after as via
-    from changes c join asked a on c.after = a.stage
+    from recorded_change c join asked a on c.after = a.stage
     where c.kind = 'model_version' and c.item = 'stage'
     union all
     select c.subject, null, c.changed_not_before, c.grade, 'stage ' || c.before
-    from changes c join asked a on c.before = a.stage
+    from recorded_change c join asked a on c.before = a.stage
     where c.kind = 'model_version' and c.item = 'stage'
     union all
     select v.subject, v.not_before, v.not_after, v.grade, 'stage ' || v.stage
@@ -87,12 +92,12 @@ staged as (
     union all
     select split_part(c.subject, ':', 1) || '/' || c.after, c.changed_not_before,
            c.changed_not_after, c.grade, 'alias ' || c.item
-    from changes c join asked a on lower(c.item) = a.alias
+    from recorded_change c join asked a on lower(c.item) = a.alias
     where c.kind = 'alias' and c.after is not null
     union all
     select split_part(c.subject, ':', 1) || '/' || c.before, null, c.changed_not_before, c.grade,
            'alias ' || c.item
-    from changes c join asked a on lower(c.item) = a.alias
+    from recorded_change c join asked a on lower(c.item) = a.alias
     where c.kind = 'alias' and c.before is not null
     union all
     select l.subject, l.not_before, l.not_after, l.grade, 'alias ' || l.alias
@@ -103,15 +108,15 @@ user_of as (select distinct split_part(subject, '/', 1) as model_subject from st
 -- versions whose whole life the server recorded
 born as (
     select subject, min(changed_not_before) as created_at
-    from changes
+    from recorded_change
     where kind = 'model_version' and item = 'version' and change = 'added' and grade = 'captured'
     group by subject
 ),
 doubtful as (
-    select distinct subject from changes
+    select distinct subject from recorded_change
     where kind = 'model_version' and item = 'stage' and grade <> 'captured'
 ),
-went_live as (
+went_live as materialized (
     select p.*, r.version_subject, r.model_subject, r.live_via, r.live_not_before,
            r.live_not_after, r.grade, regexp_matches(r.live_via, '(^|, )stage ') as by_stage
     from population_promotion p join promotions r on r.subject = p.subject
