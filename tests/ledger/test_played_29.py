@@ -53,8 +53,8 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
-def _asked(truth: Truth, moments: int) -> list[int]:
-    rng = random.Random(29)
+def _asked(truth: Truth, moments: int, seed: int) -> list[int]:
+    rng = random.Random(seed)
     return [rng.randint(truth.began, truth.ended) for _ in range(moments)]
 
 
@@ -98,15 +98,18 @@ def _made(said: Said, ms: int) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("moments", [40, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("moments", "seed"),
+    [(40, 29), *(pytest.param(250, seed, marks=pytest.mark.slow) for seed in range(4))],
+)
 def test_what_is_said_of_the_time_before_the_first_reading(
-    played: tuple[Truth, Said], moments: int
+    played: tuple[Truth, Said], moments: int, seed: int
 ):
     truth, said = played
     made = _made(said, _milliseconds(datetime.now(UTC).replace(tzinfo=None)))
     counted: Counter[str] = Counter()
     wrong = []
-    for ms in _asked(truth, moments):
+    for ms in _asked(truth, moments, seed):
         states, answers = truth.at(ms), _versions(said, made, ms)
         for key, rows in answers.items():
             if [row["certainty"] for row in rows] == ["certain"]:
