@@ -57,6 +57,7 @@ class Book:
         """What `tables` would be if they were derived anew."""
         self.con.execute("begin")
         try:
+            state.clear(self.con)
             state.rebuild(self.con)
             return self.tables()
         finally:

@@ -232,11 +232,13 @@ def _clean_texts(
     cleaned, any_pattern = "{0}", "|".join(f"({pattern})" for pattern, _ in _IN_TEXT)
     for pattern, shown in _IN_TEXT:
         cleaned = f"regexp_replace({cleaned}, {_template(pattern)}, {_template(shown)}, 'g')"
-    looked_for = " union all ".join(
-        f"(select '{table}', '{column}' from {prefix}{table} "
-        f"where regexp_matches({column}, $patterns) limit 1)"
+    every_text = " union all ".join(
+        f"select '{table}' as place, '{column}' as name, {column} as text from {prefix}{table}"
         for table, columns in texts.items()
         for column in columns
+    )
+    looked_for = (
+        f"select distinct place, name from ({every_text}) where regexp_matches(text, $patterns)"
     )
     number = 0
     for table, column in con.execute(looked_for, {"patterns": any_pattern}).fetchall():

@@ -54,6 +54,8 @@ def refresh(
             hold is what the entries just written say, and it need not be decoded again.
     """
     if first_new == 0 or late:
+        if first_new:
+            clear(con)
         rebuild(con, staged=staged)
         return
     # What follows from none of the new entries is left alone: planning takes its time too.
@@ -111,10 +113,14 @@ def _replace_heads(con: duckdb.DuckDBPyConnection, first_new: int) -> None:
     _insert_heads(con, "touched")
 
 
-def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
-    """Derive every table from the log alone; `staged` as for `refresh`."""
+def clear(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty every derived table."""
     tables = (*definitions.derived_tables(), "ledger.heads")
     con.execute("; ".join(f"delete from {table}" for table in tables))
+
+
+def rebuild(con: duckdb.DuckDBPyConnection, *, staged: bool = False) -> None:
+    """Derive every table, all of them empty, from the log alone; `staged` as for `refresh`."""
     schema.renew_fingerprints(con)
     kinds, captured = _new_kinds(con, 0)
     _refresh_events(con, 0, kinds, captured=captured)
