@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.integration,  # whole programs
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX"),
+]
 
 
 def listening() -> None:
@@ -77,7 +80,6 @@ def test_stopped_while_a_server_keeps_silent(tmp_path, monkeypatch):
     assert not (tmp_path / "audit.duckdb").exists()
 
 
-@pytest.mark.integration
 def test_what_was_sealed_before_stays(ledger, small_registry):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)

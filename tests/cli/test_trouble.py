@@ -16,6 +16,8 @@ import pytest
 
 from tests.cli.running import held_open, run
 
+pytestmark = pytest.mark.integration  # whole programs
+
 LIMITED = (
     "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     "limit = int(sys.argv.pop(1)); resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit));"
@@ -122,7 +124,6 @@ def test_what_seals_sets_another_programs_write_aside_before_it_judges(checked, 
         run("verify", "--log-only")
 
 
-@pytest.mark.integration
 def test_two_extractions_at_once_both_end_well_and_nothing_is_lost(ledger, changed, small_registry):
     both = [
         subprocess.Popen(

@@ -101,6 +101,7 @@ def read_again(folder, *doubts, after=timedelta(0)):
     take(Ledger(folder / "audit.duckdb"), registry, doubts)
 
 
+@pytest.mark.integration
 def test_the_numbers_are_those_of_the_ledger(made):
     connection, _, report = made
     (account,) = report.accounts

@@ -151,7 +151,8 @@ class Auditor:
         for statement in state_statements(moment, relations):
             self._connection.execute(statement)
         chosen = select(self._connection, selection)
-        refuse_prompts(self._connection, chosen, as_of, "Nothing was checked.")
+        # The tables of the moment hide the ledger's: of a past one, too, they say what was a prompt.
+        refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
         for statement in selection_statements(chosen, relations):
             self._connection.execute(statement)
         problems = self._run(rules, moment, chosen)
@@ -187,8 +188,9 @@ class Auditor:
     def _relations(
         self, rules: Sequence[RuleInfo], moment: Moment, selection: bool
     ) -> frozenset[str]:
-        """What the rules read, and what waivers and the age of things are judged by."""
+        """What the rules read, and what waivers, prompts and the age of things are judged by."""
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
+        texts.append("registered_models prompt_models")
         if self._waivers:
             texts.append("fields")
         if self._config.policy.effective:

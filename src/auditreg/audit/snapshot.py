@@ -1,8 +1,8 @@
 """The state a check is judged on, as temporary tables that hide the ledger's views.
 
 A rule says `inventory` and means the moment that is judged. For the latest state the views are
-computed once, instead of once per rule; for a past moment the state tables are made from the
-ledger's `<table>_as_of` macros first, and everything else follows from those. Planning a view takes
+computed once, instead of once per rule; for a past moment the state tables are made first, as the
+ledger's macros `<table>_as_of` would, and everything else follows from those. Planning a view takes
 longer than computing it on a small ledger, so only what the rules of a check name is prepared.
 Nothing here changes the ledger: it is all in the connection's temporary database.
 """
@@ -24,11 +24,10 @@ from auditreg.sql import moment_literal, quoted, rows_select
 if TYPE_CHECKING:
     import duckdb
 
-_VIEWS_OF_THE_LOG = ("promotions", "captures", "capture_gaps", "changes", "completeness")
-"""Views that do not follow from the state of the moment: of a past one their macro tells."""
-
 _TIMELINE = re.compile(r"ledger\.timeline\((null|'\w+'), null::TIMESTAMP\)")
 """Where a view asks when the states of the log began; all that do share one table of it."""
+
+_MAKE_TIMELINE = "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
 
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
 """What a selection is looked up in."""
@@ -102,16 +101,19 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
     yield f"set variable period_start = {moment_literal(moment.period_start)}"
     yield f"set variable period_end = {moment_literal(moment.period_end)}"
     if moment.past is not None:
-        past = moment_literal(moment.past)
+        yield _MAKE_TIMELINE
+        yield definitions.candidates_macro(
+            "candidates_of_timeline", "(from temp.timeline where kind = entry_kind)"
+        )
         for table in filter(read, _state_tables()):
-            yield f"create temp table {table} as select * from {table}_as_of({past})"
+            yield f"create temp table {table} as {_past_state(table, moment_literal(moment.past))}"
     sources = {
         name: _view_source(name, moment)
         for name in filter(read, definitions.VIEWS)
         if name not in population_names()
     }
-    if any(map(_TIMELINE.search, sources.values())):
-        yield "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
+    if moment.past is None and any(map(_TIMELINE.search, sources.values())):
+        yield _MAKE_TIMELINE
     for name, text in sources.items():
         yield f"create temp table {name} as {_TIMELINE.sub(_timeline_of_kind, text)}"
 
@@ -126,10 +128,17 @@ def _state_tables() -> tuple[str, ...]:
     return (*definitions.state_tables(), "deployments")
 
 
+def _past_state(table: str, past: str) -> str:
+    """The SELECT of a state table at a past moment."""
+    if table not in definitions.state_tables():
+        return f"select * from {table}_as_of({past})"
+    candidates = f"candidates_of_timeline({{kind}}, {past}, null::TIMESTAMP)"
+    return definitions.state_sql(table, candidates)
+
+
 def _view_source(name: str, moment: Moment) -> str:
-    if name in _VIEWS_OF_THE_LOG and moment.past is not None:
-        return f"select * from {name}_as_of({moment_literal(moment.past)})"
-    return definitions.view_sql(name, as_of=False)
+    past = "null" if moment.past is None else moment_literal(moment.past)
+    return definitions.view_sql(name, as_of=False, moment=past)
 
 
 def _view_text(name: str, moment: Moment) -> str:

@@ -140,12 +140,15 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
     return pivot, ", ".join(f"w.{field}" for field in fields)
 
 
-def view_sql(name: str, *, as_of: bool) -> str:
-    """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`."""
+def view_sql(name: str, *, as_of: bool, moment: str = "null") -> str:
+    """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`.
+
+    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest.
+    """
     text = _view_text(name)
     if not as_of:
         text = text.replace("{once}", "")
-        text = text.replace("[ts]", "null::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+        text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
         return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
     text = _past_text(text)
     parts = {token: _past_select(token) for token in _built_on(name)}
@@ -158,6 +161,26 @@ def view_sql(name: str, *, as_of: bool) -> str:
         return text
     rest = text.removeprefix("with ")
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
+
+
+def candidates_macro(name: str, timeline: str) -> str:
+    """The statement that makes the temporary macro `name`: `ledger.candidates`, over another relation.
+
+    The relation holds what `ledger.timeline` gives, so that it is made once for several kinds.
+    """
+    body = sql("timeline.sql").partition("create macro ledger.candidates")[2]
+    body = body.replace("ledger.timeline(entry_kind, known_at)", timeline)
+    return f"create or replace temp macro {name}{body}"
+
+
+def state_sql(table: str, candidates: str) -> str:
+    """The SELECT of a state table over a relation of entries, as `ledger.candidates` gives them.
+
+    What the relation says of the kind of entries is `{kind}`.
+    """
+    kind, text = state_tables()[table]
+    rows = candidates.replace("{kind}", f"'{kind}'")
+    return text.replace("{decoded}", decoded(kind, rows, select=text))
 
 
 def _view_text(name: str) -> str:

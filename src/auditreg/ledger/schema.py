@@ -25,6 +25,7 @@ from auditreg.ledger.definitions import (
     last_entries,
     last_tables,
     sql,
+    state_sql,
     state_tables,
     view_sql,
 )
@@ -115,10 +116,8 @@ def _macro(name: str, text: str) -> str:
 
 def _macros_of_moments() -> dict[str, str]:
     """State table or view to its SELECT at a moment, in the order they build on each other."""
-    macros = {}
-    for table, (kind, text) in state_tables().items():
-        rows = f"ledger.candidates('{kind}', ts::TIMESTAMP, known_at::TIMESTAMP)"
-        macros[table] = text.replace("{decoded}", decoded(kind, rows, select=text))
+    candidates = "ledger.candidates({kind}, ts::TIMESTAMP, known_at::TIMESTAMP)"
+    macros = {table: state_sql(table, candidates) for table in state_tables()}
     _, deployments = last_tables()["deployments"]
     known = last_entries("deployment", "(known_at is null or recorded_at <= known_at::TIMESTAMP)")
     macros["deployments"] = (
