@@ -32,6 +32,7 @@ def test_changes_and_query(ledger):
     assert list(live["model"]) == ["home", "hostile", "motor-frequency"]
 
 
+@pytest.mark.integration
 def test_check_seals_nothing(ledger):
     before = ledger.read_bytes()
     book = auditreg.open(ledger)

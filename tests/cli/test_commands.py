@@ -195,6 +195,7 @@ def test_a_copy_that_cannot_be_written_is_judged_all_the_same(ledger, monkeypatc
     assert "not sealed" in done.stderr
 
 
+@pytest.mark.integration
 def test_a_read_only_ledger_is_judged_and_never_replaced(ledger):
     from auditreg.errors import LedgerError
 
@@ -461,6 +462,7 @@ def test_an_issued_report(ledger):
         auditreg("verify", "issued/report.html")
 
 
+@pytest.mark.integration
 def test_a_report_that_cannot_be_written_is_not_issued(ledger, monkeypatch):
     from auditreg.cli import report
     from auditreg.errors import AuditregError
@@ -487,6 +489,7 @@ def test_a_report_that_cannot_be_written_is_not_issued(ledger, monkeypatch):
     assert ledger.read_bytes() == before
 
 
+@pytest.mark.integration
 def test_a_report_of_a_period_without_models(ledger):
     from auditreg.errors import NothingToAudit
 

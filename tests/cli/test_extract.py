@@ -196,6 +196,7 @@ def test_an_address_needs_to_be_somebodys(several):
     assert len(rows("from extractions")) == 2
 
 
+@pytest.mark.integration
 def test_other_commands_ask_whose(several, monkeypatch):
     monkeypatch.setenv("CLAIMS_DB", "sqlite:///claims.db")
     run("extract")
@@ -415,6 +416,7 @@ def test_a_check_of_a_registry_and_its_run_show_no_password(several, monkeypatch
     assert "hunter2" not in done.output
 
 
+@pytest.mark.integration
 def test_a_verbose_extraction_from_a_server_shows_no_password(tmp_path):
     """The whole program, with MLflow's and urllib3's own log, on a server that refuses."""
     done = subprocess.run(

@@ -220,6 +220,7 @@ def test_every_model_has_a_line(at):
     assert found["new-name"]["live"] == "no"
 
 
+@pytest.mark.integration
 def test_the_approval_is_what_the_governance_fields_say(at):
     book = api.open()
     for name in ("early", "open", "last"):
@@ -378,6 +379,7 @@ def test_the_table_of_changes_is_short_and_the_others_are_whole(at):
     assert "changed_not_before" in shown["csv"]
 
 
+@pytest.mark.integration
 def test_what_differs_between_two_moments(at):
     found = rows("inventory", "--diff", iso(at["first"]), iso(at["last"]))
     said = {(r["model"], r["version"], r["field"]): (r["before"], r["after"]) for r in found}

@@ -171,6 +171,7 @@ def test_what_a_servers_journal_tells_of_it_does_not_bring_it_back(
     assert dict(take(ledger, registry.look().reading).changes) == {}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["registered_model", "model_version"])
 def test_a_journal_that_is_read_only_later_does_not_bring_it_back(ledger: Ledger, kind: str):
     """What set an erased state is on record without the state: that it is gone would be untrue."""

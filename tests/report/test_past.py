@@ -108,6 +108,7 @@ def test_what_is_possibly_in_use_is_not_counted_as_certain(report, page, read_on
     assert "5 of them possibly" in page
 
 
+@pytest.mark.integration
 def test_a_period_after_the_last_reading_names_that_one(made, plain_ledger):
     report = reported_anew(made.connection, made, "2026-Q4", plain_ledger)
     (account,) = report.accounts

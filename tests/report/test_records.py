@@ -7,6 +7,8 @@ import shlex
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from auditreg.audit import Auditor
 from auditreg.config import Config
 from auditreg.ledger.import_parse import parse_deployments, parse_history
@@ -22,6 +24,7 @@ from tests.ledger.book import KEY, Book, opened
 from tests.ledger.reading import Registry, moment
 
 
+@pytest.mark.integration
 def test_an_earlier_model_of_a_name_keeps_its_records_and_counts_no_versions(tmp_path: Path):
     empty = tmp_path / "empty.duckdb"
     with Ledger(empty).writer():

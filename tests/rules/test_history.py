@@ -131,6 +131,7 @@ THEN = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("rule", NOW)
 def test_the_rules_tell_what_happened(told: Told, rule: str) -> None:
     answers = told.check(RULES[rule])

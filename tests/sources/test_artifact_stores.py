@@ -235,6 +235,7 @@ def test_a_store_that_loops_or_never_ends_is_bounded(shop):
     assert f"only the first {local.MAX_FOLDERS} folders" in row["problem"]
 
 
+@pytest.mark.integration
 def test_a_million_files_are_listed_in_part(shop):
     started = time.monotonic()
     listing = [MODEL, *(Entry(f"f{n}", False, 1) for n in range(1_000_000))]

@@ -161,6 +161,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_a_result_follows_from_is_judged_anew(judged: Path, change: str) -> None:
     CHANGES[change](judged)
