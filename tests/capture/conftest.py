@@ -16,10 +16,15 @@ from typing import Any
 
 import pytest
 
+from tests.servers.empty import fill_empty
 from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.postgres import Postgres, postgres
-from tests.servers.process import require, run_mlflow
+from tests.servers.process import require
+from tests.stores import Stores
+
+SERVERS = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}
+"""The fixture of each database server."""
 
 BACKENDS = ("sqlite", "postgresql", "mariadb")
 ROOT = Path(__file__).parents[2]
@@ -71,27 +76,28 @@ def new_database(
         name = f"mlflow{next(numbers)}"
         if kind == "sqlite":
             return f"sqlite:///{tmp_path_factory.mktemp('database') / name}.db"
-        server = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}[kind]
-        return str(request.getfixturevalue(server).database(name))
+        return str(request.getfixturevalue(SERVERS[kind]).database(name))
 
     return make
 
 
 @pytest.fixture(scope="session")
 def empty_database(
-    captured: None, new_database: Callable[[str], str], empty_store: Path
+    request: pytest.FixtureRequest,
+    captured: None,
+    new_database: Callable[[str], str],
+    empty_store: Path,
+    kept_stores: Stores,
 ) -> Callable[[str], str]:
-    """Makes a database with MLflow's tables, without rows, that no capture has seen.
-
-    Migrations take seconds; a SQLite file is a copy of one that went through them.
-    """
+    """Makes a database with MLflow's tables, without rows, that no capture has seen."""
 
     def make(kind: str) -> str:
         uri = new_database(kind)
         if kind == "sqlite":
             shutil.copy(empty_store, uri.removeprefix("sqlite:///"))
         else:
-            run_mlflow("db", "upgrade", uri)
+            server = request.getfixturevalue(SERVERS[kind])
+            fill_empty(server, kept_stores, uri.rpartition("/")[2])
         return uri
 
     return make

@@ -22,7 +22,7 @@ from tests.ledger.conftest import ask
 
 KILLS = int(os.environ.get("AUDITREG_TEST_KILLS", "200"))
 
-SERIES = 8
+SERIES = 4
 """Into so many series the kills are divided, which processes may share."""
 
 BEFORE, AFTER = ("", "waiting"), ("replaced", "done")

@@ -39,11 +39,18 @@ class MariaDB:
 
     def execute(self, statement: str, database: str = "mysql") -> str:
         """Run statements with the command-line client, as root over the socket."""
-        command = [
-            program("mariadb", *_FOLDERS), "--no-defaults", "--batch", "--skip-column-names",
-            f"--socket={self.folder / 'socket'}", "--user=root", database,
-        ]  # fmt: skip
-        done = subprocess.run(command, input=statement, capture_output=True, text=True, check=False)
+        return self._client(
+            "mariadb", "--batch", "--skip-column-names", database, content=statement
+        )
+
+    def dump(self, database: str) -> str:
+        """The SQL that makes what is in a database."""
+        return self._client("mariadb-dump", "--hex-blob", database)
+
+    def _client(self, name: str, *options: str, content: str = "") -> str:
+        socket = f"--socket={self.folder / 'socket'}"
+        command = [program(name, *_FOLDERS), "--no-defaults", socket, "--user=root", *options]
+        done = subprocess.run(command, input=content, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

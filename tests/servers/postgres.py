@@ -45,12 +45,17 @@ class Postgres:
 
     def execute(self, statement: str, database: str = "postgres", role: str = "postgres") -> str:
         """Run statements with psql; what they print, unadorned."""
-        command = [
-            program("psql", *_FOLDERS), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1",
-            "-h", str(self.folder), "-p", str(self.port), "-U", role, "-d", database,
-        ]  # fmt: skip
+        options = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"]
+        return self._client("psql", *options, "-U", role, "-d", database, content=statement)
+
+    def dump(self, database: str) -> str:
+        """The SQL that makes what is in a database."""
+        return self._client("pg_dump", "-U", "postgres", database)
+
+    def _client(self, name: str, *options: str, content: str = "") -> str:
+        command = [program(name, *_FOLDERS), "-h", str(self.folder), "-p", str(self.port), *options]
         done = subprocess.run(
-            command, input=statement, capture_output=True, text=True, check=False, cwd="/"
+            command, input=content, capture_output=True, text=True, check=False, cwd="/"
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

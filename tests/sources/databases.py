@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,36 +15,29 @@ import sqlalchemy
 
 from auditreg.sources import open_source
 from auditreg.sources.database.grants import all_columns
+from tests.servers.empty import EMPTY, make_empty
 from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.postgres import Postgres, postgres
 from tests.sources.reading import everything
-
-EMPTY = "mlflow_empty"
-"""The database with MLflow's tables and nothing in them; the others are copies of it."""
+from tests.stores import Stores
 
 _names = (f"copy_{number}" for number in itertools.count(1))
 
 
 @pytest.fixture(scope="session")
-def pg_server() -> Iterator[Postgres]:
+def pg_server(kept_stores: Stores) -> Iterator[Postgres]:
     """A PostgreSQL with an empty store, `EMPTY`."""
     with postgres() as server:
-        _made_by_mlflow(server.database(EMPTY))
+        make_empty(server, kept_stores)
         yield server
 
 
 @pytest.fixture(scope="session")
-def my_server() -> Iterator[MariaDB]:
+def my_server(kept_stores: Stores) -> Iterator[MariaDB]:
     """A MariaDB with an empty store, `EMPTY`."""
     with mariadb() as server:
-        _made_by_mlflow(server.database(EMPTY))
+        make_empty(server, kept_stores)
         yield server
-
-
-def _made_by_mlflow(uri: str) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("filled.py")), uri]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "AUDITREG_CAPTURE": "off"}
-    subprocess.run(command, check=True, env=environment, cwd="/", capture_output=True)
 
 
 def new_store(server: Postgres | MariaDB) -> str:

@@ -1,8 +1,7 @@
 """Builds the stores the source tests read, through MLflow's own client.
 
 A program of its own: MLflow warns, keeps global state and leaves connections open, none of which
-belongs into the process under test. `python filled.py URI FOLDER` fills a registry; without
-FOLDER the store is only made.
+belongs into the process under test. `python filled.py URI FOLDER` fills a registry.
 """
 
 from __future__ import annotations
@@ -74,7 +73,4 @@ def fill(uri: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        fill(sys.argv[1], Path(sys.argv[2]))
-    else:
-        MlflowClient(sys.argv[1], sys.argv[1]).search_registered_models()
+    fill(sys.argv[1], Path(sys.argv[2]))

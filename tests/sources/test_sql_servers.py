@@ -19,8 +19,9 @@ from auditreg.sources import open_source
 from auditreg.sources.database import schema_versions
 from auditreg.sources.database.url import Address
 from auditreg.sources.interface import BYTES_MARK, STAGING
+from tests.servers.empty import EMPTY
 from tests.servers.process import free_port
-from tests.sources.databases import EMPTY, connected, new_store
+from tests.sources.databases import connected, new_store
 from tests.sources.reading import everything, rows
 
 SERVERS = ("pg_server", "my_server")
