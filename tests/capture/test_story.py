@@ -4,7 +4,8 @@ the journal alone gives the tables. On each database, under `basic-auth`, with t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.capture.conftest import BACKENDS, module
 from tests.capture.replay import replay
 from tests.capture.tables import Change, Row, Tables, changes, dump, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer
+from tests.stores import Stores
 
 pytestmark = pytest.mark.integration
 
@@ -55,11 +57,24 @@ def story(
     request: pytest.FixtureRequest,
     basic_auth: None,
     empty_database: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
-    """The story, played once on each database."""
-    kind, workspaces = SETUPS[request.param]
-    folder, database = tmp_path_factory.mktemp("story"), empty_database(kind)
+    kept_stores: Stores,
+    testrun_uid: str,
+) -> Story:
+    """The story, played once in a run on each database."""
+
+    def make(folder: Path) -> None:
+        played = _played(folder, *SETUPS[request.param], empty_database)
+        (folder / "story.pickle").write_bytes(pickle.dumps(played))
+
+    kept = kept_stores.get(f"story-{request.param}", make, [testrun_uid])
+    story: Story = pickle.loads((kept / "story.pickle").read_bytes())
+    return story
+
+
+def _played(
+    folder: Path, kind: str, workspaces: bool, empty_database: Callable[[str], str]
+) -> Story:
+    database = empty_database(kind)
     options = ["--enable-workspaces"] if workspaces else []
     with MlflowServer(
         folder, database, app="basic-auth", workers=2, permission="EDIT", options=options
