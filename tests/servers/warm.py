@@ -1,10 +1,10 @@
 """Runs `mlflow` commands as `python -m mlflow` does, each in a process that has MLflow loaded already.
 
 Loading MLflow takes three seconds of processor time, and dozens of servers are started: this process loads
-it once and forks, for `mlflow server` also the process of uvicorn. It reads a JSON object per line: `{"arguments": […], "env": {…}, "cwd": …, "log": …}`
-starts a command in a session of its own and is answered with its process id; `{"poll": id}` is answered
-with its exit code, or null while it runs. When its input ends, also because whoever wrote it was killed,
-it ends every session it has started.
+it once and forks, for `mlflow server` also the process of uvicorn. It reads a JSON object per line:
+`{"arguments": […], "env": {…}, "cwd": …, "log": …}` starts a command in a session of its own and is answered
+with its process id; `{"poll": id}` is answered with its exit code, or null while it runs. When its input
+ends, also because whoever wrote it was killed, it ends every session it has started.
 """
 
 from __future__ import annotations
