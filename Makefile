@@ -64,12 +64,15 @@ integration: $(STAMP) $(DUCKDBS) $(MLFLOW) $(LOWEST) ## test with servers, datab
 	    AUDITREG_TEST_LOWEST="$(abspath $(dir $(LOWEST)))/bin/python" \
 	    $(PY) -m pytest $(PARALLEL) -m "integration and not slow and not releases" $(COVERAGE) $(PYTEST)
 
+# Only the files that hold such tests are collected, unless PYTEST names others.
+of_marker = $(or $(PYTEST),$(sort $(shell grep -rlw --include='test_*.py' 'mark.$(1)' tests)))
+
 slow: $(STAMP) ## run the long harnesses: kills of an extraction, servers on three databases (KILLS=200 MUTATIONS=10000 READINGS=150)
 	AUDITREG_TEST_KILLS=$(KILLS) AUDITREG_TEST_MUTATIONS=$(MUTATIONS) AUDITREG_TEST_READINGS=$(READINGS) \
-	    $(PY) -m pytest $(PARALLEL) -m slow $(PYTEST)
+	    $(PY) -m pytest $(PARALLEL) -m slow $(call of_marker,slow)
 
 releases: $(STAMP) $(MLFLOWS) ## read the stores and servers of every MLflow release in tests/releases
-	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(PYTEST)
+	AUDITREG_TEST_MLFLOWS="$(call path_of,$(dir $(MLFLOWS)))" $(PY) -m pytest $(PARALLEL) -m releases $(call of_marker,releases)
 
 coverage: $(STAMP) ## require the coverage of what the tests before have measured
 	$(PY) -m coverage report --fail-under=$(FLOOR)
