@@ -109,7 +109,7 @@ def test_conda_yaml_says_what_the_other_files_do_not(tmp_path):
         ("numpy==1.*", False),
         ("numpy>=1.2,<2", False),
         ("numpy", False),
-        ("model @ https://files.example/model.whl", False),
+        ("model @ file:///models/model.whl", False),
         ("./wheels/own.whl", False),
     ],
 )
