@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,15 +16,11 @@ from tests.ledger.reading import moment
 
 
 @pytest.fixture(scope="module")
-def moments() -> list[datetime]:
-    """Before the first reading, at each one, between them, and while a change may have been made."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def book(empty_file: Path, moments: list[datetime]):
-    """A registry that was captured, was not, and was again; with a rename and a deleted model."""
-    registry = CapturedRegistry()
+def history(empty_file: Path) -> Iterator[tuple[Book, list[datetime]]]:
+    """A registry that was captured, was not, and was again, with a rename and a deleted model; and moments:
+    before the first reading, at readings, between them, and while a change may have been made.
+    """
+    registry, moments = CapturedRegistry(), []
     with opened(empty_file) as book:
         moments.append(moment(registry.clock))
         registry.create("motor")
@@ -46,7 +43,7 @@ def book(empty_file: Path, moments: list[datetime]):
         registry.delete("home")
         book.take(registry.look().reading)
         moments.append(moment(registry.clock))
-        yield book
+        yield book, moments
 
 
 def rows(book: Book, text: str) -> list[str]:
@@ -59,8 +56,9 @@ MOMENTS = [n if n == 3 else pytest.param(n, marks=pytest.mark.integration) for n
 
 @pytest.mark.parametrize("number", MOMENTS)
 def test_of_a_past_moment_they_are_what_the_macros_give(
-    book: Book, moments: list[datetime], number: int
+    history: tuple[Book, list[datetime]], number: int
 ):
+    book, moments = history
     at = moments[number]
     names = (*definitions.state_tables(), "deployments", *definitions.VIEWS)
     # Populations of a period and completeness hang on the check's period and on nothing of a moment.

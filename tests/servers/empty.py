@@ -13,11 +13,10 @@ EMPTY = "mlflow_empty"
 """A database with those tables; others are copies of it."""
 
 
-def make_empty(server: Postgres | MariaDB, kept: Stores) -> str:
-    """Make the database `EMPTY` and give its address for SQLAlchemy."""
-    uri = server.database(EMPTY)
+def make_empty(server: Postgres | MariaDB, kept: Stores) -> None:
+    """Make the database `EMPTY`."""
+    server.database(EMPTY)
     fill_empty(server, kept, EMPTY)
-    return uri
 
 
 def fill_empty(server: Postgres | MariaDB, kept: Stores, database: str) -> None:
