@@ -1,7 +1,7 @@
 """Runs `mlflow` commands as `python -m mlflow` does, each in a process that has MLflow loaded already.
 
 Loading MLflow takes three seconds of processor time, and dozens of servers are started: this process loads
-it once and forks, for `mlflow server` also the process of uvicorn. It reads a JSON object per line:
+it once and forks, for `mlflow server` also the processes of uvicorn. It reads a JSON object per line:
 `{"arguments": […], "env": {…}, "cwd": …, "log": …}` starts a command in a session of its own and is answered
 with its process id; `{"poll": id}` is answered with its exit code, or null while it runs. When its input
 ends, also because whoever wrote it was killed, it ends every session it has started.
@@ -9,6 +9,7 @@ ends, also because whoever wrote it was killed, it ends every session it has sta
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -16,9 +17,13 @@ import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkProcess
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import mlflow.server
+import uvicorn._subprocess
+import uvicorn.supervisors.multiprocess
 from mlflow.cli import cli
 
 EXECUTE = mlflow.server._exec_cmd
@@ -98,8 +103,8 @@ class Uvicorn:
     def execute(
         self, command: Sequence[str], *, extra_env: Mapping[str, str], **options: Any
     ) -> Any:
-        """Start what MLflow would start; workers besides are interpreters of their own, as ever."""
-        if command[:3] != UVICORN or command[command.index("--workers") + 1] != "1":
+        """Start what MLflow would start."""
+        if command[:3] != UVICORN:
             return EXECUTE(command, extra_env=extra_env, **options)
         request = {"arguments": command[3:], "env": {**os.environ, **extra_env}}
         with os.fdopen(self._sender, "w") as pipe:
@@ -129,8 +134,23 @@ def _serve(request: Mapping[str, Any]) -> None:
     os.environ.update(request["env"])
     for name in [name for name in sys.modules if f"{name}.".startswith("mlflow.server.")]:
         del sys.modules[name]
+    uvicorn._subprocess.spawn = SimpleNamespace(Process=Worker)
     sys.argv = ["uvicorn", *request["arguments"]]
     runpy.run_module("uvicorn", run_name="__main__", alter_sys=True)
+
+
+class Worker(ForkProcess):
+    """A worker of several: it is forked, and else begins and ends as the interpreter that uvicorn starts."""
+
+    def run(self) -> None:
+        """Serve, without the parent's handlers of signals; what is to run at the end does so."""
+        for number in uvicorn.supervisors.multiprocess.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            super().run()
+        finally:
+            atexit._run_exitfuncs()
 
 
 if __name__ == "__main__":
