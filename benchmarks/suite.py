@@ -216,19 +216,18 @@ def startup(shop: Workshop) -> Outcome:
     """From the shell to the shell: commands on a small ledger, extractions of a single model."""
     _prepare_commands(shop)
     starts: dict[str, list[dict[str, float]]] = {}
-    # In turns, so that a slow minute of the machine falls on all of them.
-    for number in range(shop.starts + 1):
-        shop.say(f"starting commands, turn {number} of {shop.starts}")
-        for command in _COMMANDS:
-            used = _start(shop, command)
-            if number:  # the first turn writes byte code, and the disk is read for the first time
-                starts.setdefault(command.name, []).append(used)
+    # First, since it also writes byte code, and the disk is read for the first time.
     loaded = [
         module
         for command in _COMMANDS
         for module in _modules(shop, command)
         if module.split(".")[0] == "mlflow" and command.arguments[:1] != ("extract",)
     ]
+    # In turns, so that a slow minute of the machine falls on all of them.
+    for number in range(shop.starts):
+        shop.say(f"starting commands, turn {number + 1} of {shop.starts}")
+        for command in _COMMANDS:
+            starts.setdefault(command.name, []).append(_start(shop, command))
     figures = []
     for command in _COMMANDS:
         if command.budget is not None:

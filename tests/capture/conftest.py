@@ -6,10 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import itertools
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,6 @@ SERVERS = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}
 """The fixture of each database server."""
 
 BACKENDS = ("sqlite", "postgresql", "mariadb")
-ROOT = Path(__file__).parents[2]
 
 
 def _has_capture() -> bool:
@@ -115,14 +111,3 @@ def server(
             return stack.enter_context(MlflowServer(tmp_path / "server", backend, **options))
 
         yield start
-
-
-def module(name: str, *arguments: str, python: str = sys.executable, **settings: str) -> str:
-    """Run a module of the tests as a program; what it printed."""
-    done = subprocess.run(
-        [python, "-m", name, *arguments],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(ROOT), **settings},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.capture.conftest import BACKENDS, module
+from tests.capture.conftest import BACKENDS
 from tests.capture.replay import replay
 from tests.capture.tables import Change, Row, Tables, changes, dump, journal
 from tests.servers.mlflow_server import ADMIN, MlflowServer
+from tests.servers.process import run_warm
 from tests.stores import Stores
 
 pytestmark = pytest.mark.integration
@@ -83,7 +84,7 @@ def _played(
         alice = ADMIN if workspaces else server.add_user("alice", "a-password-of-alice")
         users = [alice, server.add_user("bob", "a-password-of-bob")]
         out = folder / "steps.json"
-        module("tests.capture.story", json.dumps({
+        run_warm("-m", "tests.capture.story", json.dumps({
             "uri": server.uri, "database": database, "out": str(out), "users": users,
             "workspaces": workspaces,
         }))  # fmt: skip

@@ -11,7 +11,7 @@ from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask, take
-from tests.servers.process import run_mlflow
+from tests.servers.process import run_warm
 from tests.sources.reading import run_sql
 
 pytestmark = pytest.mark.integration
@@ -34,8 +34,8 @@ def test_models_moved_by_mlflow_keep_their_history(
     read()
     before = ask(ledger, SUBJECTS)
     run_sql(database, "insert into workspaces (name) values ('team-a')")
-    run_mlflow(
-        *("db", "move-resources", uri, "--from", "default", "--to", "team-a"),
+    run_warm(
+        *("-m", "mlflow", "db", "move-resources", uri, "--from", "default", "--to", "team-a"),
         *("--resource-type", "registered_models", "--name", "home", "-y"),
     )
     assert not any(op == "gone" for _, op in read().changes)
@@ -44,7 +44,7 @@ def test_models_moved_by_mlflow_keep_their_history(
     assert ask(ledger, MOVES) == [there]
     live = "select model, workspace from live_versions order by all"
     assert ("home", "team-a") in ask(ledger, live)
-    run_mlflow("db", "migrate-to-default-workspace", uri, "-y")
+    run_warm("-m", "mlflow", "db", "migrate-to-default-workspace", uri, "-y")
     read()
     assert ask(ledger, SUBJECTS) == before
     assert ask(ledger, MOVES) == [there, ("home", "workspace", "team-a", "default", False)]

@@ -11,7 +11,7 @@ from auditreg.ledger.store import Ledger
 from auditreg.sources import open_source
 from tests.ledger.conftest import ask
 from tests.releases.stores import Store, unpacked
-from tests.servers.process import run_mlflow
+from tests.servers.process import run_warm
 from tests.servers.releases import ORDINARY, RELEASES
 
 pytestmark = pytest.mark.integration
@@ -36,7 +36,7 @@ def test_an_upgraded_store_holds_what_it_held(release: str, tmp_path: Path):
     subjects = set(ask(ledger, SUBJECTS))
     state = ask(ledger, "select * exclude (seq, not_after) from model_versions order by subject")
     schema = "select schema_version from extractions order by observed_at"
-    run_mlflow("db", "upgrade", store.uri)  # of the newest release
+    run_warm("-m", "mlflow", "db", "upgrade", store.uri)  # of the newest release
     second = take(ledger, store)
     assert second.completeness.complete
     assert second.changes == {}

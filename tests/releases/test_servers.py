@@ -6,7 +6,6 @@ The ordinary run has one of them beside the newest; `make releases` has all.
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests.releases import expected
 from tests.releases.stores import MODELS, Store, played, unpacked
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.postgres import postgres
+from tests.servers.process import run_warm
 from tests.servers.releases import ORDINARY, RELEASES, interpreter, server
 from tests.sources.reading import everything
 
@@ -134,9 +134,7 @@ def test_todays_client_used_the_naive_way_sees_no_models_there(read: Read):
         "client = mlflow.MlflowClient(sys.argv[1], sys.argv[1])\n"
         "print(len(client.search_registered_models(max_results=1000)))"
     )
-    command = [sys.executable, "-W", "ignore", "-c", program, read.address]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    naive = int(done.stdout)
+    naive = int(run_warm("-c", program, read.address))
     assert naive == (
         0 if read.release.split(" ")[0] in FILTERED else len(read.store.truth["models"])
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.servers.mariadb import MariaDB, mariadb
 from tests.servers.postgres import Postgres, postgres
-from tests.servers.process import run_mlflow
+from tests.servers.process import run_warm
 from tests.stores import Stores
 
 EMPTY = "mlflow_empty"
@@ -25,7 +25,7 @@ def fill_empty(server: Postgres | MariaDB, kept: Stores, database: str) -> None:
 
     def make(folder: Path) -> None:
         with start() as first:
-            run_mlflow("db", "upgrade", first.database(EMPTY))
+            run_warm("-m", "mlflow", "db", "upgrade", first.database(EMPTY))
             (folder / "empty.sql").write_text(first.dump(EMPTY), encoding="utf-8")
 
     kind = type(server).__name__.lower()

@@ -103,7 +103,7 @@ class MlflowServer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = [
-            "server", "--backend-store-uri", self.backend,
+            "-m", "mlflow", "server", "--backend-store-uri", self.backend,
             "--artifacts-destination", str(self.folder / "artifacts"), "--host", "127.0.0.1",
             "--port", str(self.port), "--workers", str(self.workers),
             *(["--app-name", self.app] if self.app else []), *self.options,
@@ -112,7 +112,7 @@ class MlflowServer:
         if self.python == sys.executable:
             self.process = warm().start(arguments, self.log, **more)
         else:
-            self.process = start([self.python, "-m", "mlflow", *arguments], self.log, **more)
+            self.process = start([self.python, *arguments], self.log, **more)
         try:
             wait_until(self.answers, self.process, self.log)
         except BaseException:

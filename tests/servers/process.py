@@ -107,7 +107,7 @@ def start(
 
 
 class Warm:
-    """A process that has MLflow loaded and forks one for each `mlflow` command; see warm.py."""
+    """A process that has MLflow loaded and forks one for each program; see warm.py."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -120,10 +120,19 @@ class Warm:
         )
 
     def start(
-        self, arguments: Sequence[str], log: Path, *, cwd: Path, env: Mapping[str, str]
+        self,
+        arguments: Sequence[str | Path],
+        log: Path,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        output: Path | None = None,
     ) -> WarmProcess:
-        """Start `mlflow` with these arguments in a process group of its own."""
-        request = {"arguments": list(arguments), "env": {**env}, "cwd": str(cwd), "log": str(log)}
+        """Start `python` with these arguments in a process group of its own; it prints to its log."""
+        request = {
+            "arguments": [*map(str, arguments)], "env": {**env}, "cwd": str(cwd),
+            "output": str(output or log), "log": str(log),
+        }  # fmt: skip
         return WarmProcess(self, self.request(request))
 
     def request(self, request: Mapping[str, Any]) -> Any:
@@ -137,7 +146,7 @@ class Warm:
 
 @dataclass
 class WarmProcess:
-    """A command that was forked: as much of `subprocess.Popen` as its end needs."""
+    """A program that was forked: as much of `subprocess.Popen` as its end needs."""
 
     warm: Warm
     pid: int
@@ -173,13 +182,22 @@ def warm() -> Warm:
     return Warm()
 
 
-def run_mlflow(*arguments: str) -> None:
-    """Run a command of MLflow's to its end, without capture."""
-    env = without_settings(os.environ) | {"AUDITREG_CAPTURE": "off", "PYTHONWARNINGS": "ignore"}
+def run_warm(*arguments: str | Path, cwd: Path = ROOT, **settings: str) -> str:
+    """Run `python` with these arguments to its end, where MLflow is loaded already; what it printed.
+
+    No capture watches what it does, unless `settings` turn it on.
+    """
+    off = {
+        "AUDITREG_CAPTURE": "off",
+        "PYTHONWARNINGS": "ignore",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    env = without_settings(os.environ) | off | settings
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        code = warm().start(arguments, log, cwd=Path(folder), env=env).wait(PATIENCE)
+        output, log = Path(folder) / "output", Path(folder) / "log"
+        code = warm().start(arguments, log, cwd=cwd, env=env, output=output).wait(PATIENCE)
         assert code == 0, last_words(log)
+        return output.read_text(encoding="utf-8")
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""Runs `mlflow` commands as `python -m mlflow` does, each in a process that has MLflow loaded already.
+"""Runs what `python` would run, each in a process that has MLflow loaded already.
 
 Loading MLflow takes three seconds of processor time, and dozens of servers are started: this process loads
 it once and forks, for `mlflow server` also the processes of uvicorn. It reads a JSON object per line:
-`{"arguments": […], "env": {…}, "cwd": …, "log": …}` starts a command in a session of its own and is answered
-with its process id; `{"poll": id}` is answered with its exit code, or null while it runs. When its input
-ends, also because whoever wrote it was killed, it ends every session it has started.
+`{"arguments": ["-m", "mlflow", …], "env": {…}, "cwd": …, "output": …, "log": …}` starts a program in a
+session of its own, whose output goes to the one file and whose errors go to the other, and is answered with
+its process id; `{"poll": id}` is answered with its exit code, or null while it runs. When its input ends,
+also because whoever wrote it was killed, it ends every session it has started.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkProcess
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
+import mlflow.cli
 import mlflow.server
 import uvicorn._subprocess
 import uvicorn.supervisors.multiprocess
-from mlflow.cli import cli
 
 EXECUTE = mlflow.server._exec_cmd
 UVICORN = [sys.executable, "-m", "uvicorn"]
@@ -67,18 +69,36 @@ def _start(request: dict[str, Any]) -> int:
 
 
 def _run(request: dict[str, Any]) -> NoReturn:
-    """Run the command in place of this process, which ends as any interpreter does."""
-    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    """Run the program in place of this process, which ends as any interpreter does."""
+    output, log = (
+        os.open(request[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        for name in ("output", "log")
+    )
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+    for source, target in ((nothing, 0), (output, 1), (log, 2)):
         os.dup2(source, target)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    if request["arguments"][0] == "server":
+    if request["arguments"][:3] == ["-m", "mlflow", "server"]:
         mlflow.server._exec_cmd = Uvicorn().execute
-    cli(request["arguments"], prog_name="mlflow")
+    python(*request["arguments"])
     sys.exit()
+
+
+def python(first: str, *arguments: str) -> None:
+    """Do what the interpreter does with these arguments: a file, or `-c` or `-m` and what it takes."""
+    if first == "-c":
+        program, *rest = arguments
+        sys.argv, sys.path[0] = [first, *rest], ""
+        sys.modules["__main__"] = main = ModuleType("__main__")
+        exec(compile(program, "<string>", "exec"), main.__dict__)
+    elif first == "-m":
+        sys.argv, sys.path[0] = [*arguments], ""
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv, sys.path[0] = [first, *arguments], str(Path(first).parent)
+        runpy.run_path(first, run_name="__main__")
 
 
 class Uvicorn:

@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from auditreg.rules.parse import builtin_rules
 from auditreg.sources import open_source
 from auditreg.sources.artifacts.reader import UNCHANGED
 from tests.ledger.book import Book, opened
+from tests.servers.process import run_warm
 from tests.sources.model_files import MLMODEL, model_folder
 from tests.sources.reading import everything, run_sql
 
@@ -290,12 +289,8 @@ def test_a_backup_is_read_in_full(book, firm):
 
 
 def program(store: Path, *arguments: str) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("logged_models.py"))]
-    environment = {**os.environ, "AUDITREG_CAPTURE": "off"}
-    subprocess.run(
-        [*command, f"sqlite:///{store}", *arguments],
-        check=True, env=environment, cwd=store.parent, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    script = Path(__file__).with_name("logged_models.py")
+    run_warm(script, f"sqlite:///{store}", *arguments, cwd=store.parent)
 
 
 @pytest.mark.integration

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+
+from tests.cli.running import run
+from tests.servers.process import run_warm
 
 STORE = "sqlite:///mlflow.db"
 MAKE = """
@@ -32,22 +32,12 @@ client.delete_run(client.get_model_version("motor", "1").run_id)
 """
 
 
-def python(*arguments: str) -> str:
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": STORE, "AUDITREG_CAPTURE": "off"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def mlflow(*arguments: str) -> str:
+    return run_warm(*arguments, cwd=Path.cwd(), MLFLOW_TRACKING_URI=STORE)
 
 
 def extract(ledger: str) -> None:
-    python("-m", "auditreg", "extract", "--from", STORE, "--ledger", ledger)
+    run("extract", "--from", STORE, "--ledger", ledger)
 
 
 def asked(ledger: str, sql: str) -> list[tuple]:
@@ -58,10 +48,10 @@ def asked(ledger: str, sql: str) -> list[tuple]:
 @pytest.mark.integration
 def test_a_run_removed_for_good_is_shown_only_where_it_was_read_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    kept = python("-c", MAKE, STORE).split()[-1]
+    kept = mlflow("-c", MAKE, STORE).split()[-1]
     extract("before.duckdb")
-    python("-c", DELETE, STORE)
-    python("-m", "mlflow", "gc", "--backend-store-uri", STORE)
+    mlflow("-c", DELETE, STORE)
+    mlflow("-m", "mlflow", "gc", "--backend-store-uri", STORE)
     extract("before.duckdb")
     extract("after.duckdb")
     assert asked("before.duckdb", "select key, value from run_params") == [("depth", "7")]

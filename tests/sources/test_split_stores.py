@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from auditreg.sources.database.queries import SPECS
 from auditreg.sources.database.sqlite import SQLite
 from auditreg.sources.database.store import ELSEWHERE, TRACKED_TABLES
 from auditreg.sources.interface import STAGING
+from tests.servers.process import run_warm
 from tests.sources.databases import DATABASES
 from tests.sources.reading import everything, rows, run_sql
 
@@ -44,10 +43,7 @@ def split(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     for name in ("backend.db", "registry.db"):
         shutil.copy(empty_store, name)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
-    )
-    return done.stdout.split()[-1]
+    return run_warm("-c", PROGRAM, cwd=tmp_path).split()[-1]
 
 
 def auditreg(*arguments: str) -> str:
@@ -148,6 +144,6 @@ client.set_registered_model_alias("motor", "champion", "2")
 
 def test_a_version_newer_than_the_last_look_at_runs_is_not_accused(split):
     extract("--tracking-from", "sqlite:///backend.db")
-    subprocess.run([sys.executable, "-c", REGISTER], check=True, capture_output=True)
+    run_warm("-c", REGISTER, cwd=Path.cwd())
     extract()
     assert run_status() == ["not_evidenced"]

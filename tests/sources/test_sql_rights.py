@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -18,7 +17,7 @@ from auditreg.sources.database.grants import all_columns, grants, present_column
 from auditreg.sources.database.permissions import NOT_GRANTED
 from auditreg.sources.permissions import RIGHTS
 from tests.servers.postgres import _FOLDERS as FOLDERS
-from tests.servers.process import free_port, program
+from tests.servers.process import free_port, program, run_warm
 from tests.sources.databases import SERVERS, copied, new_store
 from tests.sources.reading import everything
 
@@ -210,10 +209,7 @@ def test_the_grants_for_mariadb_suffice_and_a_hidden_column_is_found(my_server, 
 def test_the_rights_to_users_are_printed_where_they_are_held(pg_server):
     uri = new_store(pg_server)
     name = uri.rsplit("/", 1)[1]
-    done = subprocess.run(
-        [sys.executable, "-c", MAKE_USERS, uri], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_warm("-c", MAKE_USERS, uri)
     pg_server.execute(f"revoke all on schema public from public; create role {ROLE}_u login", name)
 
     def printed(*options: str) -> str:

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from auditreg.ledger import schema
-from auditreg.ledger.draft import open_draft, out_of_space
+from auditreg.ledger.draft import finish, open_draft, out_of_space
 
 
 def hold_tables(copy: Path) -> None:
@@ -25,7 +25,7 @@ def hold_tables(copy: Path) -> None:
     try:
         with contextlib.closing(open_draft(copy, new=False)) as con:
             schema.hold_tables(con)
-            con.execute("checkpoint")
+            finish(con)
     except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.FatalException) as error:
         raise out_of_space(error) from error
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import LedgerError, first_line
-from auditreg.ledger import schema
+from auditreg.ledger import entries, schema
 from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.template import DRAFT, WHOLE_METADATA, empty_ledger
 from auditreg.sql import quoted
@@ -19,6 +19,10 @@ WRITER_MEMORY = "600MB"
 
 SEALING_MEMORY = "750MB"
 """The limit while the file is finished: with less, DuckDB compresses with one thread."""
+
+FEW = 5_000
+"""Up to so many entries, what is changed is not compressed: to try each way on each column takes longer
+than all the rest of a checkpoint, and the blocks of so small a file are half empty either way."""
 
 
 def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
@@ -44,6 +48,14 @@ def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
         con.close()
         raise
     return con
+
+
+def finish(con: duckdb.DuckDBPyConnection) -> None:
+    """Write what is changed into the draft's file."""
+    con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
+    if entries.size(con) <= FEW:
+        con.execute("set force_compression = 'uncompressed'")
+    con.execute("checkpoint")
 
 
 def out_of_space(error: Exception) -> LedgerError:

@@ -204,7 +204,7 @@ def hold_tables(con: duckdb.DuckDBPyConnection) -> None:
     for name in views:
         con.execute(f"drop view {name}")
         con.execute(f"alter table held_{name} rename to {name}")
-    describe(con)
+    _comment(con, [row for row in dictionary(con) if row[0] in views])
 
 
 def held_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -265,8 +265,17 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
 
 
 def describe(con: duckdb.DuckDBPyConnection) -> None:
-    """Write the COMMENTs and the `dictionary` table."""
+    """Write the COMMENTs, and the tables `dictionary` and `questions`."""
     rows = dictionary(con)
+    _comment(con, rows)
+    con.execute("delete from dictionary")
+    insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
+    con.execute("delete from questions")
+    insert(con, "questions", questions())
+
+
+def _comment(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Write COMMENTs: rows of `dictionary`."""
     views = {
         name
         for (name,) in con.execute(
@@ -282,10 +291,6 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
             what = "view" if table in views else "table"
             comments.append(f"comment on {what} {table} is {quoted(text)}")
     con.execute(";\n".join(comments))  # at once, which takes two thirds of the time
-    con.execute("delete from dictionary")
-    insert(con, "dictionary", [(table, column or None, text) for table, column, text in rows])
-    con.execute("delete from questions")
-    insert(con, "questions", questions())
 
 
 def questions() -> list[tuple[str, str, str]]:

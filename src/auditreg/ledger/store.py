@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
 from auditreg.ledger import schema
-from auditreg.ledger.draft import SEALING_MEMORY, open_draft, out_of_space
+from auditreg.ledger.draft import finish, open_draft, out_of_space
 from auditreg.ledger.file_checks import (
     UNCHANGED,
     check_format,
@@ -182,8 +182,7 @@ class Ledger:
                 if fresh and not new:
                     self._attach_old(con)
                 yield con
-                con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
-                con.execute("checkpoint")
+                finish(con)
             except duckdb.Error as error:
                 if tells_damage(error):
                     raise unopenable(self.path, error) from error
