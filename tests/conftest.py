@@ -17,10 +17,11 @@ ELSEWHERE = "only on"
 NEEDS_MORE_THAN_PYTHON = {
     *("pg_server", "my_server", "postgres_server", "mariadb_server"),
     *("server", "guarded", "shared", "s3"),
-    *("pdf_files", "demo_files", "played_demo", "wheel", "recorded", "hostile_report", "read_once"),
+    *("pdf_files", "demo_files", "played_demo", "wheel"),
+    *("plain_ledger", "recorded", "hostile_report", "read_once"),
 }
-"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo and its play, a build, and of
-ledgers that take long to make."""
+"""Fixtures of database servers, MLflow servers, an S3, Pango, the demo and its play, a build, and of the
+ledgers that whole reports are made of."""
 
 UNIT = "test_unit_"
 NOT_ORDINARY = ("integration", "slow", "releases")
