@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from auditreg.errors import AuditregError, LedgerError
-from auditreg.ledger import store
+from auditreg.ledger import draft, store
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from tests.ledger.conftest import ask, take
@@ -60,6 +60,23 @@ def test_the_file_is_of_the_form_that_duckdb_1_1_opens(filled: Ledger, registry:
     registry.tag("motor", None, "a", "b")
     take(filled, registry.read())
     assert ask(filled, query) == [("v1.0.0+",)]
+
+
+@pytest.mark.parametrize("bound", ["FEW", "SHORT"])
+def test_what_is_changed_is_compressed_only_where_there_is_much(
+    filled: Ledger, registry: Registry, monkeypatch: pytest.MonkeyPatch, bound: str
+):
+    def tags(number: int) -> set[str]:
+        for n in range(300):
+            registry.tag("motor", None, f"a longer key {number}.{n}", "the same value")
+        take(filled, registry.read())
+        segments = "select distinct compression from pragma_storage_info('registered_model_tags')"
+        return {how for (how,) in ask(filled, segments)}
+
+    assert tags(1) <= {"Uncompressed", "Constant", "Empty Validity"}
+    monkeypatch.setattr(draft, bound, 0)
+    assert tags(2) & {"Dictionary", "DICT_FSST", "FSST", "RLE", "BitPacking"}
+    assert verify(filled).ok
 
 
 def test_an_entry_without_text_cannot_be_written(filled: Ledger):

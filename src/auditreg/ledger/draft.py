@@ -20,9 +20,9 @@ WRITER_MEMORY = "600MB"
 SEALING_MEMORY = "750MB"
 """The limit while the file is finished: with less, DuckDB compresses with one thread."""
 
-FEW = 5_000
-"""Up to so many entries, what is changed is not compressed: to try each way on each column takes longer
-than all the rest of a checkpoint, and the blocks of so small a file are half empty either way."""
+FEW, SHORT = 5_000, 4_000_000
+"""Up to so many entries of so many bytes, what is changed is not compressed: to try each way on each column
+takes longer than all the rest of a checkpoint, and the blocks of so small a file are half empty either way."""
 
 
 def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
@@ -53,9 +53,12 @@ def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
 def finish(con: duckdb.DuckDBPyConnection) -> None:
     """Write what is changed into the draft's file."""
     con.execute(f"set memory_limit = '{SEALING_MEMORY}'")
-    if entries.size(con) <= FEW:
+    if entries.size(con) <= FEW and entries.number(con, _BYTES) <= SHORT:
         con.execute("set force_compression = 'uncompressed'")
     con.execute("checkpoint")
+
+
+_BYTES = "select sum(strlen(entry)) from ledger.log"
 
 
 def out_of_space(error: Exception) -> LedgerError:
