@@ -22,7 +22,7 @@ SETTINGS = {
     "AUDITREG_CAPTURE_PROXIES": f"{PROXY},10.9.8.0/24",
 }
 RUNNERS = {
-    "uvicorn": {"workers": 2},
+    "uvicorn": {"workers": 2, "apart": True},
     "gunicorn": {"workers": 2, "options": ["--gunicorn-opts", "--timeout 120"]},
 }
 

@@ -263,7 +263,7 @@ def test_a_request_that_is_rolled_back_leaves_nothing(server: Callable[..., Mlfl
 @pytest.mark.parametrize("runner", ["uvicorn", "gunicorn"])
 def test_a_server_that_ends_says_so(server: Callable[..., MlflowServer], runner: str):
     options = ["--gunicorn-opts", "--timeout 120"] if runner == "gunicorn" else []
-    started = server(workers=2, options=options)
+    started = server(workers=2, options=options, apart=True)
     create(started, "m")
     started.kill(signal.SIGTERM)
     rows = journal(started.backend)

@@ -59,6 +59,7 @@ class MlflowServer:
         workers: its processes.
         options: further arguments, for instance `["--gunicorn-opts", "--timeout 60"]`.
         python: the interpreter whose MLflow is to run.
+        apart: run every process as an interpreter of its own, as a firm does, and fork none.
         settings: environment variables besides.
         permission: what every user of `basic-auth` may do without being granted it.
         health: the path at which it says that it is up.
@@ -71,6 +72,7 @@ class MlflowServer:
     workers: int = 1
     options: Sequence[str] = ()
     python: str = sys.executable
+    apart: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     permission: str = "READ"
     auth_cache: int = 600
@@ -109,7 +111,7 @@ class MlflowServer:
             *(["--app-name", self.app] if self.app else []), *self.options,
         ]  # fmt: skip
         more = {"cwd": self.folder, "env": self._environment()}
-        if self.python == sys.executable:
+        if self.python == sys.executable and not self.apart:
             self.process = warm().start(arguments, self.log, **more)
         else:
             self.process = start([self.python, *arguments], self.log, **more)
