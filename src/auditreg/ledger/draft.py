@@ -24,6 +24,8 @@ FEW, SHORT = 5_000, 4_000_000
 """Up to so many entries of so many bytes, what is changed is not compressed: to try each way on each column
 takes longer than all the rest of a checkpoint, and the blocks of so small a file are half empty either way."""
 
+_BYTES = "select sum(strlen(entry)) from ledger.log"
+
 
 def open_draft(draft: Path, *, new: bool) -> duckdb.DuckDBPyConnection:
     """A connection to a file that nobody else opens; `new` makes it an empty ledger."""
@@ -56,9 +58,6 @@ def finish(con: duckdb.DuckDBPyConnection) -> None:
     if entries.size(con) <= FEW and entries.number(con, _BYTES) <= SHORT:
         con.execute("set force_compression = 'uncompressed'")
     con.execute("checkpoint")
-
-
-_BYTES = "select sum(strlen(entry)) from ledger.log"
 
 
 def out_of_space(error: Exception) -> LedgerError:
