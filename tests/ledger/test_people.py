@@ -63,7 +63,7 @@ until = 2026-12-31
 
 [[bodies]]
 id = "mrc"
-members = ["bo"]
+members = ["cy"]
 from = 2027-01-01
 """
 AUTHORITIES = """
@@ -147,7 +147,12 @@ MACROS: dict[str, Any] = {
     "speaks_for('ann', 'bo')": False,
     "speaks_for('ann', 'mrc', day := date '2026-12-31')": True,
     "speaks_for('ann', 'mrc', day := date '2027-01-01')": False,
-    "speaks_for('bo', 'mrc', day := date '2027-01-01')": True,
+    "speaks_for('cy', 'mrc', day := date '2027-01-01')": True,
+    "speaks_for('bo', 'mrc', day := date '2026-01-31')": True,
+    "speaks_for('bo', 'mrc', day := date '2026-02-01')": None,
+    "speaks_for('passed on', 'bo', day := date '2026-01-31')": True,
+    "speaks_for('passed on', 'bo', day := date '2026-02-01')": False,
+    "speaks_for('passed on', 'bo')": True,
     "speaks_for('ann', 'nobody')": None,
     "speaks_for('nobody', 'mrc')": None,
     "speaks_for('Nobody', ' nobody')": True,
@@ -200,8 +205,8 @@ def test_tables_hold_parties_seats_and_authorities(book: Book, registry: Registr
     seats = "select body, member, part, valid_from::VARCHAR, valid_until::VARCHAR from body_members"
     assert book.rows(f"{seats} order by all") == [
         ("mrc", "ann", "member", None, "2026-12-31"),
-        ("mrc", "bo", "member", "2027-01-01", None),
         ("mrc", "bo", "member", None, "2026-12-31"),
+        ("mrc", "cy", "member", "2027-01-01", None),
         ("mrc", "cy", "secretary", None, "2026-12-31"),
     ]
     assert book.rows("from authorities order by all") == [
