@@ -281,6 +281,16 @@ def test_rules_test(tmp_path, expected, code, word):
     assert shown.startswith(word)
 
 
+APPLIED = """
+[[frameworks.applied]]
+id = "osfi-e23-2027"
+applies = "benchmark"
+reason = "for tests"
+by = "Model Risk"
+since = 2026-01-05
+"""
+
+
 def test_frameworks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     listed = {row["framework"]: row for row in rows("frameworks", "list")}
@@ -290,10 +300,7 @@ def test_frameworks(tmp_path, monkeypatch):
     assert listed["sr-26-2"]["text"] == "draft"
     assert "unchecked 1" in listed["sr-26-2"]["verified"]
     assert "automated" in osfi["coverage"]
-    Path("auditreg.toml").write_text(
-        '[[frameworks.applied]]\nid = "osfi-e23-2027"\napplies = "benchmark"\nreason = "for tests"\n'
-        'by = "Model Risk"\nsince = 2026-01-05\n'
-    )
+    Path("auditreg.toml").write_text(APPLIED)
     listed = {row["framework"]: row for row in rows("frameworks", "list")}
     assert [name for name, row in listed.items() if row["applies"]] == ["osfi-e23-2027"]
     done = CliRunner().invoke(cli, ["frameworks", "show", "osfi-e23-2027", "--format", "json"])
@@ -470,7 +477,12 @@ def test_erase_asks(ledger):
 def test_an_issued_report(ledger):
     from auditreg.errors import VerificationError
 
+    Path("auditreg.toml").write_text(APPLIED + APPLIED.replace("osfi-e23-2027", "pra-ss1-23"))
     assert "report.html" in auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    page = Path("issued/report.html").read_text()
+    assert "Identifier of the model" in page
+    assert "Not printed: SS1/23" in page
+    assert "An independent validation function" not in page  # which is known second-hand
     (issued,) = rows("reports")
     assert issued["files"] >= 1
     shown = in_every_format("verify", "issued/report.html", formats=("text", "json"))

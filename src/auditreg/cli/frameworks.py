@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +22,9 @@ from auditreg.formats.interface import Table
 if TYPE_CHECKING:
     from auditreg.config import Config
     from auditreg.config.settings import AppliedFramework
+    from auditreg.frameworks.parse import Clause
+
+_UNCHECKED = "unchecked"
 
 
 @click.group(epilog=examples("auditreg frameworks list", "auditreg frameworks show osfi-e23-2027"))
@@ -43,27 +45,21 @@ def list_frameworks(config: Config, outputs: tuple[Output, ...]) -> None:
     from auditreg.workflows.policy import every_framework, rules_in_force
 
     applied = _applied(config)
-    rows = []
-    for framework in every_framework(config, rules_in_force(config)):
-        seen = [clause.verified.how for clause in framework.clauses if clause.verified]
-        unchecked = len(framework.clauses) - len(seen)
-        statement = applied.get(framework.id)
-        rows.append(
-            (
-                framework.id,
-                framework.title,
-                framework.publisher,
-                framework.edition,
-                framework.status,
-                len(framework.clauses),
-                _told(Coverage, (clause.coverage for clause in framework.clauses)),
-                ", ".join(
-                    filter(None, (_told(How, seen), f"unchecked {unchecked}" * bool(unchecked)))
-                ),
-                "draft" if framework.draft else "verified",
-                statement.applies if statement else None,
-            )
+    rows = [
+        (
+            framework.id,
+            framework.title,
+            framework.publisher,
+            framework.edition,
+            framework.status,
+            len(framework.clauses),
+            _told(Coverage, [clause.coverage.value for clause in framework.clauses]),
+            _told((*How, _UNCHECKED), [_how(clause) for clause in framework.clauses]),
+            "draft" if framework.draft else "verified",
+            applied[framework.id].applies if framework.id in applied else None,
         )
+        for framework in every_framework(config, rules_in_force(config))
+    ]
     columns = (
         *("framework", "title", "publisher", "edition", "status", "clauses", "coverage"),
         *("verified", "text", "applies"),
@@ -120,10 +116,14 @@ def _applied(config: Config) -> dict[str, AppliedFramework]:
     return {statement.id: statement for statement in config.frameworks.applied}
 
 
-def _told(kinds: type[StrEnum], found: Iterable[StrEnum]) -> str:
-    """`automated 14, partial 9`: those that occur, in their own order."""
+def _how(clause: Clause) -> str:
+    return clause.verified.how.value if clause.verified else _UNCHECKED
+
+
+def _told(kinds: Iterable[str], found: list[str]) -> str:
+    """`automated 14, partial 9`: those that occur, in the order of `kinds`."""
     counts = Counter(found)
-    return ", ".join(f"{kind.value} {counts[kind]}" for kind in kinds if counts[kind])
+    return ", ".join(f"{kind} {counts[kind]}" for kind in kinds if counts[kind])
 
 
 def _statement(statement: AppliedFramework | None) -> str:
