@@ -8,7 +8,7 @@ from datetime import datetime
 
 from auditreg.fields import Field
 from auditreg.frameworks.parse import Clause, Framework
-from auditreg.models import CheckResult, Finding, Severity, Status
+from auditreg.models import CheckResult, Finding, RuleResult, Severity, Status
 from auditreg.report.model import (
     ClauseCoverage,
     FieldPresence,
@@ -19,7 +19,13 @@ from auditreg.report.model import (
     SeverityCount,
 )
 
-SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
+SET_ASIDE = (
+    Status.WAIVED,
+    Status.ANSWERED,
+    Status.PREDATES_POLICY,
+    Status.ERROR,
+    Status.UNDECIDED,
+)
 """Answers that are neither open nor passed: shown as what they are, never dropped."""
 
 
@@ -61,9 +67,11 @@ def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
             population=result.population,
             examined=result.examined,
             counts={status: result.counts.get(status, 0) for status in Status},
+            carried={status: result.carried.get(status, 0) for status in Status},
             findings=tuple(by_id[result.rule.id]),
             oldest=oldest(by_id[result.rule.id]),
             error=result.error,
+            not_asked=result.not_asked,
         )
         for result in check.rules
     ]
@@ -128,7 +136,7 @@ def coverage(
         live: for every version in use, the governance fields recorded for it.
         titles: the governance fields by id.
     """
-    counts = {result.rule.id: result.counts for result in check.rules}
+    results = {result.rule.id: result for result in check.rules}
     return tuple(
         FrameworkCoverage(
             id=framework.id,
@@ -140,7 +148,7 @@ def coverage(
             source=framework.source,
             note=framework.note,
             draft=framework.draft,
-            clauses=tuple(_clause(clause, counts, live, titles) for clause in framework.clauses),
+            clauses=tuple(_clause(clause, results, live, titles) for clause in framework.clauses),
         )
         for framework in frameworks
     )
@@ -148,21 +156,24 @@ def coverage(
 
 def _clause(
     clause: Clause,
-    counts: Mapping[str, Mapping[Status, int]],
+    results: Mapping[str, RuleResult],
     live: Mapping[str, set[str]],
     titles: Mapping[str, Field],
 ) -> ClauseCoverage:
     total: Counter[Status] = Counter()
-    for rule in clause.rules:
-        total.update(counts.get(rule, {}))
+    bearing = [results[rule] for rule in clause.rules if rule in results]
+    for result in bearing:
+        total.update(result.counts)
+        total.update(result.carried)
     verified = clause.verified
     return ClauseCoverage(
         ref=clause.ref,
         title=clause.title,
         coverage=clause.coverage.words,
         note=clause.note,
-        rules=tuple(rule for rule in clause.rules if rule in counts),
+        rules=tuple(result.rule.id for result in bearing),
         counts={status: total[status] for status in Status},
+        asked=any(result.not_asked is None or result.carried for result in bearing),
         fields=tuple(
             FieldPresence(
                 field,

@@ -180,15 +180,36 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class RuleFindings:
-    """The open findings of one rule, worst and oldest first."""
+    """The open findings of one rule, worst and oldest first.
+
+    `counts` add up to the population of the period; `carried` counts what is carried forward from earlier
+    periods, on top of it. `not_asked` says why the rule was asked of nothing.
+    """
 
     rule: RuleInfo
     population: int
     examined: int
     counts: dict[Status, int]
+    carried: dict[Status, int]
     findings: tuple[Finding, ...]
     oldest: datetime | None
     error: str | None = None
+    not_asked: str | None = None
+
+    @property
+    def looked_at(self) -> int:
+        """How many subjects were examined, those carried forward among them."""
+        return self.examined + sum(self.carried.values())
+
+    @property
+    def set_aside(self) -> int:
+        """How many answers of the period the firm accepted or answered."""
+        return self.counts[Status.WAIVED] + self.counts[Status.ANSWERED]
+
+    @property
+    def carried_open(self) -> int:
+        """How many findings of earlier periods are open."""
+        return sum(number for status, number in self.carried.items() if status.is_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +224,11 @@ class FieldPresence:
 
 @dataclass(frozen=True, slots=True)
 class ClauseCoverage:
-    """One clause: how far a registry can answer, what the rules found, which fields there are."""
+    """One clause: how far a registry can answer, what the rules found, which fields there are.
+
+    `counts` are over the populations of its rules and what is carried forward; `asked` says
+    whether any of the rules was asked of anything.
+    """
 
     ref: str
     title: str
@@ -211,6 +236,7 @@ class ClauseCoverage:
     note: str
     rules: tuple[str, ...]
     counts: dict[Status, int]
+    asked: bool
     fields: tuple[FieldPresence, ...]
     verified: str
 
