@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 
@@ -15,6 +15,11 @@ def quoted(text: str) -> str:
 def quoted_name(name: str) -> str:
     """The name of a table, column or variable as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def listed(words: Iterable[str]) -> str:
+    """The texts as SQL strings, comma separated, as `in (...)` takes them; `null` where there is none."""
+    return ", ".join(quoted(word) for word in words) or "null"
 
 
 def rows_select(rows: Sequence[Sequence[object]]) -> str:

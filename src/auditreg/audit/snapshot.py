@@ -11,15 +11,16 @@ Nothing here changes the ledger: it is all in the connection's temporary databas
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions
 from auditreg.ledger.settings import settings_rows
+from auditreg.models import Scope
 from auditreg.queries.model_refs import Selection
-from auditreg.sql import moment_literal, quoted, rows_select
+from auditreg.sql import listed, moment_literal, rows_select
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,18 @@ class Moment:
     period_end: datetime
     past: datetime | None = None
     settings: Mapping[str, object] | None = None
+
+
+@dataclass(slots=True)
+class Extension:
+    """What rules about events see beyond the period that is judged.
+
+    `statements` add rows to the populations of scopes; `starts` says, by rule id, from when on a rule
+    that reads the period is to look, where that is not its beginning.
+    """
+
+    statements: dict[Scope, str] = field(default_factory=dict)
+    starts: dict[str, datetime] = field(default_factory=dict)
 
 
 def prepare_snapshot(
@@ -168,7 +181,7 @@ def selection_statements(
             "version, live_via, certainty) "
             "select subject, any_value(model_subject), any_value(registry), "
             "any_value(workspace), any_value(model), any_value(version), 'candidate', 'certain' "
-            f"from model_versions where subject in ({_list(chosen.versions)}) "
+            f"from model_versions where subject in ({listed(chosen.versions)}) "
             "and subject not in (select subject from live_versions) group by subject"
         )
     for name in population_names():
@@ -178,7 +191,7 @@ def selection_statements(
         yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"
         if chosen is not None:
             yield f"create or replace temp table whole_{name} as select subject from {name}"
-            yield f"delete from temp.{name} where not coalesce({_selection_condition(name, chosen)}, false)"
+            yield f"delete from temp.{name} where not coalesce({selection_condition(name, chosen)}, false)"
 
 
 def population_names() -> tuple[str, ...]:
@@ -186,17 +199,13 @@ def population_names() -> tuple[str, ...]:
     return tuple(name for name in definitions.VIEWS if name.startswith("population_"))
 
 
-def _selection_condition(population: str, chosen: Selection) -> str:
+def selection_condition(population: str, chosen: Selection) -> str:
     """Which rows of a population a selection keeps."""
-    models, versions = _list(chosen.models), _list(chosen.versions)
+    models, versions = listed(chosen.models), listed(chosen.versions)
     whole = f"split_part(subject, '/', 1) in ({models})"
     if population == "population_ledger":
         return "false"
     if population == "population_registered_model":
-        return f"subject in ({_list(chosen.owners)})"
+        return f"subject in ({listed(chosen.owners)})"
     # A promotion's subject is that of its version, a plus sign and a number.
     return f"{whole} or split_part(subject, '+', 1) in ({versions})"
-
-
-def _list(values: Sequence[str]) -> str:
-    return ", ".join(quoted(value) for value in values) or "null"
