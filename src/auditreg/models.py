@@ -83,6 +83,7 @@ class Status(enum.StrEnum):
     PASS = "pass"  # noqa: S105 - an answer, no password
     FAIL = "fail"
     NOT_EVIDENCED = "not_evidenced"
+    UNDECIDED = "undecided"
     NOT_APPLICABLE = "not_applicable"
     WAIVED = "waived"
     PREDATES_POLICY = "predates_policy"
@@ -108,6 +109,7 @@ _WORST_STATUS = (
     Status.ERROR,
     Status.FAIL,
     Status.NOT_EVIDENCED,
+    Status.UNDECIDED,
     Status.WAIVED,
     Status.PREDATES_POLICY,
     Status.PASS,
@@ -118,6 +120,7 @@ _STATUS_WORDS = {
     Status.PASS: "record found",
     Status.FAIL: "a record contradicts",
     Status.NOT_EVIDENCED: "no record found",
+    Status.UNDECIDED: "cannot be told from the readings",
     Status.NOT_APPLICABLE: "does not apply",
     Status.WAIVED: "accepted until a date",
     Status.PREDATES_POLICY: "older than the policy",
@@ -171,7 +174,9 @@ class Subject:
 class RuleInfo:
     """A rule's header: what it asks, how bad a miss is, what repairs it.
 
-    `sql` is the one SELECT; `digest` the SHA-256 of the whole file's text.
+    `title` says what is asked, `finding` what is wrong where the answer is open. `covered_by` is the rule
+    whose finding is the cause, where this one does not apply because of it. `sql` is the one SELECT;
+    `digest` the SHA-256 of the whole file's text.
     """
 
     id: str
@@ -187,6 +192,8 @@ class RuleInfo:
     params: Mapping[str, object] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     custom: bool = False
+    finding: str = ""
+    covered_by: str | None = None
 
     @property
     def digest(self) -> str:

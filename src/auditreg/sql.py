@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 
 def quoted(text: str) -> str:
     """The text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """The texts as a list for SQL's `in`, in the order of the alphabet; `null` where there is none."""
+    return ", ".join(quoted(text) for text in sorted(texts)) or "null"
 
 
 def quoted_name(name: str) -> str:

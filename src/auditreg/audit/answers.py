@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
+from auditreg.audit.sentences import complete
 from auditreg.models import Finding, Grade, RuleInfo, RuleResult, Status, Subject
 from auditreg.rules.validate import COLUMNS
 from auditreg.sql import quoted, quoted_name
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     import duckdb
 
 Columns = Mapping[str, Sequence[str]]
@@ -41,6 +45,16 @@ def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     return dict(rows)
 
 
+def moment_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """The columns of every rule's table that hold moments, by the table's bare name."""
+    rows = connection.execute(
+        "select table_name, list(column_name) from duckdb_columns() "
+        "where database_name = 'temp' and starts_with(table_name, 'result_') "
+        "and starts_with(data_type, 'TIMESTAMP') group by table_name"
+    ).fetchall()
+    return dict(rows)
+
+
 def table_name(rule: RuleInfo) -> str:
     """The bare name of a rule's table."""
     return result_table(rule).strip('"')
@@ -51,7 +65,7 @@ class Answers:
     """The answers of the rules that ran, read anew from their tables each time.
 
     `columns` are those of the tables; `numbered` says whether findings sealed in the ledger lend
-    their numbers (the latest state).
+    their numbers (the latest state). `zone` is the firm's clock, for the sentences.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -59,6 +73,7 @@ class Answers:
     waivers: Sequence[Waiver]
     columns: Columns
     numbered: bool
+    zone: ZoneInfo | None = None
 
     def findings(self) -> tuple[Finding, ...]:
         """The answers that are open, waived or older than the policy, worst first."""
@@ -86,6 +101,8 @@ class Answers:
         if not rules:
             return
         by_id = {rule.id: rule for rule in rules}
+        by_table = moment_columns(self.connection)
+        moments = {rule.id: by_table.get(table_name(rule), ()) for rule in rules}
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
@@ -100,7 +117,14 @@ class Answers:
             [start, start + _BATCH],
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-                yield _answer(row, evidence, by_id, self.waivers)
+                rule = by_id[row[0]]
+                told = partial(
+                    complete,
+                    columns=self.columns[table_name(rule)],
+                    moments=moments[rule.id],
+                    zone=self.zone,
+                )
+                yield _answer(row, evidence, rule, self.waivers, told)
             start += _BATCH
 
     def _select(self, rules: Sequence[RuleInfo]) -> str:
@@ -144,16 +168,18 @@ def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
 def _answer(
     row: tuple[Any, ...],
     evidence: dict[str, object],
-    rules: dict[str, RuleInfo],
+    rule: RuleInfo,
     waivers: Sequence[Waiver],
+    completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
-    rule, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
+    _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
     version, waiver, number, since = row[10:]
+    about = Subject(subject, registry, workspace, model, version)
     return Finding(
-        rule=rules[rule],
-        subject=Subject(subject, registry, workspace, model, version),
+        rule=rule,
+        subject=about,
         status=_STATUSES[status],
-        reason=reason,
+        reason=completed(reason, evidence, about.label),
         grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
         evidence=evidence,

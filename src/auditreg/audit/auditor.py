@@ -19,7 +19,8 @@ from auditreg.audit.results import (
 )
 from auditreg.audit.snapshot import (
     Moment,
-    relations_read_by,
+    Reads,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -147,13 +148,13 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        relations = None if all_views else self._relations(rules, moment, bool(selection))
-        for statement in state_statements(moment, relations):
+        reads = None if all_views else self._reads(rules, moment, bool(selection))
+        for statement in state_statements(moment, reads):
             self._connection.execute(statement)
         chosen = select(self._connection, selection)
         # The tables of the moment hide the ledger's: of a past one, too, they say what was a prompt.
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
-        for statement in selection_statements(chosen, relations):
+        for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
         problems = self._run(rules, moment, chosen)
         columns = result_columns(self._connection)
@@ -162,7 +163,8 @@ class Auditor:
         )
         self._judge_policy(results)
         waivers = self._judge_waivers(results, moment, whole=not selection and not only)
-        answers = Answers(self._connection, results, self._waivers, columns, as_of is None)
+        zone = calendar.zone(self._config.calendar.timezone)
+        answers = Answers(self._connection, results, self._waivers, columns, as_of is None, zone)
         errors = _errors(results)
         return CheckResult(
             as_of=moment.as_of,
@@ -185,9 +187,7 @@ class Auditor:
             within,
         )
 
-    def _relations(
-        self, rules: Sequence[RuleInfo], moment: Moment, selection: bool
-    ) -> frozenset[str]:
+    def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts.append("registered_models prompt_models")
@@ -195,7 +195,7 @@ class Auditor:
             texts.append("fields")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
-        return relations_read_by(texts, moment, selection=selection)
+        return reads_of(texts, moment, selection=selection)
 
     def _run(
         self, rules: Sequence[RuleInfo], moment: Moment, chosen: Selection | None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.snapshot import (
     Moment,
-    relations_read_by,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -75,12 +75,10 @@ def run(
         except duckdb.Error as error:
             reason = f"its process could not be given the ledger: {first_line(error)}"
             return dict.fromkeys((rule.id for rule in rules), reason)
-        relations = relations_read_by(
-            (rule.sql for rule in rules), moment, selection=chosen is not None
-        )
+        reads = reads_of((rule.sql for rule in rules), moment, selection=chosen is not None)
         statements = [
-            *state_statements(moment, relations),
-            *selection_statements(chosen, relations),
+            *state_statements(moment, reads),
+            *selection_statements(chosen, reads),
         ]
         waiting = list(rules)
         while waiting:

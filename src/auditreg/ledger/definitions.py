@@ -6,10 +6,12 @@ import functools
 import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from importlib import resources
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import kind_sql
+from auditreg.sql import listed
 
 COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
@@ -30,6 +32,14 @@ VIEWS = (
     "prompt_versions",
     "effective_permissions",
     "completeness",
+    "nearest_tags",
+    "field_evidence",
+    "training",
+    "field_history",
+    "field_acts",
+    "developers",
+    "approvals",
+    "approval_verdicts",
     "population_registered_model",
     "population_model_version",
     "population_live_version",
@@ -113,7 +123,7 @@ def last_tables() -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    files = ("views.sql", "imports.sql", "access.sql")
+    files = ("views.sql", "imports.sql", "access.sql", "evidence.sql")
     return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 
@@ -140,12 +150,17 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
     return pivot, ", ".join(f"w.{field}" for field in fields)
 
 
-def view_sql(name: str, *, as_of: bool, moment: str = "null") -> str:
+def view_sql(
+    name: str, *, as_of: bool, moment: str = "null", fields: Collection[str] | None = None
+) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`.
 
-    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest.
+    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest;
+    `fields` are the governance fields that are asked for, all when None.
     """
     text = _view_text(name)
+    named = "true" if fields is None else f"field in ({listed(fields)})"
+    text = text.replace("{named}", named)
     if not as_of:
         text = text.replace("{once}", "")
         text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
@@ -221,6 +236,6 @@ def _past_select(token: str) -> str:
 
 def _past_text(text: str) -> str:
     """A view's text over what stands beside it as `past_<name>`."""
-    text = text.replace("{once}", "materialized ")
+    text = text.replace("{once}", "materialized ").replace("{named}", "true")
     text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
     return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)

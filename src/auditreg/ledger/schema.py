@@ -90,9 +90,10 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     ]
     for statement in timeline:
         con.execute(statement)
-    for statement in (*statements(sql("log.sql")), *statements(sql("settings.sql"))):
-        if statement.startswith("create macro"):
-            con.execute(statement.replace("create ", "create or replace ", 1))
+    for file in ("log.sql", "settings.sql", "stated.sql"):
+        for statement in statements(sql(file)):
+            if statement.startswith("create macro"):
+                con.execute(statement.replace("create ", "create or replace ", 1))
     macros = _macros_of_moments()
     con.execute(
         "create or replace macro ledger.candidates(entry_kind, ts, known_at) as table "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = ("subject", "status", "reason")
 """Columns every rule returns; `grade` and `fix` are known too, all others are evidence."""
 
-STATUSES = ("pass", "fail", "not_evidenced", "not_applicable")
+STATUSES = ("pass", "fail", "not_evidenced", "undecided", "not_applicable")
 """What a rule may answer."""
 
 _CLOCK = "depends on the moment it runs; use as_of()"

@@ -584,7 +584,14 @@ where not deleted and model_subject not in (select model_subject from [prompt_mo
 group by subject, registry, version
 
 -- block: population_live_version
-select subject, registry, workspace, model, version from [live_versions]
+-- what is live by its name, and what an engine is stated to run
+select subject, any_value(registry) as registry, any_value(workspace) as workspace, any_value(model) as model,
+       any_value(version) as version
+from (select subject, registry, workspace, model, version from [live_versions]
+      union all
+      select version_subject, registry, workspace, model, version from [running]
+      where version_subject is not null and model_subject not in (select model_subject from [prompt_models]))
+group by subject
 
 -- block: population_promotion
 select subject, registry, workspace, model, version
@@ -593,12 +600,15 @@ where live_not_after > period_start()
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
-select version_subject as subject, any_value(registry) as registry,
+select subject, any_value(registry) as registry,
        any_value(workspace) as workspace, any_value(model) as model, any_value(version) as version
-from [promotions]
-where (live_not_before is null or live_not_before < period_end())
-  and (ended_not_after is null or ended_not_after > period_start())
-group by version_subject
+from (select version_subject as subject, registry, workspace, model, version
+      from [promotions]
+      where (live_not_before is null or live_not_before < period_end())
+        and (ended_not_after is null or ended_not_after > period_start())
+      union all
+      from [population_live_version])
+group by subject
 
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
