@@ -37,6 +37,7 @@ from auditreg.audit.testing.history import (
     write_field_history,
 )
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
+from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
 
@@ -94,6 +95,7 @@ class CaseRun(CasePart, frozen=True):
 
     user: str | None = None
     tags: dict[str, str] = {}
+    ended_at: datetime | None = None
     deleted: bool = False
     gone: bool = False
     datasets: tuple[dict[str, str], ...] = ()
@@ -195,17 +197,27 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
         for version in model.versions
     }
     written = _written_rows(connection, case, subjects)
+    changed = {rows.table for rows in case.changed}
     for statement in state_statements(moment, reads):
         connection.execute(statement)
         # What the case says of a table stands in it before others are made from it.
-        if made := re.match(r"create temp table (\w+)", statement):
-            written.get(made[1], lambda: None)()
-    for rows in case.changed:
-        values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
-        connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
-        connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
+        if statement.startswith("drop table"):
+            made = [table for table in changed if table not in definitions.VIEWS]
+        else:
+            made = re.findall(r"^create temp table (\w+)", statement)
+        for table in made:
+            written.get(table, lambda: None)()
+            for rows in case.changed:
+                if rows.table == table:
+                    _change_rows(connection, rows)
     for statement in selection_statements(None, reads):
         connection.execute(statement)
+
+
+def _change_rows(connection: duckdb.DuckDBPyConnection, rows: CaseRows) -> None:
+    values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
+    connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
+    connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
 
 
 def _written_rows(
@@ -365,6 +377,7 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) 
         user_id=run.user,
         deleted=run.deleted or run.gone,
         started_at=CREATED,
+        ended_at=run.ended_at,
         lifecycle_stage="deleted" if run.deleted else "active",
         **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )

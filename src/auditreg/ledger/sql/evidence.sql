@@ -249,10 +249,10 @@ from value v left join ended e using (seq)
 where trim(v.value) <> ''
 
 
--- block: field_acts
--- the fields of an approval or a validation as they stood together: a row each time somebody had
--- written some of them. What one reading showed at once, or the server recorded within an hour of the
--- one before, is one act; to write the same tag again begins another
+-- block: field_records
+-- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
+-- once, or the server recorded within an hour of the one before, was written in one act; an act that
+-- overwrites or removes something begins another record, one that only adds what was missing completes it
 with topic(field, topic) as (
     values ('approver', 'approval'), ('approver_role', 'approval'), ('approval_date', 'approval'),
            ('approval_decision', 'approval'), ('approval_conditions', 'approval'),
@@ -277,31 +277,62 @@ sitting as (
         window earlier as (partition by topic, subject order by hi, lo, tag)
     )
 ),
+-- to write the same tag again within the hour is another act
 turn as (
     select *, max(again) over (partition by topic, subject, number order by hi, lo, tag
                                rows unbounded preceding) as round
     from (select *, row_number() over (partition by topic, subject, number, tag order by hi, lo) as again
           from sitting)
 ),
-act as (
-    select topic, subject, number, round, min(lo) as lo, max(hi) as hi
+act as materialized (
+    select topic, subject, min(lo) as lo, max(hi) as hi,
+           row_number() over (partition by topic, subject order by max(hi), min(lo), round) as act
     from turn group by topic, subject, number, round
 ),
-standing as (
-    select a.topic, a.subject, a.lo, a.hi, v.field,
-           min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in,
-                              set_not_before := v.set_not_before,
-                              set_not_after := v.set_not_after, actor := v.actor, actor_from := v.actor_from,
+standing as materialized (
+    select a.topic, a.subject, a.act, v.field,
+           min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in, lo := v.set_not_before,
+                              hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from,
                               grade := v.grade, seq := v.seq), (v.rank, -v.seq)) as held
-    from act a left join value v
+    from act a join value v
       on v.topic = a.topic and v.subject = a.subject and v.set_not_after <= a.hi
      and (v.until_not_after is null or v.until_not_after > a.hi)
-    group by a.topic, a.subject, a.lo, a.hi, v.field
+    group by a.topic, a.subject, a.act, v.field
+),
+overwriting as (
+    select distinct p.topic, p.subject, p.act + 1 as act
+    from standing p left join standing n
+      on n.topic = p.topic and n.subject = p.subject and n.field = p.field and n.act = p.act + 1
+    where n.held.value is distinct from p.held.value
+),
+numbered as materialized (
+    select a.*, count(o.act) over (partition by a.topic, a.subject order by a.act rows unbounded preceding) as number
+    from act a left join overwriting o using (topic, subject, act)
+),
+record as (
+    select *, lead(lo) over records as until_lo, lead(hi) over records as until_hi
+    from (select topic, subject, number, arg_min(lo, act) as lo, min(hi) as hi
+          from numbered group by topic, subject, number)
+    window records as (partition by topic, subject order by number)
+),
+held as (
+    select topic, subject, number, field, min_by(s.held, act) as held
+    from standing s join numbered using (topic, subject, act)
+    group by topic, subject, number, field
+),
+identity as (
+    select subject, max_by(registry, seq) as registry, max_by(workspace, seq) as workspace,
+           max_by(model, seq) as model, max(version) as version
+    from value group by subject
 )
-select topic, subject, lo as written_not_before, hi as written_not_after, field,
-       held.value, held.tag, held.found_in, held.set_not_before, held.set_not_after, held.actor, held.actor_from,
-       held.grade, held.seq
-from standing
+select r.topic, r.subject, i.registry, i.workspace, i.model, i.version, r.number, h.field, h.held.value as value,
+       h.held.tag as tag, h.held.found_in as found_in,
+       -- what began with an overwriting was not there before it
+       case when r.number > 0 and h.held.hi < r.hi then r.lo else h.held.lo end as recorded_not_before,
+       case when r.number > 0 and h.held.hi < r.hi then r.hi else h.held.hi end as recorded_not_after,
+       r.until_lo as until_not_before, r.until_hi as until_not_after,
+       h.held.actor as entered_by, h.held.actor_from as entered_from, h.held.grade as grade, h.held.seq as seq
+from record r join held h using (topic, subject, number) join identity i using (subject)
 
 -- block: developers
 -- everybody who is or ever was recorded as having developed a version
@@ -312,62 +343,30 @@ select subject, value from [field_history] where field = 'developer' and version
 
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
--- other systems were said to hold. What only adds what was missing completes the record before it
-with wide as (
-    select subject, written_not_before, written_not_after,
+-- other systems were said to hold
+with record as (
+    select subject || ':approval:' || number as approval, subject, registry, workspace, model, version,
+           case when version is null then 'model tag' else 'version tag' end as source,
+           null as system, null as reference,
            max(value) filter (where field = 'approver') as approver,
            max(value) filter (where field = 'approver_role') as role,
-           max(value) filter (where field = 'approval_date') as stated,
            max(value) filter (where field = 'approval_decision') as decision,
            max(value) filter (where field = 'approval_conditions') as conditions,
-           any_value(held) filter (where field = 'approver') as held, max(seq) as seq
-    from (select *, struct_pack(tag := tag, actor := actor, actor_from := actor_from, grade := grade,
-                                lo := set_not_before, hi := set_not_after) as held
-          from [field_acts] where topic = 'approval')
-    group by subject, written_not_before, written_not_after
-),
-turn as (
-    select *, overwrites(lag(approver) over acts, approver) or overwrites(lag(role) over acts, role)
-              or overwrites(lag(stated) over acts, stated) or overwrites(lag(decision) over acts, decision)
-              or overwrites(lag(conditions) over acts, conditions) as again
-    from wide
-    window acts as (partition by subject order by written_not_after, written_not_before, seq)
-),
-numbered as (
-    select *, sum(again::INTEGER) over (partition by subject order by written_not_after, written_not_before, seq
-                                        rows unbounded preceding) as number
-    from turn
-),
-completed as (
-    select subject, number, max(seq) as seq, max(approver) as approver, max(role) as role,
-           max(stated) as stated, max(decision) as decision, max(conditions) as conditions,
-           min_by(held, written_not_after) filter (where held is not null) as held,
-           min_by(written_not_before, written_not_after) as lo, min(written_not_after) as hi
-    from numbered group by subject, number
-),
-tagged as (
-    select c.*, lead(c.lo) over records as until_lo, lead(c.hi) over records as until_hi
-    from completed c
-    window records as (partition by subject order by number)
-),
-identity as (
-    select subject, max_by(registry, seq) as registry, max_by(workspace, seq) as workspace,
-           max_by(model, seq) as model, max(version) as version
-    from [field_history] group by subject
-),
-record as (
-    select t.subject || ':approval:' || t.number as approval,
-           t.subject, l.registry, l.workspace, l.model, l.version,
-           case when l.version is null then 'model tag' else 'version tag' end as source,
-           null as system, null as reference, approver, role, decision, conditions, stated,
-           stated_from(stated) as decided_not_before, stated_until(stated) as decided_not_after,
-           -- what was overwritten in it began with that; the first record began with the approver's name
-           case when held is null or number > 0 and held.hi < t.hi then t.lo else held.lo end as recorded_not_before,
-           case when held is null or number > 0 and held.hi < t.hi then t.hi else held.hi end as recorded_not_after,
-           until_lo as until_not_before, until_hi as until_not_after,
-           held.actor as entered_by, held.actor_from as entered_from, held.tag as tag, held.grade as grade, t.seq
-    from tagged t join identity l using (subject)
-    where coalesce(approver, role, stated, decision, conditions) is not null
+           max(value) filter (where field = 'approval_date') as stated,
+           stated_from(max(value) filter (where field = 'approval_date')) as decided_not_before,
+           stated_until(max(value) filter (where field = 'approval_date')) as decided_not_after,
+           -- when the approver was named; where nobody is, when the rest was written
+           coalesce(max(recorded_not_before) filter (where field = 'approver'),
+                    case when count(*) filter (where field = 'approver') = 0 then min(recorded_not_before) end)
+               as recorded_not_before,
+           coalesce(max(recorded_not_after) filter (where field = 'approver'), min(recorded_not_after)) as recorded_not_after,
+           any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
+           max(entered_by) filter (where field = 'approver') as entered_by,
+           max(entered_from) filter (where field = 'approver') as entered_from,
+           max(tag) filter (where field = 'approver') as tag,
+           max(grade) filter (where field = 'approver') as grade, max(seq) as seq
+    from [field_records] where topic = 'approval'
+    group by subject, number, registry, workspace, model, version
     union all
     select coalesce(subject, registry || '/' || model) || ':approval:import-' || seq,
            coalesce(subject, registry || '/' || model), registry, workspace, model, version,
@@ -436,47 +435,118 @@ select approval, subject, split_part(subject, '/', 1) as model_subject,
        tag, grade, seq
 from known
 
--- block: approval_verdicts
--- for every promotion: what became of its approval when it went live; for every version: what stands now.
--- A contradiction outweighs a record that holds, and that one whatever is missing elsewhere
+-- block: validations
+-- one row per record of a validation: the tags of a version or model as they stood together. What is recorded
+-- for the model is about each of its versions
+with record as (
+    select subject || ':validation:' || number as validation, subject, registry, workspace, model, version,
+           case when version is null then 'model tag' else 'version tag' end as source,
+           max(value) filter (where field = 'reviewer') as validator,
+           max(value) filter (where field = 'validation_result') as result,
+           max(value) filter (where field = 'validation_date') as stated,
+           max(value) filter (where field = 'next_review') as next_review,
+           max(value) filter (where field = 'valid_until') as valid_until,
+           -- when it was whole
+           max(recorded_not_before) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_before,
+           max(recorded_not_after) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_after,
+           any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
+           max(entered_by) as entered_by, max(entered_from) as entered_from,
+           max(tag) filter (where field = 'validation_date') as tag, min(grade) as grade, max(seq) as seq
+    from [field_records] where topic = 'validation'
+    group by subject, number, registry, workspace, model, version
+),
+spelling as (
+    select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
+    from (select validator as words from record union select developer from [developers])
+    where words is not null
+),
+-- a validation recorded for the model is compared with the developers of all its versions
+developed as (
+    select r.validation, bool_or(d.plain = a.plain or d.party = a.party) as same,
+           count(*) filter (where d.party is null) as strangers,
+           count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           string_agg(distinct v.developer, ', ' order by v.developer) as developers
+    from record r join [developers] v
+      on v.subject = r.subject or r.version is null and split_part(v.subject, '/', 1) = r.subject
+    join spelling d on d.words = v.developer
+    left join spelling a on a.words = r.validator
+    group by r.validation
+)
+select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, r.registry, r.workspace, r.model, r.version,
+       r.source, r.validator, a.party, a.party_kind, r.result, r.stated,
+       stated_from(r.stated) as validated_not_before, stated_until(r.stated) as validated_not_after,
+       r.next_review, stated_until(r.next_review) as next_review_ends,
+       r.valid_until, stated_until(r.valid_until) as valid_until_ends,
+       r.recorded_not_before, r.recorded_not_after, r.until_not_before, r.until_not_after,
+       r.entered_by, r.entered_from, d.developers,
+       case when d.same then 'developed it'
+            when r.validator is null or a.party is null then 'validator unknown'
+            when d.validation is null then 'no developer'
+            when d.persons = 0 then 'service developer'
+            when d.strangers > 0 then 'developer unknown'
+            else 'independent' end as independence,
+       case when decision_of(r.result) = 'rejected' then 'failed'
+            when decision_of(r.result) = 'pending' then 'pending'
+            when r.stated is null or r.result is null or r.validator is null then 'incomplete'
+            when names_nobody(r.validator) or a.party_kind = 'service' then 'placeholder'
+            else 'holds' end as standing,
+       r.tag, r.grade, r.seq
+from record r
+left join spelling a on a.words = r.validator
+left join developed d using (validation)
+
+-- block: record_verdicts
+-- for every promotion the approval and the validation that stood when the version went live, and for every
+-- version those that stand now. A contradiction outweighs a record that holds, and that one whatever is
+-- missing elsewhere
 with question as (
-    select subject, version_subject, registry, workspace, model, version, 'promotion' as about,
-           live_not_before as lo, live_not_after as hi, live_via, actor as promoted_by,
-           actor_from as promoted_from, grade as promotion_grade
+    select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi
     from [promotions]
     union all
-    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
-           version, 'version', any_value(coalesce([ts], as_of())), any_value(coalesce([ts], as_of())), null, null, null, null
+    select distinct subject, subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of())
     from [model_versions]
     where model_subject not in (select model_subject from [prompt_models])
-    group by subject, registry, version
 ),
-owned as (
-    select subject as owner, * from [approvals] where version is not null
+record as (
+    select 'approval' as topic, approval as record, subject, model_subject, version, source = 'import' as imported,
+           system, party, standing, contested_by, stated, decided_not_before, decided_not_after,
+           recorded_not_before, recorded_not_after, until_not_before, until_not_after, seq
+    from [approvals]
     union all
-    select v.subject, a.* from [approvals] a
-    join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = a.subject
-    where a.version is null
+    select 'validation', validation, subject, model_subject, version, false, null, party, standing, null, stated,
+           validated_not_before, validated_not_after, recorded_not_before, recorded_not_after,
+           until_not_before, until_not_after, seq
+    from [validations]
 ),
 beside as materialized (
-    select q.subject as asked, q.about, a.*, a.source = 'import' as imported,
-           coalesce(a.recorded_not_after <= q.lo, false) as written_before,
-           coalesce(a.recorded_not_before >= q.hi and a.recorded_not_after > q.lo, false) and q.about = 'promotion' as written_after,
-           coalesce(a.until_not_after <= q.lo, false) as replaced_before,
-           coalesce(a.decided_not_before > q.hi, false) or q.about = 'promotion' and a.decided_not_before = q.hi as decided_after,
+    select q.subject as asked, q.about, r.*, r.version is null as of_model,
+           coalesce(r.recorded_not_after <= q.lo, false) as written_before,
+           coalesce(r.recorded_not_before >= q.hi and r.recorded_not_after > q.lo, false) and q.about = 'promotion' as written_after,
+           coalesce(r.until_not_after <= q.lo, false) as replaced_before,
+           coalesce(r.decided_not_before > q.hi, false)
+               or q.about = 'promotion' and coalesce(r.decided_not_before = q.hi, false) as decided_after,
            case q.about when 'version' then not decided_after
-                else coalesce(a.decided_not_after <= q.lo, false) end as decided_before
-    from question q join owned a on a.owner = q.version_subject
+                else coalesce(r.decided_not_after <= q.lo, false) end as decided_before
+    from question q join (
+        select *, subject as owner from record where version is not null
+        union all
+        select r.*, v.subject from record r
+        join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = r.subject
+        where r.version is null
+    ) r on r.owner = q.version_subject
 ),
--- of the tags, those that stood there then (1), else those that came later (2), else what named nobody (3)
+-- of the tags, those that stood there then (1), else those that came later (2), else what named nobody (3); the
+-- version's own come before the model's
 weighed as (
     select *,
-           case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end as class,
-           case when standing in ('rejected', 'placeholder', 'pending', 'on the model only') then standing
+           case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
+               + case when of_model then 3 else 0 end as class,
+           case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
                 when stated is not null and decided_not_before is null then 'date unreadable'
                 when decided_after and about = 'version' then 'dated in the future'
+                when about = 'version' and not written_before and not imported then 'order cannot be told'
                 when decided_after or decided_not_before is null and written_after then 'after going live'
-                when written_after and decided_before and not imported then 'contested'
+                when written_after and decided_before and not imported and topic = 'approval' then 'contested'
                 when decided_before or decided_not_before is null and written_before then standing
                 else 'order cannot be told' end as verdict,
            case when verdict = standing then contested_by
@@ -484,50 +554,62 @@ weighed as (
     from beside
     where imported or not replaced_before
 ),
--- the last decision of each other system before, else its first after
+-- of each other system the last decision before, else its first after
 chosen as (
     select * from weighed where not imported
-    qualify class = min(class) over (partition by asked)
-        and (class <> 2 or recorded_not_after = min(recorded_not_after) over (partition by asked, class))
+    qualify class = min(class) over (partition by topic, asked)
+        and (class not in (2, 5) or recorded_not_after = min(recorded_not_after) over (partition by topic, asked, class))
     union all
     select * from weighed where imported
-    qualify row_number() over (partition by asked, system
+    qualify row_number() over (partition by topic, asked, system
                                order by decided_after,
                                         case when decided_after then -1 else 1 end * epoch_ms(decided_not_before) desc,
                                         seq desc) = 1
 ),
 -- two records that may both have stood there then leave it open
 sourced as (
-    select asked, imported, system,
+    select topic, asked, imported, system,
            case when count(*) > 1 then 'order cannot be told' else min(verdict) end as verdict,
            case when count(*) = 1 then min(verdict_contested_by) end as contested_by,
-           min_by(approval, (verdict <> 'contested', seq)) as approval,
-           min_by(party, (verdict <> 'contested', seq)) as party,
+           min(record) as record, min(party) as party,
            case when bool_and(written_before) then 'before' when bool_and(written_after) then 'after'
                 else 'open' end as written
-    from chosen group by asked, imported, system
+    from chosen group by topic, asked, imported, system
 ),
 -- who entered it, and when, does not matter where another system holds the approval of the same person
 answered as (
-    select s.* replace (case when h.approval is not null then 'holds' else s.verdict end as verdict,
-                        case when h.approval is null then s.contested_by end as contested_by,
-                        coalesce(h.approval, s.approval) as approval)
+    select s.* replace (case when h.record is not null then 'holds' else s.verdict end as verdict,
+                        case when h.record is null then s.contested_by end as contested_by,
+                        coalesce(h.record, s.record) as record)
     from sourced s left join (
-        select asked, party, min(approval) as approval from sourced
+        select asked, party, min(record) as record from sourced
         where imported and verdict = 'holds' group by asked, party
     ) h on h.asked = s.asked and h.party = s.party and not s.imported
        and s.contested_by in ('approval-set-by-approver', 'approval-recorded-at-promotion')
-),
-ranked as (
-    select *, list_position(['rejected', 'contested', 'holds', 'order cannot be told', 'after going live',
-                             'date unreadable', 'dated in the future', 'unidentified', 'pending', 'on the model only', 'placeholder'], verdict) as place
-    from answered
-    qualify row_number() over (partition by asked order by place, imported, approval) = 1
+)
+select topic, asked as subject, verdict, contested_by, record, written
+from answered
+qualify row_number() over (
+    partition by topic, asked
+    order by list_position(['rejected', 'failed', 'contested', 'holds', 'order cannot be told', 'after going live',
+                            'date unreadable', 'dated in the future', 'unidentified', 'incomplete', 'pending',
+                            'on the model only', 'placeholder'], verdict), imported, record) = 1
+
+-- block: approval_verdicts
+-- the approval of every promotion when the version went live, and of every version now
+with question as (
+    select subject, version_subject, registry, workspace, model, version, 'promotion' as about, live_not_before,
+           live_not_after, live_via, actor as promoted_by, actor_from as promoted_from, grade as promotion_grade
+    from [promotions]
+    union all
+    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
+           version, 'version', null, null, null, null, null, null
+    from [model_versions]
+    where model_subject not in (select model_subject from [prompt_models])
+    group by subject, registry, version
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
-       q.registry, q.workspace, q.model, q.version,
-       case q.about when 'promotion' then q.lo end as live_not_before,
-       case q.about when 'promotion' then q.hi end as live_not_after, q.live_via,
+       q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
        q.promoted_by, q.promoted_from, q.promotion_grade,
        coalesce(r.verdict, 'none') as verdict, r.contested_by,
        coalesce(r.verdict not in ('placeholder', 'pending', 'rejected', 'on the model only')
@@ -535,5 +617,41 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        case q.about when 'promotion' then r.written end as written,
        a.* exclude (subject, model_subject, registry, workspace, model, version, standing, contested_by, seq)
 from question q
-left join ranked r on r.asked = q.subject
-left join [approvals] a on a.approval = r.approval
+left join [record_verdicts] r on r.topic = 'approval' and r.subject = q.subject
+left join [approvals] a on a.approval = r.record
+
+-- block: validation_verdicts
+-- the validation of every promotion when the version went live, and of every version now; whether it covers
+-- the version: it came after the version was made, and after the training had ended
+with made as (
+    select v.subject, max(v.created_at) as created_at, max(r.ended_at) as trained_at
+    from [model_versions] v
+    left join [training] t on t.subject = v.subject
+    left join [runs] r on r.registry = v.registry and r.run_id = t.run_id
+    where v.model_subject not in (select model_subject from [prompt_models])
+    group by v.subject
+),
+question as (
+    select subject, version_subject, registry, workspace, model, version, 'promotion' as about, live_not_before, live_not_after, live_via
+    from [promotions]
+    union all
+    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
+           version, 'version', null, null, null
+    from [model_versions]
+    where model_subject not in (select model_subject from [prompt_models])
+    group by subject, registry, version
+)
+select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
+       q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
+       coalesce(r.verdict, 'none') as verdict, m.created_at as version_created_at, m.trained_at,
+       case when v.validated_not_after is null then 'no date'
+            when v.source = 'model tag' and v.validated_not_after <= m.created_at then 'older'
+            when v.validated_not_after <= m.trained_at then 'older'
+            when v.validated_not_before >= coalesce(m.trained_at, m.created_at) then 'covers'
+            when m.trained_at is null and m.created_at is null then 'not known'
+            else 'same day' end as coverage,
+       v.* exclude (subject, model_subject, registry, workspace, model, version, standing, seq)
+from question q
+left join made m on m.subject = q.version_subject
+left join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
+left join [validations] v on v.validation = r.record
