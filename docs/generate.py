@@ -354,6 +354,53 @@ the whole list, for `fields` the tags of that field, for `review` the days of th
 
 Which workspaces of a registry are read stays as it was at its first extraction: a workspace that came or went with the
 settings would look as if its models had. Read further ones as a source with a name of its own.
+
+## People, bodies and authorities
+
+```toml
+[[people]]
+id = "jsmith"
+name = "Jane Smith"
+accounts = ["Smith, Jane", "jane.smith@firm.example"]   # every spelling in MLflow, tags and imports
+roles = ["validator"]
+until = 2026-06-30                     # a change of roles is an entry per span of time
+
+[[people]]
+id = "rroe"
+name = "Robin Roe"
+
+[[people]]
+id = "ci"
+service = true                         # never approves, never validates
+
+[[bodies]]
+id = "mrc"
+name = "Model Risk Committee"
+accounts = ["MRC"]                     # what approvals call it
+members = ["jsmith", "rroe"]
+secretary = "rroe"                     # what the secretary or a member records counts as the body's own word
+minutes = "Records, series MRC"
+roles = ["approver"]
+
+[[authorities]]
+role = "approver"
+may = ["approve"]                      # from here on nobody else approves anything
+ratings = ["high", "medium"]
+
+[[authorities]]
+role = "validator"
+may = ["validate"]                     # without ratings: of every model
+```
+
+Whoever stands in a record is looked up here: spellings are compared without case and outer blanks, and one that nobody claims is
+an unknown person, which is no evidence. `from` and `until` bind everybody, bodies too. Without `[[authorities]]` everybody known may
+approve and validate; one that names an act closes it to all who do not hold its role. In the ledger they are the tables `people`,
+`body_members` and `authorities`; a rule or a reader asks them with `person_of(spelling)`, `party_kind(spelling)`,
+`in_office(spelling, day)`, `holds_role(spelling, role, day)`, `may_act(spelling, act, rating, day)` and
+`speaks_for(account, party)`, which are NULL where nobody claims the spelling.
+
+Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
+change is recorded by the server, and who made it is stated only.
 """
 
 

@@ -140,6 +140,8 @@ def derived_tables() -> tuple[str, ...]:
         "ledger.recorded",
         "settings",
         "people",
+        "body_members",
+        "authorities",
         "live_names",
         "governance_fields",
     )

@@ -68,9 +68,26 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(f"create table {table} as {filled} limit 0")
     made = next(s for s in statements(sql("log.sql")) if "table ledger.fingerprints" in s)
     con.execute(made.replace("create table", "create table if not exists"))
+    _create_settings_tables(con)
     for table, (_, text) in {**event_tables(), **last_tables()}.items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")
+
+
+def _create_settings_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty settings tables; those of an older ledger get what was declared since.
+
+    Such a ledger knew people and service accounts, but no bodies.
+    """
+    for statement in statements(sql("settings.sql")):
+        if statement.startswith("create table"):
+            con.execute(statement.replace("create table", "create table if not exists", 1))
+    for column in ("kind", "minutes"):
+        con.execute(f"alter table people add column if not exists {column} VARCHAR")
+    con.execute(
+        "update people set kind = case when service then 'service' else 'person' end "
+        "where kind is null"
+    )
 
 
 def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> None:
@@ -167,9 +184,6 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
     """Make every table, view, macro and description of an empty ledger on a writable connection."""
     for statement in statements(sql("log.sql")):
         con.execute(statement)
-    for statement in statements(sql("settings.sql")):
-        if statement.startswith("create table"):
-            con.execute(statement)
     _create_tables(con)
     create_views(con)
     describe(con)

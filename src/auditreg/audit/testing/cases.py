@@ -8,8 +8,15 @@
 A case builds only what it mentions. Everything else has a default: a version is in stage
 Production and READY, was created on 1 August 2026 and names no run; the registry was read
 completely on 30 September 2026. Names refer to each other: a version's `run` to `runs`, its
-`logged_model` to `logged_models`, a user's `roles` to `roles`. `expect` names every subject the rule has to answer for, as
-`model/version` or `model` (a second answer for the same one is `model/version#2`), or `ledger`.
+`logged_model` to `logged_models`, a user's `roles` to `roles`, a body's `members` and `secretary` to
+`people`. `expect` names every subject the rule has to answer for, as `model/version` or `model` (a
+second answer for the same one is `model/version#2`), or `ledger`.
+
+People, bodies and authorities have the keys they have in `auditreg.toml`, and their ids as names:
+
+    people.jane = { accounts = ["jsmith"], roles = ["approver"], until = 2026-06-30 }
+    bodies.pricing-committee = { members = ["jane"], secretary = "bob", roles = ["committee"] }
+    authorities = [{ role = "committee", may = ["approve"], ratings = ["high"] }]
 """
 # ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules
 

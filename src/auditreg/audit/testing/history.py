@@ -128,6 +128,10 @@ def tag_rows(
         actor_from=tag.actor_from if tag.actor else None,
         claimed=tag.claimed,
     )
+    # By it, `fields` finds how the server knows the actor. Without a kind, it is no change of anything.
+    insert(
+        connection, "ledger.log", seq=seq, leaf=b"", source=JOURNAL, journal=seq, actor=tag.actor
+    )
     bounds = {"not_before": tag.at, "not_after": tag.at}
     return {"value": tag.value, "actor": tag.actor, "grade": "captured", "seq": seq, **bounds}
 

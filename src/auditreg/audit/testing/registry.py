@@ -36,6 +36,7 @@ from auditreg.audit.testing.history import (
     tag_rows,
     write_field_history,
 )
+from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
 from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
@@ -109,13 +110,6 @@ class CaseLoggedModel(CasePart, frozen=True):
     datasets: tuple[dict[str, str], ...] = ()
 
 
-class CasePerson(CasePart, frozen=True):
-    """A person or service account with its spellings."""
-
-    accounts: tuple[str, ...] = ()
-    service: bool = False
-
-
 class CaseUncertainty(CasePart, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
@@ -143,6 +137,8 @@ class Case(CasePart, frozen=True):
     settings: dict[str, Any] = {}
     params: dict[str, str | int | float | bool] = {}
     people: dict[str, CasePerson] = {}
+    bodies: dict[str, CaseBody] = {}
+    authorities: tuple[CaseAuthority, ...] = ()
     models: dict[str, CaseModel] = {}
     runs: dict[str, CaseRun] = {}
     logged_models: dict[str, CaseLoggedModel] = {}
@@ -270,16 +266,7 @@ def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         connection.execute("delete from settings where name = ?", [name])
         insert(connection, "settings", name=name, value=text)
-    for person, spelled in case.people.items():
-        for account in sorted({person, *spelled.accounts}):
-            insert(
-                connection,
-                "people",
-                person=person,
-                name=person,
-                account=account.strip().lower(),
-                service=spelled.service,
-            )
+    write_people(connection, case.people, case.bodies, case.authorities)
 
 
 def _model(
