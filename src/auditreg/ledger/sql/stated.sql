@@ -36,8 +36,6 @@ create macro stated_from(words) as case
 create macro stated_until(words) as case
     when stated_part(words, 2) = '' then local_to_utc((stated_day(words) + 1)::TIMESTAMP)
     else stated_from(words) end;
-create macro party_kind(words) as (select case when bool_or(service) then 'service' when count(*) > 0 then 'person' end from people where account = lower(trim(words)));
-create macro speaks_for(account_name, party) as coalesce(person_of(account_name) = person_of(party), false);
 create macro first_tag(wanted, of_registry, of_workspace) as (select arg_min(tag, rank) from governance_fields where governance_fields.field = wanted and applies_to = conventions_of(of_registry, of_workspace));
 create macro set_tag(of_model, of_version, tag_key, hint) as case when of_version is null
     then 'client.set_registered_model_tag(' || to_json(of_model)::VARCHAR || ', '
@@ -53,4 +51,3 @@ create macro field_reason(label, field_id, state, nearest_tag) as case state
     when 'uncertain' then 'Whether the ' || label || ' of {subject} is recorded at this moment cannot be told: {candidates}'
     else 'No ' || label || ' of {subject} is recorded; looked for the tags {tags_looked_for}'
          || case when nearest_tag is null then '' else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end end;
-create macro in_office(words, day) as null::BOOLEAN;
