@@ -26,6 +26,14 @@ from auditreg.errors import ConfigError, UsageError
 from auditreg.fields import FIELD_IDS
 
 FILE = Path("auditreg.toml")
+APPLIED = """
+[[frameworks.applied]]
+id = 'osfi-e23-2027'
+applies = 'benchmark'
+reason = 'r'
+by = 'Model Risk'
+since = 2026-01-05
+"""
 FULL = """
 [[source]]
 name = "pricing"
@@ -326,6 +334,12 @@ def test_governance_fields():
             "Did you mean owner?",
         ),
         ("[[people]]\nid = 'a'\nfrom = 2026-02-01\nuntil = 2026-01-01", "people[0]", ""),
+        ("[frameworks]\nenabled = ['osfi-e23-2027']", "no setting frameworks.enabled", "applied"),
+        (APPLIED.replace("benchmark", "maybe"), "applied[0].applies", "yes, by analogy and bench"),
+        (APPLIED.replace("reason = 'r'", ""), "applied[0]: Object missing required", ""),
+        (APPLIED.replace("'r'", "''"), "frameworks.applied[0].reason", ""),
+        (APPLIED.replace("since = 2026-01-05", ""), "`since`", ""),
+        (APPLIED + APPLIED, "frameworks.applied[1]: 'osfi-e23-2027' is named twice", "Say once"),
         ("a = ", "is not TOML", ""),
     ],
 )

@@ -171,24 +171,6 @@ def test_every_question_gives_the_rows_the_report_says(made):
         assert len(connection.execute(query.sql).fetchall()) == query.rows, query.name
 
 
-def test_a_clause_counts_its_rules_and_its_fields(made):
-    connection, check, report = made
-    owner, approval = report.frameworks[0].clauses
-    assert owner.counts[Status.NOT_EVIDENCED] == sum(
-        a.rule.id == "owner-recorded" and a.status is Status.NOT_EVIDENCED for a in check.every
-    )
-    assert sum(approval.counts.values()) == sum(
-        a.rule.id in ("approval-precedes-live", "approver-recorded") for a in check.every
-    )
-    recorded = scalar(
-        connection,
-        f"select count(*) from inventory_as_of({AS_OF}) join live_versions_as_of({AS_OF}) "
-        "using (subject) where owner is not null",
-    )
-    live = scalar(connection, f"select count(*) from live_versions_as_of({AS_OF})")
-    assert [(f.recorded, f.of) for f in owner.fields] == [(recorded, live)]
-
-
 @pytest.mark.integration
 def test_a_ledger_that_starts_inside_the_period_says_first_report(made):
     connection, check, _ = made

@@ -171,6 +171,7 @@ def check(config: ConfigFile, path: Path) -> None:
     _check_sources(config.source, path)
     _check_calendar(config, path)
     _check_fields(config.fields, f"{path} at fields")
+    _check_frameworks(config, path)
     for index, pattern in enumerate(config.secrets.patterns):
         try:
             re.compile(pattern)
@@ -248,3 +249,15 @@ def _check_fields(fields: Mapping[str, Tags | FieldSettings], at: str) -> None:
                 hint=f"Did you mean {meant}? To define a field of your own, write a table: "
                 f'[fields.{name}] with title = "…" and tags = […].',
             )
+
+
+def _check_frameworks(config: ConfigFile, path: Path) -> None:
+    seen: set[str] = set()
+    for index, applied in enumerate(config.frameworks.applied):
+        if applied.id in seen:
+            raise ConfigError(
+                f"{path} at frameworks.applied[{index}]: {applied.id!r} is named twice.",
+                state=STATE,
+                hint="Say once whether a framework applies.",
+            )
+        seen.add(applied.id)

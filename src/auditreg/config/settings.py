@@ -258,12 +258,36 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
 
 
-class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which frameworks results are mapped to."""
+class AppliedFramework(Struct, frozen=True, forbid_unknown_fields=True):
+    """A framework that reports print, and the firm's word on whether it applies."""
 
-    enabled: Annotated[
-        tuple[str, ...], Meta(description="Ids; see `auditreg frameworks list`.")
-    ] = ("osfi-e23-2027", "naic-model-bulletin")
+    id: Annotated[str, Meta(min_length=1, description="See `auditreg frameworks list`.")]
+    applies: Annotated[
+        Literal["yes", "by analogy", "benchmark"],
+        Meta(
+            description="`yes` where it binds the firm, `by analogy` where it binds others in a "
+            "like place, `benchmark` where the firm only measures itself by it."
+        ),
+    ]
+    reason: Annotated[str, Meta(min_length=1, description="Why the firm says so.")]
+    by: Annotated[str, Meta(min_length=1, description="Who says so.")]
+    since: Annotated[date, Meta(description="Since when.")]
+    negligible: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Risk ratings that stand for negligible risk; compared without case. Some "
+            "clauses are not asked of such models."
+        ),
+    ] = ("negligible",)
+
+
+class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which frameworks reports print."""
+
+    applied: Annotated[
+        tuple[AppliedFramework, ...],
+        Meta(description="What the firm says of each one that applies; no other is printed."),
+    ] = ()
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):

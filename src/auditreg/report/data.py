@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from auditreg.config import Config, Period
+from auditreg.frameworks.parse import Population
 from auditreg.models import CheckResult, Finding, Status
 from auditreg.queries import lifecycle
 from auditreg.queries.captures import Capture, read_captures
@@ -19,6 +20,7 @@ from auditreg.queries.live_versions import (
 from auditreg.queries.reader import Reader, Row, rows_by
 from auditreg.queries.records import Basis, Deployment, Lifecycle
 from auditreg.report import dossiers, findings, promotions
+from auditreg.report.coverage import Values
 from auditreg.report.model import Dossier, InventoryRow, Promotion
 from auditreg.report.provenance import Provenance
 from auditreg.report.wording import slugs
@@ -94,13 +96,24 @@ class ReportData:
             if promotions.began_within(promotion.live, start, end)
         ]
 
-    def recorded_fields(self) -> dict[str, set[str]]:
-        """For every version in use, the governance fields that are recorded for it."""
-        return {
-            version.subject: {row["field"] for row in self.material.fields.get(version.subject, [])}
-            for group in self.live.values()
-            for version in group
-        }
+    def recorded_fields(self) -> dict[Population, list[Values]]:
+        """The governance fields recorded for each version in use, and for each registered model.
+
+        A model has those of its version in use, else of its newest one.
+        """
+        versions: list[Values] = []
+        for group in self.live.values():
+            for version in group:
+                values: dict[str, set[str]] = defaultdict(set)
+                for row in self.material.fields.get(version.subject, []):
+                    values[row["field"]].add(row["value"])
+                versions.append({name: frozenset(found) for name, found in values.items()})
+        models: list[Values] = [
+            {name: frozenset([value]) for name, value in row.fields.items()}
+            for row in self.inventory.values()
+            if not row.deleted
+        ]
+        return {Population.VERSIONS: versions, Population.MODELS: models}
 
     def dossiers(self) -> tuple[Dossier, ...]:
         """One dossier per model, in the order of the inventory."""
