@@ -6,8 +6,9 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib import resources
+from types import MappingProxyType
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import kind_sql
@@ -163,22 +164,51 @@ def view_sql(
     `moment` is SQL for the moment that the tables it reads are of, where that is not the latest;
     `fields` are the governance fields that are asked for, all when None.
     """
-    text = _view_text(name)
-    named = "true" if fields is None else f"field in ({listed(fields)})"
-    text = text.replace("{named}", named)
     if not as_of:
-        text = text.replace("{once}", "")
-        text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
-        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
-    text = _past_text(text)
+        return _latest_text(_view_text(name), moment=moment, fields=fields)
     parts = {token: _past_select(token) for token in _built_on(name)}
-    used = Counter(re.findall(r"past_(\w+)", " ".join((text, *parts.values()))))
+    return _over(_past_text(_view_text(name)), "past_", parts)
+
+
+def stored_view_sql(name: str) -> str:
+    """The SELECT of a view as it stands in the file.
+
+    Evidence is made of evidence: what one of its views reads of others stands in its own text, so that
+    each is planned, and worked out, once. Other views are read as they are, which lets filters through.
+    """
+    if name not in blocks("evidence.sql", "block"):
+        return view_sql(name, as_of=False)
+    beside = {token: f"now_{token}" for token in _built_on(name) if token in VIEWS}
+    parts = {token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside}
+    return _over(_latest_text(_view_text(name), beside, once="materialized "), "now_", parts)
+
+
+def _latest_text(
+    text: str,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    *,
+    moment: str = "null",
+    fields: Collection[str] | None = None,
+    once: str = "",
+) -> str:
+    """A view's text over the latest state; `beside` gives other names to what it reads."""
+    named = "true" if fields is None else f"field in ({listed(fields)})"
+    text = text.replace("{once}", once).replace("{named}", named)
+    text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+    return re.sub(
+        r"\[(\w+)\]", lambda m: beside.get(m[1], m[1]) if m[1] in _relations() else m[0], text
+    )
+
+
+def _over(text: str, prefix: str, parts: Mapping[str, str]) -> str:
+    """A SELECT with what it reads in front, each under its name behind the prefix."""
+    if not parts:
+        return text
+    used = Counter(re.findall(rf"\b{prefix}(\w+)", " ".join((text, *parts.values()))))
     ctes = ", ".join(
-        f"past_{token} as {'materialized ' if used[token] > 1 else ''}({select})"
+        f"{prefix}{token} as {'materialized ' if used[token] > 1 else ''}({select})"
         for token, select in parts.items()
     )
-    if not ctes:
-        return text
     rest = text.removeprefix("with ")
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 

@@ -27,6 +27,7 @@ from auditreg.ledger.definitions import (
     sql,
     state_sql,
     state_tables,
+    stored_view_sql,
     view_sql,
 )
 from auditreg.sql import quoted, quoted_name
@@ -120,7 +121,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     # is a mere stub with the same columns, which takes half the time.
     for name in macros:
         if name in VIEWS:
-            con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
+            con.execute(f"create or replace view {name} as {stored_view_sql(name)}")
         con.execute(_macro(name, f"from {name}"))
     for name in reversed(macros):
         con.execute(_macro(name, macros[name]))

@@ -7,20 +7,27 @@ repair = "tag"
 covered_by = "validation-recorded"
 looks_for = """
 The validation date plus the review cadence of the model's risk rating (`[review]` in auditreg.toml), and the dates
-of the next review and of the end of validity where they come earlier: a later one does not prolong what the rating
-allows. A day counts to its end in the configured time zone."""
+of the next review and of the end of validity where they come earlier: a later one, by more than `tolerance_days`, does
+not prolong what the rating allows. A day counts to its end in the configured time zone."""
 rationale = """
 Models decay: portfolios, prices and behaviour move. A validation from before the last cycle says how the model
 was, not how it is."""
 remediation = """
 Review the model and record the new validation and next review; where the review was done, record it."""
+
+[params]
+tolerance_days = 7
 */
-with due as (
-    select v.*, lower(trim(e.value)) as risk_rating, k.days as cadence_days,
+with asked as (
+    -- two years are 730 days or 731: a next review that far beyond the cadence is the firm's calendar, not a longer cadence
+    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::INTEGER as tolerance
+),
+due as (
+    select v.*, a.tolerance, lower(trim(e.value)) as risk_rating, k.days as cadence_days,
            local_to_utc((local_day(v.validated_not_before) + k.days + 1)::TIMESTAMP) as cadence_ends,
            v.next_review is not null and v.next_review_ends is null
                or v.valid_until is not null and v.valid_until_ends is null as unreadable
-    from validation_verdicts v
+    from validation_verdicts v cross join asked a
     left join field_evidence e on e.subject = v.subject and e.field = 'risk_rating'
     left join (select substr(name, 9) as rating, try_cast(value as INTEGER) as days, applies_to
                from settings where starts_with(name, 'cadence_')) k
@@ -36,7 +43,7 @@ judged as (
                   or stated is null then 'no validation'
                 when cadence_ends <= as_of() then 'cadence overdue'
                 when unreadable then 'unreadable'
-                when next_review_ends > cadence_ends then 'too far'
+                when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'
                 when coalesce(next_review_ends, valid_until_ends, cadence_ends) is not null then 'current'
                 when risk_rating is null then 'no rating'
                 else 'unknown rating' end as found
