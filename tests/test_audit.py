@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from auditreg.audit import Auditor, Limits
+from auditreg.audit.carried import prepare_carried
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
 from auditreg.audit.snapshot import Moment, reads_of
@@ -325,6 +326,7 @@ def test_a_promotion_is_judged_by_when_it_went_live(empty: duckdb.DuckDBPyConnec
     build(empty, case(models={"motor": {"versions": {"7": created}}}, promotions=promotions))
     mine = rule(scope="promotion", repair="history")
     empty.execute(f"create temp table {result_table(mine)} as {mine.sql}")
+    prepare_carried(empty)
     policy_overrides(empty, [mine], datetime(2026, 8, 1))
     assert empty.execute("select subject from override").fetchall() == [("m-1/7+1",)]
 
@@ -549,12 +551,14 @@ def test_the_first_instant_of_a_quarter_closes_the_one_before(
 
 def test_a_sealed_finding_lends_its_number(own: duckdb.DuckDBPyConnection) -> None:
     own.execute(
-        "insert into findings (number, rule, subject, open, since) "
-        "values (12, 'mine', 'm-1/7', true, TIMESTAMP '2026-01-01')"
+        "insert into findings (number, rule, subject, status, since, first_reported) values "
+        "(12, 'mine', 'm-1/7', 'fail', TIMESTAMP '2026-02-01', TIMESTAMP '2026-01-01'), "
+        "(13, 'mine', 'm-2/1', 'closed', TIMESTAMP '2026-02-01', TIMESTAMP '2026-01-01')"
     )
-    motor = check(own, rule(), selection=["motor"]).answers[0]
-    assert motor.id == "F-12"
-    assert motor.since == datetime(2026, 1, 1)
+    home, motor = check(own, rule()).answers
+    assert (motor.id, motor.since) == ("F-12", datetime(2026, 2, 1))
+    assert (home.id, home.since) == ("F-13", None)
+    assert motor.first_reported == home.first_reported == datetime(2026, 1, 1)
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])

@@ -78,7 +78,7 @@ class Severity(enum.StrEnum):
 
 
 class Status(enum.StrEnum):
-    """A rule's answer for one subject. The last three are given by the auditor alone."""
+    """A rule's answer for one subject. The last four are given by the auditor alone."""
 
     PASS = "pass"  # noqa: S105 - an answer, no password
     FAIL = "fail"
@@ -86,13 +86,19 @@ class Status(enum.StrEnum):
     UNDECIDED = "undecided"
     NOT_APPLICABLE = "not_applicable"
     WAIVED = "waived"
+    ANSWERED = "answered"
     PREDATES_POLICY = "predates_policy"
     ERROR = "error"
 
     @property
     def is_open(self) -> bool:
         """Whether somebody still has to act: a contradicting record, or a missing one."""
-        return self in (Status.FAIL, Status.NOT_EVIDENCED)
+        return self in OPEN
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether such an answer is a finding: open, or not open for a reason of the firm's."""
+        return self not in NO_FINDING
 
     @property
     def rank(self) -> int:
@@ -105,12 +111,19 @@ class Status(enum.StrEnum):
         return _STATUS_WORDS[self]
 
 
+OPEN = (Status.FAIL, Status.NOT_EVIDENCED)
+"""Answers that somebody still has to act on."""
+
+NO_FINDING = (Status.PASS, Status.UNDECIDED, Status.NOT_APPLICABLE)
+"""Answers that are no findings: nothing is wrong, or the readings, not the firm, leave it unknown."""
+
 _WORST_STATUS = (
     Status.ERROR,
     Status.FAIL,
     Status.NOT_EVIDENCED,
     Status.UNDECIDED,
     Status.WAIVED,
+    Status.ANSWERED,
     Status.PREDATES_POLICY,
     Status.PASS,
     Status.NOT_APPLICABLE,
@@ -123,9 +136,31 @@ _STATUS_WORDS = {
     Status.UNDECIDED: "cannot be told from the readings",
     Status.NOT_APPLICABLE: "does not apply",
     Status.WAIVED: "accepted until a date",
+    Status.ANSWERED: "answered by the firm",
     Status.PREDATES_POLICY: "older than the policy",
     Status.ERROR: "could not be judged",
 }
+
+
+class ClosedWhy(enum.StrEnum):
+    """Why a finding is not open any more."""
+
+    REPAIRED = "repaired"
+    """The rule is satisfied now, does not apply any more, or the firm says what it repaired."""
+    ACCEPTED = "accepted"
+    """The firm accepts it until a date."""
+    REJECTED = "rejected"
+    """The firm disputes it."""
+    OUT_OF_SCOPE = "no longer in scope"
+    """What it is about is no longer among what the rule asks about."""
+    RULE_CHANGED = "rule changed"
+    """The rule asks something else, or is not there any more."""
+    POLICY_CHANGED = "policy changed"
+    """The firm's settings are others: by those of the last check it would still be open."""
+    UNDECIDED = "cannot be told"
+    """The readings no longer tell."""
+    ERROR = "could not be judged"
+    """The rule did not run."""
 
 
 class Scope(enum.StrEnum):
@@ -137,6 +172,26 @@ class Scope(enum.StrEnum):
     LIVE_IN_PERIOD = "live_in_period"
     PROMOTION = "promotion"
     LEDGER = "ledger"
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is about what happened in a period: that stays true when the period is over."""
+        return self in (Scope.PROMOTION, Scope.LIVE_IN_PERIOD)
+
+    @property
+    def nobody(self) -> str:
+        """That there is nothing to ask about, as a sentence."""
+        return _NOBODY[self]
+
+
+_NOBODY = {
+    Scope.REGISTERED_MODEL: "There is no registered model.",
+    Scope.MODEL_VERSION: "There is no version.",
+    Scope.LIVE_VERSION: "No version is in use.",
+    Scope.LIVE_IN_PERIOD: "No version was in use in the period.",
+    Scope.PROMOTION: "No version went live in the period.",
+    Scope.LEDGER: "A check of single models asks nothing about the ledger.",
+}
 
 
 class Repair(enum.StrEnum):
@@ -200,6 +255,16 @@ class RuleInfo:
         """SHA-256 of the rule file's text, hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def reads_period(self) -> bool:
+        """Whether its SQL asks when the period begins or ends."""
+        return "period_start" in self.sql or "period_end" in self.sql
+
+    @property
+    def is_about_events(self) -> bool:
+        """Whether it asks what happened in a period, so that its findings outlast the period."""
+        return self.scope.is_event or self.reads_period
+
 
 @dataclass(frozen=True, slots=True)
 class WaiverRef:
@@ -211,14 +276,19 @@ class WaiverRef:
     owner: str | None
     ticket: str | None
     until: date | None
+    answered_by: str | None = None
+    answered_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One rule's answer for one subject, judged. `auditreg.check/1` calls it a finding.
 
-    `number` and `since` are None where nothing is sealed (a check without a ledger file, a
-    read-only copy, a past moment). Moments are UTC and naive.
+    `number` is None where no check that saw it was sealed. `since`, the moment of the check since
+    which it is open without a break, and `first_reported`, that of the first check that ever saw it,
+    are as they were known at the moment that is judged. `condition_since` is what the rule says
+    of when it became so. `carried` is set where the finding is about an event of an earlier period.
+    Moments are UTC and naive.
     """
 
     rule: RuleInfo
@@ -231,6 +301,16 @@ class Finding:
     waiver: WaiverRef | None = None
     number: int | None = None
     since: datetime | None = None
+    first_reported: datetime | None = None
+    condition_since: datetime | None = None
+    carried: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its status as people read it; of an answered one, what the answer says."""
+        if self.status is Status.ANSWERED and self.waiver is not None:
+            return self.waiver.status
+        return self.status.words
 
     @property
     def key(self) -> str:
@@ -261,38 +341,60 @@ def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
     )
 
 
-Numbers = Mapping[str, tuple[int, datetime | None]]
-"""Key of a finding to its number and since when it is open."""
+@dataclass(frozen=True, slots=True)
+class FindingAge:
+    """The number of a finding and its age, as far as both are known at a moment."""
+
+    number: int
+    since: datetime | None = None
+    first_reported: datetime | None = None
 
 
-def with_numbers(findings: Iterable[Finding], numbers: Numbers) -> tuple[Finding, ...]:
-    """The findings with the numbers they have in the ledger, and since when they are open."""
-    return tuple(
-        replace(finding, number=numbers[finding.key][0], since=numbers[finding.key][1])
-        if finding.key in numbers
-        else finding
-        for finding in findings
-    )
+def with_ages(findings: Iterable[Finding], ages: Mapping[str, FindingAge]) -> tuple[Finding, ...]:
+    """The findings with the numbers and ages that the ledger knows by their keys.
+
+    What is no finding, because the rule is satisfied, has a number and no age.
+    """
+
+    def aged(finding: Finding) -> Finding:
+        age = ages.get(finding.key)
+        if age is None:
+            return finding
+        if not finding.status.is_finding:
+            return replace(finding, number=age.number)
+        return replace(
+            finding, number=age.number, since=age.since, first_reported=age.first_reported
+        )
+
+    return tuple(map(aged, findings))
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """One rule over its whole population: how many there are, how many it answered for."""
+    """One rule over its whole population: how many there are, how many it answered for.
+
+    `counts` add up to `population` where there was no error. `carried` counts the findings about
+    events of earlier periods, which come on top. `not_asked` says why the rule was asked of
+    nothing: there is nothing of its scope, or it applies to none of it.
+    """
 
     rule: RuleInfo
     population: int
     examined: int
     counts: Mapping[Status, int]
     error: str | None = None
+    carried: Mapping[Status, int] = field(default_factory=dict)
+    not_asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedWaiver:
     """One entry of waivers.toml, judged at the moment of a check.
 
-    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved` or `overdue`;
+    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved`, `overdue`, `not_yet`
+    (an answer of a later day) or `no_event` (an answer about what did not happen at a moment);
     `sentence` says why in words. `covers` counts the findings of one `in_force` or `overdue`; a
-    repair leaves them open.
+    repair under way leaves them open.
     """
 
     rule: str
@@ -307,6 +409,8 @@ class JudgedWaiver:
     judged: str
     sentence: str
     covers: int = 0
+    answered_by: str | None = None
+    answered_on: date | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -318,11 +422,13 @@ class JudgedWaiver:
 class CheckResult:
     """What one check found.
 
-    `answers` holds the findings: what is open, waived, older than the policy or could not be
-    judged, worst first. `every` yields all answers of every rule, the passed ones too, in the
-    same order; large, and read from the connection the check ran on. `as_of` is UTC; `period`
-    the two dates (first day, last day) that `promotion` and `live_in_period` were judged over,
-    in the configured calendar.
+    `answers` holds the findings: what is open, waived, answered, older than the policy or could
+    not be judged, worst first; those about events of earlier periods among them. `every` yields all
+    answers of every rule, the passed and undecided ones too, in the same order; large, and read
+    from the connection the check ran on. `as_of` is UTC; `period` the two dates (first day, last
+    day) that `promotion` and `live_in_period` were judged over, in the configured calendar.
+    `answers_known` is given where the waivers are not those of today's file: the moment
+    of the check that sealed them.
     """
 
     as_of: datetime
@@ -334,6 +440,7 @@ class CheckResult:
     selection: tuple[str, ...] = ()
     waivers: tuple[JudgedWaiver, ...] = ()
     every: Iterable[Finding] = ()
+    answers_known: datetime | None = None
 
     @property
     def open(self) -> tuple[Finding, ...]:

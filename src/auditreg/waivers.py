@@ -1,8 +1,8 @@
-"""`waivers.toml`: findings a firm accepts for a time, or is repairing, and whether that holds.
+"""`waivers.toml`: findings a firm accepts for a time, is repairing or has answered; whether that holds.
 
     [[waiver]]
     rule = "git-commit-recorded"
-    models = ["motor-frequency"]          # or versions = ["motor-frequency/7"]
+    models = ["motor-frequency"]          # or versions = ["motor-frequency/7"], findings = ["F-12"]
     status = "accepted"                   # with approver and expires
     reason = "Trained before the repository moved"
     approver = "jane.smith"
@@ -17,13 +17,24 @@
     owner = "pricing-ops"
     due = 2026-11-30
 
+    [[waiver]]
+    rule = "approval-precedes-live"
+    findings = ["F-54"]
+    status = "rejected"                   # or "repaired"; with answered_by and answered_on
+    reason = "The approval was given on paper in time; it is filed as MRC-301"
+    answered_by = "jane.smith"
+    answered_on = 2026-10-08
+
 An accepted finding in force is waived. One under repair, overdue or not, stays open and carries
-owner and date: a promise is not a repair. A waiver that names no model, has run out, or was approved by the
+owner and date: a promise is not a repair. What happened cannot come right by itself, so a finding
+about an event is answered: `repaired` says what was done about it, `rejected` that it is disputed. An answer
+covers what had happened by its date. A waiver that names no model and no finding, has run out, or was given by the
 model's own owner or developer covers nothing and is itself reported.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -39,30 +50,62 @@ _STATE = "No waiver was applied."
 COVERING = ("in_force", "overdue")
 """Judgements under which a waiver is shown beside the findings it covers."""
 
+ANSWERS = ("repaired", "rejected")
+"""Statuses that answer a finding about an event, and close it."""
+
+_NEEDED = {
+    "accepted": ("approver", "expires"),
+    "under_repair": ("owner", "due"),
+    "repaired": ("answered_by", "answered_on"),
+    "rejected": ("answered_by", "answered_on"),
+}
+_NUMBER = re.compile(r"F-([1-9]\d{0,17})")
+
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry. `expires` and `due` are the last days it holds, in the configured time zone."""
+    """One entry. `expires` and `due` are the last days it holds, in the configured time zone.
+
+    `answered_on` is the day of an answer: it covers what had happened by the end of it.
+    """
 
     rule: str
-    status: Literal["accepted", "under_repair"]
+    status: Literal["accepted", "under_repair", "repaired", "rejected"]
     reason: str
     models: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     approver: str | None = None
     ticket: str | None = None
     expires: date | None = None
     owner: str | None = None
     due: date | None = None
+    answered_by: str | None = None
+    answered_on: date | None = None
 
     @property
     def scope(self) -> str:
         """What it covers, in words."""
-        return ", ".join((*self.models, *self.versions)) or "every model"
+        return ", ".join((*self.models, *self.versions, *self.findings)) or "every model"
 
     @property
     def until(self) -> date | None:
-        """Its last day."""
-        return self.expires if self.status == "accepted" else self.due
+        """Its last day; None for an answer."""
+        return {"accepted": self.expires, "under_repair": self.due}.get(self.status)
+
+    @property
+    def responsible(self) -> str | None:
+        """Who gave an acceptance or an answer, and may not be the model's owner or developer."""
+        return self.answered_by if self.is_answer else self.approver
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it answers what happened, and closes it."""
+        return self.status in ANSWERS
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """`findings` as numbers."""
+        return tuple(int(text.removeprefix("F-")) for text in self.findings)
 
     @property
     def pairs(self) -> tuple[tuple[str, int], ...]:
@@ -74,7 +117,14 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def ref(self) -> WaiverRef:
         """What outputs say of it beside a finding."""
         return WaiverRef(
-            self.status, self.reason, self.approver, self.owner, self.ticket, self.until
+            self.status,
+            self.reason,
+            self.approver,
+            self.owner,
+            self.ticket,
+            self.until,
+            self.answered_by,
+            self.answered_on,
         )
 
 
@@ -111,8 +161,9 @@ def parse_waivers(text: str, path: Path) -> tuple[Waiver, ...]:
         raise ConfigError(
             f"{path}: {error}.",
             state=_STATE,
-            hint="A waiver has rule, models or versions, status and reason; accepted ones also "
-            "approver and expires, those under repair owner and due.",
+            hint="A waiver has rule, models, versions or findings, status and reason; accepted ones "
+            "also approver and expires, those under repair owner and due, answers (repaired, "
+            "rejected) answered_by and answered_on.",
         ) from error
     for number, waiver in enumerate(waivers, 1):
         _check(waiver, f"{path}, waiver {number} ({waiver.rule})")
@@ -120,8 +171,7 @@ def parse_waivers(text: str, path: Path) -> tuple[Waiver, ...]:
 
 
 def _check(waiver: Waiver, where: str) -> None:
-    needed = ("approver", "expires") if waiver.status == "accepted" else ("owner", "due")
-    for key in (*needed, "reason"):
+    for key in (*_NEEDED[waiver.status], "reason"):
         value = getattr(waiver, key)
         if value is None or value == "" or (isinstance(value, str) and not value.strip()):
             raise ConfigError(
@@ -134,6 +184,11 @@ def _check(waiver: Waiver, where: str) -> None:
             raise ConfigError(
                 f"{where}: {text!r} is not a version; write it as model/3.", state=_STATE
             )
+    for text in waiver.findings:
+        if not _NUMBER.fullmatch(text):
+            raise ConfigError(
+                f"{where}: {text!r} is not the number of a finding; write it as F-12.", state=_STATE
+            )
 
 
 def judge(
@@ -144,6 +199,8 @@ def judge(
     whole: bool = True,
     known: bool = True,
     self_approved: bool = False,
+    about_events: bool = True,
+    answered: int = 0,
 ) -> JudgedWaiver:
     """Say whether a waiver holds.
 
@@ -153,9 +210,21 @@ def judge(
         covers: open findings it names.
         whole: whether everything was checked, so that covering nothing means something.
         known: whether there is a rule of that id.
-        self_approved: whether its approver is, as a person, owner or developer of its model.
+        self_approved: whether who gave it is, as a person, owner or developer of its model.
+        about_events: whether its rule asks what happened, so that it can be answered.
+        answered: findings it names that it closed earlier.
     """
-    judged = _judgement(waiver, today, covers, whole, known, self_approved)
+    if not (waiver.models or waiver.versions or waiver.findings) or "*" in waiver.models:
+        judged = "over_broad"
+    elif self_approved:
+        judged = "self_approved"
+    elif known and waiver.is_answer and not about_events:
+        judged = "no_event"
+    elif known and (dated := _by_its_date(waiver, today)):
+        judged = dated
+    else:
+        nothing = covers + answered == 0 and whole
+        judged = "unused" if nothing or not known else "in_force"
     return as_judged(waiver, judged, covers=covers, known=known)
 
 
@@ -174,39 +243,42 @@ def as_judged(waiver: Waiver, judged: str, *, covers: int, known: bool = True) -
         judged=judged,
         sentence=_sentence(waiver, judged, known),
         covers=covers if judged in COVERING else 0,
+        answered_by=waiver.answered_by,
+        answered_on=waiver.answered_on,
     )
 
 
-def _judgement(
-    waiver: Waiver, today: date, covers: int, whole: bool, known: bool, self_approved: bool
-) -> str:
-    if not (waiver.models or waiver.versions) or "*" in waiver.models:
-        return "over_broad"
-    if self_approved:
-        return "self_approved"
-    if not known:
-        return "unused"
+def _by_its_date(waiver: Waiver, today: date) -> str | None:
+    """How its date judges a waiver: it has run out, or was not given yet."""
+    if waiver.is_answer and waiver.answered_on is not None and today < waiver.answered_on:
+        return "not_yet"
     if waiver.until is not None and today > waiver.until:
         return "expired" if waiver.status == "accepted" else "overdue"
-    return "unused" if covers == 0 and whole else "in_force"
+    return None
 
 
 def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
-    about = f"The waiver of {waiver.rule} for {waiver.scope}"
-    match judged:
-        case "over_broad":
-            return f"{about} names no single model, so it covers nothing."
-        case "self_approved":
-            return f"{about} was approved by {waiver.approver}, who owns or developed the model."
-        case "unused" if not known:
-            return f"{about} covers nothing: there is no such rule."
-        case "unused":
-            return f"{about} covers no open finding; take it out."
-        case "expired":
-            return f"{about} ran out on {waiver.until}."
-        case "overdue":
-            return f"{about}: the repair was due on {waiver.until} from {waiver.owner}."
-        case _ if waiver.status == "accepted":
-            return f"{about} holds until {waiver.until}."
-        case _:
-            return f"{about}: {waiver.owner} repairs it until {waiver.until}; it stays open."
+    what = "answer to" if waiver.is_answer else "waiver of"
+    about = f"The {what} {waiver.rule} for {waiver.scope}"
+    given = "given" if waiver.is_answer else "approved"
+    sentences = {
+        "over_broad": " names no single model, so it covers nothing.",
+        "self_approved": f" was {given} by {waiver.responsible}, who owns or developed the model.",
+        "no_event": " is about no event: repair it in the registry, or accept it until a date.",
+        "not_yet": f" was given on {waiver.answered_on}, after the moment that is judged.",
+        "unused": " covers no open finding; take it out."
+        if known
+        else " covers nothing: there is no such rule.",
+        "expired": f" ran out on {waiver.until}.",
+        "overdue": f": the repair was due on {waiver.until} from {waiver.owner}.",
+    }
+    return about + (sentences.get(judged) or _holds(waiver))
+
+
+def _holds(waiver: Waiver) -> str:
+    """What a waiver in force does, as the end of a sentence."""
+    if waiver.is_answer:
+        return f": {waiver.status}, says {waiver.answered_by} on {waiver.answered_on}."
+    if waiver.status == "accepted":
+        return f" holds until {waiver.until}."
+    return f": {waiver.owner} repairs it until {waiver.until}; it stays open."

@@ -60,9 +60,10 @@ def result(*answers: Finding, errors=(), **more) -> CheckResult:
         "ledger": {"tree_size": 12, "root": "ab" * 32},
     }
     ordered = sorted(answers, key=worst_first)
-    found = [a for a in ordered if a.status not in (Status.PASS, Status.NOT_APPLICABLE)]
+    values["rules"] = tuple(results)
+    values["answers"] = tuple(a for a in ordered if a.status.is_finding)
     values["every"] = ordered
-    return CheckResult(rules=tuple(results), answers=found, **{**values, **more})
+    return CheckResult(**{**values, **more})
 
 
 def large(rules=120, subjects=300, long="x" * 300) -> CheckResult:
@@ -81,3 +82,7 @@ def large(rules=120, subjects=300, long="x" * 300) -> CheckResult:
 
 
 WAIVED = WaiverRef("accepted", "small book", "jane", None, "T-1", date(2027, 1, 31))
+
+REJECTED = WaiverRef(
+    "rejected", "approved on paper", None, None, None, None, "ann", date(2026, 11, 20)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import jsonschema
@@ -12,13 +13,14 @@ from auditreg.errors import ExitCode
 from auditreg.formats import check_format
 from auditreg.formats.check_json import json_schema
 from auditreg.formats.interface import CheckView, OutputTarget
-from auditreg.models import Grade, Repair, Severity, Status
-from tests.formats.results import WAIVED, answer, large, result, rule
+from auditreg.models import Grade, Repair, RuleResult, Severity, Status
+from tests.formats.results import REJECTED, WAIVED, answer, large, result, rule
 
 VIEW = CheckView(ExitCode.FINDINGS, Severity.LOW)
 FINDING_KEYS = [
     "id", "key", "rule", "severity", "subject", "registry", "workspace", "model", "version",
-    "status", "reason", "grade", "since", "looked_for", "fix", "repair", "evidence", "waiver",
+    "status", "reason", "grade", "since", "first_reported", "condition_since", "carried_forward",
+    "looked_for", "fix", "repair", "evidence", "waiver",
 ]  # fmt: skip
 
 
@@ -34,10 +36,22 @@ def everything():
     owner = rule()
     history = rule("promotion-approved", Severity.CRITICAL, Repair.HISTORY)
     return result(
-        answer(owner, "a", 1, number=7, since=datetime(2026, 8, 1, 2, 3, 4), fix="do it"),
+        answer(
+            owner,
+            "a",
+            1,
+            number=7,
+            since=datetime(2026, 8, 1, 2, 3, 4),
+            first_reported=datetime(2026, 5, 1),
+            condition_since=datetime(2026, 4, 1),
+            carried=True,
+            fix="do it",
+        ),
         answer(owner, "b", 1, Status.PASS, grade=Grade.ASSERTED),
         answer(owner, "c", 1, Status.WAIVED, waiver=WAIVED),
         answer(owner, "d", 1, Status.NOT_APPLICABLE),
+        answer(owner, "e", 1, Status.UNDECIDED),
+        answer(owner, "f", 1, Status.ANSWERED, waiver=REJECTED),
         answer(history, "a", 1, Status.FAIL, evidence={"at": datetime(2026, 1, 1), "n": 2}),
         answer(history, "b", 1, Status.PREDATES_POLICY),
         errors=[(rule("broken", Severity.LOW), "no such column")],
@@ -62,13 +76,14 @@ def test_findings_are_the_open_waived_and_erroneous_worst_first(everything):
         ("promotion-approved", "a", "fail"),
         ("owner-recorded", "a", "not_evidenced"),
         ("owner-recorded", "c", "waived"),
+        ("owner-recorded", "f", "answered"),
     ]
     assert [r["id"] for r in found["rules"] if r["error"]] == ["broken"]
 
 
 def test_all_holds_every_subject(everything):
     statuses = {f["status"] for f in document(everything, everything=True)["findings"]}
-    assert statuses >= {"pass", "not_applicable", "predates_policy"}
+    assert statuses >= {"pass", "undecided", "not_applicable", "predates_policy"}
 
 
 def test_counts(everything):
@@ -77,8 +92,10 @@ def test_counts(everything):
         "pass": 1,
         "fail": 1,
         "not_evidenced": 1,
+        "undecided": 1,
         "not_applicable": 1,
         "waived": 1,
+        "answered": 1,
         "predates_policy": 1,
         "error": 0,
     }
@@ -91,6 +108,10 @@ def test_one_finding(everything):
     }
     assert found["a"]["id"] == "F-7"
     assert found["a"]["since"] == "2026-08-01T02:03:04Z"
+    assert found["a"]["first_reported"] == "2026-05-01T00:00:00Z"
+    assert found["a"]["condition_since"] == "2026-04-01T00:00:00Z"
+    assert found["a"]["carried_forward"] is True
+    assert found["c"]["carried_forward"] is False
     assert found["a"]["fix"] == "do it"
     assert found["c"]["id"] is None
     assert found["c"]["waiver"] == {
@@ -100,7 +121,25 @@ def test_one_finding(everything):
         "owner": None,
         "ticket": "T-1",
         "until": "2027-01-31",
+        "answered_by": None,
+        "answered_on": None,
     }
+    assert found["f"]["waiver"]["answered_by"] == "ann"
+    assert found["f"]["waiver"]["answered_on"] == "2026-11-20"
+
+
+def test_a_rule_says_what_it_was_not_asked_and_what_is_carried_forward():
+    asked = replace(result(answer(rule())).rules[0], carried={Status.FAIL: 2, Status.WAIVED: 1})
+    silent = RuleResult(rule("silent"), 3, 3, {Status.NOT_APPLICABLE: 3}, not_asked="No window.")
+    found = document(result(answer(rule()), rules=(asked, silent)))
+    first, second = found["rules"]
+    assert (first["not_asked"], second["not_asked"]) == (None, "No window.")
+    assert first["carried_forward"]["fail"] == 2
+    assert sum(first["counts"].values()) == first["population"] == 1
+    assert sum(second["carried_forward"].values()) == 0
+    assert found["summary"]["status"]["fail"] == 2
+    assert found["summary"]["status"]["not_evidenced"] == 1
+    assert found["summary"]["status"]["waived"] == 1
 
 
 def test_key_is_stable():

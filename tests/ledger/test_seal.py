@@ -1,4 +1,4 @@
-"""Sealed checks and reports: findings keep their numbers, and only what was looked at closes."""
+"""Sealed checks and reports: findings keep numbers and ages, and nothing closes without a reason."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from auditreg.ledger.entries import epoch_ms
 from auditreg.ledger.policies import Policy
-from auditreg.ledger.seal import CheckRecord, Sealed, seal_check, seal_report
+from auditreg.ledger.seal import CheckRecord, Closing, Sealed, seal_check, seal_report
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import finding_key
@@ -53,8 +54,7 @@ def check(
     book: Book,
     day: int,
     *answers: dict[str, Any],
-    examined: Sequence[str] = RULES,
-    selected: tuple[str, ...] | None = None,
+    closings: Sequence[Closing] = (),
     waivers: Sequence[dict[str, Any]] = (),
     policies: Sequence[Policy] = (),
 ) -> Sealed:
@@ -62,15 +62,19 @@ def check(
         as_of=datetime(2026, 2, day),
         period=PERIOD,
         policy="p",
-        selection=() if selected is None else ("motor",),
-        examined=tuple(examined),
-        selected=selected,
+        selection=(),
         rules=[{"rule": rule} for rule in RULES],
         summary={"open": len(answers)},
     )
-    done = seal_check(book.con, record, answers, waivers=waivers, policies=policies)
+    done = seal_check(
+        book.con, record, answers, closings=closings, waivers=waivers, policies=policies
+    )
     assert book.tables() == book.rebuilt()
     return done
+
+
+def closed(answered: dict[str, Any], why: str = "repaired", **more: Any) -> Closing:
+    return Closing(answered["key"], why, f"It is {why}.", **more)
 
 
 def findings(book: Book) -> dict[str, tuple[Any, ...]]:
@@ -99,16 +103,159 @@ def test_a_finding_keeps_its_number_and_its_beginning(book: Book):
     assert findings(book)["F-2"] == ["has-owner", "m-1", "waived", False, "01"]
 
 
-def test_closed_and_opened_again(book: Book):
+def life(book: Book, number: int) -> list[tuple[Any, ...]]:
+    """A finding's states: status, first reported, open since, closed, and why; moments as days."""
+    return book.rows(
+        "select status, strftime(first_reported, '%d'), strftime(since, '%d'), "
+        "strftime(closed_at, '%d'), closed_why from finding_history where number = ? order by seq",
+        number,
+    )
+
+
+def test_closed_and_opened_again_and_nothing_of_it_is_overwritten(book: Book):
     one, two = answer("has-owner", "m-1"), answer("has-owner", "m-2")
     check(book, 1, one, two)
-    assert check(book, 2, two) == Sealed(0, 0, 1)
-    assert findings(book)["F-1"] == ["has-owner", "m-1", "closed", False, "02"]
-    assert check(book, 3, two) == Sealed(0, 0, 0)
+    assert check(book, 2, two, closings=[closed(one)]) == Sealed(0, 0, 1)
+    assert findings(book)["F-1"] == ["has-owner", "m-1", "closed", False, "01"]
+    assert check(book, 3, two, closings=[closed(one)]) == Sealed(0, 0, 0)
     assert check(book, 4, one, two) == Sealed(0, 1, 0)
     assert findings(book)["F-1"] == ["has-owner", "m-1", "fail", True, "04"]
     assert check(book, 5, one, two, answer("has-owner", "m-3")).opened == 1
     assert list(findings(book)) == ["F-1", "F-2", "F-3"]
+    assert life(book, 1) == [
+        ("fail", "01", "01", None, None),
+        ("closed", "01", "01", "02", "repaired"),
+        ("fail", "01", "04", None, None),
+    ]
+    [(reason,)] = book.rows("select reason from finding_history where status = 'closed'")
+    assert reason == "It is repaired."
+
+
+def test_an_age_goes_on_while_a_finding_is_accepted(book: Book):
+    one = answer("has-owner", "m-1")
+    accepted = {**one, "status": "waived", "why": "accepted"}
+    check(book, 1, one)
+    check(book, 2, accepted)
+    assert check(book, 3, {**accepted, "reason": "another"}) == Sealed(0, 1, 0)
+    check(book, 4, one)
+    assert life(book, 1) == [
+        ("fail", "01", "01", None, None),
+        ("waived", "01", "01", "02", "accepted"),
+        ("waived", "01", "01", "02", "accepted"),
+        ("fail", "01", "01", None, None),
+    ]
+
+
+def test_what_a_check_knows_of_an_age_counts(book: Book):
+    began = epoch_ms(datetime(2026, 1, 15))
+    one = answer("has-owner", "m-1", since=began, condition_since=began, carried=True)
+    check(book, 3, one)
+    assert book.rows(
+        "select strftime(since, '%m-%d'), strftime(first_reported, '%m-%d'), "
+        "strftime(condition_since, '%m-%d'), carried from findings"
+    ) == [("01-15", "02-03", "01-15", True)]
+    assert check(book, 4, one) == Sealed(0, 0, 0)
+    assert check(book, 5, {**one, "carried": None}) == Sealed(0, 1, 0)
+
+
+def test_what_was_settled_before_keeps_when_and_why(book: Book):
+    answered = answer(
+        "has-owner", "m-1", "answered", why="rejected", waiver='{"status": "rejected"}'
+    )
+    check(book, 1, answer("has-owner", "m-1"))
+    check(book, 2, answered)
+    assert check(book, 3, closings=[closed(answered, kept=True)]) == Sealed(0, 0, 1)
+    assert life(book, 1)[1:] == [
+        ("answered", "01", "01", "02", "rejected"),
+        ("closed", "01", "01", "02", "rejected"),
+    ]
+    [(reason, waiver)] = book.rows("select reason, waiver from findings")
+    assert (reason, waiver) == ("because", '{"status": "rejected"}')
+
+
+def test_what_the_readings_no_longer_tell_is_undecided_once(book: Book):
+    one = answer("has-owner", "m-1")
+    untold = closed(one, "cannot be told", status="undecided")
+    check(book, 1, one)
+    assert check(book, 2, closings=[untold]) == Sealed(0, 0, 1)
+    assert check(book, 3, closings=[untold]) == Sealed(0, 0, 0)
+    assert findings(book)["F-1"] == ["has-owner", "m-1", "undecided", False, "01"]
+    assert check(book, 4, closings=[closed(one)]) == Sealed(0, 0, 1)
+    assert [row[3:] for row in life(book, 1)] == [
+        (None, None), ("02", "cannot be told"), ("04", "repaired"),
+    ]  # fmt: skip
+
+
+def moved(book: Book, start: str | None, end: str) -> dict[str, dict[str, int]]:
+    """What `finding_movement` tells, without zeros."""
+    cursor = book.con.execute(
+        f"from finding_movement({'null' if start is None else repr(start)}, '{end}')"
+    )
+    names = [column[0] for column in cursor.description]
+    return {
+        severity: {n: v for n, v in zip(names[1:], values, strict=True) if v}
+        for severity, *values in cursor.fetchall()
+    }
+
+
+CLOSED = (
+    *("repaired", "accepted", "rejected", "out_of_scope", "rule_changed", "policy_changed"),
+    *("cannot_be_told", "not_judged", "not_recorded"),
+)
+
+
+def adds_up(row: dict[str, int]) -> bool:
+    given = [row.get(name, 0) for name in ("opening", "new", "reopened", "reclassified")]
+    return sum(given) - sum(row.get(name, 0) for name in CLOSED) == row.get("closing", 0)
+
+
+def test_the_movement_of_findings_adds_up(book: Book):
+    many = [answer("has-owner", f"m-{n}") for n in range(9)]
+    why = ("repaired", "no longer in scope", "rule changed", "policy changed")
+    check(book, 1, *many)
+    gone = [closed(one, reason) for one, reason in zip(many, why, strict=False)]
+    worse = {**many[5], "severity": "critical"}
+    accepted = {**many[6], "status": "waived", "why": "accepted"}
+    disputed = {**many[7], "status": "answered", "why": "rejected"}
+    failed = {**many[8], "status": "error", "why": "could not be judged"}
+    untold = closed(many[4], "cannot be told", status="undecided")
+    check(book, 2, worse, accepted, disputed, failed, closings=[*gone, untold])
+    check(book, 3, worse, accepted, disputed, failed, many[0], answer("has-approval", "m-1/1"))
+    check(book, 4, accepted, disputed, failed, many[0], closings=[closed(worse)])
+
+    assert moved(book, None, "2026-02-01") == {
+        "critical": {}, "high": {"new": 9, "closing": 9}, "medium": {}, "low": {},
+    }  # fmt: skip
+    second = moved(book, "2026-02-01", "2026-02-04")
+    assert second["critical"] == {"reclassified": 1, "repaired": 1}
+    assert second["high"] == {
+        "opening": 9, "new": 1, "reopened": 1, "reclassified": -1, "repaired": 1, "accepted": 1,
+        "rejected": 1, "out_of_scope": 1, "rule_changed": 1, "policy_changed": 1,
+        "cannot_be_told": 1, "not_judged": 1, "closing": 2,
+    }  # fmt: skip
+    for start, end in (("2026-01-01", "2026-02-02"), ("2026-02-02", "2026-02-03")):
+        rows = moved(book, start, end).values()
+        assert all(map(adds_up, rows))
+        [(opened,)] = book.rows(f"select count(*) from findings_as_of('{end}') where open")
+        assert sum(row.get("closing", 0) for row in rows) == opened
+    assert all(map(adds_up, second.values()))
+    assert book.rows("select count(*) from findings where not open and closed_why is null") == [
+        (0,)
+    ]
+
+
+def test_findings_of_a_moment_are_those_known_then(book: Book):
+    one, two = answer("has-owner", "m-1"), answer("has-owner", "m-2")
+    check(book, 1, one)
+    check(book, 5, two, closings=[closed(one)])
+
+    def known(at: str, more: str = "") -> list[tuple[Any, ...]]:
+        return book.rows(f"select id, status from findings_as_of({at}{more}) order by number")
+
+    assert known("timestamp '2026-01-31'") == []
+    assert known("timestamp '2026-02-04'") == [("F-1", "fail")]
+    assert known("timestamp '2026-02-05'") == [("F-1", "closed"), ("F-2", "fail")]
+    assert known("timestamp '2026-02-05'", ", known_at := timestamp '2026-02-05'") == []
 
 
 def test_the_same_check_again_appends_only_that_it_was_made(book: Book):
@@ -119,23 +266,22 @@ def test_the_same_check_again_appends_only_that_it_was_made(book: Book):
     assert [row[5] for row in book.log()[before:]] == ["check"]
 
 
-def test_only_what_was_examined_and_selected_closes(book: Book):
+def test_only_what_the_check_found_closed_closes(book: Book):
     answers = [answer(rule, subject) for rule in RULES for subject in ("m-1", "m-2")]
     check(book, 1, *answers)
-    assert check(book, 2, examined=["has-owner"], selected=("m-1",)) == Sealed(0, 0, 1)
-    closed = [rest[:2] for rest in findings(book).values() if rest[2] == "closed"]
-    assert closed == [["has-owner", "m-1"]]
-    assert check(book, 3, examined=[], selected=None) == Sealed(0, 0, 0)
-    assert check(book, 4, selected=()) == Sealed(0, 0, 0)
-    assert check(book, 5, examined=["has-owner"]) == Sealed(0, 0, 1)
-    assert check(book, 6) == Sealed(0, 0, 2)
+    assert check(book, 2) == Sealed(0, 0, 0)
+    assert check(book, 3, closings=[closed(answers[0])]) == Sealed(0, 0, 1)
+    closed_ones = [rest[:2] for rest in findings(book).values() if rest[2] == "closed"]
+    assert closed_ones == [["has-owner", "m-1"]]
+    # What is among the answers is not closed, whatever was found before they were sealed.
+    assert check(book, 4, *answers[1:], closings=[closed(answers[1])]) == Sealed(0, 0, 0)
 
 
 def test_an_error_does_not_close_and_is_not_open(book: Book):
     one = answer("has-owner", "m-1")
     check(book, 1, one)
-    failed = {**one, "status": "error", "reason": "could not be judged"}
-    assert check(book, 2, failed, examined=["has-approval"]) == Sealed(0, 1, 0)
+    failed = {**one, "status": "error", "reason": "no column", "why": "could not be judged"}
+    assert check(book, 2, failed) == Sealed(0, 1, 0)
     assert findings(book)["F-1"] == ["has-owner", "m-1", "error", False, "01"]
     assert check(book, 3, one) == Sealed(0, 1, 0)
     assert findings(book)["F-1"] == ["has-owner", "m-1", "fail", True, "01"]
@@ -145,7 +291,7 @@ def waiver(rule: str = "has-owner", scope: str = "motor", **more: Any) -> dict[s
     return {
         "rule": rule, "scope": scope, "status": "accepted", "reason": "small", "approver": "ann",
         "ticket": "T-1", "expires": date(2026, 12, 31), "owner": None, "due": None,
-        "judged": "in_force", **more,
+        "judged": "in_force", "answered_by": None, "answered_on": None, **more,
     }  # fmt: skip
 
 
@@ -224,7 +370,7 @@ def test_the_last_entry_of_a_finding_or_waiver_is_erased_and_no_older_one_comes_
     one, two = answer("has-owner", "m-1"), answer("has-owner", "m-2")
     with ledger.writer() as con:
         check(Book(con), 1, one, two, waivers=[waiver()])
-        check(Book(con), 2, one)
+        check(Book(con), 2, one, closings=[closed(two)])
     for kind in ("finding", "waiver"):
         [(last,)] = ask(ledger, "select max(seq) from ledger.log where kind = ?", kind)
         ledger.erase(last, "asked")

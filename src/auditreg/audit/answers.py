@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
 from auditreg.audit.sentences import complete
-from auditreg.models import Finding, Grade, RuleInfo, RuleResult, Status, Subject
+from auditreg.models import NO_FINDING, Finding, Grade, RuleInfo, RuleResult, Status, Subject
 from auditreg.rules.validate import COLUMNS
-from auditreg.sql import quoted, quoted_name
+from auditreg.sql import listed, quoted, quoted_name
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Columns = Mapping[str, Sequence[str]]
 """The bare name of a rule's table to its columns."""
+
+CONDITION = "condition_since"
+"""The column in which a rule says since when its condition holds, where it can tell."""
 
 _BATCH = 10_000
 _STATUSES = {status.value: status for status in Status}
@@ -60,55 +63,82 @@ def table_name(rule: RuleInfo) -> str:
     return result_table(rule).strip('"')
 
 
+def condition_sql(columns: Sequence[str]) -> str:
+    """SQL for since when a row `r` of a rule's table says that its condition holds."""
+    # A rule of a firm's own may return anything under that name.
+    return (
+        "try_cast(r.condition_since::VARCHAR as TIMESTAMP)"
+        if CONDITION in columns
+        else "null::TIMESTAMP"
+    )
+
+
+def answer_columns(rule: RuleInfo, columns: Sequence[str]) -> str:
+    """SQL for what a rule says of a row `r` of its table, and the names in `p` that people use.
+
+    Evidence is JSON, in the order of the columns' names, in which it is sealed.
+    """
+    evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
+    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
+    return (
+        f"{quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject as subject, "
+        "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
+        f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
+        f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
+        f"{f'to_json(struct_pack({packed}))::VARCHAR' if packed else 'null'} as evidence, "
+        f"{condition_sql(columns)} as condition_since, p.registry, p.workspace, p.model, p.version"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """The answers of the rules that ran, read anew from their tables each time.
 
-    `columns` are those of the tables; `numbered` says whether findings sealed in the ledger lend
-    their numbers (the latest state). `zone` is the firm's clock, for the sentences.
+    What the ledger knows of a finding is lent from the table `known_finding`. `columns` are those of
+    the rules' tables; `zone` is the firm's clock, for the sentences.
     """
 
     connection: duckdb.DuckDBPyConnection
     results: Sequence[RuleResult]
     waivers: Sequence[Waiver]
     columns: Columns
-    numbered: bool
     zone: ZoneInfo | None = None
 
     def findings(self) -> tuple[Finding, ...]:
-        """The answers that are open, waived or older than the policy, worst first."""
+        """The answers that are findings, worst first."""
         # Answers refer to nothing that refers back, and looking through all of them for circles over
         # and over takes longer than reading them.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            rules = [result.rule for result in self.results if _shows_findings(result)]
-            return tuple(self._read(rules, "status not in ('pass', 'not_applicable')"))
+            results = [result for result in self.results if _shows_findings(result)]
+            return tuple(self._read(results, f"status not in ({listed(NO_FINDING)})"))
         finally:
             if collecting:
                 gc.enable()
 
     def every(self) -> Iterator[Finding]:
         """Every answer of every rule, worst first."""
-        return self._read([r.rule for r in self.results if r.error is None], "true")
+        return self._read([r for r in self.results if r.error is None], "true")
 
-    def _read(self, rules: Sequence[RuleInfo], condition: str) -> Iterator[Finding]:
+    def _read(self, results: Sequence[RuleResult], condition: str) -> Iterator[Finding]:
         """Read answers in batches, so that the reader may use the connection in between.
 
         An open result would end with the connection's next statement, and another connection does
         not see temporary tables; so the ordered answers become a table that is read by position.
         """
-        if not rules:
+        if not results:
             return
-        by_id = {rule.id: rule for rule in rules}
+        by_id = {result.rule.id: result.rule for result in results}
         by_table = moment_columns(self.connection)
-        moments = {rule.id: by_table.get(table_name(rule), ()) for rule in rules}
+        moments = {rule: by_table.get(table_name(by_id[rule]), ()) for rule in by_id}
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
-            "model, version, waiver, number, since, row_number() over (order by rank, "
-            f"{_STATUS_RANK}, rule, coalesce(model, ''), coalesce(version, 0), subject) as place "
-            f"from ({self._select(rules)}) where {condition} order by place"
+            "model, version, waiver, number, since, first_reported, condition_since, carried, "
+            f"row_number() over (order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), "
+            "coalesce(version, 0), subject) as place "
+            f"from ({self._select(results)}) where {condition} order by place"
         )
         start = 1
         while rows := self.connection.execute(
@@ -127,42 +157,34 @@ class Answers:
                 yield _answer(row, evidence, rule, self.waivers, told)
             start += _BATCH
 
-    def _select(self, rules: Sequence[RuleInfo]) -> str:
-        """SQL for the answers of rules with names, evidence (JSON), number and since."""
-        number = "f.number, case when f.open then f.since end as since"
-        lent = "left join findings f on f.rule = r.rule and f.subject = r.subject"
-        if not self.numbered:
-            number, lent = "null::BIGINT as number, null::TIMESTAMP as since", ""
-        parts = [_part(rule, self.columns[table_name(rule)]) for rule in rules]
+    def _select(self, results: Sequence[RuleResult]) -> str:
+        """SQL for the answers of rules with names, evidence (JSON), numbers and ages."""
+        parts = [
+            f"select {answer_columns(result.rule, self.columns[table_name(result.rule)])}, "
+            f"false as carried from {result_table(result.rule)} r "
+            f"join population_{result.rule.scope} p on p.subject = r.subject"
+            for result in results
+        ]
+        found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"
+        if carrying := [result.rule.id for result in results if result.carried]:
+            parts.append(
+                f"select *, true as carried from carried_answer where rule in ({listed(carrying)})"
+            )
         return (
-            f"select r.* replace (coalesce(o.status, r.status) as status), o.waiver, {number} "
+            "select r.* replace (coalesce(o.status, r.status) as status), o.waiver, k.number, "
+            f"case when {found} then k.since end as since, "
+            f"case when {found} then k.first_reported end as first_reported "
             f"from ({' union all '.join(parts)}) r "
-            f"left join override o on o.rule = r.rule and o.subject = r.subject {lent}"
+            "left join override o on o.rule = r.rule and o.subject = r.subject "
+            "left join known_finding k on k.rule = r.rule and k.subject = r.subject "
+            f"where not r.carried or {found}"
         )
 
 
 def _shows_findings(result: RuleResult) -> bool:
     """Whether a rule has any answer that is shown among findings."""
-    return any(
-        number and status not in (Status.PASS, Status.NOT_APPLICABLE)
-        for status, number in result.counts.items()
-    )
-
-
-def _part(rule: RuleInfo, columns: Sequence[str]) -> str:
-    table = result_table(rule)
-    # In the order of their names, in which evidence is sealed.
-    evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
-    packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
-    return (
-        f"select {quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject, "
-        "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
-        f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
-        f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
-        f"{f'to_json(struct_pack({packed}))::VARCHAR' if packed else 'null'} as evidence, "
-        "p.registry, p.workspace, p.model, p.version "
-        f"from {table} r join population_{rule.scope} p on p.subject = r.subject"
-    )
+    counted = (*result.counts.items(), *result.carried.items())
+    return any(number and Status(status).is_finding for status, number in counted)
 
 
 def _answer(
@@ -173,7 +195,7 @@ def _answer(
     completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
     _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
-    version, waiver, number, since = row[10:]
+    version, waiver, number, since, first_reported, condition_since, carried = row[10:]
     about = Subject(subject, registry, workspace, model, version)
     return Finding(
         rule=rule,
@@ -186,6 +208,9 @@ def _answer(
         waiver=None if waiver is None else waivers[waiver].ref,
         number=number,
         since=since,
+        first_reported=first_reported,
+        condition_since=condition_since,
+        carried=carried,
     )
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit import isolation
 from auditreg.audit.answers import Answers, result_columns
-from auditreg.audit.results import (
-    check_results,
-    policy_overrides,
-    population_sizes,
-    waiver_overrides,
-)
+from auditreg.audit.carried import CarriedForward, carried_forward
+from auditreg.audit.closing import Rejudged, RulesInForce, closings
+from auditreg.audit.judging import counted, judge_waivers, with_carried
+from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
+    Extension,
     Moment,
     Reads,
     reads_of,
@@ -27,9 +27,9 @@ from auditreg.audit.snapshot import (
 from auditreg.config import FILE_NAME, Config, Period, calendar, effective_settings
 from auditreg.errors import ConfigError, NothingToAudit, SourceError, UsageError, first_line
 from auditreg.models import (
+    OPEN,
     CheckResult,
     Finding,
-    JudgedWaiver,
     RuleInfo,
     RuleResult,
     Severity,
@@ -41,11 +41,13 @@ from auditreg.queries.model_refs import Selection, select
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
-from auditreg.sql import quoted, quoted_name
-from auditreg.waivers import Waiver, judge
+from auditreg.sql import listed, moment_literal, quoted, quoted_name
+from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
     import duckdb
+
+    from auditreg.ledger.seal import Closing
 
 
 SMALL_LOG = 2_000
@@ -88,6 +90,17 @@ def latest_complete(con: duckdb.DuckDBPyConnection, *, state: str) -> datetime:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a check judged; `only` says that not all rules ran."""
+
+    moment: Moment
+    chosen: Selection | None
+    results: tuple[RuleResult, ...]
+    carried: CarriedForward
+    only: bool
+
+
 class Auditor:
     """Judges one ledger by a set of rules.
 
@@ -121,6 +134,7 @@ class Auditor:
         self._policy = policy
         self._ledger = dict(ledger or {})
         self._limits = limits or isolation.Limits()
+        self._judged: _Judged | None = None
 
     def check(
         self,
@@ -156,27 +170,81 @@ class Auditor:
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
         for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
-        problems = self._run(rules, moment, chosen)
+        prepare_known_findings(self._connection, as_of)
+        carried = carried_forward(self._connection, rules, moment, chosen, self._config)
+        carried.extend_populations()
+        problems = self._run(rules, moment, chosen, carried.extension)
         columns = result_columns(self._connection)
-        results = check_results(
-            self._connection, rules, problems, columns, selected=chosen is not None
+        carried.take_answers(rules, problems, columns)
+        results = with_carried(
+            self._connection,
+            check_results(self._connection, rules, problems, columns, selected=chosen is not None),
         )
         self._judge_policy(results)
-        waivers = self._judge_waivers(results, moment, whole=not selection and not only)
+        waivers = judge_waivers(
+            self._connection,
+            self._waivers,
+            results,
+            columns,
+            moment.as_of,
+            self._config.calendar.timezone,
+            known=self._known,
+            whole=not selection and not only,
+        )
         zone = calendar.zone(self._config.calendar.timezone)
-        answers = Answers(self._connection, results, self._waivers, columns, as_of is None, zone)
+        answers = Answers(self._connection, results, self._waivers, columns, zone)
+        self._judged = _Judged(moment, chosen, tuple(results), carried, bool(only))
         errors = _errors(results)
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
-            rules=tuple(self._counted(results)),
+            rules=tuple(counted(self._connection, results)),
             answers=tuple(_merged(errors, answers.findings())),
             selection=tuple(selection),
             waivers=waivers,
             every=_Every(answers, errors),
         )
+
+    def closings(self) -> tuple[Closing, ...]:
+        """What the last `check` of the latest state found not open any more, and why.
+
+        Its answers are to be read before: its tables may be another's afterwards.
+        """
+        judged = self._judged
+        if judged is None:
+            return ()
+        return closings(
+            self._connection,
+            judged.results,
+            RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
+            self._open_by,
+            selected=judged.chosen is not None,
+            whole=judged.chosen is None and not judged.only,
+        )
+
+    def _open_by(self, settings: Mapping[str, object], rules: Sequence[RuleInfo]) -> Rejudged:
+        """What the rules find open in the state of the last check by other settings."""
+        judged = self._judged
+        assert judged is not None  # noqa: S101 - `closings` asks
+        moment = replace(judged.moment, settings=settings)
+        reads = self._reads(rules, moment, judged.chosen is not None)
+        for statement in state_statements(moment, reads):
+            self._connection.execute(statement)
+        for statement in selection_statements(judged.chosen, reads):
+            self._connection.execute(statement)
+        judged.carried.extend_populations({rule.scope for rule in rules})
+        problems = self._run(rules, moment, judged.chosen, judged.carried.extension)
+        found = set()
+        for rule in rules:
+            if rule.id not in problems:
+                rows = self._connection.execute(
+                    f"select subject from {isolation.result_table(rule)} "  # noqa: S608 - our own
+                    f"where status::VARCHAR in ({listed(OPEN)})"
+                ).fetchall()
+                found |= {(rule.id, str(subject)) for (subject,) in rows}
+        return found, set(problems)
 
     def _moment(self, as_of: datetime | None, period: Period | None) -> tuple[Moment, Period]:
         latest = as_of or latest_complete(self._connection, state="Nothing was checked.")
@@ -198,7 +266,11 @@ class Auditor:
         return reads_of(texts, moment, selection=selection)
 
     def _run(
-        self, rules: Sequence[RuleInfo], moment: Moment, chosen: Selection | None
+        self,
+        rules: Sequence[RuleInfo],
+        moment: Moment,
+        chosen: Selection | None,
+        extension: Extension,
     ) -> dict[str, str]:
         """Every rule's answers into its own table `result_<id>`; an error hides no other rule.
 
@@ -210,11 +282,29 @@ class Auditor:
         with _planned_plainly(self._connection):
             sizes = population_sizes(self._connection, rules)
             for rule in rules:
-                if not rule.custom and (problem := self._run_here(rule, sizes[rule.scope])):
+                if rule.custom:
+                    continue
+                start = extension.starts.get(rule.id, moment.period_start)
+                with self._period_from(start, moment):
+                    problem = self._run_here(rule, sizes[rule.scope])
+                if problem:
                     problems[rule.id] = problem
         if custom:
-            problems |= isolation.run(self._connection, custom, moment, chosen, self._limits)
+            problems |= isolation.run(
+                self._connection, custom, moment, chosen, self._limits, extension
+            )
         return problems
+
+    @contextlib.contextmanager
+    def _period_from(self, start: datetime, moment: Moment) -> Iterator[None]:
+        """Let rules look at the period from another beginning on."""
+        if start == moment.period_start:
+            yield
+            return
+        beginning = "set variable period_start = {}".format
+        self._connection.execute(beginning(moment_literal(start)))
+        yield
+        self._connection.execute(beginning(moment_literal(moment.period_start)))
 
     def _run_here(self, rule: RuleInfo, population: int) -> str | None:
         """Run a rule over a population of that size; in words, what was wrong.
@@ -244,49 +334,6 @@ class Auditor:
         since = calendar.day_start(effective, self._config.calendar.timezone) if effective else None
         rules = [result.rule for result in results if any(s.is_open for s in result.counts)]
         policy_overrides(self._connection, rules, since)
-
-    def _judge_waivers(
-        self, results: Sequence[RuleResult], moment: Moment, *, whole: bool
-    ) -> tuple[JudgedWaiver, ...]:
-        by_name = {
-            name: result.rule
-            for result in results
-            if result.error is None
-            for name in (result.rule.id, *result.rule.aliases)
-        }
-        today: date = calendar.local_day(moment.as_of, self._config.calendar.timezone)
-        judged = []
-        for number, waiver in enumerate(self._waivers):
-
-            def verdict(covers: int, self_approved: bool, waiver: Waiver = waiver) -> JudgedWaiver:
-                return judge(
-                    waiver,
-                    today,
-                    covers=covers,
-                    whole=whole and waiver.rule in by_name,
-                    known=waiver.rule in self._known,
-                    self_approved=self_approved,
-                )
-
-            judged.append(
-                waiver_overrides(
-                    self._connection, by_name.get(waiver.rule), number, waiver, verdict
-                )
-            )
-        return tuple(judged)
-
-    def _counted(self, results: Sequence[RuleResult]) -> Iterator[RuleResult]:
-        """The results with their counts after waivers and policy."""
-        changed = self._connection.execute(
-            "select rule, was, status, count(*) from override where status <> was group by all"
-        ).fetchall()
-        for result in results:
-            counts = dict(result.counts)
-            for rule, was, status, number in changed:
-                if rule == result.rule.id:
-                    counts[Status(was)] = counts.get(Status(was), 0) - number
-                    counts[Status(status)] = counts.get(Status(status), 0) + number
-            yield replace(result, counts={s: counts[s] for s in Status if counts.get(s)})
 
 
 @contextlib.contextmanager

@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.audit.snapshot import (
+    Extension,
     Moment,
     reads_of,
     selection_statements,
@@ -60,6 +61,7 @@ def run(
     moment: Moment,
     chosen: Selection | None,
     limits: Limits,
+    extension: Extension,
 ) -> dict[str, str]:
     """Run rules in child processes and take their answers in.
 
@@ -79,10 +81,18 @@ def run(
         statements = [
             *state_statements(moment, reads),
             *selection_statements(chosen, reads),
+            *(
+                text
+                for scope, text in extension.statements.items()
+                if f"population_{scope}" in reads.relations
+            ),
         ]
         waiting = list(rules)
         while waiting:
-            job = _job(database, statements, waiting, limits, Path(folder))
+            starts = {
+                rule.id: str(extension.starts.get(rule.id, moment.period_start)) for rule in waiting
+            }
+            job = _job(database, statements, waiting, limits, Path(folder), starts)
             end_reason = _child(job, limits, len(waiting))
             finished = 0
             for rule in waiting:
@@ -123,6 +133,7 @@ def _job(
     rules: Sequence[RuleInfo],
     limits: Limits,
     folder: Path,
+    starts: Mapping[str, str],
 ) -> str:
     return json.dumps(
         {
@@ -136,6 +147,7 @@ def _job(
                     "id": rule.id,
                     "sql": wrapped(rule.sql),
                     "params": {name: str(value) for name, value in rule.params.items()},
+                    "period_start": starts[rule.id],
                 }
                 for rule in rules
             ],

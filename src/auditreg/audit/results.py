@@ -7,15 +7,16 @@ reads both together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditreg.audit.answers import Columns, table_name
+from auditreg.audit.answers import Columns, condition_sql, table_name
 from auditreg.audit.isolation import result_table
 from auditreg.ledger import entries
 from auditreg.models import (
+    OPEN,
     Grade,
     JudgedWaiver,
     Repair,
@@ -25,13 +26,13 @@ from auditreg.models import (
     Status,
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
-from auditreg.sql import moment_literal, quoted
+from auditreg.sql import listed, moment_literal, quoted
 from auditreg.waivers import COVERING, Waiver
 
 if TYPE_CHECKING:
     import duckdb
 
-_OPEN = "('fail', 'not_evidenced')"
+_OPEN = f"({listed(OPEN)})"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 
@@ -126,7 +127,7 @@ def _counts(
     counts = {rule.id: _Counts() for rule in rules}
     if not rules:
         return counts
-    allowed, grades = _listed(STATUSES), _listed(Grade)
+    allowed, grades = listed(STATUSES), listed(Grade)
     answers = []
     for number, rule in enumerate(rules):
         graded = "grade" in columns[table_name(rule)]
@@ -212,7 +213,7 @@ def _column_problem(
         return f"it does not return the column {', '.join(missing)}"
     row = connection.execute(
         f"select any_value(coalesce(status::VARCHAR, 'NULL')) from {table} "
-        f"where coalesce(status::VARCHAR, '') not in ({_listed(STATUSES)})"
+        f"where coalesce(status::VARCHAR, '') not in ({listed(STATUSES)})"
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
@@ -220,8 +221,7 @@ def _column_problem(
         return "it gives no reason for some subjects"
     if "grade" in columns:
         row = connection.execute(
-            f"select min(grade::VARCHAR) from {table} "
-            f"where grade::VARCHAR not in ({_listed(Grade)})"
+            f"select min(grade::VARCHAR) from {table} where grade::VARCHAR not in ({listed(Grade)})"
         ).fetchone()
         if row and row[0] is not None:
             return f"it gives the grade {row[0]!r}; allowed: {', '.join(Grade)}"
@@ -262,7 +262,8 @@ def policy_overrides(
     """Start the table `override` with what is older than the policy.
 
     Only rules that a training or nothing can repair look at age: the version's creation, the
-    model's for rules about models, and for a promotion the moment it went live.
+    model's for rules about models, and for a promotion the moment it went live. `carried_answer`
+    is there.
     """
     connection.execute(f"create or replace temp table override ({_OVERRIDE})")
     if effective is None:
@@ -279,46 +280,52 @@ def policy_overrides(
     )
     older = " union all ".join(
         f"select {quoted(rule.id)}, r.subject, r.status, 'predates_policy', null "
-        f"from {result_table(rule)} r join {name} c on c.subject = r.subject "
+        f"from ({_given(rule)}) r join {name} c on c.subject = r.subject "
         f"where r.status in {_OPEN} and c.at < {moment_literal(effective)}"
         for rule, name in aged
     )
     connection.execute(f"insert into override with {created} {older}")
 
 
+def _given(rule: RuleInfo) -> str:
+    """SELECT of what a rule answers in its period, and of what is carried forward: subject, status."""
+    here = f"select subject, status from {result_table(rule)}"
+    if not rule.scope.is_event:
+        return here
+    carried = f"select subject, status from carried_answer where rule = {quoted(rule.id)}"
+    return f"{here} union all {carried}"
+
+
 def waiver_overrides(
     connection: duckdb.DuckDBPyConnection,
     rule: RuleInfo | None,
+    columns: Sequence[str],
     number: int,
     waiver: Waiver,
-    verdict: Callable[[int, bool], JudgedWaiver],
+    judged_at: Moments,
+    verdict: Callable[[int, int, bool], JudgedWaiver],
 ) -> JudgedWaiver:
     """Judge one waiver and let it cover what it may; an earlier waiver goes first.
 
     Args:
-        connection: where results and `override` are.
+        connection: where results, `override` and `known_finding` are.
         rule: the rule it names, None if that did not run.
+        columns: of that rule's table.
         number: its place in the file, from 0.
         waiver: the waiver.
-        verdict: judges it from the number of findings it names and whether it is self-approved.
+        judged_at: the moments its cover depends on.
+        verdict: judges it from the number of findings it names, the number of those it closed
+            earlier, and whether it is self-approved.
     """
     self_approved = _self_approved(connection, waiver)
     if rule is None:
-        return verdict(0, self_approved)
-    population = f"population_{rule.scope}"
-    covered = (
-        f"select {quoted(rule.id)} as rule, r.subject, r.status as was "
-        f"from {result_table(rule)} r join {population} p on p.subject = r.subject "
-        f"where r.status in {_OPEN} and (list_contains(?::VARCHAR[], p.model) "
-        "or list_contains(?::VARCHAR[], p.model || '/' || p.version)) "
-        f"and r.subject not in (select subject from override where rule = {quoted(rule.id)})"
-    )
-    versions = [f"{model}/{version}" for model, version in waiver.pairs]
-    values: list[object] = [list(waiver.models), versions]
+        return verdict(0, 0, self_approved)
+    covered, values = _covered(rule, columns, waiver, judged_at)
     row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
-    judged = verdict(int(row[0]) if row else 0, self_approved)
+    answered = _answered(connection, rule, waiver) if waiver.is_answer else 0
+    judged = verdict(int(row[0]) if row else 0, answered, self_approved)
     if judged.judged in COVERING:
-        status = "'waived'" if waiver.status == "accepted" else "was"
+        status = {"accepted": "'waived'", "under_repair": "was"}.get(waiver.status, "'answered'")
         connection.execute(
             f"insert into override select rule, subject, was, {status}, {number} from ({covered})",
             values,
@@ -326,12 +333,97 @@ def waiver_overrides(
     return judged
 
 
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The moment that is judged, and the end of the day an answer was given on, UTC."""
+
+    as_of: datetime
+    answered_by_end_of: datetime | None = None
+
+
+def _covered(
+    rule: RuleInfo, columns: Sequence[str], waiver: Waiver, judged_at: Moments
+) -> tuple[str, list[object]]:
+    """SELECT of the open findings a waiver names, with its values.
+
+    An answer covers what had happened by the end of its day: what the rule dates itself, a
+    promotion by when it went live, else what the ledger knew as open by then.
+    """
+    named = (
+        "(list_contains(?::VARCHAR[], p.model) "
+        "or list_contains(?::VARCHAR[], p.model || '/' || p.version) "
+        "or list_contains(?::BIGINT[], k.number))"
+    )
+    values: list[object] = [
+        list(waiver.models),
+        [f"{model}/{version}" for model, version in waiver.pairs],
+        list(waiver.numbers),
+    ]
+    joined = (
+        f"({_named_answers(rule, columns)}) p left join known_finding k "
+        f"on k.rule = {quoted(rule.id)} and k.subject = p.subject"
+    )
+    happened = ""
+    if waiver.is_answer and judged_at.answered_by_end_of is not None:
+        moments = ["p.condition_since", "k.since"]
+        if rule.scope is Scope.PROMOTION:
+            joined += " left join promotions e on e.subject = p.subject"
+            moments.append("e.live_not_after")
+        happened = (
+            f"and coalesce(list_min([{', '.join(moments)}]), {moment_literal(judged_at.as_of)}) "
+            f"<= {moment_literal(judged_at.answered_by_end_of)} "
+        )
+    covered = (
+        f"select {quoted(rule.id)} as rule, p.subject, p.status as was from {joined} "
+        f"where p.status in {_OPEN} and {named} {happened}"
+        f"and p.subject not in (select subject from override where rule = {quoted(rule.id)})"
+    )
+    return covered, values
+
+
+def _named_answers(rule: RuleInfo, columns: Sequence[str]) -> str:
+    """SELECT of what a rule answers, carried forward or not, with names and when it began."""
+    here = (
+        f"select r.subject, r.status, {condition_sql(columns)} as condition_since, p.model, p.version "
+        f"from {result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject"
+    )
+    if not rule.scope.is_event:
+        return here
+    return (
+        f"{here} union all select subject, status, condition_since, model, version "
+        f"from carried_answer where rule = {quoted(rule.id)}"
+    )
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, waiver: Waiver) -> int:
+    """How many of the findings that an answer names it has closed already."""
+    return entries.number(
+        connection,
+        f"select count(*) from known_finding where rule = {quoted(rule.id)} and closed_why = ? "
+        "and (list_contains(?::VARCHAR[], model) "
+        "or list_contains(?::VARCHAR[], model || '/' || version) "
+        "or list_contains(?::BIGINT[], number))",
+        [
+            waiver.status,
+            list(waiver.models),
+            [f"{model}/{version}" for model, version in waiver.pairs],
+            list(waiver.numbers),
+        ],
+    )
+
+
 def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> bool:
-    """Whether the approver owns or developed a model the waiver names, compared as persons."""
-    if waiver.status != "accepted" or waiver.approver is None:
+    """Whether who gave it owns or developed a model the waiver names, compared as persons."""
+    if waiver.status == "under_repair" or waiver.responsible is None:
         return False
     models = [*waiver.models, *(model for model, _ in waiver.pairs)]
-    values: list[object] = [models, waiver.approver, waiver.approver]
+    if waiver.numbers:
+        numbered = connection.execute(
+            "select distinct model from known_finding where list_contains(?::BIGINT[], number)",
+            [list(waiver.numbers)],
+        )
+        models += [model for (model,) in numbered.fetchall() if model is not None]
+    values: list[object] = [models, waiver.responsible, waiver.responsible]
     row = connection.execute(
         "select count(*) from (select distinct value from fields "
         "where field in ('owner', 'developer') and list_contains(?::VARCHAR[], model)) "
@@ -339,7 +431,3 @@ def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> boo
         values,
     ).fetchone()
     return bool(row and row[0])
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(quoted(word) for word in words)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions
 from auditreg.ledger.settings import settings_rows
+from auditreg.models import Scope
 from auditreg.queries.model_refs import Selection
 from auditreg.sql import listed, moment_literal, rows_select
 
@@ -58,6 +59,18 @@ class Reads:
 
     relations: frozenset[str]
     literals: frozenset[str]
+
+
+@dataclass(slots=True)
+class Extension:
+    """What rules about events see beyond the period that is judged.
+
+    `statements` add rows to the populations of scopes; `starts` says, by rule id, from when on a rule
+    that reads the period is to look, where that is not its beginning.
+    """
+
+    statements: dict[Scope, str] = field(default_factory=dict)
+    starts: dict[str, datetime] = field(default_factory=dict)
 
 
 def prepare_snapshot(
@@ -188,7 +201,7 @@ def selection_statements(chosen: Selection | None, reads: Reads | None = None) -
         yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"
         if chosen is not None:
             yield f"create or replace temp table whole_{name} as select subject from {name}"
-            yield f"delete from temp.{name} where not coalesce({_selection_condition(name, chosen)}, false)"
+            yield f"delete from temp.{name} where not coalesce({selection_condition(name, chosen)}, false)"
 
 
 def population_names() -> tuple[str, ...]:
@@ -196,7 +209,7 @@ def population_names() -> tuple[str, ...]:
     return tuple(name for name in definitions.VIEWS if name.startswith("population_"))
 
 
-def _selection_condition(population: str, chosen: Selection) -> str:
+def selection_condition(population: str, chosen: Selection) -> str:
     """Which rows of a population a selection keeps."""
     models, versions = listed(chosen.models), listed(chosen.versions)
     whole = f"split_part(subject, '/', 1) in ({models})"

@@ -33,7 +33,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "check": "Check models against the rules.",
         "rules": "List, show and test the rules.",
         "frameworks": "List and show what supervisors ask for.",
-        "waivers": "List the findings that are accepted or under repair.",
+        "waivers": "List the findings that are accepted, under repair or answered.",
     },
     "Answer": {
         "live": "Say which version was live, who put it there, who approved it, and how sure that is.",

@@ -1,4 +1,4 @@
-"""`auditreg waivers`: the findings that are accepted or under repair."""
+"""`auditreg waivers`: the findings that are accepted, under repair or answered."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 @ledger_option
 @format_option()
 def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) -> None:
-    """List the findings that are accepted or under repair.
+    """List the findings that are accepted, under repair or answered.
 
     Shows whether each waiver holds. Waivers stand in `waivers.toml` beside the settings. They are
     judged against the ledger: what is expired, unused, over-broad or self-approved covers nothing; a
-    repair that is overdue still names the findings it covers, which stay open.
+    repair that is overdue still names the findings it covers, which stay open. What happened is
+    answered: as repaired, or as rejected.
     """
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet
@@ -49,12 +50,16 @@ def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) ->
                 waiver.status,
                 waiver.judged,
                 waiver.covers,
-                waiver.approver or waiver.owner,
+                waiver.approver or waiver.owner or waiver.answered_by,
                 waiver.expires or waiver.due,
+                waiver.answered_on,
                 waiver.ticket,
                 waiver.reason,
             )
             for waiver in result.waivers
         ]
-    columns = ("rule", "scope", "status", "judged", "covers", "by", "until", "ticket", "reason")
+    columns = (
+        *("rule", "scope", "status", "judged", "covers", "by", "until", "answered_on", "ticket"),
+        "reason",
+    )
     emit_table(outputs, Table(columns, rows))

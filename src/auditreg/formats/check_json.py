@@ -23,7 +23,15 @@ from auditreg.models import CheckResult, Finding, RuleResult, Status, WaiverRef
 SCHEMA: Final = "auditreg.check/1"
 
 StatusV1 = Literal[
-    "pass", "fail", "not_evidenced", "not_applicable", "waived", "predates_policy", "error"
+    "pass",
+    "fail",
+    "not_evidenced",
+    "undecided",
+    "not_applicable",
+    "waived",
+    "answered",
+    "predates_policy",
+    "error",
 ]
 SeverityV1 = Literal["critical", "high", "medium", "low"]
 GradeV1 = Literal["none", "asserted", "observed", "captured", "signed", "timestamped"]
@@ -42,8 +50,12 @@ class StatusCountsV1(Struct, forbid_unknown_fields=True, rename={"passed": "pass
     passed: Count
     fail: Count
     not_evidenced: Count
+    undecided: Annotated[
+        Count, Meta(description="The readings, not the firm, leave it unknown; not open.")
+    ]
     not_applicable: Count
     waived: Count
+    answered: Annotated[Count, Meta(description="Events answered as repaired or rejected.")]
     predates_policy: Count
     error: Count
 
@@ -58,14 +70,17 @@ class SeverityCountsV1(Struct, forbid_unknown_fields=True):
 
 
 class SummaryV1(Struct, forbid_unknown_fields=True):
-    """Counts over every subject of every rule that ran."""
+    """Counts over every subject of every rule that ran, and over what is carried forward."""
 
     status: StatusCountsV1
     severity: SeverityCountsV1
 
 
 class RuleV1(Struct, forbid_unknown_fields=True):
-    """One rule over its whole population. `error` says why it could not be evaluated."""
+    """One rule over its whole population.
+
+    `counts` add up to `population`, unless `error` says why it could not be evaluated.
+    """
 
     id: str
     title: str
@@ -75,11 +90,22 @@ class RuleV1(Struct, forbid_unknown_fields=True):
     population: Count
     examined: Count
     counts: StatusCountsV1
+    carried_forward: Annotated[
+        StatusCountsV1,
+        Meta(description="Findings about events of earlier periods, on top of the population."),
+    ]
+    not_asked: Annotated[
+        str | None,
+        Meta(
+            description="Why it was asked of nothing: there is nothing of its scope, or it applies "
+            "to none of it. Nothing follows from such a rule."
+        ),
+    ]
     error: str | None
 
 
 class WaiverV1(Struct, forbid_unknown_fields=True):
-    """What a finding was accepted with, or who repairs it until when."""
+    """What a finding was accepted with, who repairs it until when, or who answered it."""
 
     status: str
     reason: str
@@ -87,6 +113,8 @@ class WaiverV1(Struct, forbid_unknown_fields=True):
     owner: str | None
     ticket: str | None
     until: DateV1 | None
+    answered_by: str | None
+    answered_on: DateV1 | None
 
 
 class FindingV1(Struct, forbid_unknown_fields=True):
@@ -106,7 +134,22 @@ class FindingV1(Struct, forbid_unknown_fields=True):
     status: StatusV1
     reason: str
     grade: Annotated[GradeV1, Meta(description="How strong the evidence is.")]
-    since: Annotated[MomentV1 | None, Meta(description="Open since; null where nothing is sealed.")]
+    since: Annotated[
+        MomentV1 | None,
+        Meta(
+            description="Check since which it is open without a break; null where none was sealed."
+        ),
+    ]
+    first_reported: Annotated[
+        MomentV1 | None, Meta(description="First check that ever saw it; kept when it reopens.")
+    ]
+    condition_since: Annotated[
+        MomentV1 | None,
+        Meta(description="Since when the condition holds, where the rule can tell."),
+    ]
+    carried_forward: Annotated[
+        bool, Meta(description="About an event of a period before the one that was judged.")
+    ]
     looked_for: str
     fix: Annotated[str | None, Meta(description="The command that repairs it, if one does.")]
     repair: RepairV1
@@ -128,8 +171,8 @@ class CheckV1(Struct, forbid_unknown_fields=True):
     findings: Annotated[
         list[FindingV1],
         Meta(
-            description="The open, waived and erroneous ones, worst first; with --all every "
-            "subject of every rule."
+            description="The open, waived, answered and erroneous ones, worst first; with --all "
+            "every subject of every rule."
         ),
     ]
 
@@ -169,6 +212,8 @@ def _rule(result: RuleResult) -> RuleV1:
         population=result.population,
         examined=result.examined,
         counts=_counts({Status(status): n for status, n in result.counts.items()}),
+        carried_forward=_counts({Status(status): n for status, n in result.carried.items()}),
+        not_asked=result.not_asked,
         error=result.error,
     )
 
@@ -190,6 +235,9 @@ def finding_v1(answer: Finding) -> FindingV1:
         reason=answer.reason,
         grade=answer.grade.value,
         since=plain(answer.since),
+        first_reported=plain(answer.first_reported),
+        condition_since=plain(answer.condition_since),
+        carried_forward=answer.carried,
         looked_for=rule.looks_for,
         fix=answer.fix,
         repair=rule.repair.value,
@@ -208,6 +256,8 @@ def _waiver(waiver: WaiverRef | None) -> WaiverV1 | None:
         owner=waiver.owner,
         ticket=waiver.ticket,
         until=plain(waiver.until),
+        answered_by=waiver.answered_by,
+        answered_on=plain(waiver.answered_on),
     )
 
 

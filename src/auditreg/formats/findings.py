@@ -21,27 +21,30 @@ COLUMNS = (
     "reason",
     "grade",
     "since",
+    "first_reported",
+    "condition_since",
+    "carried_forward",
     "repair",
     "fix",
     "key",
 )
 
 
-_SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ERROR)
+_SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ANSWERED, Status.ERROR)
 
 
 def shown_findings(result: CheckResult, *, everything: bool) -> list[Finding]:
-    """The open, waived and erroneous answers, or every answer; the worst first."""
+    """The open, waived, answered and erroneous answers, or every answer; the worst first."""
     if everything:
         return list(result.every)
     return [answer for answer in result.answers if answer.status in _SHOWN]
 
 
 def totals(result: CheckResult) -> Counter[Status]:
-    """How many subjects got each answer, over all rules."""
+    """How many subjects got each answer, over all rules; what is carried forward among them."""
     counted: Counter[Status] = Counter()
     for rule in result.rules:
-        for status, count in rule.counts.items():
+        for status, count in (*rule.counts.items(), *rule.carried.items()):
             counted[Status(status)] += count
     return counted
 
@@ -73,6 +76,9 @@ class FindingsTable:
                 answer.reason,
                 answer.grade.value,
                 answer.since,
+                answer.first_reported,
+                answer.condition_since,
+                answer.carried,
                 answer.rule.repair.value,
                 answer.fix,
                 answer.key,

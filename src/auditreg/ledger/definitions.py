@@ -53,6 +53,16 @@ VIEWS = (
 )
 """Views in the order they build on each other; each is a macro `<name>_as_of` too."""
 
+FINDING_BODY = {
+    **dict.fromkeys(
+        ("number", "since", "first_reported", "condition_since", "closed_at"), "BIGINT"
+    ),
+    **dict.fromkeys(("key", "rule", "subject", "severity", "status", "reason", "grade"), "VARCHAR"),
+    **dict.fromkeys(("fix", "repair", "evidence", "waiver", "closed_why"), "VARCHAR"),
+    "carried": "BOOLEAN",
+}
+"""What the body of an entry of kind `finding` holds; moments are milliseconds."""
+
 HELD = ("inventory", "promotions", "changes")
 """Views that a published copy holds as tables, which say the same in every DuckDB."""
 
@@ -122,7 +132,34 @@ def event_tables() -> dict[str, tuple[str, str]]:
 @functools.cache
 def last_tables() -> dict[str, tuple[str, str]]:
     """Table to (kind, SELECT with `{log}`) where only the last entry of a subject is a row."""
-    return {**blocks("findings.sql", "table"), **blocks("imports.sql", "last")}
+    return {
+        **{name: (kind, _with_body(text)) for name, (kind, text) in _findings("table").items()},
+        **blocks("imports.sql", "last"),
+    }
+
+
+def _findings(word: str) -> dict[str, tuple[str, str]]:
+    return blocks("findings.sql", word)
+
+
+def _with_body(text: str) -> str:
+    """The SQL with what entries of findings are decoded as, and without comments above it."""
+    body = json.dumps({"body": FINDING_BODY}, separators=(",", ":"))
+    return re.sub(r"\A(?:--.*\n)*", "", text).replace("{body}", body)
+
+
+def finding_history() -> str:
+    """The SELECT of every entry of findings, whatever release wrote the ledger."""
+    return _with_body(_findings("view")["finding_history"][1])
+
+
+def finding_statements() -> list[str]:
+    """The statements that make the view of every entry of findings, and the macros that ask it."""
+    macros = [_with_body(text) for _, text in _findings("macro").values()]
+    return [
+        f"create or replace view finding_history as {finding_history()}",
+        *(text.replace("create ", "create or replace ", 1) for text in macros),
+    ]
 
 
 @functools.cache

@@ -22,6 +22,7 @@ from auditreg.ledger.definitions import (
     VIEWS,
     decoded,
     event_tables,
+    finding_statements,
     last_entries,
     last_tables,
     sql,
@@ -52,10 +53,13 @@ _EMPTY_ROWS = (
 """SQL for rows with the columns that state tables are decoded from."""
 
 
-def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+def _create_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
     """Empty state and event tables, their columns taken from the SELECTs that fill them.
 
     In an older ledger, missing tables are added; they stay empty, because its log has no entries for them.
+
+    Returns:
+        tables of last entries that got columns, which their entries fill.
     """
     listed = con.execute(
         "select table_name from duckdb_tables() where database_name = current_database()"
@@ -70,9 +74,16 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     made = next(s for s in statements(sql("log.sql")) if "table ledger.fingerprints" in s)
     con.execute(made.replace("create table", "create table if not exists"))
     _create_settings_tables(con)
-    for table, (_, text) in {**event_tables(), **last_tables()}.items():
+    for table, (_, text) in event_tables().items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")
+    outdated = []
+    for table, (_, text) in last_tables().items():
+        filled = text.replace("{log}", "ledger.log")
+        con.execute(f"create table if not exists {table} as {filled} limit 0")
+        if table in there and _add_columns(con, table, filled):
+            outdated.append(table)
+    return outdated
 
 
 def _create_settings_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -91,10 +102,17 @@ def _create_settings_tables(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> None:
-    """Give a state table of an older ledger the columns that were declared since."""
-    for name, kind, *_ in con.execute(f"describe {filled}").fetchall():
-        con.execute(f"alter table {table} add column if not exists {quoted_name(name)} {kind}")
+def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> bool:
+    """Give a table of an older ledger the columns that were declared since; whether there are any."""
+    known = {name for name, *_ in con.execute(f"describe {table}").fetchall()}
+    added = [
+        f"alter table {table} add column {quoted_name(name)} {kind}"
+        for name, kind, *_ in con.execute(f"describe {filled}").fetchall()
+        if name not in known
+    ]
+    if added:
+        con.execute("; ".join(added))
+    return bool(added)
 
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
@@ -125,6 +143,8 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(_macro(name, f"from {name}"))
     for name in reversed(macros):
         con.execute(_macro(name, macros[name]))
+    for statement in finding_statements():
+        con.execute(statement)
     con.execute(next(made for made in timeline if "macro ledger.candidates(" in made))
 
 
@@ -198,8 +218,12 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
         return
     for name in held:  # a published copy that is written to: its tables would stay as they are
         con.execute(f"drop table {name}")
-    _create_tables(con)
+    outdated = _create_tables(con)
     create_views(con)
+    for table in outdated:
+        kind, text = last_tables()[table]
+        rows = text.replace("{log}", last_entries(kind, "true"))
+        con.execute(f"delete from {table}; insert into {table} by name {rows}")
     describe(con)
     renew_fingerprints(con)
     con.execute(

@@ -1,7 +1,7 @@
 """Sealing what auditreg itself did: checks with their findings, waivers, reports.
 
 A result is an entry only where it differs from the last one, so that a finding has a number and
-knows since when it has been open.
+knows since when it has been open. Nothing is overwritten: what it was stays in the log.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from auditreg.ledger import entries, state
 from auditreg.ledger.entries import Appender, Event, epoch_ms, now_ms
 from auditreg.ledger.merkle import Tree
 from auditreg.ledger.policies import Policy, policy_events
+from auditreg.ledger.schema import fill_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,8 +39,16 @@ FINDING_COLUMNS = {
     "repair": "VARCHAR",
     "evidence": "VARCHAR",
     "waiver": "VARCHAR",
+    "since": "BIGINT",
+    "condition_since": "BIGINT",
+    "carried": "BOOLEAN",
+    "why": "VARCHAR",
 }
-"""Columns of the relation of answers that are sealed as findings."""
+"""Columns of the relation of answers that are sealed as findings.
+
+`since` is given where the finding was open before, in milliseconds; else it begins now. `why`, where it
+is not open, says why.
+"""
 
 SLICE = 1_000
 """Answers given to DuckDB as one text: decoding takes twenty kilobytes of memory for each."""
@@ -47,20 +56,29 @@ SLICE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:
-    """What is sealed of a check beside its findings.
-
-    `examined` names the rules that answered without error; only their findings can close.
-    `selected` are the subjects the check was limited to, None for all.
-    """
+    """What is sealed of a check beside its findings."""
 
     as_of: datetime
     period: tuple[date, date]
     policy: str
     selection: tuple[str, ...]
-    examined: tuple[str, ...]
-    selected: tuple[str, ...] | None
     rules: Sequence[Mapping[str, Any]]
     summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """That a finding is not open any more, by its key, and why.
+
+    `status` is `closed`, or `undecided` where the readings no longer tell. `kept` says that it was
+    closed before, and when and why stays as it was.
+    """
+
+    key: str
+    why: str
+    reason: str
+    status: str = "closed"
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,7 @@ def seal_check(
     record: CheckRecord,
     answers: Iterable[Mapping[str, object]],
     *,
+    closings: Sequence[Closing] = (),
     waivers: Sequence[Mapping[str, Any]] = (),
     policies: Sequence[Policy] = (),
 ) -> Sealed:
@@ -85,8 +104,9 @@ def seal_check(
     Args:
         con: from `Ledger.writer`.
         record: the check itself.
-        answers: rows with `FINDING_COLUMNS`: what is open, waived, older than the policy or in
-            error.
+        answers: rows with `FINDING_COLUMNS`: what is open, waived, answered, older than the policy
+            or in error.
+        closings: the findings that were among the answers of earlier checks and are not any more.
         waivers: the waivers as judged, with the columns of the table `waivers`.
         policies: the governing texts in force.
     """
@@ -96,6 +116,7 @@ def seal_check(
     appender = Appender(con)
     appender.append_events(policy_events(con, policies), recorded_at)
     _stage_answers(con, answers)
+    _stage_closings(con, closings)
     _compare(con, record)
     count = _append_findings(con, appender, record, recorded_at)
     appender.append_events(_waiver_events(con, waivers), recorded_at)
@@ -175,13 +196,15 @@ def _stage_answers(con: duckdb.DuckDBPyConnection, answers: Iterable[Mapping[str
         )
 
 
+def _stage_closings(con: duckdb.DuckDBPyConnection, closings: Sequence[Closing]) -> None:
+    """Put what is not open any more into the table `closing`."""
+    columns = dict.fromkeys(("key", "why", "reason", "status"), "VARCHAR") | {"kept": "BOOLEAN"}
+    rows = [(c.key, c.why, c.reason, c.status, c.kept) for c in closings]
+    fill_table(con, "closing", columns, rows)
+
+
 def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
     """Write new, changed and closed findings into the table `finding_change`."""
-    con.execute("create or replace temp table examined (rule VARCHAR)")
-    con.executemany("insert into examined values (?)", [(r,) for r in record.examined] or [("",)])
-    con.execute("create or replace temp table selected (subject VARCHAR)")
-    if record.selected:
-        con.executemany("insert into selected values (?)", [(s,) for s in record.selected])
     con.execute(
         """
         create or replace temp table finding_change as
@@ -192,15 +215,28 @@ def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
               and subject in (select subject from ledger.erased_states() where kind = 'finding')
             group by subject
         ),
+        seen as (
+            select subject, min(observed_at) as first_at from ledger.log
+            where kind = 'finding' group by subject
+        ),
         numbered as (
-            select a.*, coalesce(f.number, e.number) as known_number, f.open as was_open, f.since as known_since,
-                   f.status as known_status
+            select a.* exclude (since, condition_since, carried),
+                   make_timestamp(a.since * 1000) as given_since,
+                   make_timestamp(a.condition_since * 1000) as condition_since,
+                   coalesce(a.carried, false) as carried,
+                   coalesce(f.number, e.number) as known_number, f.since as known_since,
+                   f.status as known_status, f.closed_at as known_closed_at, f.closed_why as known_why,
+                   coalesce(f.first_reported, s.first_at) as known_first
             from answer a left join findings f using (key)
             left join erased e on e.subject = 'f-' || a.key
+            left join seen s on s.subject = 'f-' || a.key
             where f.key is null or f.status <> a.status or f.reason is distinct from a.reason
                or f.severity is distinct from a.severity or f.grade is distinct from a.grade
                or f.fix is distinct from a.fix or f.repair is distinct from a.repair
                or f.evidence is distinct from a.evidence or f.waiver is distinct from a.waiver
+               or f.carried is distinct from coalesce(a.carried, false)
+               or f.condition_since is distinct from make_timestamp(a.condition_since * 1000)
+               or f.closed_why is distinct from a.why
         ),
         fresh as (
             select key, row_number() over (
@@ -211,22 +247,28 @@ def _compare(con: duckdb.DuckDBPyConnection, record: CheckRecord) -> None:
                    as new_number
             from numbered where known_number is null
         )
-        select coalesce(n.known_number, fresh.new_number) as number, n.* exclude
-               (known_number, was_open, known_since, known_status),
-               case when n.known_status is null or n.known_status = 'closed' then $as_of::TIMESTAMP
-                    else n.known_since end as since,
+        select coalesce(n.known_number, fresh.new_number) as number, n.key, n.rule, n.subject,
+               n.severity, n.registry, n.workspace, n.model, n.version, n.status, n.reason, n.grade,
+               n.fix, n.repair, n.evidence, n.waiver,
+               coalesce(n.given_since, case when n.known_status <> 'closed' then n.known_since end,
+                        $as_of::TIMESTAMP) as since,
+               coalesce(n.known_first, $as_of::TIMESTAMP) as first_reported, n.condition_since,
+               n.carried, n.why as closed_why,
+               case when n.why is null then null when n.known_why = n.why then n.known_closed_at
+                    else $as_of::TIMESTAMP end as closed_at,
                n.known_status is null as is_new, false as is_closed
         from numbered n left join fresh using (key)
         union all
         select f.number, f.key, f.rule, f.subject, f.severity, f.registry, f.workspace, f.model,
-               f.version, 'closed', 'No longer open at this check.', f.grade, null, f.repair,
-               f.evidence, null, $as_of::TIMESTAMP, false, true
-        from findings f
-        where f.status <> 'closed' and f.key not in (select key from answer)
-          and f.rule in (select rule from examined)
-          and ($everything or f.subject in (select subject from selected))
+               f.version, c.status, case when c.kept then f.reason else c.reason end, f.grade, null, f.repair, f.evidence,
+               case when c.kept then f.waiver end, coalesce(f.since, f.first_reported),
+               f.first_reported, f.condition_since, f.carried,
+               case when c.kept then f.closed_why else c.why end,
+               case when c.kept then f.closed_at else $as_of::TIMESTAMP end, false, true
+        from findings f join closing c using (key)
+        where f.status <> 'closed' and f.status <> c.status and f.key not in (select key from answer)
         """,
-        {"as_of": record.as_of, "everything": record.selected is None},
+        {"as_of": record.as_of},
     )
 
 
@@ -247,7 +289,12 @@ def _append_findings(
                || ',"status":' || encoded(status) || ',"reason":' || encoded(reason)
                || ',"grade":' || encoded(grade) || ',"since":' || epoch_ms(since)
                || ',"fix":' || encoded(fix) || ',"repair":' || encoded(repair)
-               || ',"evidence":' || encoded(evidence) || ',"waiver":' || encoded(waiver) || '}'
+               || ',"evidence":' || encoded(evidence) || ',"waiver":' || encoded(waiver)
+               || ',"first_reported":' || epoch_ms(first_reported)
+               || ',"condition_since":' || coalesce(epoch_ms(condition_since)::VARCHAR, 'null')
+               || ',"carried":' || carried
+               || ',"closed_at":' || coalesce(epoch_ms(closed_at)::VARCHAR, 'null')
+               || ',"closed_why":' || encoded(closed_why) || '}'
                as body
         from finding_change
         """,

@@ -179,7 +179,7 @@ def _refresh_events(
             f"on o.subject = n.subject and o.kind = '{kind}' and n.kind = '{kind}' "
             f"where n.seq >= {int(first_new)} and o.seq < n.seq)"
         )
-        con.execute(f"insert into {table} {text.replace('{log}', last)}")
+        con.execute(f"insert into {table} by name {text.replace('{log}', last)}")
 
 
 def _refresh_recorded(con: duckdb.DuckDBPyConnection) -> None:

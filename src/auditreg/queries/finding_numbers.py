@@ -1,25 +1,61 @@
-"""The numbers findings were given, and since when they are open."""
+"""The numbers findings were given, and their ages, as they were known at a moment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from auditreg.models import Numbers
+from auditreg.models import FindingAge
 from auditreg.queries.reader import Row, fetch_rows
 
 if TYPE_CHECKING:
     import duckdb
 
-FINDING_NUMBERS = "select key, number, since from findings order by number"
-"""Every finding that was ever sealed; a rule and a subject keep their number for good."""
+LATEST_FINDINGS = """
+select key, number, rule, subject, registry, workspace, model, version, status,
+       case when status <> 'closed' then since end as since, first_reported, closed_why, seq
+from findings
+order by number
+"""
+"""Every finding that was ever sealed, as the last check left it."""
+
+FINDINGS_BY = """
+with entry as (
+    select subject, registry, workspace, model, version, observed_at, seq,
+           from_json(entry, '{{"body":{{"number":"BIGINT","key":"VARCHAR","rule":"VARCHAR","subject":"VARCHAR","status":"VARCHAR","since":"BIGINT","first_reported":"BIGINT","closed_why":"VARCHAR"}}}}').body as body
+    from ledger.log where kind = 'finding' and entry is not null
+),
+known as (
+    select any_value(body.key) as key, max(body.number) as number, any_value(body.rule) as rule,
+           any_value(body.subject) as subject,
+           max_by({{'status': body.status, 'since': body.since, 'registry': registry,
+                   'workspace': workspace, 'model': model, 'version': version,
+                   'closed_why': body.closed_why, 'seq': seq}},
+                  (observed_at, seq)) filter (where observed_at <= {t}) as last,
+           min(least(observed_at, make_timestamp(body.first_reported * 1000)))
+               filter (where observed_at <= {t}) as first_reported
+    from entry group by entry.subject
+)
+select key, number, rule, subject, last.registry as registry, last.workspace as workspace,
+       last.model as model, last.version as version, last.status as status,
+       case when last.status <> 'closed' then make_timestamp(last.since * 1000) end as since,
+       first_reported, last.closed_why as closed_why, last.seq as seq
+from known
+order by number
+"""
+"""Every finding that was ever sealed; its state as the checks of up to the moment `{t}` left it. A rule
+and a subject keep their number for good, so it is told also where a later check gave it. Asked of the
+log, so that the ledger of an older release answers too.
+"""
 
 
-def finding_numbers(connection: duckdb.DuckDBPyConnection) -> Numbers:
-    """Number and age of every finding by its key."""
-    return numbers_of(fetch_rows(connection, FINDING_NUMBERS))
+def finding_ages(connection: duckdb.DuckDBPyConnection) -> dict[str, FindingAge]:
+    """Number and age of every finding by its key, as the last check left them."""
+    return ages_of(fetch_rows(connection, LATEST_FINDINGS))
 
 
-def numbers_of(rows: Iterable[Row]) -> Numbers:
-    """The rows of `FINDING_NUMBERS` by key."""
-    return {row["key"]: (row["number"], row["since"]) for row in rows}
+def ages_of(rows: Iterable[Row]) -> dict[str, FindingAge]:
+    """The rows of `LATEST_FINDINGS` or `FINDINGS_BY` by key."""
+    return {
+        row["key"]: FindingAge(row["number"], row["since"], row["first_reported"]) for row in rows
+    }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
-from auditreg.models import CheckResult, with_numbers
-from auditreg.queries.finding_numbers import FINDING_NUMBERS, numbers_of
+from auditreg.models import CheckResult, with_ages
+from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.queries.reader import Reader
 from auditreg.report import changes, findings, promotions, provenance
@@ -87,7 +87,7 @@ def build_report(
         ),
         drafts_left_out=tuple(left_out),
         by_model=findings.by_model(check.open, data.inventory),
-        set_aside=findings.set_aside(check.answers),
+        set_aside=findings.set_aside((*check.answers, *data.undecided)),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
         accounts=source.accounts,
         cannot_show=source.cannot_show,
@@ -109,17 +109,13 @@ def _parted(applied: Iterable[Applied], *, drafts: bool) -> tuple[list[Applied],
 
 
 def _numbered(reader: Reader, check: CheckResult) -> CheckResult:
-    """The check with the numbers its findings have in the ledger, and since when they are open.
+    """The check with the numbers and ages its findings have in the ledger.
 
-    A check of a past moment gives no numbers, but a rule and a subject keep theirs for good. An
-    age counts only where the finding was recorded by that moment.
+    The check has them already; here they are asked for in a way that the report can print, and
+    whoever doubts them can ask again.
     """
-    rows = reader.rows("findings", "Numbers and ages of the findings", FINDING_NUMBERS)
-    known = {
-        key: (number, since if since is not None and since <= check.as_of else None)
-        for key, (number, since) in numbers_of(rows).items()
-    }
-    return replace(check, answers=with_numbers(check.answers, known))
+    rows = reader.rows("findings", "Numbers and ages of the findings, as known then", FINDINGS_BY)
+    return replace(check, answers=with_ages(check.answers, ages_of(rows)))
 
 
 def _identity(data: ReportData, config: Config, *, draft: bool) -> Identity:

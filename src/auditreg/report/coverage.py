@@ -71,8 +71,9 @@ def _folded(text: str) -> str:
 def _counts(rule: str, result: RuleResult | None) -> RuleCounts:
     if result is None:
         return RuleCounts(rule, None, {}, None)
-    counts = {status: result.counts.get(status, 0) for status in Status}
-    return RuleCounts(rule, result.population, counts, result.error)
+    carried = result.carried
+    counts = {status: result.counts.get(status, 0) + carried.get(status, 0) for status in Status}
+    return RuleCounts(rule, result.population + sum(carried.values()), counts, result.error)
 
 
 def _presence(

@@ -63,7 +63,7 @@ class ReportData:
         ):
             self.live[row["model_subject"]].append(live_version(row))
         self.live_before = live_models(reader.connection, period.start_utc)
-        self.passed, approvals = _passed_and_approvals(check)
+        self.passed, approvals, self.undecided = _beside_findings(check)
         self.promotions = promotions.read_promotions(
             reader,
             approvals,
@@ -79,7 +79,7 @@ class ReportData:
         self.material = dossiers.read(reader, config.governance_fields())
         self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
         self.answers: dict[str, list[Finding]] = defaultdict(list)
-        for answer in check.answers:
+        for answer in (*check.answers, *self.undecided):
             self.answers[findings.model_key(answer)].append(answer)
         self.inventory = {key: self._row(key, row) for key, row in self.models.items()}
 
@@ -198,16 +198,21 @@ class ReportData:
         )
 
 
-def _passed_and_approvals(check: CheckResult) -> tuple[Counter[str], list[Finding]]:
-    """Out of all answers: how many passed per model, and those about approvals before going live.
+def _beside_findings(
+    check: CheckResult,
+) -> tuple[Counter[str], list[Finding], list[Finding]]:
+    """Out of all answers: how many passed per model, those about approvals, the undecided ones.
 
     There may be very many, so they are looked at once and let go.
     """
     passed: Counter[str] = Counter()
     approvals = []
+    undecided = []
     for answer in check.every:
         if answer.status is Status.PASS:
             passed[findings.model_key(answer)] += 1
+        elif answer.status is Status.UNDECIDED:
+            undecided.append(answer)
         if answer.rule.id == promotions.APPROVAL_RULE:
             approvals.append(answer)
-    return passed, approvals
+    return passed, approvals, undecided

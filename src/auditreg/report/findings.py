@@ -14,7 +14,13 @@ from auditreg.report.model import (
     SeverityCount,
 )
 
-SET_ASIDE = (Status.WAIVED, Status.PREDATES_POLICY, Status.ERROR)
+SET_ASIDE = (
+    Status.WAIVED,
+    Status.ANSWERED,
+    Status.PREDATES_POLICY,
+    Status.ERROR,
+    Status.UNDECIDED,
+)
 """Answers that are neither open nor passed: shown as what they are, never dropped."""
 
 
@@ -56,9 +62,11 @@ def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
             population=result.population,
             examined=result.examined,
             counts={status: result.counts.get(status, 0) for status in Status},
+            carried={status: result.carried.get(status, 0) for status in Status},
             findings=tuple(by_id[result.rule.id]),
             oldest=oldest(by_id[result.rule.id]),
             error=result.error,
+            not_asked=result.not_asked,
         )
         for result in check.rules
     ]

@@ -182,15 +182,36 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class RuleFindings:
-    """The open findings of one rule, worst and oldest first."""
+    """The open findings of one rule, worst and oldest first.
+
+    `counts` add up to the population of the period; `carried` counts what is carried forward from earlier
+    periods, on top of it. `not_asked` says why the rule was asked of nothing.
+    """
 
     rule: RuleInfo
     population: int
     examined: int
     counts: dict[Status, int]
+    carried: dict[Status, int]
     findings: tuple[Finding, ...]
     oldest: datetime | None
     error: str | None = None
+    not_asked: str | None = None
+
+    @property
+    def looked_at(self) -> int:
+        """How many subjects were examined, those carried forward among them."""
+        return self.examined + sum(self.carried.values())
+
+    @property
+    def set_aside(self) -> int:
+        """How many answers of the period the firm accepted or answered."""
+        return self.counts[Status.WAIVED] + self.counts[Status.ANSWERED]
+
+    @property
+    def carried_open(self) -> int:
+        """How many findings of earlier periods are open."""
+        return sum(number for status, number in self.carried.items() if status.is_open)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,11 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
             f"{quantity(incomplete, 'earlier reading')} of the registry shown in this report "
             f"{'was' if incomplete == 1 else 'were'} incomplete; see how this was extracted."
         )
+    if data.check.answers_known is not None:
+        texts.append(
+            "Which findings the firm had accepted or answered is shown as the check of "
+            f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
+        )
     if any(result.error for result in data.check.rules):
         texts.append("At least one rule could not be run. No conclusion rests on it.")
     return tuple(texts)
@@ -207,7 +212,10 @@ def _of_the_others(promotions: Sequence[Promotion]) -> str:
         for status, words in (
             (Status.FAIL, "not before"),
             (Status.NOT_EVIDENCED, "without a record"),
+            (Status.UNDECIDED, "cannot be told"),
             (Status.WAIVED, "accepted"),
+            (Status.ANSWERED, "answered"),
+            (Status.NOT_APPLICABLE, "not asked"),
             (Status.PREDATES_POLICY, "older than the policy"),
             (Status.ERROR, "could not be judged"),
             (None, "not judged"),
@@ -282,6 +290,8 @@ def _touches(gap: CaptureGap, data: ReportData) -> bool:
 def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
     opened = data.check.open
     statuses = Counter(answer.status for answer in data.check.answers)
+    undecided = len(data.undecided)
+    carried = sum(answer.carried for answer in opened)
     dated = [answer.since for answer in opened if answer.since is not None]
     unknown = len(opened) - len(dated)
     return (
@@ -294,6 +304,7 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
                 for count in findings.severities(opened)
                 if count.total
             )
+            + (f"; {carried} from earlier periods" if carried else "")
             or "none of any severity",
             "findings",
         ),
@@ -310,14 +321,16 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "accepted",
             "Accepted until a date",
             statuses[Status.WAIVED],
-            "by a named approver of the firm",
+            "by a named approver of the firm"
+            + (f"; {statuses[Status.ANSWERED]} answered" if statuses[Status.ANSWERED] else ""),
             "set-aside",
         ),
         Number(
             "not_judged",
             "Could not be judged",
             statuses[Status.ERROR],
-            f"{statuses[Status.PREDATES_POLICY]} older than the policy",
+            f"{statuses[Status.PREDATES_POLICY]} older than the policy"
+            + (f"; {undecided} cannot be told from the readings" if undecided else ""),
             "set-aside",
         ),
     )

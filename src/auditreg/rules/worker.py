@@ -36,6 +36,8 @@ def main() -> None:
             limit_time(job["seconds"])
             note = ""
             try:
+                start = quoted(rule["period_start"])
+                connection.execute(f"set variable period_start = {start}::TIMESTAMP")
                 for name, value in rule["params"].items():
                     connection.execute(f"set variable {quoted_name(name)} = {quoted(value)}")
                 # Not lazily: a reader would go on computing while the file is written.

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditreg.errors import ExitCode, LedgerError, worst
+from auditreg.ledger.entries import epoch_ms
 from auditreg.ledger.policies import policy_digest
 from auditreg.ledger.seal import CheckRecord, Sealed
-from auditreg.models import CheckResult, Finding, Numbers, Severity, Status, with_numbers
+from auditreg.models import CheckResult, ClosedWhy, Finding, FindingAge, Severity, Status, with_ages
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from auditreg.config import Period
     from auditreg.ledger.policies import Policy
+    from auditreg.ledger.seal import Closing
     from auditreg.ledger.store import Ledger
     from auditreg.workflows.policy import PolicySet
 
@@ -60,21 +62,20 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
-    policies = policy_set.policies()
     if options.sealable:  # what is judged must be what is sealed
         ledger.set_wal_aside()
     with ledger.reader() as connection:
-        judge = _Judge(connection, ledger, policy_set, policy_digest(policies))
+        judge = _Judge(connection, ledger, policy_set, options)
         if (last := judge.last_result(options)) is not None:
             return CheckOutcome(last, NOTHING_NEW)
         judged = judge.check(options, all_views=False)
         # The file cannot be replaced everywhere while it is read, so all answers are taken first.
         result = replace(judged, every=tuple(judged.every) if options.everything else ())
-        subjects = _selected(connection, result) if options.selection else None
+        closings = judge.closings() if options.sealable else ()
     if not options.sealable:
         return CheckOutcome(result)
     try:
-        sealed, numbers = _seal(ledger, policies, result, subjects)
+        sealed, ages = _seal(ledger, judge.policies, result, closings)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
@@ -83,8 +84,8 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     return CheckOutcome(
         replace(
             result,
-            answers=with_numbers(result.answers, numbers),
-            every=with_numbers(result.every, numbers),
+            answers=with_ages(result.answers, ages),
+            every=with_ages(result.every, ages),
         ),
         sealed,
     )
@@ -98,7 +99,7 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     extractions = result.ledger.get("extractions")
     if isinstance(extractions, list) and not all(reading["complete"] for reading in extractions):
         codes.append(ExitCode.ERROR)
-    if not any(examined.population or examined.error for examined in result.rules):
+    if not any(rule.population or rule.error or rule.carried for rule in result.rules):
         # No rule had a subject: an empty result must not look like a passed check.
         codes.append(ExitCode.NOTHING)
     if fail_on and any(finding.rule.severity.rank <= fail_on.rank for finding in result.open):
@@ -112,24 +113,44 @@ def open_check(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, CheckResult]]:
     """The result of a check with the connection it was made on, for what asks further."""
     with ledger.reader() as connection:
-        judge = _Judge(connection, ledger, policy_set, policy_digest(policy_set.policies()))
+        judge = _Judge(connection, ledger, policy_set, options)
         yield connection, judge.check(options, all_views=True)
 
 
 class _Judge:
-    """An open ledger with what it is judged by; `policy` is the digest of that."""
+    """An open ledger with what it is judged by.
+
+    Of a past moment, waivers are those that the last check by then had sealed: an acceptance of
+    October does not make a finding accepted in September.
+    """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         ledger: Ledger,
         policy_set: PolicySet,
-        policy: str,
+        options: CheckOptions,
     ) -> None:
+        from auditreg.audit import Auditor
+        from auditreg.workflows.policy import as_known_by
+
         self._connection = connection
-        self._policy_set = policy_set
-        self._policy = policy
-        self._identity = identity(connection, ledger.path.name)
+        self._policy_set, self._answers_known = (
+            (policy_set, None)
+            if options.as_of is None
+            else as_known_by(connection, policy_set, options.as_of)
+        )
+        self.policies = self._policy_set.policies()
+        self._policy = policy_digest(self.policies)
+        self._identity = identity(connection, ledger.path.name, options.as_of)
+        self._auditor = Auditor(
+            connection,
+            self._policy_set.config,
+            self._policy_set.rules,
+            self._policy_set.parsed_waivers(),
+            policy=self._policy,
+            ledger=self._identity,
+        )
 
     def last_result(self, options: CheckOptions) -> CheckResult | None:
         """The last check's result, where this one covers the same and would come to the same."""
@@ -143,27 +164,27 @@ class _Judge:
 
     def check(self, options: CheckOptions, *, all_views: bool) -> CheckResult:
         """Judge; without `all_views` the connection shows only what the rules read."""
-        from auditreg.audit import Auditor
-
-        auditor = Auditor(
-            self._connection,
-            self._policy_set.config,
-            self._policy_set.rules,
-            self._policy_set.parsed_waivers(),
-            policy=self._policy,
-            ledger=self._identity,
-        )
-        return auditor.check(
+        result = self._auditor.check(
             options.as_of,
             period=options.period,
             selection=options.selection,
             only=options.only,
             all_views=all_views,
         )
+        return replace(result, answers_known=self._answers_known)
+
+    def closings(self) -> tuple[Closing, ...]:
+        """What the check found not open any more; every answer is read before."""
+        return self._auditor.closings()
 
 
-def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, object]:
-    """Which record is judged: its file, its size and root, and the last reading of each registry."""
+def identity(
+    connection: duckdb.DuckDBPyConnection, name: str, as_of: datetime | None = None
+) -> dict[str, object]:
+    """Which record is judged: its file, its size and root, and the last reading of each registry.
+
+    Of a past moment, the last one by then.
+    """
     from auditreg.ledger.entries import load_tree
     from auditreg.queries.status import last_readings
 
@@ -180,42 +201,33 @@ def identity(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, obje
                 "complete": reading.complete,
                 "seq": reading.seq,
             }
-            for reading in last_readings(connection)
+            for reading in last_readings(connection, as_of)
         ],
     }
-
-
-def _selected(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> tuple[str, ...]:
-    """Every subject the check was limited to."""
-    parts = " union ".join(
-        f"select subject from population_{scope}"  # noqa: S608 - names of our own
-        for scope in sorted({rule.rule.scope for rule in result.rules})
-    )
-    return tuple(str(subject) for (subject,) in connection.execute(parts).fetchall())
 
 
 def _seal(
     ledger: Ledger,
     policies: Sequence[Policy],
     result: CheckResult,
-    subjects: tuple[str, ...] | None,
-) -> tuple[Sealed, Numbers]:
+    closings: Sequence[Closing],
+) -> tuple[Sealed, dict[str, FindingAge]]:
     from auditreg.ledger.seal import seal_check
-    from auditreg.queries.finding_numbers import finding_numbers
+    from auditreg.queries.finding_numbers import finding_ages
 
     record = CheckRecord(
         as_of=result.as_of,
         period=result.period,
         policy=result.policy,
         selection=result.selection,
-        examined=tuple(r.rule.id for r in result.rules if r.error is None),
-        selected=subjects,
         rules=[
             {
                 "id": r.rule.id,
                 "population": r.population,
                 "examined": r.examined,
                 "counts": _counts(r.counts),
+                "carried": _counts(r.carried),
+                "not_asked": r.not_asked,
                 "error": r.error,
             }
             for r in result.rules
@@ -230,17 +242,18 @@ def _seal(
         sealed = seal_check(
             connection,
             record,
-            map(_row, result.answers),
+            (_row(answer, result.as_of) for answer in result.answers),
+            closings=closings,
             waivers=waivers,
             policies=policies,
         )
-        return sealed, finding_numbers(connection)
+        return sealed, finding_ages(connection)
 
 
 def _totals(result: CheckResult) -> dict[Status, int]:
     totals = dict.fromkeys(Status, 0)
     for rule in result.rules:
-        for status, count in rule.counts.items():
+        for status, count in (*rule.counts.items(), *rule.carried.items()):
             totals[status] += count
     return totals
 
@@ -249,7 +262,9 @@ def _counts(counts: Mapping[Status, int]) -> dict[str, int]:
     return {status.value: counts[status] for status in Status if counts.get(status)}
 
 
-def _row(answer: Finding) -> dict[str, Any]:
+def _row(answer: Finding, as_of: datetime) -> dict[str, Any]:
+    """A finding as it is sealed; what was not open before is so since this check."""
+    since = answer.since or (None if answer.status is Status.ERROR else as_of)
     rule, subject = answer.rule, answer.subject
     return {
         "key": answer.key,
@@ -267,4 +282,22 @@ def _row(answer: Finding) -> dict[str, Any]:
         "repair": rule.repair.value,
         "evidence": sealed_json(dict(answer.evidence)),
         "waiver": sealed_json(asdict(answer.waiver)) if answer.waiver else None,
+        "since": epoch_ms(since) if since else None,
+        "condition_since": epoch_ms(answer.condition_since) if answer.condition_since else None,
+        "carried": answer.carried,
+        "why": _not_open_because(answer),
     }
+
+
+def _not_open_because(answer: Finding) -> str | None:
+    """Why a finding among the answers is not open."""
+    if answer.status is Status.ANSWERED and answer.waiver is not None:
+        return answer.waiver.status
+    return _NOT_OPEN.get(answer.status)
+
+
+_NOT_OPEN = {
+    Status.WAIVED: ClosedWhy.ACCEPTED.value,
+    Status.PREDATES_POLICY: ClosedWhy.POLICY_CHANGED.value,
+    Status.ERROR: ClosedWhy.ERROR.value,
+}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditreg.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
+    import duckdb
+
     from auditreg.config import Config
     from auditreg.config.settings import AppliedFramework
     from auditreg.frameworks.parse import Framework
@@ -203,3 +206,35 @@ class PolicySet:
         if self.waivers is not None:
             policies.append(Policy("waivers", WAIVERS, self.waivers))
         return tuple(policies)
+
+
+def as_known_by(
+    connection: duckdb.DuckDBPyConnection, policy_set: PolicySet, at: datetime
+) -> tuple[PolicySet, datetime | None]:
+    """What is judged by, with the waivers that the last check by a past moment had sealed.
+
+    Args:
+        connection: the ledger.
+        policy_set: what is judged by today.
+        at: the past moment.
+
+    Returns:
+        that, and the moment of that check where its waivers are not today's. Where no check was
+        made by then, nothing was known, and today's hold as far as their dates allow.
+    """
+    checked = connection.execute(
+        "select seq, as_of from checks where as_of <= ? order by as_of desc, seq desc limit 1", [at]
+    ).fetchone()
+    if checked is None:
+        return policy_set, None
+    seq, moment = checked
+    sealed = connection.execute(
+        "select (select max_by(text, seq) from policies where policy_kind = 'waivers' and seq < $seq) "
+        "where exists (select 1 from (select max_by(op, seq) as op from ledger.log "
+        "where kind = 'waiver' and seq < $seq group by subject) where op = 'put')",
+        {"seq": seq},
+    ).fetchone()
+    text = sealed[0] if sealed else None
+    if (text or "") == (policy_set.waivers or ""):
+        return policy_set, None
+    return replace(policy_set, waivers=text), moment

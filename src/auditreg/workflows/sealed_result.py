@@ -54,9 +54,9 @@ _CHANGED = "select 1 from ledger.log where seq > ? and kind is distinct from 're
 
 _FINDINGS = """
 select rule, subject, registry, workspace, model, version, status, reason, grade, fix, evidence,
-       waiver, number, since
+       waiver, number, since, first_reported, condition_since, carried
 from findings
-where status <> 'closed'
+where status not in ('closed', 'undecided')
 """
 
 
@@ -83,11 +83,13 @@ def last_result(
     rules = {rule.id: rule for rule in policy_set.enabled}
     sealed_rules = json.loads(last.rules)
     if {entry["id"] for entry in sealed_rules} != rules.keys() or any(
-        entry["error"] for entry in sealed_rules
+        entry["error"] or "carried" not in entry for entry in sealed_rules
     ):
         return None
     waivers = policy_set.parsed_waivers()
     answers = _answers(connection, rules, {_text(waiver.ref): waiver.ref for waiver in waivers})
+    if answers is None:
+        return None
     judged = _waivers(connection, waivers, policy_set.rules, answers)
     if judged is None:
         return None
@@ -101,7 +103,9 @@ def last_result(
                 rules[entry["id"]],
                 entry["population"],
                 entry["examined"],
-                {Status(status): count for status, count in entry["counts"].items()},
+                _counts(entry["counts"]),
+                carried=_counts(entry["carried"]),
+                not_asked=entry["not_asked"],
             )
             for entry in sealed_rules
         ),
@@ -123,11 +127,19 @@ def _unchanged_check(connection: duckdb.DuckDBPyConnection, policy: str) -> Seal
     return None if connection.execute(_CHANGED, [last.seq]).fetchone() else last
 
 
+def _counts(sealed: Mapping[str, int]) -> dict[Status, int]:
+    return {Status(status): count for status, count in sealed.items()}
+
+
 def _answers(
     connection: duckdb.DuckDBPyConnection,
     rules: Mapping[str, RuleInfo],
     waivers: Mapping[str, WaiverRef],
-) -> tuple[Finding, ...]:
+) -> tuple[Finding, ...] | None:
+    """The findings as they are sealed; None if one was covered by what is not in the file."""
+    rows = connection.execute(_FINDINGS).fetchall()
+    if any(waiver and waiver not in waivers for *_, waiver, _, _, _, _, _ in rows):
+        return None
     findings = (
         Finding(
             rule=rules[rule],
@@ -140,11 +152,14 @@ def _answers(
             waiver=waivers[waiver] if waiver else None,
             number=number,
             since=since,
+            first_reported=first_reported,
+            condition_since=condition_since,
+            carried=carried,
         )
         for (
             rule, subject, registry, workspace, model, version, status, reason, grade, fix,
-            evidence, waiver, number, since,
-        ) in connection.execute(_FINDINGS).fetchall()
+            evidence, waiver, number, since, first_reported, condition_since, carried,
+        ) in rows
         if rule in rules
     )  # fmt: skip
     return tuple(sorted(findings, key=worst_first))
@@ -183,7 +198,11 @@ def _waivers(
 
 def _covers(waiver: Waiver, rule: str | None, answer: Finding) -> bool:
     subject = answer.subject
-    named = subject.model in waiver.models or (subject.model, subject.version) in waiver.pairs
+    named = (
+        subject.model in waiver.models
+        or (subject.model, subject.version) in waiver.pairs
+        or answer.number in waiver.numbers
+    )
     return named and answer.rule.id == rule and answer.waiver == waiver.ref
 
 

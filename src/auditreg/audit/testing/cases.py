@@ -31,6 +31,7 @@ import msgspec
 
 from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.isolation import put_answers
+from auditreg.audit.known_findings import prepare_known_findings
 from auditreg.audit.results import check_results, policy_overrides
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError, first_line
@@ -155,7 +156,8 @@ def _compare(
     connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
 ) -> tuple[dict[str, str], list[str]]:
     asked = RuleResult(rule, 0, 0, dict.fromkeys(Status, 1))
-    read = Answers(connection, [asked], (), result_columns(connection), numbered=False)
+    prepare_known_findings(connection, None)
+    read = Answers(connection, [asked], (), result_columns(connection))
     answers: dict[str, str] = {}
     texts: dict[str, tuple[str, str]] = {}
     for answer in sorted(read.every(), key=_by_name):

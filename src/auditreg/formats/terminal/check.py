@@ -49,7 +49,7 @@ _TAGS = {known.id: known.tags for known in FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule with open findings."""
+    """A rule with open findings; its population with what is carried forward."""
 
     rule: RuleInfo
     population: int
@@ -97,6 +97,9 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
         Text(f"{quantity(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
         *_readings(result),
     ]
+    if result.answers_known is not None:
+        at = f"{result.answers_known:%Y-%m-%d %H:%M}Z"
+        lines.append(Text(f"waivers as the check of {at} knew them, not those of today"))
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]
@@ -141,14 +144,23 @@ def _counts(result: CheckResult) -> list[Text]:
     others = [
         f"{number:,} {words}"
         for number, words in (
+            (sum(a.carried for a in result.open), "of the open from earlier periods"),
             (repairing, "of the open under repair"),
             (counts[Status.WAIVED], "accepted"),
+            (counts[Status.ANSWERED], "answered"),
             (counts[Status.PREDATES_POLICY], "older than the policy"),
             (counts[Status.NOT_APPLICABLE], "do not apply"),
         )
         if number
     ]
-    return [line, Text(" · ".join(others))] if others else [line]
+    lines = [line]
+    if others:
+        lines.append(Text(" · ".join(others)))
+    if undecided := counts[Status.UNDECIDED]:
+        lines.append(Text(f"{undecided:,} cannot be told from the readings (auditreg check --all)"))
+    if unasked := sum(rule.not_asked is not None for rule in result.rules):
+        lines.append(Text(f"{quantity(unasked, 'rule')} not asked: nothing they apply to"))
+    return lines
 
 
 def _errors(result: CheckResult, width: int) -> list[Text]:
@@ -231,7 +243,12 @@ def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
     for answer in opened:
         counts[answer.rule.id][answer.status] += 1
     rules = [
-        _Rule(r.rule, r.population, counts[r.rule.id].total(), counts[r.rule.id][Status.FAIL])
+        _Rule(
+            r.rule,
+            r.population + sum(r.carried.values()),
+            counts[r.rule.id].total(),
+            counts[r.rule.id][Status.FAIL],
+        )
         for r in result.rules
         if r.rule.id in counts
     ]

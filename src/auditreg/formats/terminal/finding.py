@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -10,11 +11,11 @@ from rich.text import Text
 from auditreg.formats.escape import escape_control
 from auditreg.formats.tables import cell
 from auditreg.formats.terminal.layout import STYLES, cut, wrapped
-from auditreg.models import Status
+from auditreg.models import RuleResult, Status
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
-    from auditreg.models import CheckResult, Finding, RuleResult, WaiverRef
+    from auditreg.models import CheckResult, Finding, WaiverRef
 
 _REPAIR_WORDS = {
     "tag": "a tag or a description can be set today",
@@ -22,6 +23,9 @@ _REPAIR_WORDS = {
     "retrain": "comes right with the next training",
     "history": "it happened; nobody can repair it",
 }
+
+
+_CARRIED = ", from an earlier period"
 
 
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
@@ -34,7 +38,7 @@ def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Te
         (severity, STYLES[severity]),
         f"  {number}",
         (answer.rule.id, "bold"),
-        f"  {escape_control(answer.subject.label)}",
+        f"  {escape_control(answer.subject.label)}{_CARRIED if answer.carried else ''}",
     )
     lines = [cut(head, width), *wrapped("found", escape_control(_sentence(answer.reason)), width)]
     if not brief:
@@ -69,13 +73,10 @@ def everything(result: CheckResult, view: CheckView) -> list[Text]:
 
 def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
     rule, width = examined.rule, view.target.width
-    counted = ", ".join(
-        f"{count:,} {Status(status).words}" for status, count in examined.counts.items() if count
-    )
     severity = rule.severity.value
     lines = [
         Text.assemble((severity, STYLES[severity]), "  ", (rule.id, "bold"), f"  {rule.title}"),
-        *wrapped("examined", f"{examined.examined:,} of {examined.population:,}: {counted}", width),
+        *_examined(examined, width),
         *wrapped("looked for", " ".join(rule.looks_for.split()), width),
         *wrapped("repair", _REPAIR_WORDS[rule.repair.value], width),
     ]
@@ -84,17 +85,36 @@ def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
     return lines
 
 
+def _examined(examined: RuleResult, width: int) -> list[Text]:
+    """How many subjects were looked at and what came of them, or why none was."""
+    if examined.not_asked:
+        lines = wrapped("not asked", escape_control(examined.not_asked), width)
+    else:
+        found = _counted(examined.counts)
+        text = f"{examined.examined:,} of {examined.population:,}"
+        lines = wrapped("examined", f"{text}: {found}" if found else text, width)
+    if examined.carried:
+        lines += wrapped("from before", _counted(examined.carried), width)
+    return lines
+
+
+def _counted(counts: Mapping[Status, int]) -> str:
+    return ", ".join(f"{count:,} {Status(s).words}" for s, count in counts.items() if count)
+
+
 def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
     width = view.target.width
     lines: list[Text] = []
     for answer in answers:
         number = f"{answer.id}  " if answer.id else ""
-        since = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
-        lines.append(
-            Text(f"  {number}{escape_control(answer.subject.label)}: {answer.status.words}{since}")
-        )
+        age = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
+        if answer.condition_since:
+            age += f", so since {answer.condition_since:%Y-%m-%d}"
+        carried = _CARRIED if answer.carried else ""
+        label = escape_control(answer.subject.label)
+        lines.append(Text(f"  {number}{label}: {answer.words}{age}{carried}"))
         lines += wrapped("", escape_control(_sentence(answer.reason)), width, indent=4)
-        if not answer.status.is_open and answer.status is not Status.WAIVED:
+        if not answer.status.is_open and answer.status not in _EXPLAINED:
             continue
         evidence = {name: cell(value) for name, value in answer.evidence.items()}
         shown = "; ".join(f"{name} = {text}" for name, text in evidence.items() if text)
@@ -102,20 +122,28 @@ def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
             words = escape_control(f"{answer.grade.words}: {shown}")
             lines += wrapped("evidence", words, width, indent=4)
         if answer.waiver:
-            label = "accepted" if answer.waiver.status == "accepted" else "repair"
+            label = _WAIVED_AS.get(answer.waiver.status, "answered")
             lines += wrapped(label, escape_control(_waived(answer.waiver)), width, indent=4)
         if answer.fix:
             lines.append(Text(f"    {'do':<12} {escape_control(answer.fix)}"))
     return lines
 
 
+_EXPLAINED = (Status.UNDECIDED, Status.WAIVED, Status.ANSWERED)
+"""What is not open and shown with its evidence and who answered for it all the same."""
+
+_WAIVED_AS = {"accepted": "accepted", "under_repair": "repair"}
+
+
 def _waived(waiver: WaiverRef) -> str:
-    by = waiver.approver or waiver.owner
+    by = waiver.approver or waiver.owner or waiver.answered_by
     parts = [waiver.reason]
     if by:
         parts.append(f"by {by}")
     if waiver.until:
         parts.append(f"until {waiver.until}")
+    if waiver.answered_on:
+        parts.append(f"on {waiver.answered_on}")
     if waiver.ticket:
         parts.append(waiver.ticket)
     return ", ".join(parts)

@@ -1,0 +1,274 @@
+"""What is carried forward: findings about events of earlier periods, which nobody has answered.
+
+A version that went live unapproved in September did so in December, too. The population of a
+check is what happened in its period; to the rules that ask about events, what is still open from before is
+shown as well, so that they say what they find today, and their answers about it are kept apart: the table
+`carried_answer`. So are the answers about what happened since the last check and before this period: that
+check could not know it, and this one's period does not hold it.
+
+What a rule does not answer for any more, because the record no longer has the event, stays as it was.
+"""
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from auditreg.audit.answers import Columns, answer_columns, table_name
+from auditreg.audit.isolation import result_table
+from auditreg.audit.snapshot import Extension, Moment, selection_condition
+from auditreg.config import Config, calendar
+from auditreg.ledger import definitions
+from auditreg.models import OPEN, Grade, RuleInfo, Scope, Status
+from auditreg.queries.model_refs import Selection
+from auditreg.rules.validate import COLUMNS, STATUSES
+from auditreg.sql import listed, moment_literal, quoted, rows_select
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ALWAYS = (datetime.fromisoformat("1000-01-01"), datetime.fromisoformat("9999-12-31"))
+"""A period that holds every event."""
+
+_WAITING = listed((*OPEN, Status.WAIVED, Status.UNDECIDED))
+"""States of findings that the end of a period does not settle."""
+
+_ANSWER = (
+    "rule VARCHAR, rank INTEGER, subject VARCHAR, status VARCHAR, reason VARCHAR, grade VARCHAR, "
+    "fix VARCHAR, evidence VARCHAR, condition_since TIMESTAMP, registry VARCHAR, "
+    "workspace VARCHAR, model VARCHAR, version BIGINT"
+)
+
+
+def prepare_carried(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of what is carried forward, empty."""
+    con.execute(
+        "create or replace temp table carried (rule VARCHAR, scope VARCHAR, subject VARCHAR, "
+        "known BOOLEAN); "
+        f"create or replace temp table carried_answer ({_ANSWER})"
+    )
+
+
+@dataclass(slots=True)
+class CarriedForward:
+    """What one check carries forward; `extension` lets its rules see it."""
+
+    con: duckdb.DuckDBPyConnection
+    extension: Extension = field(default_factory=Extension)
+    _scopes: list[Scope] = field(default_factory=list)
+
+    def extend_populations(self, scopes: Collection[Scope] = tuple(Scope)) -> None:
+        """Put it into the populations."""
+        for scope, statement in self.extension.statements.items():
+            if scope in scopes:
+                self.con.execute(statement)
+
+    def take_answers(
+        self, rules: Sequence[RuleInfo], problems: Mapping[str, str], columns: Columns
+    ) -> None:
+        """Move the answers about it into `carried_answer`; populations and results are the period's.
+
+        Args:
+            rules: those of the check.
+            problems: rule id to why it did not run, where it did not.
+            columns: of the rules' tables.
+        """
+        for scope in self._scopes:
+            for rule in rules:
+                if rule.scope is scope and rule.id not in problems:
+                    self._take(rule, columns[table_name(rule)])
+            self.con.execute(
+                f"delete from temp.population_{scope} "
+                f"where subject in (select subject from carried where scope = '{scope}')"
+            )
+        if self._scopes:
+            self._keep_unanswered([rule for rule in rules if rule.id not in problems])
+
+    def _take(self, rule: RuleInfo, columns: Sequence[str]) -> None:
+        """The answers of one rule, where each is a proper one."""
+        table, about = (
+            result_table(rule),
+            f"c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)}",
+        )
+        if set(COLUMNS) <= set(columns):
+            grades = listed(Grade)
+            self.con.execute(
+                f"insert into carried_answer by name select {answer_columns(rule, columns)} "
+                f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
+                f"join carried c on c.subject = r.subject and {about} "
+                f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
+                f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
+                f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
+            )
+            self.con.execute(
+                f"update carried_answer set grade = null where grade not in ({grades})"
+            )
+        if "subject" in columns:
+            self.con.execute(
+                f"delete from {table} "
+                f"where subject::VARCHAR in (select subject from carried where scope = '{rule.scope}')"
+            )
+
+    def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
+        """What a rule no longer answers for stays as the log has it: open, with its evidence."""
+        ranks = " ".join(f"when {quoted(rule.id)} then {rule.severity.rank}" for rule in rules)
+        ids = listed(rule.id for rule in rules)
+
+        def said(name: str) -> str:
+            return f"json_extract_string(l.entry, '$.body.{name}') as {name}"
+
+        self.con.execute(
+            "insert into carried_answer by name "
+            f"select k.rule, case k.rule {ranks} end as rank, k.subject, "
+            f"coalesce(o.status, 'not_evidenced') as status, {said('reason')}, {said('grade')}, "
+            f"{said('fix')}, {said('evidence')}, "
+            "make_timestamp(try_cast(json_extract_string(l.entry, '$.body.condition_since') "
+            "as BIGINT) * 1000) as condition_since, "
+            "k.registry, k.workspace, k.model, k.version "
+            "from carried c join known_finding k on k.rule = c.rule and k.subject = c.subject "
+            "join ledger.log l on l.seq = k.seq "
+            "left join (select subject, max_by(json_extract_string(entry, '$.body.status'), seq) "
+            f"filter (where json_extract_string(entry, '$.body.status') in ({listed(OPEN)})) "
+            "as status from ledger.log where kind = 'finding' group by subject) o "
+            "on o.subject = 'f-' || k.key "
+            f"where c.known and k.status <> 'undecided' and k.rule in ({ids}) "
+            "and not exists (select 1 from carried_answer a "
+            "where a.rule = k.rule and a.subject = k.subject)"
+        )
+
+
+def carried_forward(
+    con: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    moment: Moment,
+    chosen: Selection | None,
+    config: Config,
+) -> CarriedForward:
+    """Find what is carried forward; `known_finding` and the populations are there.
+
+    Args:
+        con: the connection of the check.
+        rules: those that run.
+        moment: what is judged.
+        chosen: the selection the check is limited to.
+        config: whose calendar holds.
+    """
+    prepare_carried(con)
+    found = CarriedForward(con)
+    since = _judged_from(con, moment, config)
+    found.extension.starts.update(_starts(con, rules, moment, since, config))
+    for scope in dict.fromkeys(rule.scope for rule in rules if rule.scope.is_event):
+        _find(con, [rule for rule in rules if rule.scope is scope], moment, chosen, since)
+        wanted = f"(select subject from carried where scope = '{scope}')"
+        if not con.execute(f"select 1 from {wanted} limit 1").fetchone():
+            continue
+        found._scopes.append(scope)
+        _make_population(con, "other_population", scope, _ALWAYS, moment)
+        rows = con.execute(
+            "select subject, registry, workspace, model, version from other_population "
+            f"where subject in {wanted} order by subject"
+        ).fetchall()
+        if rows:
+            found.extension.statements[scope] = (
+                f"insert into temp.population_{scope} {rows_select(rows)}"
+            )
+    return found
+
+
+def _judged_from(con: duckdb.DuckDBPyConnection, moment: Moment, config: Config) -> datetime | None:
+    """The beginning of the last check's period, where that is an earlier one."""
+    row = con.execute(
+        "select period_first from checks where selection = '[]' and as_of <= ? "
+        "order by as_of desc, seq desc limit 1",
+        [moment.as_of],
+    ).fetchone()
+    if row is None:
+        return None
+    first: date = row[0]
+    begins = calendar.day_start(first, config.calendar.timezone)
+    return begins if begins < moment.period_start else None
+
+
+def _starts(
+    con: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    moment: Moment,
+    since: datetime | None,
+    config: Config,
+) -> Iterator[tuple[str, datetime]]:
+    """Since when each rule that reads the period is to look: its oldest open finding is in it."""
+    reading = [rule for rule in rules if rule.reads_period]
+    if not reading:
+        return
+    rows = con.execute(
+        f"select rule, min(since) filter (where status in ({_WAITING})), "
+        "bool_or(status = 'answered') from known_finding "
+        f"where rule in ({listed(rule.id for rule in reading)}) group by rule"
+    ).fetchall()
+    known = {rule: (oldest, answered) for rule, oldest, answered in rows}
+    # An answer settles the periods before it: what such a rule finds in this one is new.
+    con.execute(
+        "update known_finding set since = null where status = 'answered' "
+        f"and since < {moment_literal(moment.period_start)} "
+        f"and rule in ({listed(r.id for r in reading if not r.scope.is_event)})"
+    )
+    for rule in reading:
+        oldest, answered = known.get(rule.id, (None, False))
+        starts = [] if since is None or answered else [since]
+        if oldest is not None:
+            starts.append(config.quarter_of(oldest).start_utc)
+        if starts and min(starts) < moment.period_start:
+            yield rule.id, min(starts)
+
+
+def _find(
+    con: duckdb.DuckDBPyConnection,
+    rules: Sequence[RuleInfo],
+    moment: Moment,
+    chosen: Selection | None,
+    since: datetime | None,
+) -> None:
+    """Put into `carried` what is carried forward to the rules, which are of one scope."""
+    scope = rules[0].scope
+    selected = "true" if chosen is None else selection_condition(f"population_{scope}", chosen)
+    outside = f"subject not in (select subject from temp.population_{scope})"
+    con.execute(
+        f"insert into carried select rule, '{scope}', subject, true from known_finding "
+        f"where rule in ({listed(rule.id for rule in rules)}) and status in ({_WAITING}) "
+        f"and since < {moment_literal(moment.period_end)} and {outside} and {selected}"
+    )
+    if since is None:
+        return
+    _make_population(con, "since_last_check", scope, (since, moment.period_start), moment)
+    for rule in rules:
+        con.execute(
+            f"insert into carried select {quoted(rule.id)}, '{scope}', subject, false "
+            f"from since_last_check where {outside} and {selected} "
+            f"and subject not in (select subject from known_finding where rule = {quoted(rule.id)} "
+            f"and status in ({_WAITING}, 'answered'))"
+        )
+
+
+def _make_population(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    scope: Scope,
+    period: tuple[datetime, datetime],
+    moment: Moment,
+) -> None:
+    """Make a table of the population of a scope in another period than the one that is judged."""
+    view = definitions.view_sql(f"population_{scope}", as_of=False)
+
+    def judged_in(start: datetime, end: datetime) -> str:
+        return (
+            f"set variable period_start = {moment_literal(start)}; "
+            f"set variable period_end = {moment_literal(end)}"
+        )
+
+    con.execute(
+        f"{judged_in(*period)}; create or replace temp table {table} as {view}; "
+        f"{judged_in(moment.period_start, moment.period_end)}"
+    )

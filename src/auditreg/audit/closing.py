@@ -1,0 +1,246 @@
+"""Why a finding is not open any more, from what is on record.
+
+A finding leaves the answers of a check because something was repaired, because what it is about is no
+longer asked about, or because the yardstick is another one. Which it is follows from facts: the text
+and parameters of the rule, and the settings, are compared with those of the last check that covered everything;
+where the settings are others, the state of today is judged by those of then once more, and what would
+still be open by them was closed by the settings. Where a rule itself is another, that is the reason given: what it would
+have said is not asked, for the release that wrote it may be gone.
+"""
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditreg.audit.isolation import result_table
+from auditreg.ledger.seal import Closing
+from auditreg.models import NO_FINDING, ClosedWhy, RuleInfo, RuleResult, Status
+from auditreg.sql import listed, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+Rejudged = tuple[set[tuple[str, str]], set[str]]
+"""Pairs of rule and subject that are open by other settings, and the rules that do not run by them."""
+
+Rejudge = Callable[[Mapping[str, object], Sequence[RuleInfo]], Rejudged]
+"""Judges the state of the check by other settings."""
+
+_SETTLED = (Status.ANSWERED, Status.PREDATES_POLICY)
+"""States of findings about events that hold when their period is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """The rules and settings of a check.
+
+    `enabled` are the rules that are not switched off, `known` all that there are, by id; `settings`
+    are as they are sealed.
+    """
+
+    enabled: Sequence[RuleInfo]
+    known: Collection[str]
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A finding that was among the answers, and what its rule says now; None where it says nothing."""
+
+    key: str
+    rule: RuleInfo
+    subject: str
+    label: str
+    was: Status
+    now: Status | None
+    reason: str | None
+
+
+def closings(
+    con: duckdb.DuckDBPyConnection,
+    results: Sequence[RuleResult],
+    in_force: RulesInForce,
+    rejudge: Rejudge,
+    *,
+    selected: bool,
+    whole: bool,
+) -> tuple[Closing, ...]:
+    """The findings that are not open any more, and why.
+
+    Args:
+        con: the connection of the check, with its tables.
+        results: of the rules that ran.
+        in_force: by what was judged.
+        rejudge: judges once more; the tables of the check are another's afterwards.
+        selected: whether the check was limited to some models: outside of them nothing closes.
+        whole: whether all rules ran over everything, so that a rule that is missing is gone.
+    """
+    closed = list(_of_gone_rules(con, in_force)) if whole else []
+    left = _left(con, results)
+    if selected:  # what is no longer in the population may only be outside of the selection
+        left = [one for one in left if one.now is not None]
+    changed = _Changes(con, in_force, {one.rule.id for one in left})
+    stricter = _open_by_former_settings(left, changed, rejudge)
+    for one in left:
+        closing = _closing(one, changed, stricter)
+        if closing is not None:
+            closed.append(closing)
+    return tuple(closed)
+
+
+def _left(con: duckdb.DuckDBPyConnection, results: Iterable[RuleResult]) -> list[_Left]:
+    """The findings that are not closed and of which the rules that ran say nothing open now."""
+    known = {
+        rule
+        for (rule,) in con.execute(
+            "select distinct rule from known_finding where status <> 'closed'"
+        ).fetchall()
+    }
+    rules = {r.rule.id: r.rule for r in results if r.error is None and r.rule.id in known}
+    if not rules:
+        return []
+    answers = [
+        f"select {quoted(rule.id)} as rule, subject, status, reason from {result_table(rule)} "
+        f"where subject in (select subject from known_finding where rule = {quoted(rule.id)})"
+        for rule in rules.values()
+    ]
+    rows = con.execute(
+        "with answer as ("
+        f"{' union all '.join(answers)} "
+        "union all select rule, subject, status, reason from carried_answer) "
+        "select k.key, k.rule, k.subject, coalesce(k.model || coalesce('/' || k.version, ''), "
+        "'the ledger'), k.status, coalesce(o.status, a.status), a.reason "
+        "from known_finding k left join answer a on a.rule = k.rule and a.subject = k.subject "
+        "left join override o on o.rule = k.rule and o.subject = k.subject "
+        f"where k.status <> 'closed' and k.rule in ({listed(rules)}) "
+        f"and (a.status is null or coalesce(o.status, a.status) in ({listed(NO_FINDING)})) "
+        "order by k.number"
+    ).fetchall()
+    return [
+        _Left(key, rules[rule], subject, label, Status(was), Status(now) if now else None, reason)
+        for key, rule, subject, label, was, now, reason in rows
+    ]
+
+
+def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | None:
+    """Why one finding is not open any more; None where it stays as it was."""
+    if one.was is Status.ERROR and one.now is None:
+        return Closing(one.key, ClosedWhy.REPAIRED, "The rule can be judged again.")
+    if one.now is None and one.rule.scope.is_event:
+        # It did happen: the end of its period closes nothing, and undoes no answer.
+        return Closing(one.key, "", "", kept=True) if one.was in _SETTLED else None
+    reason = one.reason or f"{one.label} is no longer among what the rule asks about."
+    status = "undecided" if one.now is Status.UNDECIDED else "closed"
+    open_then, failed = stricter
+    if changed.rule(one.rule):
+        why = ClosedWhy.RULE_CHANGED
+    elif (one.rule.id, one.subject) in open_then or one.rule.id in failed:
+        why = ClosedWhy.POLICY_CHANGED
+    elif one.now is None:
+        why = ClosedWhy.OUT_OF_SCOPE
+    else:
+        why = ClosedWhy.UNDECIDED if status == "undecided" else ClosedWhy.REPAIRED
+    return Closing(one.key, why, reason, status)
+
+
+def _of_gone_rules(con: duckdb.DuckDBPyConnection, in_force: RulesInForce) -> Iterable[Closing]:
+    """What is left of rules that are switched off, renamed or no longer there."""
+    enabled = {rule.id for rule in in_force.enabled}
+    renamed = {name: rule.id for rule in in_force.enabled for name in rule.aliases}
+    rows = con.execute(
+        "select key, rule from known_finding where status <> 'closed' "
+        f"and rule not in ({listed(sorted(enabled))}) order by number"
+    ).fetchall()
+    for key, rule in rows:
+        if rule in renamed:
+            yield Closing(key, ClosedWhy.RULE_CHANGED, f"The rule is called {renamed[rule]} now.")
+        elif rule in in_force.known:
+            yield Closing(key, ClosedWhy.POLICY_CHANGED, "The rule is switched off.")
+        else:
+            yield Closing(key, ClosedWhy.RULE_CHANGED, "There is no such rule any more.")
+
+
+def _open_by_former_settings(
+    left: Sequence[_Left], changed: _Changes, rejudge: Rejudge
+) -> Rejudged:
+    """What would still be open by the settings of the last check, where those were others."""
+    by_settings: dict[str, dict[str, RuleInfo]] = {}
+    for one in left:
+        former = None if changed.rule(one.rule) else changed.settings(one.rule)
+        if former is not None:
+            by_settings.setdefault(former, {})[one.rule.id] = one.rule
+    still_open: set[tuple[str, str]] = set()
+    failed: set[str] = set()
+    for text, rules in by_settings.items():
+        more_open, more_failed = rejudge(json.loads(text), list(rules.values()))
+        still_open |= more_open
+        failed |= more_failed
+    return still_open, failed
+
+
+class _Changes:
+    """What of the rules and settings is another than at the last check that covered everything."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, in_force: RulesInForce, rules: Collection[str]
+    ) -> None:
+        self._now: dict[str, Any] = json.loads(json.dumps(dict(in_force.settings), default=str))
+        self._ids = in_force.known
+        self._checked: dict[str, int] = {}
+        self._texts: list[tuple[str, int, str]] = []
+        self._settings: list[tuple[int, str]] = []
+        if not rules:
+            return
+        self._checked = dict(
+            con.execute(
+                "select json_extract_string(rule, '$.id'), max(seq) from "
+                "(select seq, unnest(from_json(rules, '[\"JSON\"]')) as rule from checks "
+                "where selection = '[]') group by 1"
+            ).fetchall()
+        )
+        self._texts = con.execute(
+            "select name, seq, sha256 from policies where policy_kind = 'rule' "
+            f"and name in ({listed(sorted(rules))}) order by seq"
+        ).fetchall()
+        self._settings = con.execute(
+            "select seq, text from policies where policy_kind = 'settings' order by seq"
+        ).fetchall()
+
+    def rule(self, rule: RuleInfo) -> bool:
+        """Whether the rule has another text or other parameters than it had."""
+        checked = self._checked.get(rule.id, -1)
+        before = [sha for name, seq, sha in self._texts if name == rule.id and seq < checked]
+        if before and before[-1] != rule.digest:
+            return True
+        former = self._former(rule)
+        return former is not None and self._params(former, rule.id) != self._params(
+            self._now, rule.id
+        )
+
+    def settings(self, rule: RuleInfo) -> str | None:
+        """The settings the rule was judged by, as JSON, where they are not those of now."""
+        former = self._former(rule)
+        if former is None or self._general(former) == self._general(self._now):
+            return None
+        return json.dumps(former, sort_keys=True)
+
+    def _former(self, rule: RuleInfo) -> dict[str, Any] | None:
+        checked = self._checked.get(rule.id, -1)
+        before = [text for seq, text in self._settings if seq < checked]
+        return json.loads(before[-1]) if before else None
+
+    @staticmethod
+    def _params(settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name.startswith(f"{rule}.")}
+
+    def _general(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings but the parameters of rules."""
+        return {
+            name: value
+            for name, value in settings.items()
+            if name.rpartition(".")[0] not in self._ids
+        }

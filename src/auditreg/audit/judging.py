@@ -1,0 +1,155 @@
+"""What becomes of the answers: the waivers are judged, and the findings counted.
+
+Counts are of a rule's population. What is carried forward from earlier periods is counted apart.
+"""
+# ruff: noqa: S608 - the names in SQL are those of our own tables
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from auditreg.audit.answers import Columns, table_name
+from auditreg.audit.isolation import result_table
+from auditreg.audit.results import Moments, waiver_overrides
+from auditreg.config import calendar
+from auditreg.models import NO_FINDING, JudgedWaiver, RuleInfo, RuleResult, Status
+from auditreg.sql import listed
+from auditreg.waivers import Waiver, judge
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def with_carried(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> list[RuleResult]:
+    """The results with what is carried forward, and with why a rule was asked of nothing."""
+    carried = _carried_counts(con, "select rule, subject, status from carried_answer")
+    return [
+        replace(
+            result,
+            carried=carried.get(result.rule.id, {}),
+            not_asked=None if result.error else _not_asked(con, result),
+        )
+        for result in results
+    ]
+
+
+def _carried_counts(con: duckdb.DuckDBPyConnection, answers: str) -> dict[str, dict[Status, int]]:
+    """Rule to how many findings are carried forward, by status, of a SELECT of answers."""
+    counts: dict[str, dict[Status, int]] = {}
+    rows = con.execute(
+        f"select rule, status, count(*) from ({answers}) "
+        f"where status not in ({listed(NO_FINDING)}) group by all order by all"
+    ).fetchall()
+    for rule, status, number in rows:
+        counts.setdefault(rule, {})[Status(status)] = number
+    return counts
+
+
+def _not_asked(con: duckdb.DuckDBPyConnection, result: RuleResult) -> str | None:
+    """Why a rule was asked of nothing, as a sentence; None where it was asked."""
+    if not result.population:
+        return result.rule.scope.nobody
+    if result.counts.get(Status.NOT_APPLICABLE, 0) != result.population:
+        return None
+    row = con.execute(
+        f"select count(distinct reason), min(reason) from {result_table(result.rule)}"
+    ).fetchone()
+    reasons, first = row or (0, "")
+    sentence = f"{str(first).rstrip('.')}."
+    if reasons == 1:
+        return sentence
+    return f"It applies to none of {result.population:,}. For example: {sentence}"
+
+
+def judge_waivers(
+    con: duckdb.DuckDBPyConnection,
+    waivers: Sequence[Waiver],
+    results: Sequence[RuleResult],
+    columns: Columns,
+    as_of: datetime,
+    zone: str,
+    *,
+    known: Collection[str],
+    whole: bool,
+) -> tuple[JudgedWaiver, ...]:
+    """Judge every waiver and let those that hold cover what they name.
+
+    Args:
+        con: the connection of the check; `override` is there.
+        waivers: the entries of waivers.toml.
+        results: of the rules.
+        columns: of the rules' tables.
+        as_of: the moment that is judged.
+        zone: the configured time zone, in which waivers end.
+        known: the names of all rules there are.
+        whole: whether everything was checked, so that covering nothing means something.
+    """
+    by_name = {
+        name: result.rule
+        for result in results
+        if result.error is None
+        for name in (result.rule.id, *result.rule.aliases)
+    }
+    today: date = calendar.local_day(as_of, zone)
+    judged = []
+    for number, waiver in enumerate(waivers):
+        rule = by_name.get(waiver.rule)
+
+        def verdict(
+            covers: int,
+            answered: int,
+            self_approved: bool,
+            waiver: Waiver = waiver,
+            rule: RuleInfo | None = rule,
+        ) -> JudgedWaiver:
+            return judge(
+                waiver,
+                today,
+                covers=covers,
+                whole=whole and rule is not None,
+                known=waiver.rule in known,
+                self_approved=self_approved,
+                about_events=rule is None or rule.is_about_events,
+                answered=answered,
+            )
+
+        day = waiver.answered_on
+        judged.append(
+            waiver_overrides(
+                con,
+                rule,
+                () if rule is None else columns[table_name(rule)],
+                number,
+                waiver,
+                Moments(as_of, calendar.moment(day, zone) if day else None),
+                verdict,
+            )
+        )
+    return tuple(judged)
+
+
+def counted(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> Iterator[RuleResult]:
+    """The results with their counts after waivers and policy."""
+    changed = con.execute(
+        "select rule, was, status, count(*) from override where status <> was "
+        "and (rule, subject) not in (select (rule, subject) from carried_answer) group by all"
+    ).fetchall()
+    carried = _carried_counts(
+        con,
+        "select c.rule, c.subject, coalesce(o.status, c.status) as status from carried_answer c "
+        "left join override o on o.rule = c.rule and o.subject = c.subject",
+    )
+    for result in results:
+        counts = dict(result.counts)
+        for rule, was, status, number in changed:
+            if rule == result.rule.id:
+                counts[Status(was)] = counts.get(Status(was), 0) - number
+                counts[Status(status)] = counts.get(Status(status), 0) + number
+        yield replace(
+            result,
+            counts={s: counts[s] for s in Status if counts.get(s)},
+            carried=carried.get(result.rule.id, {}),
+        )

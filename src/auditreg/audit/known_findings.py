@@ -1,0 +1,37 @@
+"""What the ledger knows of findings at the moment that is judged: the table `known_finding`.
+
+Numbers and ages are lent from it, what is open about earlier periods is carried forward from it, and
+what is not open any more is found by comparing with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditreg.queries.finding_numbers import FINDINGS_BY, LATEST_FINDINGS
+from auditreg.sql import moment_literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+
+def prepare_known_findings(con: duckdb.DuckDBPyConnection, past: datetime | None) -> None:
+    """Make the table of every finding, as it was known at a past moment, or as it is now.
+
+    Args:
+        con: a connection to a ledger.
+        past: the moment; None for what the last check left.
+    """
+    text = LATEST_FINDINGS
+    if past is not None or not _has_ages(con):
+        at = "timestamp '9999-12-31'" if past is None else moment_literal(past)
+        text = FINDINGS_BY.format(t=at)
+    con.execute(f"create or replace temp table known_finding as {text}")
+
+
+def _has_ages(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the table of findings is one of this release; else the log is asked."""
+    columns = con.execute("from findings limit 0").description or ()
+    return "first_reported" in {column[0] for column in columns}

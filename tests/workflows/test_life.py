@@ -1,0 +1,566 @@
+"""The life of findings over quarters: events stay open until answered, and the past stays as it was.
+
+One registry, whose models go live unapproved in the third quarter; the rules are of the tests' own.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditreg.config import Config, parse_config
+from auditreg.errors import ExitCode
+from auditreg.formats import check_format
+from auditreg.formats.interface import CheckView, OutputTarget
+from auditreg.ledger.store import Ledger
+from auditreg.ledger.verify import verify
+from auditreg.models import CheckResult, Finding, RuleInfo, Severity, Status
+from auditreg.report import build_report
+from auditreg.rules.parse import parse_rule
+from auditreg.workflows.check import CheckOptions, CheckOutcome, exit_code, open_check, run_check
+from auditreg.workflows.policy import PolicySet
+from tests.ledger.conftest import ask, empty_file, take  # noqa: F401 - a fixture
+from tests.ledger.reading import START, Registry, moment
+
+HEADER = """/*
+title = "{title}"
+severity = "high"
+scope = "{scope}"
+repair = "history"
+looks_for = "x"
+rationale = "x"
+remediation = "x"
+*/
+"""
+RULES = {
+    "approved": (
+        "promotion",
+        """
+        select p.subject, case when t.value is null then 'fail' else 'pass' end as status,
+               p.model || '/' || p.version || coalesce(' was approved by ' || t.value,
+                                                       ' went live unapproved') as reason,
+               r.live_not_after as condition_since, r.live_via
+        from population_promotion p join promotions r using (subject)
+        left join model_version_tags t on t.subject = r.version_subject and t.key = 'approved'
+        """,
+    ),
+    "kept": (
+        "live_in_period",
+        """
+        select p.subject, case when v.deleted then 'fail' else 'pass' end as status,
+               p.model || '/' || p.version || case when v.deleted then ' was deleted'
+                                                   else ' is kept' end as reason
+        from population_live_in_period p left join model_versions v using (subject)
+        """,
+    ),
+    "owned": (
+        "registered_model",
+        """
+        select p.subject, case when min(f.value) is null then 'not_evidenced' else 'pass' end as status,
+               p.model || coalesce(' is owned by ' || min(f.value), ' has no owner') as reason
+        from population_registered_model p
+        left join fields f on f.model_subject = p.subject and f.field = 'owner'
+        group by p.subject, p.model
+        """,
+    ),
+    "frozen": (
+        "ledger",
+        """
+        select 'ledger' as subject,
+               case when count(*) = 0 then 'pass' else 'fail' end as status,
+               count(*) || ' versions came in the period' as reason
+        from model_versions
+        where created_at >= period_start() and created_at < period_end() and model = 'frozen'
+        """,
+    ),
+    "windowed": (
+        "promotion",
+        """
+        select subject, 'not_applicable' as status, 'No window is set' as reason
+        from population_promotion
+        """,
+    ),
+}
+Q3_CHECK = datetime(2026, 9, 10, 12)
+LATE_EVENT = datetime(2026, 9, 25)
+Q3_END = datetime(2026, 10, 1)
+Q4_CHECK = datetime(2026, 10, 5, 12)
+
+
+def at(day: datetime) -> int:
+    return START + int((day - moment(START)).total_seconds() * 1000)
+
+
+@cache
+def parsed(name: str, scope: str, sql: str) -> RuleInfo:
+    return parse_rule(HEADER.format(title=name, scope=scope) + sql, name)
+
+
+class Firm:
+    """A registry, its ledger, and what it is judged by."""
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self.ledger, self.folder = ledger, folder
+        self.registry = Registry()
+        self.config: Config = parse_config("", folder / "auditreg.toml")
+        self.waivers: str | None = None
+        self.rules = dict(RULES)
+
+    def live(self, day: datetime, name: str, version: int = 1) -> None:
+        """Register a model or a version and put it live at once."""
+        self.registry.clock = at(day)
+        if name not in self.registry.models:
+            self.registry.create(name)
+        self.registry.version(name)
+        self.registry.stage(name, version, "Production", archive=True)
+
+    def policy(self) -> PolicySet:
+        rules = tuple(parsed(name, *rest) for name, rest in self.rules.items())
+        return PolicySet(self.config, rules, (), self.waivers)
+
+    def read(self, day: datetime) -> None:
+        self.registry.clock = at(day) - 1000  # which a reading takes
+        take(self.ledger, self.registry.read())
+
+    def check(self, **options: Any) -> CheckOutcome:
+        return run_check(self.ledger, self.policy(), CheckOptions(**options))
+
+    def then(self, day: datetime = Q3_END) -> CheckResult:
+        """A check of a past moment."""
+        return self.check(as_of=day).result
+
+    def states(self, number: int) -> list[tuple[Any, ...]]:
+        return ask(
+            self.ledger,
+            "select status, strftime(since, '%m-%d'), strftime(closed_at, '%m-%d'), closed_why "
+            "from finding_history where number = ? order by seq",
+            number,
+        )
+
+    def adds_up(self, start: datetime | None, end: datetime) -> dict[str, int]:
+        """What happened to all findings between two moments; opening and closing agree with it."""
+        with self.ledger.reader() as con:
+            cursor = con.execute("from finding_movement(?::TIMESTAMP, ?::TIMESTAMP)", [start, end])
+            names = [column[0] for column in cursor.description][1:]
+            rows = [row[1:] for row in cursor.fetchall()]
+        total = dict(zip(names, map(sum, zip(*rows, strict=True)), strict=True))
+        given = sum(total[name] for name in ("opening", "new", "reopened", "reclassified"))
+        gone = sum(n for name, n in total.items() if name not in GIVEN)
+        assert given - gone == total["closing"]
+        return {name: number for name, number in total.items() if number}
+
+
+GIVEN = ("opening", "new", "reopened", "reclassified", "closing")
+
+
+@pytest.fixture(scope="module")
+def made(empty_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Firm:  # noqa: F811
+    """Motor went live in August; home in September, after the check of the third quarter."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copyfile(empty_file, folder / "audit.duckdb")
+    firm = Firm(Ledger(folder / "audit.duckdb"), folder)
+    firm.live(datetime(2026, 8, 5), "motor")
+    firm.read(Q3_CHECK)
+    firm.check()
+    firm.live(LATE_EVENT, "home")
+    firm.read(Q4_CHECK)
+    return firm
+
+
+@pytest.fixture
+def firm(made: Firm, tmp_path: Path) -> Firm:
+    """The same firm, to go on with."""
+    shutil.copyfile(made.ledger.path, tmp_path / "audit.duckdb")
+    firm = Firm(Ledger(tmp_path / "audit.duckdb"), tmp_path)
+    firm.registry = copy.deepcopy(made.registry)
+    return firm
+
+
+def told(result: CheckResult) -> dict[str, tuple[Any, ...]]:
+    """Number, status and ages of every finding, by rule and name."""
+    return {
+        f"{a.rule.id} {a.subject.label}": (
+            *(a.id, a.status.value, a.since, a.first_reported, a.carried),
+        )
+        for a in result.answers
+    }
+
+
+def of(result: CheckResult, rule: str, label: str) -> Finding:
+    [found] = [a for a in result.answers if (a.rule.id, a.subject.label) == (rule, label)]
+    return found
+
+
+def test_an_event_of_last_quarter_is_open_in_this_one(firm: Firm):
+    outcome = firm.check()
+    found = told(outcome.result)
+    assert found["approved motor/1"] == ("F-1", "fail", Q3_CHECK, Q3_CHECK, True)
+    # It happened after the last check and before this quarter: no check has judged it before.
+    assert found["approved home/1"] == ("F-3", "fail", Q4_CHECK, Q4_CHECK, True)
+    assert found["owned motor"] == ("F-2", "not_evidenced", Q3_CHECK, Q3_CHECK, False)
+    assert of(outcome.result, "approved", "motor/1").condition_since < Q3_CHECK
+    approved = next(r for r in outcome.result.rules if r.rule.id == "approved")
+    assert (approved.population, approved.counts, approved.carried) == (0, {}, {Status.FAIL: 2})
+    assert outcome.sealed is not None
+    assert outcome.sealed.closed == 0
+    assert exit_code(outcome.result, Severity.HIGH) is ExitCode.FINDINGS
+    assert firm.adds_up(Q3_CHECK, Q4_CHECK) == {"opening": 2, "new": 2, "closing": 4}
+    assert verify(firm.ledger).ok
+
+
+@pytest.mark.integration
+def test_the_same_result_is_read_back(firm: Firm):
+    first = firm.check().result
+    again = firm.check().result
+    assert (again.answers, again.rules) == (first.answers, first.rules)
+    assert ask(firm.ledger, "select count(*) from checks") == [(2,)]
+    fresh = firm.check(everything=True).result
+    assert (fresh.answers, fresh.rules) == (first.answers, first.rules)
+
+
+def test_last_quarter_says_the_same_before_and_after_this_quarter_s_check(firm: Firm):
+    before = told(firm.then())
+    reported = report_of(firm)
+    firm.registry.tag("motor", None, "gov.owner", "jane")
+    firm.read(datetime(2026, 10, 6))
+    firm.check()
+    after = told(firm.then())
+    assert before["approved motor/1"] == ("F-1", "fail", Q3_CHECK, Q3_CHECK, False)
+    # What a later check was the first to see gets its number, and no age of then.
+    assert after.pop("approved home/1") == ("F-3", "fail", None, None, False)
+    assert before.pop("approved home/1") == (None, "fail", None, None, False)
+    assert after.pop("owned home") == ("F-4", "not_evidenced", None, None, False)
+    assert before.pop("owned home") == (None, "not_evidenced", None, None, False)
+    assert after == before
+    again = report_of(firm)
+    assert reported == {key: again[key] for key in reported}
+    assert firm.states(2) == [
+        ("not_evidenced", "09-10", None, None),
+        ("closed", "09-10", "10-06", "repaired"),
+    ]
+    closed = ask(firm.ledger, "select count(*) from findings where not open and closed_why is null")
+    assert closed == [(0,)]
+
+
+def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
+    """What the report of the third quarter says of the findings it has numbers for."""
+    policy, span = firm.policy(), firm.config.period("2026-Q3")
+    options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
+    with open_check(firm.ledger, policy, options) as (connection, check):
+        report = build_report(connection, check, [], firm.config, span)
+    return {
+        answer.key: (answer.id, answer.status, answer.since, answer.reason)
+        for row in report.rules
+        for answer in row.findings
+        if answer.since is not None
+    }
+
+
+def test_a_check_of_a_past_moment_rests_on_the_readings_of_then(firm: Firm):
+    readings = firm.then().ledger["extractions"]
+    assert [reading["observed_at"] for reading in readings] == [Q3_CHECK]
+
+
+def test_an_event_that_came_right_closes_as_repaired(firm: Firm):
+    firm.check()
+    firm.registry.tag("motor", 1, "approved", "ann")
+    firm.read(datetime(2026, 11, 2))
+    result = firm.check().result
+    assert "approved motor/1" not in told(result)
+    assert firm.states(1)[-1] == ("closed", "09-10", "11-02", "repaired")
+    [(reason,)] = ask(firm.ledger, "select reason from findings where number = 1")
+    assert reason == "motor/1 was approved by ann"
+
+
+ANSWER = """
+[[waiver]]
+rule = "approved"
+{names}
+status = "{status}"
+reason = "Filed on paper"
+answered_by = "ann"
+answered_on = {day}
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("status", "names"),
+    [("repaired", 'versions = ["motor/1"]'), ("rejected", 'findings = ["F-1"]')],
+)
+def test_an_answer_closes_an_event_for_good(firm: Firm, status: str, names: str):
+    firm.check()
+    firm.waivers = ANSWER.format(names=names, status=status, day="2026-10-05")
+    result = firm.check().result
+    answered = of(result, "approved", "motor/1")
+    assert (answered.status, answered.words) == (Status.ANSWERED, status)
+    assert [w.judged for w in result.waivers] == ["in_force"]
+    assert "approved home/1" in told(result)
+    assert firm.states(1)[-1] == ("answered", "09-10", "10-05", status)
+    # The next check has nothing to say of it, and the file may keep the answer or lose it.
+    firm.read(datetime(2027, 1, 4))
+    result = firm.check().result
+    assert "approved motor/1" not in told(result)
+    assert [w.judged for w in result.waivers] == ["in_force"]
+    assert firm.states(1)[-1] == ("closed", "09-10", "10-05", status)
+    firm.waivers = None
+    assert "approved motor/1" not in told(firm.check().result)
+    assert len(firm.states(1)) == 4  # open, carried forward, answered, closed
+    # The third quarter's report still shows it as it was then.
+    assert told(firm.then(Q3_END))["approved motor/1"][1] == "fail"
+    movement = firm.adds_up(None, datetime(2027, 1, 4))
+    assert movement[status] == 1
+
+
+@pytest.mark.integration
+def test_an_answer_covers_what_had_happened_by_its_day(firm: Firm):
+    firm.waivers = ANSWER.format(
+        names='models = ["motor", "home"]', status="rejected", day="2026-09-20"
+    )
+    found = told(firm.check().result)
+    assert found["approved motor/1"][1] == "answered"
+    assert found["approved home/1"][1] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("text", "judged", "status"),
+    [
+        (ANSWER.format(names='findings = ["F-1"]', status="rejected", day="2026-10-06"), "not_yet", "fail"),
+        (
+            ANSWER.format(names='models = ["motor"]', status="rejected", day="2026-10-05").replace(
+                '"approved"', '"owned"'
+            ),
+            "no_event",
+            "fail",
+        ),
+        (ANSWER.format(names='findings = ["F-2"]', status="rejected", day="2026-10-05"), "unused", "fail"),
+        (ANSWER.format(names="", status="rejected", day="2026-10-05"), "over_broad", "fail"),
+    ],
+)  # fmt: skip
+@pytest.mark.integration
+def test_an_answer_that_does_not_hold(firm: Firm, text: str, judged: str, status: str):
+    firm.waivers = text
+    result = firm.check().result
+    assert [w.judged for w in result.waivers] == [judged]
+    assert result.waivers[0].is_bad
+    assert told(result)["approved motor/1"][1] == status
+    assert told(result)["owned motor"][1] == "not_evidenced"
+
+
+@pytest.mark.integration
+def test_who_developed_or_owns_a_model_does_not_answer_for_it(firm: Firm):
+    firm.registry.tag("motor", None, "gov.owner", "ann")
+    firm.read(datetime(2026, 10, 6))
+    for names in ('findings = ["F-1"]', 'models = ["motor"]'):
+        firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-05")
+        result = firm.check().result
+        assert [w.judged for w in result.waivers] == ["self_approved"]
+        assert told(result)["approved motor/1"][1] == "fail"
+
+
+ACCEPTED = """
+[[waiver]]
+rule = "approved"
+models = ["motor"]
+status = "accepted"
+reason = "small"
+approver = "ann"
+expires = {day}
+"""
+
+
+@pytest.mark.integration
+def test_an_accepted_event_is_open_again_when_that_has_run_out(firm: Firm):
+    firm.waivers = ACCEPTED.format(day="2026-12-31")
+    result = firm.check().result
+    waived = of(result, "approved", "motor/1")
+    assert (waived.status, waived.carried) == (Status.WAIVED, True)
+    firm.read(datetime(2027, 1, 4))
+    again = of(firm.check().result, "approved", "motor/1")
+    assert (again.status, again.since) == (Status.FAIL, Q3_CHECK)
+    assert firm.states(1)[1] == ("waived", "09-10", "10-05", "accepted")
+
+
+def test_what_was_accepted_later_was_open_then(firm: Firm):
+    firm.check()
+    firm.waivers = ACCEPTED.format(day="2026-12-31")
+    firm.check()
+    past = firm.then()
+    assert of(past, "approved", "motor/1").status is Status.FAIL
+    assert past.answers_known == Q3_CHECK
+    assert past.waivers == ()
+    now = firm.check(as_of=datetime(2026, 10, 31)).result
+    assert of(now, "approved", "motor/1").status is Status.WAIVED
+    assert now.answers_known is None
+
+
+@pytest.mark.integration
+def test_a_deleted_model_s_event_stays_open(firm: Firm):
+    firm.check()
+    firm.registry.delete("motor")
+    firm.read(datetime(2026, 11, 1))
+    found = told(firm.check().result)
+    assert found["approved motor/1"][:3] == ("F-1", "fail", Q3_CHECK)
+    assert found["kept motor/1"][1] == "fail"
+    assert firm.states(2)[-1] == ("closed", "09-10", "11-01", "no longer in scope")
+    firm.read(datetime(2027, 2, 1))
+    found = told(firm.check().result)
+    assert found["kept motor/1"][1:] == (
+        "fail", datetime(2026, 11, 1), datetime(2026, 11, 1), True,
+    )  # fmt: skip
+    assert len(ask(firm.ledger, "select 1 from findings where open")) == 4
+
+
+@pytest.mark.integration
+def test_an_event_the_record_no_longer_has_stays_as_it_was(firm: Firm):
+    """Where `Production` is not live any more, nothing ever went live."""
+    firm.check()
+    firm.config = parse_config('[live]\nstages = ["Live"]', firm.folder / "auditreg.toml")
+    result = firm.check().result
+    kept = of(result, "approved", "motor/1")
+    assert (kept.status, kept.since, kept.carried) == (Status.FAIL, Q3_CHECK, True)
+    assert kept.evidence["live_via"] == "stage Production"
+    assert kept.reason == "motor/1 went live unapproved"
+
+
+@pytest.mark.integration
+def test_a_rule_about_a_period_remembers_the_one_before(firm: Firm):
+    firm.live(datetime(2026, 10, 2), "frozen")
+    firm.read(datetime(2026, 10, 7))
+    first = of(firm.check().result, "frozen", "the ledger")
+    assert first.reason == "1 versions came in the period"
+    firm.read(datetime(2027, 1, 4))
+    second = of(firm.check().result, "frozen", "the ledger")
+    assert (second.status, second.since) == (Status.FAIL, datetime(2026, 10, 7))
+    number = second.number
+    firm.waivers = ANSWER.replace('"approved"', '"frozen"').format(
+        names=f'findings = ["F-{number}"]', status="repaired", day="2027-01-03"
+    )
+    answered = of(firm.check().result, "frozen", "the ledger")
+    assert answered.status is Status.ANSWERED
+    # An answer settles what was before; what comes in the next quarter is new.
+    firm.live(datetime(2027, 4, 2), "frozen", 2)
+    firm.read(datetime(2027, 4, 3))
+    third = of(firm.check().result, "frozen", "the ledger")
+    assert (third.status, third.since) == (Status.FAIL, datetime(2027, 4, 3))
+    assert third.first_reported == datetime(2026, 10, 7)
+
+
+def changed_rule(firm: Firm, name: str, old: str, new: str) -> None:
+    scope, sql = firm.rules[name]
+    assert old in sql
+    firm.rules[name] = (scope, sql.replace(old, new))
+
+
+@pytest.mark.integration
+def test_a_changed_rule_is_why(firm: Firm):
+    firm.check()
+    changed_rule(firm, "approved", "'fail'", "'pass'")
+    changed_rule(firm, "owned", "'not_evidenced'", "'undecided'")
+    result = firm.check().result
+    assert not told(result)
+    assert firm.states(1)[-1] == ("closed", "09-10", "10-05", "rule changed")
+    assert firm.states(2)[-1] == ("undecided", "09-10", "10-05", "rule changed")
+    assert firm.adds_up(Q3_CHECK, Q4_CHECK) == {"opening": 2, "new": 2, "rule_changed": 4}
+
+
+@pytest.mark.integration
+def test_other_settings_are_why_only_where_they_are(firm: Firm):
+    """Two findings go at once: one because of a tag, one because the settings read another."""
+    firm.registry.tag("motor", None, "gov.owner", "jane")
+    firm.registry.tag("home", None, "team", "pricing")
+    firm.check()
+    assert told(firm.check().result)["owned home"][1] == "not_evidenced"
+    firm.registry.tag("motor", None, "unrelated", "x")
+    firm.read(datetime(2026, 10, 6))
+    firm.config = parse_config(
+        '[fields]\nowner = ["gov.owner", "team"]', firm.folder / "auditreg.toml"
+    )
+    result = firm.check().result
+    assert not [name for name in told(result) if name.startswith("owned")]
+    whys = ask(
+        firm.ledger,
+        "select model, closed_why from findings where rule = 'owned' order by model",
+    )
+    assert whys == [("home", "policy changed"), ("motor", "repaired")]
+
+
+@pytest.mark.integration
+def test_what_a_rule_no_longer_asked_had_found_is_closed(firm: Firm):
+    firm.check()
+    firm.config = parse_config('[rules]\ndisabled = ["owned"]', firm.folder / "auditreg.toml")
+    del firm.rules["approved"]
+    firm.check()
+    rows = ask(firm.ledger, "select rule, closed_why, reason from findings order by number")
+    assert set(rows) == {
+        ("owned", "policy changed", "The rule is switched off."),
+        ("approved", "rule changed", "There is no such rule any more."),
+    }
+
+
+@pytest.mark.integration
+def test_what_is_not_checked_does_not_close(firm: Firm):
+    firm.check()
+    firm.registry.tag("motor", None, "gov.owner", "jane")
+    firm.registry.tag("motor", 1, "approved", "ann")
+    firm.read(datetime(2026, 10, 6))
+    assert told(firm.check(only=("kept",)).result) == {}
+    home = told(firm.check(selection=("home",)).result)
+    assert set(home) == {"approved home/1", "owned home"}
+    assert {row[0] for row in ask(firm.ledger, "select closed_why from findings")} == {None}
+    firm.check(selection=("motor",))
+    rows = ask(firm.ledger, "select model, closed_why from findings where not open order by number")
+    assert rows == [("motor", "repaired"), ("motor", "repaired")]
+
+
+@pytest.mark.integration
+def test_readings_that_no_longer_tell_close_nothing_as_repaired(firm: Firm):
+    firm.rules["owned"] = (
+        "registered_model",
+        """
+        select subject, case when (select max(observed_at) from extractions) < '2026-10-06'
+                             then 'fail' else 'undecided' end as status, 'because' as reason
+        from population_registered_model
+        """,
+    )
+    firm.check()
+    firm.read(datetime(2026, 10, 6))
+    result = firm.check().result
+    owned = next(r for r in result.rules if r.rule.id == "owned")
+    assert (owned.counts, owned.not_asked) == ({Status.UNDECIDED: 2}, None)
+    assert "owned motor" not in told(result)
+    assert firm.states(2)[1:] == [
+        ("fail", "09-10", None, None),
+        ("undecided", "09-10", "10-06", "cannot be told"),
+    ]
+    again = firm.check(everything=True).result
+    assert len(firm.states(2)) == 3
+    assert Status.UNDECIDED in {answer.status for answer in again.every}
+
+
+def test_columns_add_up_and_what_was_not_asked_says_why(firm: Firm):
+    for result in (firm.check(everything=True).result, firm.then()):
+        assert all(sum(r.counts.values()) == r.population == r.examined for r in result.rules)
+        windowed = next(r for r in result.rules if r.rule.id == "windowed")
+        asked = (
+            "No window is set." if windowed.population else "No version went live in the period."
+        )
+        assert windowed.not_asked == asked
+        assert {r.rule.id for r in result.rules if r.not_asked is None} >= {"owned", "frozen"}
+    assert windowed.population == 2
+    view = CheckView(ExitCode.FINDINGS, everything=True, target=OutputTarget(100))
+    text = check_format("text").render(replace(result, every=()), view).decode()
+    assert "examined 0 of 0" not in text
+    assert "not asked    No window is set." in text
+    document = json.loads(check_format("json").render(result, CheckView(ExitCode.FINDINGS)))
+    rules = {rule["id"]: rule for rule in document["rules"]}
+    assert rules["windowed"]["not_asked"] == "No window is set."
+    assert rules["owned"]["not_asked"] is None
