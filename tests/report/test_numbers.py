@@ -151,10 +151,11 @@ def test_what_is_set_aside_is_shown_and_not_counted_as_open(report):
     )
 
 
-def test_approved_before_counts_promotions_the_check_passed(recorded):
+def test_the_headline_counts_the_approvals_that_hold(recorded):
     report = recorded.report
-    passed = [row for row in report.promotions if row.approval is Status.PASS]
-    assert value(report, "approved") == len(passed) > 0
+    holding = [row for row in report.promotions if row.approval.holds]
+    assert value(report, "approved") == len(holding) > 0
+    assert {row.approval.verdict for row in holding} == {"holds"}
 
 
 def test_every_model_is_in_the_inventory_once_and_has_a_dossier(report):

@@ -216,7 +216,9 @@ def stored_view_sql(name: str) -> str:
     if name not in blocks("evidence.sql", "block"):
         return view_sql(name, as_of=False)
     beside = {token: f"now_{token}" for token in _built_on(name) if token in VIEWS}
-    parts = {token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside}
+    parts = {
+        token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside
+    }
     return _over(_latest_text(_view_text(name), beside, once="materialized "), "now_", parts)
 
 

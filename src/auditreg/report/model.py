@@ -12,6 +12,7 @@ from datetime import date, datetime
 from auditreg.config.settings import AppliedFramework
 from auditreg.frameworks.parse import Clause, Framework
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status
+from auditreg.queries.approval_verdicts import ApprovalVerdict
 from auditreg.queries.captures import Capture
 from auditreg.queries.change_groups import Change
 from auditreg.queries.live_versions import LiveVersion
@@ -158,7 +159,7 @@ class Promotion:
     actor: str | None
     actor_from: str | None
     grade: Grade
-    approval: Status | None
+    approval: ApprovalVerdict | None
     known: str
     lasts: str
 
