@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from auditreg.config import effective_settings, parse_config
+from auditreg.audit.snapshot import Moment, prepare_snapshot
+from auditreg.audit.testing.registry import PERIOD
+from auditreg.config import effective_settings, load_config, parse_config
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
+from auditreg.ledger.verify import verify
+from tests.cli.running import run
 from tests.ledger.book import Book
 from tests.ledger.captured import CapturedRegistry
 from tests.ledger.conftest import ask, take
@@ -58,7 +63,7 @@ until = 2026-12-31
 
 [[bodies]]
 id = "mrc"
-members = ["bo"]
+members = ["cy"]
 from = 2027-01-01
 """
 AUTHORITIES = """
@@ -142,7 +147,12 @@ MACROS: dict[str, Any] = {
     "speaks_for('ann', 'bo')": False,
     "speaks_for('ann', 'mrc', day := date '2026-12-31')": True,
     "speaks_for('ann', 'mrc', day := date '2027-01-01')": False,
-    "speaks_for('bo', 'mrc', day := date '2027-01-01')": True,
+    "speaks_for('cy', 'mrc', day := date '2027-01-01')": True,
+    "speaks_for('bo', 'mrc', day := date '2026-01-31')": True,
+    "speaks_for('bo', 'mrc', day := date '2026-02-01')": None,
+    "speaks_for('passed on', 'bo', day := date '2026-01-31')": True,
+    "speaks_for('passed on', 'bo', day := date '2026-02-01')": False,
+    "speaks_for('passed on', 'bo')": True,
     "speaks_for('ann', 'nobody')": None,
     "speaks_for('nobody', 'mrc')": None,
     "speaks_for('Nobody', ' nobody')": True,
@@ -195,8 +205,8 @@ def test_tables_hold_parties_seats_and_authorities(book: Book, registry: Registr
     seats = "select body, member, part, valid_from::VARCHAR, valid_until::VARCHAR from body_members"
     assert book.rows(f"{seats} order by all") == [
         ("mrc", "ann", "member", None, "2026-12-31"),
-        ("mrc", "bo", "member", "2027-01-01", None),
         ("mrc", "bo", "member", None, "2026-12-31"),
+        ("mrc", "cy", "member", "2027-01-01", None),
         ("mrc", "cy", "secretary", None, "2026-12-31"),
     ]
     assert book.rows("from authorities order by all") == [
@@ -208,40 +218,37 @@ def test_tables_hold_parties_seats_and_authorities(book: Book, registry: Registr
     assert book.tables() == book.rebuilt()
 
 
-def approved(book: Book, actor: str, actor_from: str, approver: str) -> tuple[Any, ...]:
-    """Grade, actor and how the actor is known of an approval of a version set under capture."""
+NAMED = [
+    ("alee", "basic-auth", "Ann Lee", "captured"),
+    ("alee", "plugin", "ann", "captured"),
+    ("alee", "proxy", "ALEE", "captured"),
+    ("alee", "program", "Ann Lee", "asserted"),
+    ("alee", "something new", "Ann Lee", "asserted"),
+    ("alee", "basic-auth", "bo", "asserted"),
+    ("cy", "basic-auth", "Model Risk Committee", "captured"),
+    ("cy", "program", "Model Risk Committee", "asserted"),
+    ("bot", "basic-auth", "MRC", "asserted"),
+    ("who", "basic-auth", "Who", "captured"),
+    ("who", "basic-auth", "Ann Lee", "asserted"),
+]
+"""Who set the tag, how the server knows, whom the tag names, and the grade of that."""
+
+
+def test_a_name_is_recorded_by_the_server_where_it_vouches_for_it(book: Book):
     registry = CapturedRegistry()
     registry.capture()
-    registry.actor, registry.actor_from = actor, actor_from
     registry.create("motor")
-    registry.version("motor")
-    registry.tag("motor", 1, "gov.approval.by", approver)
+    for number, (actor, actor_from, approver, _) in enumerate(NAMED, 1):
+        registry.actor, registry.actor_from = actor, actor_from
+        registry.version("motor")
+        registry.tag("motor", number, "gov.approval.by", approver)
     book.take(registry.look().reading, policies=[policy(SETTINGS)])
-    asked = "select grade, actor, actor_from from fields where field = 'approver' and version = 1"
-    [row] = book.rows(asked)
-    return row
-
-
-@pytest.mark.parametrize(
-    ("actor", "actor_from", "approver", "grade"),
-    [
-        ("alee", "basic-auth", "Ann Lee", "captured"),
-        ("alee", "plugin", "ann", "captured"),
-        ("alee", "proxy", "ALEE", "captured"),
-        ("alee", "program", "Ann Lee", "asserted"),
-        ("alee", "something new", "Ann Lee", "asserted"),
-        ("alee", "basic-auth", "bo", "asserted"),
-        ("cy", "basic-auth", "Model Risk Committee", "captured"),
-        ("cy", "program", "Model Risk Committee", "asserted"),
-        ("bot", "basic-auth", "MRC", "asserted"),
-        ("who", "basic-auth", "Who", "captured"),
-        ("who", "basic-auth", "Ann Lee", "asserted"),
-    ],
-)
-def test_a_name_is_recorded_by_the_server_where_it_vouches_for_it(
-    book: Book, actor: str, actor_from: str, approver: str, grade: str
-):
-    assert approved(book, actor, actor_from, approver) == (grade, actor, actor_from)
+    asked = (
+        "select actor, actor_from, value, grade from {} where field = 'approver' order by version"
+    )
+    assert book.rows(asked.format("fields")) == NAMED
+    past = f"fields_as_of(make_timestamp({registry.clock} * 1000))"
+    assert book.rows(asked.format(past)) == NAMED
 
 
 def test_readings_out_of_order_change_nothing_of_a_grade(book: Book):
@@ -289,5 +296,32 @@ def test_a_ledger_of_before_is_asked_and_extended(ledger: Ledger, registry: Regi
         assert con.execute("from people order by all").fetchall() == current
         assert con.execute("from body_members").fetchall() == []
         assert con.execute("from authorities").fetchall() == []
+    assert verify(ledger).ok
     take(ledger, registry.read(), policies=[policy(SETTINGS)])
     assert ask(ledger, "select count(*) from body_members") == [(4,)]
+    assert verify(ledger).ok
+
+
+PARTIES = ("people", "body_members", "authorities")
+
+
+@pytest.mark.integration
+def test_an_extraction_seals_them_and_a_check_judges_by_those_of_the_file(
+    tmp_path: Path, small_registry: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    file, ledger = tmp_path / "auditreg.toml", Ledger(tmp_path / "audit.duckdb")
+    file.write_text(SETTINGS + AUTHORITIES)
+    run("extract", "--from", f"sqlite:///{small_registry}", "--artifacts", "none")
+    assert [ask(ledger, f"select count(*) from {name}")[0][0] for name in PARTIES] == [17, 4, 4]
+    file.write_text(SETTINGS.replace("mrc", "board"))
+    settings = effective_settings(load_config())
+    moment_judged = Moment(datetime(2026, 1, 1), *PERIOD, settings=settings)
+    with ledger.reader() as con:
+        prepare_snapshot(con, moment_judged, frozenset())
+        judged = "select person_of('board'), person_of('mrc'), may_act('bo', 'approve', 'high', '2026-01-01')"
+        assert con.execute(judged).fetchall() == [("board", "board", True)]
+    run("check", code=1)
+    sealed = "select person_of('board'), may_act('bo', 'approve', 'high', '2026-01-01')"
+    assert ask(ledger, sealed) == [("board", True)]
+    assert verify(ledger).ok

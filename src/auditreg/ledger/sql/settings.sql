@@ -54,12 +54,14 @@ create macro may_act(spelling, act_wanted, rating_wanted, day) as (
     from people p left join authorities a on lower(trim(a.role)) = lower(trim(p.role))
     where p.account = lower(trim(spelling)));
 -- Whether what an account records is the party's own word: it is that person's account, or that of a member or
--- the secretary of that body, with day := ... on that day. Whether they were in office is another question.
+-- the secretary of that body. With day := ... of whoever holds the account and has the seat that day, and NULL
+-- where nobody holds it then. Whether the party was in office is another question: in_office.
 create macro speaks_for(spelling, party, day := null) as case
     when lower(trim(spelling)) = lower(trim(party)) then true
     else (select bool_or(a.person = p.person or m.member is not null
                          and (day is null or in_term(day, m.valid_from, m.valid_until)))
-          from (select distinct person from people where account = lower(trim(spelling))) a
+          from (select distinct person from people where account = lower(trim(spelling))
+                  and (day is null or in_term(day, valid_from, valid_until))) a
           cross join (select distinct person from people where account = lower(trim(party))) p
           left join body_members m on m.body = p.person and m.member = a.person) end;
 -- Whether the server vouches for the name in actor, by actor_from of journal, changes, promotions or fields.
