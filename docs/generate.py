@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditreg.ledger import template
+
+if TYPE_CHECKING:
+    from auditreg.frameworks.parse import Framework
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -174,6 +177,7 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         bearing = [
             f"- [{one.title}](../frameworks/{one.id}.md), {clause.ref}: {clause.title}"
             for one in frameworks
+            if not one.draft
             for clause in one.clauses
             if rule.id in clause.rules
         ]
@@ -210,50 +214,115 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
     )
 
 
+FRAMEWORKS = """
+What supervisors ask for, clause by clause, with the rules and fields that bear on it. No result means that a clause is met:
+a registry shows at most whether a record exists, never whether it is adequate.
+
+No report prints a framework unless the firm says that it applies. A table in `auditreg.toml` for each says how, why, who says
+so and since when; the report prints that first:
+
+```toml
+[[frameworks.applied]]
+id = "osfi-e23-2027"
+applies = "benchmark"             # yes, by analogy or benchmark
+reason = "A United Kingdom insurer; the fullest list of what an inventory holds."
+by = "Head of Model Risk"
+since = 2026-01-01
+negligible = ["tier 4"]           # ratings that stand for negligible risk; "negligible" by default
+```
+
+A framework with a clause that nobody has checked, or that was seen only second-hand, is a **draft**. `auditreg report
+--drafts` prints drafts; a report that is issued never does, and says that it left them out.
+"""
+
+FRAMEWORK_KEYS = """
+A framework is one TOML file. At its top: `id` (the file's name), `title`, `publisher`, `edition`, `status` (STATUSES),
+`source`, and where there are such things `adopted` (of a template), `effective` and `note`. Each `[[clause]]` has:
+
+| Key | Meaning |
+| --- | --- |
+| `ref`, `title` | Its number, and what it is about, in our own words |
+| `coverage` | `automated`: a registry shows whether a record exists; `partial`: whether part of it exists; `manual`: at most a reference to other documents; `none`: nothing |
+| `rules` | Rules that are evidence for it |
+| `supports` | Controls of the firm's own near it, which it does not ask for; printed apart |
+| `fields` | Governance fields it asks for; their presence is counted, not their quality |
+| `native` | What MLflow or the record itself holds for it, in words |
+| `population` | What its fields are counted over: `versions in use` (the default) or `registered models` |
+| `unless_negligible` | `true` where it is not asked of models of negligible risk. A model without a rating counts |
+| `note` | What is not known, and where the mapping ends |
+| `verified` | `on` (a date), `how` and `source`. `how`: `primary` (the publisher's own text), `copy` (a full copy), `quoted` (passages word for word in somebody else's document), `secondary` (a paraphrase) |
+"""
+
+
 def framework_pages() -> Iterator[tuple[Path, str]]:
     """A page per framework, and the list of them."""
-    from auditreg.frameworks.parse import load_library
+    from auditreg.frameworks.parse import STATUSES, load_library
     from auditreg.rules.parse import builtin_rules
 
     rows = []
     for one in load_library({rule.id for rule in builtin_rules()}):
-        facts = [
-            ("Publisher", one.publisher),
-            ("Edition", one.edition),
-            ("Status", one.status),
-            ("Effective", str(one.effective or "")),
-            ("Source", one.source),
-        ]
-        clauses = [
+        yield DOCS / "frameworks" / f"{one.id}.md", framework_page(one)
+        rows.append(
             (
-                clause.ref,
-                clause.title,
-                clause.coverage.words,
-                ", ".join(f"[{rule}](../rules/{rule}.md)" for rule in clause.rules),
-                ", ".join(f"`{field}`" for field in clause.fields),
-                f"{clause.verified.on}" if clause.verified else "no",
-                clause.note,
+                f"[{one.id}]({one.id}.md)",
+                one.title,
+                one.status,
+                "draft" if one.draft else "verified",
+                str(len(one.clauses)),
+                str(sum(bool(clause.rules or clause.fields) for clause in one.clauses)),
             )
-            for clause in one.clauses
-        ]
-        header = ("Clause", "Title", "Answered", "Rules", "Fields", "Verified", "Note")
-        draft = (
-            "**Draft:** not every clause has been checked against the text." if one.draft else ""
         )
-        parts = [part for part in (draft, table(("", ""), facts), one.note) if part]
-        yield (
-            DOCS / "frameworks" / f"{one.id}.md",
-            page(one.title, *parts, "## Clauses", table(header, clauses)),
-        )
-        rows.append((f"[{one.id}]({one.id}.md)", one.title, one.status, str(len(one.clauses))))
-    intro = (
-        "What supervisors ask for, clause by clause, with the rules and fields that bear on it. "
-        "No result means that a clause is met."
-    )
+    header = ("Framework", "Title", "Status", "Text", "Clauses", "With rules or fields")
+    keys = FRAMEWORK_KEYS.replace("STATUSES", ", ".join(f"`{status}`" for status in STATUSES))
     yield (
         DOCS / "frameworks" / "README.md",
-        page("Frameworks", intro, table(("Framework", "Title", "Status", "Clauses"), rows)),
+        page("Frameworks", FRAMEWORKS, table(header, rows), "## The file", keys),
     )
+
+
+def framework_page(one: Framework) -> str:
+    """One framework, clause by clause."""
+
+    def linked(rules: Iterable[str]) -> str:
+        return ", ".join(f"[{rule}](../rules/{rule}.md)" for rule in rules)
+
+    facts = [
+        ("Publisher", one.publisher),
+        ("Edition", one.edition),
+        ("Status", one.status),
+        ("Adopted", str(one.adopted or "")),
+        ("Effective", str(one.effective or "")),
+        ("Source", one.source),
+    ]
+    clauses = [
+        (
+            clause.ref,
+            clause.title,
+            clause.coverage.words,
+            linked(clause.rules),
+            linked(clause.supports),
+            ", ".join(f"`{field}`" for field in clause.fields)
+            + (f" ({clause.counted})" if clause.fields else ""),
+            f"{clause.verified.on}, {clause.verified.how}: {clause.verified.source}"
+            if clause.verified
+            else "no",
+            f"{clause.native} {clause.note}".strip(),
+        )
+        for clause in one.clauses
+    ]
+    header = (
+        *("Clause", "Title", "A registry shows", "Rules", "Own controls", "Fields", "Verified"),
+        "Note",
+    )
+    draft = (
+        f"**Draft:** {len(one.unseen)} of {len(one.clauses)} clauses were not checked against the "
+        "text, or seen only second-hand."
+        if one.draft
+        else ""
+    )
+    facts = [fact for fact in facts if fact[1]]
+    parts = [part for part in (draft, table(("", ""), facts), one.note) if part]
+    return page(one.title, *parts, "## Clauses", table(header, clauses))
 
 
 # -- the ledger, fields, schemas ------------------------------------------------------------------
@@ -354,6 +423,53 @@ the whole list, for `fields` the tags of that field, for `review` the days of th
 
 Which workspaces of a registry are read stays as it was at its first extraction: a workspace that came or went with the
 settings would look as if its models had. Read further ones as a source with a name of its own.
+
+## People, bodies and authorities
+
+```toml
+[[people]]
+id = "jsmith"
+name = "Jane Smith"
+accounts = ["Smith, Jane", "jane.smith@firm.example"]   # every spelling in MLflow, tags and imports
+roles = ["validator"]
+until = 2026-06-30                     # a change of roles is an entry per span of time
+
+[[people]]
+id = "rroe"
+name = "Robin Roe"
+
+[[people]]
+id = "ci"
+service = true                         # never approves, never validates
+
+[[bodies]]
+id = "mrc"
+name = "Model Risk Committee"
+accounts = ["MRC"]                     # what approvals call it
+members = ["jsmith", "rroe"]
+secretary = "rroe"                     # what the secretary or a member records counts as the body's own word
+minutes = "Records, series MRC"
+roles = ["approver"]
+
+[[authorities]]
+role = "approver"
+may = ["approve"]                      # from here on nobody else approves anything
+ratings = ["high", "medium"]
+
+[[authorities]]
+role = "validator"
+may = ["validate"]                     # without ratings: of every model
+```
+
+Whoever stands in a record is looked up here: spellings are compared without case and outer blanks, and one that nobody claims is
+an unknown person, which is no evidence. `from` and `until` bind everybody, bodies too. Without `[[authorities]]` everybody known may
+approve and validate; one that names an act closes it to all who do not hold its role. In the ledger they are the tables `people`,
+`body_members` and `authorities`; a rule or a reader asks them with `person_of(spelling)`, `party_kind(spelling)`,
+`in_office(spelling, day)`, `holds_role(spelling, role, day)`, `may_act(spelling, act, rating, day)` and
+`speaks_for(account, party)`, which are NULL where nobody claims the spelling.
+
+Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
+change is recorded by the server, and who made it is stated only.
 """
 
 

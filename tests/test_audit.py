@@ -16,7 +16,7 @@ from auditreg.audit import Auditor, Limits
 from auditreg.audit.carried import prepare_carried
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
-from auditreg.audit.snapshot import Moment, relations_read_by
+from auditreg.audit.snapshot import Moment, reads_of
 from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
@@ -524,8 +524,8 @@ def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConn
     for text in texts:
         [(tree,)] = ledger.execute("select json_serialize_sql(?::VARCHAR)", [text]).fetchall()
         named = known & set(re.findall(r'"table_name":"(\w+)"', tree))
-        assert named <= relations_read_by([text], present)
-        assert relations_read_by(named, present) <= relations_read_by([text], present)
+        assert named <= reads_of([text], present).relations
+        assert reads_of(named, present).relations <= reads_of([text], present).relations
 
 
 def test_a_view_of_the_past_shows_the_past(own: duckdb.DuckDBPyConnection) -> None:

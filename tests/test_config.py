@@ -26,6 +26,14 @@ from auditreg.errors import ConfigError, UsageError
 from auditreg.fields import FIELD_IDS
 
 FILE = Path("auditreg.toml")
+APPLIED = """
+[[frameworks.applied]]
+id = 'osfi-e23-2027'
+applies = 'benchmark'
+reason = 'r'
+by = 'Model Risk'
+since = 2026-01-05
+"""
 FULL = """
 [[source]]
 name = "pricing"
@@ -83,6 +91,25 @@ from = 2026-01-01
 id = "ci"
 service = true
 
+[[bodies]]
+id = "mrc"
+name = "Model Risk Committee"
+accounts = ["MRC", "the committee"]
+members = ["jane"]
+secretary = "jane"
+minutes = "Records, series MRC"
+roles = ["approver"]
+until = 2027-12-31
+
+[[authorities]]
+role = "approver"
+may = ["approve"]
+ratings = ["High", "tier 1"]
+
+[[authorities]]
+role = "validator"
+may = ["validate"]
+
 [rules]
 disabled = ["some-rule"]
 severity = { "owner-recorded" = "low" }
@@ -127,6 +154,9 @@ def test_a_whole_file():
     assert config.review.cadences == {"high": 180, "medium": 730, "low": 1095, "tier 1": 90}
     assert config.people[0].from_ == date(2026, 1, 1)
     assert config.people[1].service
+    [body] = config.bodies
+    assert (body.members, body.secretary, body.until) == (("jane",), "jane", date(2027, 12, 31))
+    assert [authority.ratings for authority in config.authorities] == [("High", "tier 1"), ()]
     assert config.rules.params["description-present"]["minimum_length"] == 40
 
 
@@ -270,14 +300,14 @@ def test_governance_fields():
         ("[lve]\nstages = []", "lve", "Did you mean live?"),
         ("xyzzy = 1", "no setting xyzzy", "The file takes: source, live"),
         ("[[people]]\nid = 'a'\nform = 2026-01-01", "people[0].form", "Did you mean from?"),
-        ("[fields.x]\ntag = ['a']", "fields.*.tag", "Did you mean tags?"),
+        ("[fields.x]\ntag = ['a']", "fields.x.tag", "Did you mean tags?"),
         ("[fields]\nownr = ['a']", "fields.ownr", "Did you mean owner?"),
         ("[live]\nstages = 'Production'", "live.stages: Expected a list", ""),
         ("[calendar]\nfiscal_year_start_month = 13", "fiscal_year_start_month", ""),
         ("[calendar]\ntimezone = 'Europe/Londn'", "calendar.timezone", "IANA"),
         ("[calendar]\ntimezone = '../../etc/passwd'", "calendar.timezone", "IANA"),
         ("[policy]\neffective = '12/08/2025'", "policy.effective", ""),
-        ("[rules.severity]\nx = 'urgent'", "rules.severity", "critical, high, medium and low"),
+        ("[rules.severity]\nx = 'urgent'", "rules.severity.x: ", "critical, high, medium and low"),
         ("[secrets]\npatterns = ['(']", "secrets.patterns[0]", ""),
         ("[[source]]\nuri = 'a'\nuri_env = 'B'", "source[0]: uri and uri_env", "Keep uri_env"),
         ("[[source]]\nauth_uri = 'a'\nauth_uri_env = 'B'", "auth_uri and auth_uri_env", "Keep"),
@@ -295,7 +325,7 @@ def test_governance_fields():
         ("[[source]]\n[source.workspaec.a]", "source[0].workspaec", "Did you mean workspace?"),
         (
             "[[source]]\n[source.workspace.a.live]\nstage = []",
-            "source[0].workspace.*.live.stage",
+            "source[0].workspace.a.live.stage",
             "Did you mean stages?",
         ),
         (
@@ -303,8 +333,13 @@ def test_governance_fields():
             "source[0].workspace.a.fields.ownr",
             "Did you mean owner?",
         ),
-        ("[review]\ncadence_days = { high = 0 }", "review.cadence_days", ""),
         ("[[people]]\nid = 'a'\nfrom = 2026-02-01\nuntil = 2026-01-01", "people[0]", ""),
+        ("[frameworks]\nenabled = ['osfi-e23-2027']", "no setting frameworks.enabled", "applied"),
+        (APPLIED.replace("benchmark", "maybe"), "applied[0].applies", "yes, by analogy and bench"),
+        (APPLIED.replace("reason = 'r'", ""), "applied[0]: Object missing required", ""),
+        (APPLIED.replace("'r'", "''"), "frameworks.applied[0].reason", ""),
+        (APPLIED.replace("since = 2026-01-05", ""), "`since`", ""),
+        (APPLIED + APPLIED, "frameworks.applied[1]: 'osfi-e23-2027' is named twice", "Say once"),
         ("a = ", "is not TOML", ""),
     ],
 )
@@ -328,8 +363,153 @@ def test_one_account_of_two_people_is_refused_unless_passed_on():
 
 
 def test_one_person_may_have_an_entry_per_span():
-    text = "[[people]]\nid = 'a'\naccounts = ['x']\n" * 2
-    assert [person.id for person in parse_config(text, FILE).people] == ["a", "a"]
+    text = (
+        "[[people]]\nid = 'a'\naccounts = ['x']\n{}\n[[people]]\nid = 'a'\naccounts = ['x']\n{}\n"
+    )
+    spans = text.format("until = 2026-01-31", "from = 2026-02-01")
+    assert [person.id for person in parse_config(spans, FILE).people] == ["a", "a"]
+    assert "'a' is also people[0]" in refused(text.format("", "from = 2026-02-01")).what
+
+
+_ANN = "[[people]]\nid = 'ann'\nroles = ['owner']\n"
+_BOT = "[[people]]\nid = 'bot'\nroles = ['robot']\nservice = true\n"
+_BODY = "[[bodies]]\nid = 'mrc'\nroles = ['committee']\nmembers = ['ann']\n"
+_MAY = "[[authorities]]\nrole = 'committee'\nmay = ['approve']\n"
+_A_SPAN = (
+    "One entry holds everything of a span of time; set from and until where something changed."
+)
+_A_TIME = (
+    "A spelling belongs to one person or body at a time; set from and until where it was passed on."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        (
+            _ANN + "[[bodies]]\nid = 'mrc'",
+            "bodies[0]: the body 'mrc' has no members.",
+            "members takes the ids of people, at least one: a body decides through them.",
+        ),
+        (
+            _ANN + "[[bodies]]\nid = 'mrc'\nmembers = []",
+            "bodies[0]: the body 'mrc' has no members.",
+            "members takes the ids of people, at least one: a body decides through them.",
+        ),
+        (
+            _ANN + _BODY.replace("'ann'", "'ann', 'Anne'"),
+            "bodies[0].members[1]: 'Anne' is no id of a person.",
+            "Did you mean ann?",
+        ),
+        (
+            _ANN + _BODY + "secretary = 'nobody'",
+            "bodies[0].secretary: 'nobody' is no id of a person.",
+            "It takes ids of [[people]].",
+        ),
+        (
+            _ANN + _BODY + "[[bodies]]\nid = 'board'\nmembers = ['mrc']",
+            "bodies[1].members[0]: 'mrc' is no id of a person.",
+            "It takes ids of [[people]].",
+        ),
+        (
+            _ANN + _BOT + _BODY + "secretary = 'bot'",
+            "bodies[0].secretary: 'bot' is a service account.",
+            "Only a person has a seat in a body.",
+        ),
+        (
+            _ANN + _BODY.replace("'ann'", "'ann', 'ann'"),
+            "bodies[0].members[1]: 'ann' is listed twice.",
+            "",
+        ),
+        (_ANN + _ANN, "people[1]: 'ann' is also people[0], at the same time.", _A_SPAN),
+        (_ANN + _BODY + _BODY, "bodies[1]: 'mrc' is also bodies[0], at the same time.", _A_SPAN),
+        (
+            _ANN + _BODY + "accounts = [' ANN ']",
+            "bodies[0]: the account 'ann' also belongs to people[0] (ann).",
+            _A_TIME,
+        ),
+        (
+            _ANN + _BODY + "name = 'Ann'",
+            "bodies[0]: the name 'ann' also belongs to people[0] (ann).",
+            _A_TIME,
+        ),
+        (
+            "[[people]]\nid = 'mrc'\nuntil = 2020-12-31\n" + _ANN + _BODY + "from = 2021-01-01",
+            "bodies[0]: the id 'mrc' is also that of people[0].",
+            "A body and a person are two: each has an id of its own.",
+        ),
+        (
+            _ANN + "from = 2026-02-01\nuntil = 2026-01-31",
+            "people[0]: until is before from.",
+            "",
+        ),
+        (
+            _ANN + _BODY + "from = 2026-02-01\nuntil = 2026-01-31",
+            "bodies[0]: until is before from.",
+            "",
+        ),
+        (
+            _ANN + _BODY + _MAY.replace("committee", "comittee"),
+            "authorities[0].role: no person and no body holds the role 'comittee'.",
+            "Did you mean committee?",
+        ),
+        (
+            _ANN + _BOT + _MAY.replace("committee", "robot"),
+            "authorities[0].role: no person and no body holds the role 'robot'.",
+            "Roles held: owner.",
+        ),
+        (
+            _MAY,
+            "authorities[0].role: no person and no body holds the role 'committee'.",
+            "Give it to somebody under roles of [[people]] or [[bodies]].",
+        ),
+        (
+            _ANN + _BODY + _MAY + "ratings = ['high', 'hihg']",
+            "authorities[0].ratings[1]: the rating 'hihg' has no review cadence.",
+            "Did you mean high?",
+        ),
+        (
+            _ANN + _BODY + _MAY + "ratings = ['tier 1']",
+            "authorities[0].ratings[0]: the rating 'tier 1' has no review cadence.",
+            "review.cadence_days names the ratings: high, low, medium.",
+        ),
+        (
+            _ANN + _BODY + _MAY.replace("approve", "aprove"),
+            "authorities[0].may[0]: Invalid enum value 'aprove'.",
+            "It takes approve and validate.",
+        ),
+        (
+            _ANN + _BODY + "[[authorities]]\nrole = 'committee'",
+            "authorities[0]: the key may is missing.",
+            "See `auditreg config schema` for what each key takes.",
+        ),
+        (
+            "[review]\ncadence_days = { low = 1, high = 0 }",
+            "review.cadence_days.high: Expected a whole number >= 1.",
+            "See `auditreg config schema` for what each key takes.",
+        ),
+        (
+            "[[source]]\n[source.workspace.a.review]\ncadence_days = { 'tier 1' = -1 }",
+            "source[0].workspace.a.review.cadence_days.tier 1: Expected a whole number >= 1.",
+            "See `auditreg config schema` for what each key takes.",
+        ),
+    ],
+)
+def test_bad_people_bodies_and_authorities_are_named_with_their_place(text, said, hint):
+    error = refused(text)
+    assert (error.what, error.hint) == (f"auditreg.toml at {said}", hint)
+    assert error.exit_code == 2
+
+
+def test_a_rating_of_one_workspace_is_a_rating():
+    text = _ANN + _BODY + _MAY + "ratings = ['Tier 1']\n[[source]]\n"
+    text += "[source.workspace.a.review]\ncadence_days = { 'tier 1' = 30 }"
+    assert parse_config(text, FILE).authorities[0].ratings == ("Tier 1",)
+
+
+def test_a_body_may_have_an_entry_per_composition():
+    text = _ANN + _BODY + "until = 2026-01-31\n" + _BODY + "from = 2026-02-01\n" + _MAY
+    assert [body.id for body in parse_config(text, FILE).bodies] == ["mrc", "mrc"]
 
 
 # -- what is sealed, and the schema -------------------------------------------------------------
@@ -346,6 +526,24 @@ def test_effective_settings_are_plain_json():
     assert sealed["live.stages"] == ["Production", "Live"]
     assert sealed["description-present.minimum_length"] == 40
     assert sealed["people"][0]["accounts"] == ["Jane Smith", "jane", "jsmith"]
+    assert sealed["bodies"] == [
+        {
+            "id": "mrc",
+            "name": "Model Risk Committee",
+            "accounts": ["MRC", "mrc", "the committee"],
+            "roles": ["approver"],
+            "from": None,
+            "until": "2027-12-31",
+            "members": ["jane"],
+            "secretary": "jane",
+            "minutes": "Records, series MRC",
+        }
+    ]
+    assert sealed["authorities"] == [
+        {"role": "approver", "may": ["approve"], "ratings": ["high", "tier 1"]},
+        {"role": "validator", "may": ["validate"], "ratings": []},
+    ]
+    assert not {"bodies", "authorities"} & effective_settings(Config()).keys()
     assert "PRICING_DB" not in json.dumps(sealed)
     assert "life.db" not in json.dumps(sealed)
 
@@ -367,15 +565,17 @@ def test_schema_accepts_what_is_accepted_and_refuses_what_is_refused():
     # Editors see dates as text.
     accepted["policy"]["effective"] = "2026-11-22"
     accepted["people"][0]["from"] = "2026-01-01"
+    accepted["bodies"][0]["until"] = "2027-12-31"
     validator.validate(accepted)
-    for wrong in ({"lve": {}}, {"live": {"stage": []}}, {"calendar": {"timezone": 1}}):
+    no_members = {"bodies": [{"id": "mrc", "members": []}]}
+    for wrong in (no_members, {"lve": {}}, {"live": {"stage": []}}, {"calendar": {"timezone": 1}}):
         assert not validator.is_valid(wrong)
 
 
 def test_every_setting_is_described():
     def undescribed(node, at):
         for name, value in node.get("properties", {}).items():
-            if "$ref" not in value and not value.get("description") and name != "people":
+            if "$ref" not in value and not value.get("description"):
                 yield f"{at}.{name}"
 
     schema = json_schema()

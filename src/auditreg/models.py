@@ -229,7 +229,9 @@ class Subject:
 class RuleInfo:
     """A rule's header: what it asks, how bad a miss is, what repairs it.
 
-    `sql` is the one SELECT; `digest` the SHA-256 of the whole file's text.
+    `title` says what is asked, `finding` what is wrong where the answer is open. `covered_by` is the rule
+    whose finding is the cause, where this one does not apply because of it. `sql` is the one SELECT;
+    `digest` the SHA-256 of the whole file's text.
     """
 
     id: str
@@ -245,6 +247,8 @@ class RuleInfo:
     params: Mapping[str, object] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     custom: bool = False
+    finding: str = ""
+    covered_by: str | None = None
 
     @property
     def digest(self) -> str:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditreg.cli import cli
+from auditreg.errors import UsageError
 from auditreg.formats import CHECK_FORMATS, TABLE_FORMATS
 from auditreg.formats.check_json import json_schema
 from tests.cli.running import in_every_format
@@ -280,10 +281,37 @@ def test_rules_test(tmp_path, expected, code, word):
     assert shown.startswith(word)
 
 
-def test_frameworks():
-    assert {row["framework"] for row in rows("frameworks", "list")} >= {"osfi-e23-2027"}
-    clauses = rows("frameworks", "show", "osfi-e23-2027")
-    assert any("owner-recorded" in clause["rules"] for clause in clauses)
+APPLIED = """
+[[frameworks.applied]]
+id = "osfi-e23-2027"
+applies = "benchmark"
+reason = "for tests"
+by = "Model Risk"
+since = 2026-01-05
+"""
+
+
+def test_frameworks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    listed = {row["framework"]: row for row in rows("frameworks", "list")}
+    assert {row["applies"] for row in listed.values()} == {None}
+    osfi = listed["osfi-e23-2027"]
+    assert (osfi["text"], osfi["verified"]) == ("verified", f"primary {osfi['clauses']}")
+    assert listed["sr-26-2"]["text"] == "draft"
+    assert "unchecked 1" in listed["sr-26-2"]["verified"]
+    assert "automated" in osfi["coverage"]
+    Path("auditreg.toml").write_text(APPLIED)
+    listed = {row["framework"]: row for row in rows("frameworks", "list")}
+    assert [name for name, row in listed.items() if row["applies"]] == ["osfi-e23-2027"]
+    done = CliRunner().invoke(cli, ["frameworks", "show", "osfi-e23-2027", "--format", "json"])
+    assert done.stderr == "Applies: benchmark. for tests (Model Risk, since 2026-01-05)\n"
+    clauses = {row["clause"]: row for row in json.loads(done.stdout)}
+    assert "owner-recorded" in clauses["App. 1, min. 4"]["rules"]
+    assert clauses["App. 1, min. 4"]["asked of"] == "registered models"
+    assert "approver-not-promoter" in clauses["P3.5"]["supports"]
+    assert clauses["P3.5"]["how"] == "primary"
+    done = CliRunner().invoke(cli, ["frameworks", "show", "nist-ai-rmf"])
+    assert "do not say whether it applies" in done.stderr
 
 
 def test_waivers(ledger):
@@ -449,7 +477,12 @@ def test_erase_asks(ledger):
 def test_an_issued_report(ledger):
     from auditreg.errors import VerificationError
 
+    Path("auditreg.toml").write_text(APPLIED + APPLIED.replace("osfi-e23-2027", "pra-ss1-23"))
     assert "report.html" in auditreg("report", "--format", "html", "--output", "issued", "--issue")
+    page = Path("issued/report.html").read_text()
+    assert "Identifier of the model" in page
+    assert "Not printed: SS1/23" in page
+    assert "An independent validation function" not in page  # which is known second-hand
     (issued,) = rows("reports")
     assert issued["files"] >= 1
     shown = in_every_format("verify", "issued/report.html", formats=("text", "json"))
@@ -460,6 +493,12 @@ def test_an_issued_report(ledger):
     Path("issued/report.html").write_text("changed")
     with pytest.raises(VerificationError):
         auditreg("verify", "issued/report.html")
+
+
+def test_an_issued_report_takes_no_drafts_of_frameworks(ledger):
+    with pytest.raises(UsageError, match="--drafts and --issue"):
+        auditreg("report", "--format", "html", "--issue", "--drafts")
+    assert not list(Path().glob("report-*"))
 
 
 @pytest.mark.integration

@@ -105,6 +105,8 @@ def test_it_opens_verifies_and_answers_as_it_did(ledger: Ledger, answers: dict[s
     for table, number in answers["counts"].items():
         assert ask(ledger, f"select count(*) as n from {table}") == [{"n": number}], table
     agree(ledger, answers)
+    today = "select party_kind('nobody') as kind, (select count(*) from authorities) as n"
+    assert ask(ledger, today) == [{"kind": None, "n": 0}]
 
 
 @pytest.mark.integration

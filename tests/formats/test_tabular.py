@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from auditreg.errors import UsageError
 from auditreg.formats import TABLE_FORMATS, table_format
 from auditreg.formats.interface import OutputTarget, Table
+from auditreg.formats.terminal.changes import short_changes, short_live
 
 HOSTILE = "=1+1\x1b[31m\u202e<b>|`x`"
 TABLE = Table(
@@ -139,3 +140,36 @@ def test_rich_markup_is_text():
 def test_unknown_format():
     with pytest.raises(UsageError, match="xlsx"):
         table_format("xlsx")
+
+
+def test_narrow_tables_mark_a_name_that_a_program_gave_itself():
+    moment = datetime(2026, 9, 1)
+    change = {
+        "changed_not_before": moment,
+        "changed_not_after": moment,
+        "model": "motor",
+        "version": 1,
+        "kind": "model_version_tag",
+        "item": "owner",
+        "registry": "default",
+        "subject": "m-1/1",
+        "before": None,
+        "after": "ann",
+        "uncaptured": False,
+    }
+    live = {
+        "model": "motor",
+        "version": 1,
+        "live": "yes",
+        "certainty": "certain",
+        "live_not_before": moment,
+        "live_not_after": moment,
+    }
+    known = [("ann", "basic-auth", "ann"), ("ann", "program", "ann (program)")]
+    for actor, actor_from, who in [*known, (None, None, "not recorded")]:
+        named = {**change, "actor": actor, "actor_from": actor_from}
+        [row] = short_changes(Table(list(named), [list(named.values())]), 200).rows
+        assert row[-1] == who
+        put = {**live, "put_live_by": actor, "put_live_by_from": actor_from}
+        [row] = short_live(Table(list(put), [list(put.values())]), 200).rows
+        assert row[3] == who

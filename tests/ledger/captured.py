@@ -110,6 +110,7 @@ class CapturedRegistry(Registry):
         self.offsets = tuple(offsets)
         self.server = 0
         self.actor: str | None = "alice"
+        self.actor_from: str = "basic-auth"
         self.changes: list[Change] = []
         self.looks: list[Look] = []
         self.off: list[tuple[int, int | None]] = [(start, None)]
@@ -197,7 +198,7 @@ class CapturedRegistry(Registry):
             before_row=None if change.before is None else json.dumps(change.before),
             after_row=None if change.after is None else json.dumps(change.after),
             actor=change.actor,
-            actor_from=None if change.actor is None else "basic-auth",
+            actor_from=None if change.actor is None else self.actor_from,
             path="/api/2.0/mlflow/model-versions/transition-stage",
             method="POST",
             client="10.0.0.7",

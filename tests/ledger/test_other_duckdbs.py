@@ -18,10 +18,9 @@ import duckdb
 import pytest
 
 from auditreg.ledger import definitions, schema
-from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
-from tests.ledger import test_seal
+from tests.ledger import test_people, test_seal
 from tests.ledger.book import Book
 from tests.ledger.conftest import ask, take
 from tests.ledger.reading import MemoryReading, Registry, run_rows, together
@@ -53,7 +52,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[str]]
         ]  # fmt: skip
         data = {"run_datasets": [{"run_id": "r1", "name": "claims", "digest": "d"}]}
         reading = MemoryReading(together(registry.rows(), *runs, data), registry.wait())
-        settings = Policy("settings", "effective", '{"people": [{"id": "bo"}]}')
+        settings = test_people.policy(test_people.SETTINGS + test_people.AUTHORITIES)
         take(ledger, reading, policies=[settings])
         moments += [registry.clock - 2500, registry.clock, registry.clock + 500]
     registry.delete_version("motor", 3)
@@ -91,6 +90,7 @@ def queries(moments: list[str]) -> dict[str, str]:
         "select as_of(), period_start(), period_end(), setting('timezone'), person_of(' BO '), "
         "is_service('bo')"
     )
+    asked["people"] = "select " + ", ".join(test_people.MACROS)
     return asked
 
 

@@ -240,6 +240,8 @@ CHANGED = {
     "extractions": "update extractions set complete = false where seq > 0",
     "settings": "update settings set value = '2020-01-01' where name = 'as_of'",
     "people": "update people set role = 'approver'",
+    "body_members": "insert into body_members values ('ann', 'ann', 'member', null, null)",
+    "authorities": "insert into authorities values ('owner', 'approve', '')",
     "live_names": "insert into live_names values ('stage', 'Staging', '')",
     "governance_fields": "update governance_fields set rank = 9",
     "policies": "update policies set text = '{}'",

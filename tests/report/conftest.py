@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from auditreg.config import load_config
-from auditreg.frameworks.parse import parse_framework
+from auditreg.config.settings import AppliedFramework
+from auditreg.frameworks.parse import Framework, parse_framework
 from auditreg.ledger.store import Ledger
-from auditreg.models import CheckResult
+from auditreg.models import CheckResult, RuleInfo
 from auditreg.report import Report, build_report
 from auditreg.workflows.check import CheckOptions, open_check
 from auditreg.workflows.policy import PolicySet
@@ -37,14 +40,57 @@ title = "Owner"
 coverage = "automated"
 rules = ["owner-recorded"]
 fields = ["owner"]
-verified = { on = 2026-11-22, source = "tests" }
+verified = { on = 2026-11-22, how = "primary", source = "the text of tests" }
 [[clause]]
 ref = "2"
 title = "Approval before use"
 coverage = "partial"
 rules = ["approval-precedes-live", "approver-recorded"]
-verified = { on = 2026-11-22, source = "tests" }
+supports = ["approver-not-promoter"]
+verified = { on = 2026-11-23, how = "quoted", source = "tests of others" }
+[[clause]]
+ref = "3"
+title = "Owner of every model"
+coverage = "automated"
+fields = ["owner"]
+population = "registered models"
+verified = { on = 2026-11-22, how = "primary", source = "the text of tests" }
+[[clause]]
+ref = "4"
+title = "Owner where the risk is not negligible"
+coverage = "automated"
+fields = ["owner"]
+unless_negligible = true
+verified = { on = 2026-11-22, how = "primary", source = "the text of tests" }
 """
+DRAFT = """
+id = "hearsay"
+title = "A text nobody saw"
+publisher = "Nobody"
+edition = "2026"
+status = "proposed"
+source = "tests"
+[[clause]]
+ref = "9"
+title = "What they say it says"
+coverage = "none"
+verified = { on = 2026-11-22, how = "secondary", source = "a paraphrase" }
+"""
+SAID = AppliedFramework(
+    id="made-up",
+    applies="by analogy",
+    reason="Firms like ours follow it.",
+    by="Asha Verma",
+    since=date(2026, 1, 5),
+    negligible=("Low",),
+)
+
+
+def applied(text: str, rules: Iterable[RuleInfo]) -> tuple[Framework, AppliedFramework]:
+    """A framework of the tests, and what the firm says of it."""
+    name = re.search('id = "(.*)"', text)[1]
+    framework = parse_framework(text, f"{name}.toml", rules={rule.id for rule in rules})
+    return framework, SAID
 
 
 class Made(NamedTuple):
@@ -60,10 +106,15 @@ def reported(folder: Path, only: tuple[str, ...] = ()) -> Iterator[Made]:
     """The report on a folder's ledger as it stood at the end of the period, by some or all rules."""
     ledger, config = Ledger(folder / "audit.duckdb"), load_config(folder / "auditreg.toml")
     policy, span = PolicySet.load(config), config.period("2026-Q3")
-    framework = parse_framework(FRAMEWORK, "made-up.toml", rules={r.id for r in policy.rules})
     options = CheckOptions(as_of=span.end_utc, period=span, seal=False, only=only)
     with open_check(ledger, policy, options) as (connection, check):
-        report = build_report(connection, check, [framework], config, span)
+        report = build_report(
+            connection,
+            check,
+            [applied(text, policy.rules) for text in (FRAMEWORK, DRAFT)],
+            config,
+            span,
+        )
         check = replace(check, every=tuple(check.every))
     with ledger.reader() as connection:
         yield Made(connection, check, report)

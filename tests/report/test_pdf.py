@@ -53,7 +53,7 @@ def heading_page(pages, number, title):
 def test_the_contents_and_the_summary_point_at_the_right_pages(pages):
     contents = pages[1]
     summary = next(text for text in pages if "1 Summary" in text and "Models in use" in text)
-    sections = re.findall(r"(\d+) (Inventory|Open findings|Coverage by supervisory text|"
+    sections = re.findall(r"(\d+) (Inventory|Open findings|Which records bear on which clause|"
                           r"How to check this report|Annex: dossiers) (\d+)", contents)  # fmt: skip
     assert len(sections) == 5
     actual = {}

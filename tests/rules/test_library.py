@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from auditreg.audit.testing.cases import empty_ledger, load_cases, run_cases
-from auditreg.audit.testing.registry import Case
+from auditreg.audit.testing.registry import Case, build
 from auditreg.errors import UsageError
 from auditreg.models import Repair, RuleInfo, Scope, Severity
 from auditreg.rules.parse import builtin_rules
@@ -124,10 +125,40 @@ def test_hostile_names_pass_through(rule: RuleInfo, ledger: duckdb.DuckDBPyConne
     assert all("expected none" in problem for problem in outcome.problems)
 
 
+DECLARED = """
+name = "people"
+people.jane = { name = "Jane Smith", accounts = ["jsmith"], roles = ["approver"], until = 2026-06-30 }
+people.bob = {}
+people.ci = { service = true }
+bodies.mrc = { accounts = ["the committee"], members = ["jane"], secretary = "bob", roles = ["committee"] }
+authorities = [{ role = "committee", may = ["approve"], ratings = ["high"] }]
+models.motor.versions.1.tags."gov.approval.by" = { value = "MRC", at = 2026-08-09T00:00:00, actor = "bob" }
+models.motor.versions.2.tags."gov.approval.by" = { value = "MRC", at = 2026-08-09T00:00:00, actor = "bob", actor_from = "program" }
+"""
+
+
+def test_cases_declare_people_bodies_and_authorities(ledger: duckdb.DuckDBPyConnection) -> None:
+    ledger.execute("begin")
+    build(ledger, msgspec.convert(tomllib.loads(DECLARED), Case))
+    asked = (
+        "select in_office('Jane Smith', date '2026-07-01'), holds_role('jsmith', 'approver', date "
+        "'2026-06-30'), party_kind('ci'), may_act('the committee', 'approve', 'high', date "
+        "'2026-07-01'), may_act('bob', 'approve', 'high', date '2026-07-01')"
+    )
+    assert ledger.execute(asked).fetchall() == [(False, True, "service", True, False)]
+    grades = "select version, grade, actor_from from fields where field = 'approver' order by all"
+    assert ledger.execute(grades).fetchall() == [
+        (1, "captured", "basic-auth"),
+        (2, "asserted", "program"),
+    ]
+    ledger.execute("rollback")
+
+
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
         ({"promotions": [{"version": "motor/7"}]}, "refers to 'motor/7'"),
+        ({"bodies": {"mrc": {"members": ["ann"]}}}, "refers to 'ann'"),
         ({"models": {"motor": {"versions": {"first": {}}}}}, "invalid literal"),
         ({"changed": [{"table": "runs", "set": {"nothing": 1}, "where": "true"}]}, "nothing"),
         ({"settings": {"policy_effective": date(2026, 1, 1)}}, "date"),

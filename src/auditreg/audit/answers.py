@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
+from auditreg.audit.sentences import complete
 from auditreg.models import NO_FINDING, Finding, Grade, RuleInfo, RuleResult, Status, Subject
 from auditreg.rules.validate import COLUMNS
 from auditreg.sql import listed, quoted, quoted_name
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     import duckdb
 
 Columns = Mapping[str, Sequence[str]]
@@ -40,6 +44,16 @@ def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     rows = connection.execute(
         "select table_name, list(column_name order by column_index) from duckdb_columns() "
         "where database_name = 'temp' and starts_with(table_name, 'result_') group by table_name"
+    ).fetchall()
+    return dict(rows)
+
+
+def moment_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """The columns of every rule's table that hold moments, by the table's bare name."""
+    rows = connection.execute(
+        "select table_name, list(column_name) from duckdb_columns() "
+        "where database_name = 'temp' and starts_with(table_name, 'result_') "
+        "and starts_with(data_type, 'TIMESTAMP') group by table_name"
     ).fetchall()
     return dict(rows)
 
@@ -81,13 +95,14 @@ class Answers:
     """The answers of the rules that ran, read anew from their tables each time.
 
     What the ledger knows of a finding is lent from the table `known_finding`. `columns` are those of
-    the rules' tables.
+    the rules' tables; `zone` is the firm's clock, for the sentences.
     """
 
     connection: duckdb.DuckDBPyConnection
     results: Sequence[RuleResult]
     waivers: Sequence[Waiver]
     columns: Columns
+    zone: ZoneInfo | None = None
 
     def findings(self) -> tuple[Finding, ...]:
         """The answers that are findings, worst first."""
@@ -115,6 +130,8 @@ class Answers:
         if not results:
             return
         by_id = {result.rule.id: result.rule for result in results}
+        by_table = moment_columns(self.connection)
+        moments = {rule: by_table.get(table_name(by_id[rule]), ()) for rule in by_id}
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
@@ -130,7 +147,14 @@ class Answers:
             [start, start + _BATCH],
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-                yield _answer(row, evidence, by_id, self.waivers)
+                rule = by_id[row[0]]
+                told = partial(
+                    complete,
+                    columns=self.columns[table_name(rule)],
+                    moments=moments[rule.id],
+                    zone=self.zone,
+                )
+                yield _answer(row, evidence, rule, self.waivers, told)
             start += _BATCH
 
     def _select(self, results: Sequence[RuleResult]) -> str:
@@ -166,16 +190,18 @@ def _shows_findings(result: RuleResult) -> bool:
 def _answer(
     row: tuple[Any, ...],
     evidence: dict[str, object],
-    rules: dict[str, RuleInfo],
+    rule: RuleInfo,
     waivers: Sequence[Waiver],
+    completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
-    rule, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
+    _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
     version, waiver, number, since, first_reported, condition_since, carried = row[10:]
+    about = Subject(subject, registry, workspace, model, version)
     return Finding(
-        rule=rules[rule],
-        subject=Subject(subject, registry, workspace, model, version),
+        rule=rule,
+        subject=about,
         status=_STATUSES[status],
-        reason=reason,
+        reason=completed(reason, evidence, about.label),
         grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
         evidence=evidence,

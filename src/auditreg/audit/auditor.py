@@ -19,7 +19,8 @@ from auditreg.audit.results import check_results, policy_overrides, population_s
 from auditreg.audit.snapshot import (
     Extension,
     Moment,
-    relations_read_by,
+    Reads,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -161,13 +162,13 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        relations = None if all_views else self._relations(rules, moment, bool(selection))
-        for statement in state_statements(moment, relations):
+        reads = None if all_views else self._reads(rules, moment, bool(selection))
+        for statement in state_statements(moment, reads):
             self._connection.execute(statement)
         chosen = select(self._connection, selection)
         # The tables of the moment hide the ledger's: of a past one, too, they say what was a prompt.
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
-        for statement in selection_statements(chosen, relations):
+        for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
         prepare_known_findings(self._connection, as_of)
         carried = carried_forward(self._connection, rules, moment, chosen, self._config)
@@ -190,7 +191,8 @@ class Auditor:
             known=self._known,
             whole=not selection and not only,
         )
-        answers = Answers(self._connection, results, self._waivers, columns)
+        zone = calendar.zone(self._config.calendar.timezone)
+        answers = Answers(self._connection, results, self._waivers, columns, zone)
         self._judged = _Judged(moment, chosen, tuple(results), carried, bool(only))
         errors = _errors(results)
         return CheckResult(
@@ -227,10 +229,10 @@ class Auditor:
         judged = self._judged
         assert judged is not None  # noqa: S101 - `closings` asks
         moment = replace(judged.moment, settings=settings)
-        relations = self._relations(rules, moment, judged.chosen is not None)
-        for statement in state_statements(moment, relations):
+        reads = self._reads(rules, moment, judged.chosen is not None)
+        for statement in state_statements(moment, reads):
             self._connection.execute(statement)
-        for statement in selection_statements(judged.chosen, relations):
+        for statement in selection_statements(judged.chosen, reads):
             self._connection.execute(statement)
         judged.carried.extend_populations({rule.scope for rule in rules})
         problems = self._run(rules, moment, judged.chosen, judged.carried.extension)
@@ -253,9 +255,7 @@ class Auditor:
             within,
         )
 
-    def _relations(
-        self, rules: Sequence[RuleInfo], moment: Moment, selection: bool
-    ) -> frozenset[str]:
+    def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts.append("registered_models prompt_models")
@@ -263,7 +263,7 @@ class Auditor:
             texts.append("fields")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
-        return relations_read_by(texts, moment, selection=selection)
+        return reads_of(texts, moment, selection=selection)
 
     def _run(
         self,

@@ -50,6 +50,17 @@ class Moment:
     settings: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What SQL texts read: `relations` are tables and views, `literals` the words that stand in quotes.
+
+    A governance field is named in quotes; only the evidence of those that are named is worked out.
+    """
+
+    relations: frozenset[str]
+    literals: frozenset[str]
+
+
 @dataclass(slots=True)
 class Extension:
     """What rules about events see beyond the period that is judged.
@@ -63,22 +74,20 @@ class Extension:
 
 
 def prepare_snapshot(
-    connection: duckdb.DuckDBPyConnection, moment: Moment, relations: frozenset[str] | None = None
+    connection: duckdb.DuckDBPyConnection, moment: Moment, reads: Reads | None = None
 ) -> None:
     """Make the temporary tables a check reads, and set the variables its macros read.
 
     Args:
         connection: a ledger.
         moment: what is judged.
-        relations: which tables and views, as `relations_read_by` gives them; all when None.
+        reads: what is read of it, as `reads_of` gives it; everything when None.
     """
-    for statement in (*state_statements(moment, relations), *selection_statements(None, relations)):
+    for statement in (*state_statements(moment, reads), *selection_statements(None, reads)):
         connection.execute(statement)
 
 
-def relations_read_by(
-    texts: Iterable[str], moment: Moment, *, selection: bool = False
-) -> frozenset[str]:
+def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -> Reads:
     """The tables and views that SQL texts name, with those that these are made of.
 
     Every word of a text counts, also one in a comment: to prepare too much costs a little time, to
@@ -91,19 +100,21 @@ def relations_read_by(
     """
     known = frozenset(_state_tables()) | frozenset(definitions.VIEWS)
     named: set[str] = set(_SELECTABLE) if selection else set()
+    texts = list(texts)
     waiting = [*texts, *(_view_text(name, moment) for name in named)]
     while waiting:
         fresh = (set(re.findall(r"\w+", waiting.pop().lower())) & known) - named
         named |= fresh
         waiting += [_view_text(name, moment) for name in fresh]
-    return frozenset(named)
+    literals = frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
+    return Reads(frozenset(named), literals)
 
 
-def state_statements(moment: Moment, relations: frozenset[str] | None = None) -> Iterator[str]:
+def state_statements(moment: Moment, reads: Reads | None = None) -> Iterator[str]:
     """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
 
     def read(name: str) -> bool:
-        return relations is None or name in relations
+        return reads is None or name in reads.relations
 
     yield "; ".join(
         f"drop table if exists temp.{name}"
@@ -121,7 +132,7 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         for table in filter(read, _state_tables()):
             yield f"create temp table {table} as {_past_state(table, moment_literal(moment.past))}"
     sources = {
-        name: _view_source(name, moment)
+        name: _view_source(name, moment, reads)
         for name in filter(read, definitions.VIEWS)
         if name not in population_names()
     }
@@ -149,9 +160,10 @@ def _past_state(table: str, past: str) -> str:
     return definitions.state_sql(table, candidates)
 
 
-def _view_source(name: str, moment: Moment) -> str:
+def _view_source(name: str, moment: Moment, reads: Reads | None = None) -> str:
     past = "null" if moment.past is None else moment_literal(moment.past)
-    return definitions.view_sql(name, as_of=False, moment=past)
+    fields = None if reads is None else reads.literals
+    return definitions.view_sql(name, as_of=False, moment=past, fields=fields)
 
 
 def _view_text(name: str, moment: Moment) -> str:
@@ -171,9 +183,7 @@ def _settings_statements(moment: Moment) -> Iterator[str]:
             yield f"insert into {table} {rows_select(table_rows)}"
 
 
-def selection_statements(
-    chosen: Selection | None, relations: frozenset[str] | None = None
-) -> Iterator[str]:
+def selection_statements(chosen: Selection | None, reads: Reads | None = None) -> Iterator[str]:
     """The SQL that makes the populations, all of them or those of a selection."""
     if chosen is not None and chosen.versions:
         yield (
@@ -185,7 +195,7 @@ def selection_statements(
             "and subject not in (select subject from live_versions) group by subject"
         )
     for name in population_names():
-        if relations is not None and name not in relations:
+        if reads is not None and name not in reads.relations:
             continue
         # Prepared again, it must not read the filtered table it replaces.
         yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"

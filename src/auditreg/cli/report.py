@@ -65,7 +65,11 @@ FORMATS = ("html", "pdf")
     help="Repeatable.  [default: html and pdf]",
 )
 @click.option("--template", metavar="NAME|FOLDER", help="How the report looks.")
-@click.option("--drafts", is_flag=True, help="Also print frameworks nobody has checked.")
+@click.option(
+    "--drafts",
+    is_flag=True,
+    help="Also print frameworks with clauses nobody checked; not with --issue.",
+)
 @config_option
 @ledger_option
 def report(  # noqa: PLR0913, PLR0917 - one argument per option
@@ -95,6 +99,13 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet
 
+    if drafts and not draft:
+        raise UsageError(
+            "--drafts and --issue do not go together: what nobody checked, or was seen only "
+            "second-hand, is not issued.",
+            state="No report was made.",
+            hint="Leave one of the two out.",
+        )
     policy_set = PolicySet.load(config)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
@@ -110,11 +121,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
             con,
             result,
         ):
-            frameworks = [f for f in policy_set.frameworks if f.id in config.frameworks.enabled]
             content = build_report(
                 con,
                 result,
-                frameworks,
+                policy_set.frameworks,
                 config,
                 span,
                 draft=draft,

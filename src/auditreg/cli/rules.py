@@ -65,7 +65,7 @@ def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     """Show what a rule asks, why, what repairs a finding, and its SQL."""
     from auditreg.formats.terminal.rule import rule_text
     from auditreg.rules.parse import select_rules
-    from auditreg.workflows.policy import PolicySet
+    from auditreg.workflows.policy import PolicySet, every_framework
 
     policy_set = PolicySet.load(config)
     rule = select_rules(policy_set.rules, [rule_id])[0]
@@ -74,7 +74,7 @@ def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
         return
     clauses = [
         f"{framework.id} {clause.ref}"
-        for framework in policy_set.frameworks
+        for framework in every_framework(config, policy_set.rules)
         for clause in framework.clauses
         if rule.id in clause.rules and not framework.draft
     ]

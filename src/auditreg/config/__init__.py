@@ -18,6 +18,7 @@ import msgspec
 from auditreg.config import calendar, sources
 from auditreg.config.calendar import Period
 from auditreg.config.check import check, explain
+from auditreg.config.people import check_people, people_settings
 from auditreg.config.settings import (
     ConfigFile,
     Conventions,
@@ -192,8 +193,9 @@ def parse_config(text: str, path: Path) -> Config:
     try:
         read = msgspec.convert(data, ConfigFile)
     except msgspec.ValidationError as error:
-        raise explain(error, path) from error
+        raise explain(error, path, data) from error
     check(read, path)
+    check_people(read, path)
     parts = {name: getattr(read, name) for name in ConfigFile.__struct_fields__}
     return Config(**parts, path=path, text=redact_uri(text), keys_set=frozenset(_keys(data)))
 
@@ -210,9 +212,10 @@ def effective_settings(config: Config) -> dict[str, object]:
     """The settings as plain JSON values, under the names that the ledger seals them by.
 
     `timezone`, `fiscal_year_start_month`, `policy_effective` (ISO text or None),
-    `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the list `people`;
-    `fields`: tags by id for the governance fields the file sets; and `conventions`: what differs
-    in a registry (`pricing`) or one of its workspaces (`pricing/claims`), under the same names.
+    `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the lists `people`,
+    `bodies` and `authorities`; `fields`: tags by id for the governance fields the file sets; and
+    `conventions`: what differs in a registry (`pricing`) or one of its workspaces
+    (`pricing/claims`), under the same names.
     Nothing secret is among them.
     """
     effective = config.policy.effective
@@ -228,7 +231,7 @@ def effective_settings(config: Config) -> dict[str, object]:
     for rule, params in sorted(config.rules.params.items()):
         for name, value in sorted(params.items()):
             settings[f"{rule}.{name}"] = value
-    settings["people"] = [_person(person) for person in config.people]
+    settings |= people_settings(config)
     settings["fields"] = {name: list(_tags(setting)) for name, setting in config.fields.items()}
     differing = {
         place: _differing(setting) for place, setting in sources.conventions(config.source)
@@ -256,15 +259,3 @@ def _differing(conventions: Conventions) -> dict[str, object]:
             name: list(_tags(setting)) for name, setting in conventions.fields.items()
         }
     return values
-
-
-def _person(person: Person) -> dict[str, object]:
-    return {
-        "id": person.id,
-        "name": person.name or person.id,
-        "accounts": sorted({*person.accounts, person.id}),
-        "roles": list(person.roles),
-        "from": person.from_.isoformat() if person.from_ else None,
-        "until": person.until.isoformat() if person.until else None,
-        "service": person.service,
-    }

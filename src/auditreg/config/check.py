@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from auditreg.config import calendar
-from auditreg.config.settings import ConfigFile, FieldSettings, Person, SourceSettings, Tags
+from auditreg.config.settings import ConfigFile, FieldSettings, SourceSettings, Tags
 from auditreg.errors import ConfigError, UsageError
 from auditreg.fields import FIELD_IDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_STATE = "No settings were loaded."
+STATE = "No settings were loaded."
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
 _PATH_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -33,11 +33,12 @@ def near(word: str, known: tuple[str, ...] | list[str]) -> str | None:
     return folded[close[0]] if close else None
 
 
-def explain(error: msgspec.ValidationError, path: Path) -> ConfigError:
-    """The error of a file that does not fit the types, for people."""
+def explain(error: msgspec.ValidationError, path: Path, data: object) -> ConfigError:
+    """The error of a file that does not fit the types, for people; `data` is what it holds."""
     message, _, where = str(error).partition(" - at `")
     where = where.removesuffix("`")
-    parts = [name or index for name, index in _PATH_PART.findall(where.removeprefix("$"))]
+    found = _PATH_PART.findall(where.removeprefix("$"))
+    parts = _written([name or index for name, index in found], data)
     if match := _UNKNOWN.fullmatch(message):
         return _unknown_key(match["key"], parts, path)
     key = _dotted(parts)
@@ -45,7 +46,7 @@ def explain(error: msgspec.ValidationError, path: Path) -> ConfigError:
     hint = (
         _allowed_values(message, parts) or "See `auditreg config schema` for what each key takes."
     )
-    return ConfigError(f"{path}{at}: {_plain(message)}.", state=_STATE, hint=hint)
+    return ConfigError(f"{path}{at}: {_plain(message)}.", state=STATE, hint=hint)
 
 
 def allowed_keys(parts: list[str]) -> tuple[str, ...]:
@@ -54,6 +55,37 @@ def allowed_keys(parts: list[str]) -> tuple[str, ...]:
     if isinstance(kind, type) and issubclass(kind, Struct):
         return kind.__struct_encode_fields__
     return ()
+
+
+def _written(parts: list[str], data: object) -> list[str]:
+    """The place with the keys that the file has where msgspec, of a free key, says `...`."""
+    kind: object = ConfigFile
+    written = []
+    for part in parts:
+        key = part
+        if part == "..." and isinstance(data, dict):
+            key = _wrong_key(data, get_args(kind)[1])
+        data = data.get(key) if isinstance(data, dict) else _item(data, key)
+        kind = _below(kind, key)
+        written.append(key)
+    return written
+
+
+def _wrong_key(data: Mapping[str, object], kind: Any) -> str:
+    """The first key whose value is not what its type takes: that is the one msgspec means."""
+    for key, value in data.items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return key
+    return "..."
+
+
+def _item(data: object, index: str) -> object:
+    """An item of a list; None where there is none."""
+    if isinstance(data, list) and index.isdecimal() and int(index) < len(data):
+        return data[int(index)]
+    return None
 
 
 def _kind(parts: list[str]) -> object:
@@ -87,7 +119,7 @@ def _unknown_key(key: str, parts: list[str], path: Path) -> ConfigError:
     table = _dotted(parts)
     return ConfigError(
         f"{path}: there is no setting {_dotted([*parts, key])}.",
-        state=_STATE,
+        state=STATE,
         hint=(f"Did you mean {meant}? " if meant else "")
         + (f"[{table}] takes: " if table else "The file takes: ")
         + ", ".join(allowed)
@@ -113,6 +145,8 @@ def _plain(message: str) -> str:
     words |= {"`bool`": "true or false", "`float`": "a number", "`date`": "a date"}
     for word, plain in words.items():
         message = message.replace(word, plain)
+    if missing := _MISSING.fullmatch(message):
+        return f"the key {missing['key']} is missing"
     if "RFC3339" in message:
         return "Expected a date such as 2026-09-30"
     return message
@@ -137,7 +171,7 @@ def check(config: ConfigFile, path: Path) -> None:
     _check_sources(config.source, path)
     _check_calendar(config, path)
     _check_fields(config.fields, f"{path} at fields")
-    _check_people(config.people, path)
+    _check_frameworks(config, path)
     for index, pattern in enumerate(config.secrets.patterns):
         try:
             re.compile(pattern)
@@ -145,7 +179,7 @@ def check(config: ConfigFile, path: Path) -> None:
             raise ConfigError(
                 f"{path} at secrets.patterns[{index}]: {pattern!r} is not a regular "
                 f"expression: {error}.",
-                state=_STATE,
+                state=STATE,
             ) from error
 
 
@@ -156,7 +190,7 @@ def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
         if source.name in seen:
             raise ConfigError(
                 f"{at}: the name {source.name!r} is also that of source[{seen[source.name]}].",
-                state=_STATE,
+                state=STATE,
                 hint="Each registry has a name of its own; it is how the ledger tells them apart.",
             )
         seen[source.name] = index
@@ -165,7 +199,7 @@ def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
         if choice.only and choice.except_:
             raise ConfigError(
                 f"{at}.workspaces: only and except are both set.",
-                state=_STATE,
+                state=STATE,
                 hint="Name the workspaces that are read, or those that are not.",
             )
         _check_fields(source.fields, f"{at}.fields")
@@ -174,7 +208,7 @@ def _check_sources(sources: tuple[SourceSettings, ...], path: Path) -> None:
             if name in choice.except_ or (choice.only and name not in choice.only):
                 raise ConfigError(
                     f"{at}.workspace.{name}: this workspace is not read.",
-                    state=_STATE,
+                    state=STATE,
                     hint="Correct workspaces, or take the table out.",
                 )
 
@@ -188,7 +222,7 @@ def _check_address(source: SourceSettings, at: str) -> None:
         if uri is not None and variable is not None:
             raise ConfigError(
                 f"{at}: {key} and {key}_env are both set.",
-                state=_STATE,
+                state=STATE,
                 hint=f"Keep {key}_env where the URI holds a password, {key} where it does not.",
             )
 
@@ -198,7 +232,7 @@ def _check_calendar(config: ConfigFile, path: Path) -> None:
         calendar.zone(config.calendar.timezone)
     except UsageError as error:
         raise ConfigError(
-            f"{path} at calendar.timezone: {error.what}", state=_STATE, hint=error.hint
+            f"{path} at calendar.timezone: {error.what}", state=STATE, hint=error.hint
         ) from error
 
 
@@ -211,37 +245,19 @@ def _check_fields(fields: Mapping[str, Tags | FieldSettings], at: str) -> None:
         if meant := near(name, FIELD_IDS):
             raise ConfigError(
                 f"{at}.{name}: there is no built-in field of that name.",
-                state=_STATE,
+                state=STATE,
                 hint=f"Did you mean {meant}? To define a field of your own, write a table: "
                 f'[fields.{name}] with title = "…" and tags = […].',
             )
 
 
-def _check_people(people: tuple[Person, ...], path: Path) -> None:
-    held: dict[str, list[tuple[int, Person]]] = {}
-    for index, person in enumerate(people):
-        at = f"{path} at people[{index}]"
-        if person.from_ and person.until and person.until < person.from_:
-            raise ConfigError(f"{at}: until is before from.", state=_STATE)
-        # An id may come more than once: a change of role is an entry per span of time.
-        for account in {_fold(text) for text in (*person.accounts, person.id)}:
-            for other_index, other in held.get(account, []):
-                if other.id != person.id and _overlap(person, other):
-                    raise ConfigError(
-                        f"{at}: the account {account!r} also belongs to "
-                        f"people[{other_index}] ({other.id}).",
-                        state=_STATE,
-                        hint="An account belongs to one person at a time; "
-                        "set from and until where it was passed on.",
-                    )
-            held.setdefault(account, []).append((index, person))
-
-
-def _overlap(person: Person, other: Person) -> bool:
-    return (person.from_ or date.min) <= (other.until or date.max) and (
-        other.from_ or date.min
-    ) <= (person.until or date.max)
-
-
-def _fold(text: str) -> str:
-    return text.strip().lower()
+def _check_frameworks(config: ConfigFile, path: Path) -> None:
+    seen: set[str] = set()
+    for index, applied in enumerate(config.frameworks.applied):
+        if applied.id in seen:
+            raise ConfigError(
+                f"{path} at frameworks.applied[{index}]: {applied.id!r} is named twice.",
+                state=STATE,
+                hint="Say once whether a framework applies.",
+            )
+        seen.add(applied.id)

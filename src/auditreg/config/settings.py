@@ -16,6 +16,8 @@ from auditreg.config.schema import schema_of
 FieldId = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
 SeverityName = Literal["critical", "high", "medium", "low"]
+ActName = Literal["approve", "validate"]
+Roles = tuple[Annotated[str, Meta(min_length=1)], ...]
 Days = Annotated[int, Meta(ge=1)]
 
 
@@ -188,12 +190,56 @@ class Person(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "
         tuple[str, ...],
         Meta(description="Accounts and spellings; compared without case and outer blanks."),
     ] = ()
-    roles: Annotated[tuple[str, ...], Meta(description="Roles held, such as `validator`.")] = ()
-    from_: Annotated[date | None, Meta(description="First day the roles are held.")] = None
-    until: Annotated[date | None, Meta(description="Last day the roles are held.")] = None
+    roles: Annotated[Roles, Meta(description="Roles held, such as `validator`.")] = ()
+    from_: Annotated[date | None, Meta(description="First day in office, with these roles.")] = None
+    until: Annotated[date | None, Meta(description="Last day in office, with these roles.")] = None
     service: Annotated[
-        bool, Meta(description="True for a service account, which never approves.")
+        bool,
+        Meta(description="True for a service account, which neither approves nor validates."),
     ] = False
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """A body that decides as one, such as a committee, and every spelling of it."""
+
+    id: Annotated[str, Meta(min_length=1, description="Short and stable; it stands in results.")]
+    name: Annotated[str | None, Meta(description="The name people read.")] = None
+    accounts: Annotated[
+        tuple[str, ...],
+        Meta(description="Spellings it stands under in records; compared as those of people."),
+    ] = ()
+    members: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Ids of the people who sit in it, at least one.",
+            extra_json_schema={"minItems": 1},  # in words, with the place: auditreg.config.people
+        ),
+    ] = ()
+    secretary: Annotated[
+        str | None, Meta(description="Id of the person who records what it decided.")
+    ] = None
+    minutes: Annotated[str | None, Meta(description="Where its minutes are, for readers.")] = None
+    roles: Annotated[Roles, Meta(description="Roles held, such as `approver`.")] = ()
+    from_: Annotated[date | None, Meta(description="First day with these members and roles.")] = (
+        None
+    )
+    until: Annotated[date | None, Meta(description="Last day with these members and roles.")] = None
+
+
+class Authority(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the holders of a role may decide. An act no authority names is open to everybody known."""
+
+    role: Annotated[str, Meta(min_length=1, description="A role that a person or a body holds.")]
+    may: Annotated[
+        tuple[ActName, ...],
+        Meta(min_length=1, description="What its holders may do: `approve`, `validate`."),
+    ]
+    ratings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Risk ratings it is for, as `review.cadence_days` names them; all if empty."
+        ),
+    ] = ()
 
 
 class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -212,12 +258,36 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
 
 
-class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which frameworks results are mapped to."""
+class AppliedFramework(Struct, frozen=True, forbid_unknown_fields=True):
+    """A framework that reports print, and the firm's word on whether it applies."""
 
-    enabled: Annotated[
-        tuple[str, ...], Meta(description="Ids; see `auditreg frameworks list`.")
-    ] = ("osfi-e23-2027", "naic-model-bulletin")
+    id: Annotated[str, Meta(min_length=1, description="See `auditreg frameworks list`.")]
+    applies: Annotated[
+        Literal["yes", "by analogy", "benchmark"],
+        Meta(
+            description="`yes` where it binds the firm, `by analogy` where it binds others in a "
+            "like place, `benchmark` where the firm only measures itself by it."
+        ),
+    ]
+    reason: Annotated[str, Meta(min_length=1, description="Why the firm says so.")]
+    by: Annotated[str, Meta(min_length=1, description="Who says so.")]
+    since: Annotated[date, Meta(description="Since when.")]
+    negligible: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Risk ratings that stand for negligible risk; compared without case. Some "
+            "clauses are not asked of such models."
+        ),
+    ] = ("negligible",)
+
+
+class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which frameworks reports print."""
+
+    applied: Annotated[
+        tuple[AppliedFramework, ...],
+        Meta(description="What the firm says of each one that applies; no other is printed."),
+    ] = ()
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -278,7 +348,15 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     calendar: CalendarSettings = CalendarSettings()
     policy: PolicySettings = PolicySettings()
     review: ReviewSettings = field(default_factory=ReviewSettings)
-    people: tuple[Person, ...] = ()
+    people: Annotated[
+        tuple[Person, ...], Meta(description="Who stands in records, and under which accounts.")
+    ] = ()
+    bodies: Annotated[
+        tuple[Body, ...], Meta(description="Committees and other bodies that decide as one.")
+    ] = ()
+    authorities: Annotated[
+        tuple[Authority, ...], Meta(description="Which role may decide what, by risk rating.")
+    ] = ()
     rules: RuleSettings = field(default_factory=RuleSettings)
     frameworks: FrameworkSettings = FrameworkSettings()
     report: ReportSettings = ReportSettings()

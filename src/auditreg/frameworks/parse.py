@@ -1,8 +1,9 @@
 """Reading frameworks: which clause of a supervisor's text the rules and fields bear on.
 
 A framework is one TOML file. It points at rules and fields, never the other way round, and holds
-facts in our own words. A clause nobody has checked against the text (no `verified`) makes the whole
-framework a draft, which no report prints unless it is asked to.
+facts in our own words. A clause that nobody has checked against the text, or that was seen only
+second-hand, makes the whole framework a draft: no report prints it unless it is asked to, and an
+issued one never does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import enum
 from collections.abc import Collection, Iterable
 from datetime import date
 from importlib.resources import files
+from typing import Annotated
 
 import msgspec
 
@@ -28,21 +30,53 @@ class Coverage(enum.StrEnum):
 
     @property
     def words(self) -> str:
-        """The coverage as people read it."""
+        """The coverage as people read it: of a record's presence, never of its adequacy."""
         return _COVERAGE_WORDS[self]
 
 
 _COVERAGE_WORDS = {
     Coverage.AUTOMATED: "whether a record exists",
-    Coverage.PARTIAL: "in part",
-    Coverage.MANUAL: "by other documents",
-    Coverage.NONE: "not from a registry",
+    Coverage.PARTIAL: "whether part of the record exists",
+    Coverage.MANUAL: "at most a reference to other documents",
+    Coverage.NONE: "nothing: outside a registry",
 }
+
+
+class How(enum.StrEnum):
+    """How somebody saw a clause when it was last checked."""
+
+    PRIMARY = "primary"
+    COPY = "copy"
+    QUOTED = "quoted"
+    SECONDARY = "secondary"
+
+    @property
+    def words(self) -> str:
+        """The way as people read it."""
+        return _HOW_WORDS[self]
+
+
+_HOW_WORDS = {
+    How.PRIMARY: "in the publisher's own text",
+    How.COPY: "in a full copy of the text",
+    How.QUOTED: "in passages quoted word for word",
+    How.SECONDARY: "second-hand only",
+}
+
+
+class Population(enum.StrEnum):
+    """What a clause asks its fields of, and so what their presence is counted over."""
+
+    VERSIONS = "versions in use"
+    MODELS = "registered models"
+
 
 STATUSES = (
     "in force",
     "in force where adopted",
+    "in force, not yet applicable",
     "not yet in force",
+    "voluntary",
     "rescinded",
     "proposed",
     "withdrawn",
@@ -60,25 +94,49 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Verified(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a clause was last checked, and against what."""
+    """When a clause was last checked, how it was seen, and where."""
 
     on: date
-    source: str
+    how: How
+    source: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Clause(_Part, frozen=True, kw_only=True):
-    """One clause: its number and title, and the rules and fields that bear on it."""
+    """One clause: its number and title, and what bears on it.
+
+    `rules` are evidence for the clause; `supports` are controls of the firm's own near it, which it
+    does not ask for. `native` says what MLflow or the record itself holds for it, in words.
+    `unless_negligible`: the clause is not asked of models whose risk is negligible.
+    """
 
     ref: str
     title: str
     coverage: Coverage
     rules: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    native: str = ""
+    population: Population = Population.VERSIONS
+    unless_negligible: bool = False
     verified: Verified | None = None
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody saw the clause's own words."""
+        return self.verified is not None and self.verified.how is not How.SECONDARY
+
+    @property
+    def counted(self) -> str:
+        """What the presence of its fields is counted over, in words."""
+        spared = ", without those of negligible risk" if self.unless_negligible else ""
+        return f"{self.population.value}{spared}"
 
 
 class FrameworkFile(_Part, frozen=True, kw_only=True, rename={"clauses": "clause"}):
-    """The file as it is written."""
+    """The file as it is written.
+
+    `adopted` is for a template, which takes effect only where somebody issues it.
+    """
 
     id: str
     title: str
@@ -87,6 +145,7 @@ class FrameworkFile(_Part, frozen=True, kw_only=True, rename={"clauses": "clause
     status: str
     source: str
     clauses: tuple[Clause, ...]
+    adopted: date | None = None
     effective: date | None = None
 
 
@@ -96,14 +155,14 @@ class Framework(FrameworkFile, frozen=True, kw_only=True):
     text: str
 
     @property
-    def draft(self) -> bool:
-        """Whether a clause has not been checked against the text; drafts never print unasked."""
-        return any(clause.verified is None for clause in self.clauses)
+    def unseen(self) -> tuple[Clause, ...]:
+        """The clauses that nobody has checked, or that were seen only second-hand."""
+        return tuple(clause for clause in self.clauses if not clause.seen)
 
     @property
-    def rules(self) -> frozenset[str]:
-        """Every rule a clause of this framework points at."""
-        return frozenset(rule for clause in self.clauses for rule in clause.rules)
+    def draft(self) -> bool:
+        """Whether there is such a clause; drafts never print unasked, and are never issued."""
+        return bool(self.unseen)
 
 
 def parse_framework(
@@ -137,30 +196,35 @@ def parse_framework(
         raise _wrong(name, f'key "status" is "{raw.status}"; known: {", ".join(STATUSES)}')
     if not raw.clauses:
         raise _wrong(name, "it has no [[clause]]")
-    _check_clauses(raw.clauses, name, rules, fields)
+    seen: set[str] = set()
+    for clause in raw.clauses:
+        if clause.ref in seen:
+            raise _wrong(name, f'clause "{clause.ref}" stands there twice')
+        seen.add(clause.ref)
+        _check_clause(clause, name, rules, fields)
     parts = {name: getattr(raw, name) for name in FrameworkFile.__struct_fields__}
     return Framework(**parts, text=text)
 
 
-def _check_clauses(
-    clauses: Iterable[Clause], name: str, rules: Collection[str], fields: Collection[str]
+def _check_clause(
+    clause: Clause, name: str, rules: Collection[str], fields: Collection[str]
 ) -> None:
-    """Refuse doubled clauses, and rules and fields that do not exist."""
-    seen: set[str] = set()
-    for clause in clauses:
-        where = f'clause "{clause.ref}"'
-        if clause.ref in seen:
-            raise _wrong(name, f"{where} stands there twice")
-        seen.add(clause.ref)
-        for key, named, known in (
-            ("rules", clause.rules, rules),
-            ("fields", clause.fields, fields),
-        ):
-            for reference in named:
-                if reference not in known:
-                    raise _wrong(name, f'{where}, key "{key}": there is no "{reference}"')
-        if clause.coverage is Coverage.AUTOMATED and not (clause.rules or clause.fields):
-            raise _wrong(name, f'{where}, key "coverage": automated needs a rule or a field')
+    """Refuse rules and fields that do not exist, and what contradicts itself."""
+    where = f'clause "{clause.ref}"'
+    for key, named, known in (
+        ("rules", clause.rules, rules),
+        ("supports", clause.supports, rules),
+        ("fields", clause.fields, fields),
+    ):
+        for reference in named:
+            if reference not in known:
+                raise _wrong(name, f'{where}, key "{key}": there is no "{reference}"')
+    if both := set(clause.rules) & set(clause.supports):
+        raise _wrong(name, f'{where}, key "supports": "{min(both)}" is among its rules')
+    if clause.coverage is Coverage.AUTOMATED and not (
+        clause.rules or clause.fields or clause.native
+    ):
+        raise _wrong(name, f'{where}, key "coverage": automated needs rules, fields or native')
 
 
 def _place(message: str, text: str) -> str:
@@ -185,25 +249,30 @@ def _wrong(name: str, what: str) -> ConfigError:
     return ConfigError(
         f"{name}: {what}.",
         state="The framework was not used.",
-        hint="See docs/frameworks for the keys a framework file has.",
+        hint="docs/frameworks/README.md has the keys of a framework file.",
     )
+
+
+def library_ids() -> tuple[str, ...]:
+    """The ids of the frameworks that come with auditreg, in order."""
+    names = (entry.name for entry in (files("auditreg.frameworks") / "library").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 def load_library(
-    rules: Collection[str], *, fields: Collection[str] = FIELD_IDS
+    rules: Collection[str],
+    *,
+    fields: Collection[str] = FIELD_IDS,
+    ids: Iterable[str] | None = None,
 ) -> tuple[Framework, ...]:
-    """The frameworks that come with auditreg, in order of id."""
+    """The frameworks that come with auditreg: all of them in order of id, or those named."""
     library = files("auditreg.frameworks") / "library"
-    entries = sorted(
-        (entry for entry in library.iterdir() if entry.name.endswith(".toml")),
-        key=lambda entry: entry.name,
-    )
     return tuple(
-        parse_framework(entry.read_text(encoding="utf-8"), entry.name, rules=rules, fields=fields)
-        for entry in entries
+        parse_framework(
+            (library / f"{name}.toml").read_text(encoding="utf-8"),
+            f"{name}.toml",
+            rules=rules,
+            fields=fields,
+        )
+        for name in (library_ids() if ids is None else ids)
     )
-
-
-def printable(frameworks: Iterable[Framework], *, drafts: bool = False) -> tuple[Framework, ...]:
-    """The frameworks a report may print: all but drafts, unless they are asked for."""
-    return tuple(framework for framework in frameworks if drafts or not framework.draft)

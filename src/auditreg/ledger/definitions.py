@@ -6,10 +6,13 @@ import functools
 import json
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping
 from importlib import resources
+from types import MappingProxyType
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import kind_sql
+from auditreg.sql import listed
 
 COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
@@ -30,6 +33,17 @@ VIEWS = (
     "prompt_versions",
     "effective_permissions",
     "completeness",
+    "nearest_tags",
+    "field_evidence",
+    "training",
+    "field_history",
+    "field_records",
+    "developers",
+    "approvals",
+    "validations",
+    "record_verdicts",
+    "approval_verdicts",
+    "validation_verdicts",
     "population_registered_model",
     "population_model_version",
     "population_live_version",
@@ -150,7 +164,7 @@ def finding_statements() -> list[str]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    files = ("views.sql", "imports.sql", "access.sql")
+    files = ("views.sql", "imports.sql", "access.sql", "evidence.sql")
     return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 
@@ -164,6 +178,8 @@ def derived_tables() -> tuple[str, ...]:
         "ledger.recorded",
         "settings",
         "people",
+        "body_members",
+        "authorities",
         "live_names",
         "governance_fields",
     )
@@ -177,25 +193,61 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
     return pivot, ", ".join(f"w.{field}" for field in fields)
 
 
-def view_sql(name: str, *, as_of: bool, moment: str = "null") -> str:
+def view_sql(
+    name: str, *, as_of: bool, moment: str = "null", fields: Collection[str] | None = None
+) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`.
 
-    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest.
+    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest;
+    `fields` are the governance fields that are asked for, all when None.
     """
-    text = _view_text(name)
     if not as_of:
-        text = text.replace("{once}", "")
-        text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
-        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
-    text = _past_text(text)
+        return _latest_text(_view_text(name), moment=moment, fields=fields)
     parts = {token: _past_select(token) for token in _built_on(name)}
-    used = Counter(re.findall(r"past_(\w+)", " ".join((text, *parts.values()))))
+    return _over(_past_text(_view_text(name)), "past_", parts)
+
+
+def stored_view_sql(name: str) -> str:
+    """The SELECT of a view as it stands in the file.
+
+    Evidence is made of evidence: what one of its views reads of others stands in its own text, so that
+    each is planned, and worked out, once. Other views are read as they are, which lets filters through.
+    """
+    if name not in blocks("evidence.sql", "block"):
+        return view_sql(name, as_of=False)
+    beside = {token: f"now_{token}" for token in _built_on(name) if token in VIEWS}
+    parts = {
+        token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside
+    }
+    return _over(_latest_text(_view_text(name), beside, once="materialized "), "now_", parts)
+
+
+def _latest_text(
+    text: str,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    *,
+    moment: str = "null",
+    fields: Collection[str] | None = None,
+    once: str = "",
+) -> str:
+    """A view's text over the latest state; `beside` gives other names to what it reads."""
+    named = "true" if fields is None else f"field in ({listed(fields)})"
+    text = text.replace("{once}", once).replace("{named}", named)
+    text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+    return re.sub(
+        r"\[(\w+)\]", lambda m: beside.get(m[1], m[1]) if m[1] in _relations() else m[0], text
+    )
+
+
+def _over(text: str, prefix: str, parts: Mapping[str, str]) -> str:
+    """A SELECT with what it reads in front, each under its name behind the prefix."""
+    if not parts:
+        return text
+    used = Counter(re.findall(rf"\b{prefix}(\w+)", " ".join((text, *parts.values()))))
     ctes = ", ".join(
-        f"past_{token} as {'materialized ' if used[token] > 1 else ''}({select})"
+        f"{prefix}{token} as {'materialized ' if used[token] > 1 else ''}({select})"
         for token, select in parts.items()
     )
-    if not ctes:
-        return text
     rest = text.removeprefix("with ")
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 
@@ -258,6 +310,6 @@ def _past_select(token: str) -> str:
 
 def _past_text(text: str) -> str:
     """A view's text over what stands beside it as `past_<name>`."""
-    text = text.replace("{once}", "materialized ")
+    text = text.replace("{once}", "materialized ").replace("{named}", "true")
     text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
     return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)

@@ -28,6 +28,7 @@ from auditreg.ledger.definitions import (
     sql,
     state_sql,
     state_tables,
+    stored_view_sql,
     view_sql,
 )
 from auditreg.sql import quoted, quoted_name
@@ -72,6 +73,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
             con.execute(f"create table {table} as {filled} limit 0")
     made = next(s for s in statements(sql("log.sql")) if "table ledger.fingerprints" in s)
     con.execute(made.replace("create table", "create table if not exists"))
+    _create_settings_tables(con)
     for table, (_, text) in event_tables().items():
         filled = text.replace("{log}", "ledger.log")
         con.execute(f"create table if not exists {table} as {filled} limit 0")
@@ -82,6 +84,22 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
         if table in there and _add_columns(con, table, filled):
             outdated.append(table)
     return outdated
+
+
+def _create_settings_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty settings tables; those of an older ledger get what was declared since.
+
+    Such a ledger knew people and service accounts, but no bodies.
+    """
+    for statement in statements(sql("settings.sql")):
+        if statement.startswith("create table"):
+            con.execute(statement.replace("create table", "create table if not exists", 1))
+    for column in ("kind", "minutes"):
+        con.execute(f"alter table people add column if not exists {column} VARCHAR")
+    con.execute(
+        "update people set kind = case when service then 'service' else 'person' end "
+        "where kind is null"
+    )
 
 
 def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> bool:
@@ -108,9 +126,10 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     ]
     for statement in timeline:
         con.execute(statement)
-    for statement in (*statements(sql("log.sql")), *statements(sql("settings.sql"))):
-        if statement.startswith("create macro"):
-            con.execute(statement.replace("create ", "create or replace ", 1))
+    for file in ("log.sql", "settings.sql", "stated.sql"):
+        for statement in statements(sql(file)):
+            if statement.startswith("create macro"):
+                con.execute(statement.replace("create ", "create or replace ", 1))
     macros = _macros_of_moments()
     con.execute(
         "create or replace macro ledger.candidates(entry_kind, ts, known_at) as table "
@@ -120,7 +139,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     # is a mere stub with the same columns, which takes half the time.
     for name in macros:
         if name in VIEWS:
-            con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
+            con.execute(f"create or replace view {name} as {stored_view_sql(name)}")
         con.execute(_macro(name, f"from {name}"))
     for name in reversed(macros):
         con.execute(_macro(name, macros[name]))
@@ -186,9 +205,6 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
     """Make every table, view, macro and description of an empty ledger on a writable connection."""
     for statement in statements(sql("log.sql")):
         con.execute(statement)
-    for statement in statements(sql("settings.sql")):
-        if statement.startswith("create table"):
-            con.execute(statement)
     _create_tables(con)
     create_views(con)
     describe(con)

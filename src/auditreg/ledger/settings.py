@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
-from auditreg.ledger.schema import create
+from auditreg.ledger.definitions import sql
+from auditreg.ledger.schema import create, statements
 from auditreg.sql import rows_select
 
 if TYPE_CHECKING:
     import duckdb
 
 _Tags = Mapping[str, Sequence[str]]
+_Objects = Sequence[Mapping[str, Any]]
 
 
 @functools.cache
@@ -36,17 +38,20 @@ def settings_rows(
     as_of: datetime | None = None,
     period: tuple[datetime, datetime] | None = None,
 ) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of `settings`, `people`, `live_names` and `governance_fields`.
+    """The rows of every settings table, by its name.
 
     Args:
-        settings: plain values; `people` is a list of objects, `fields` maps a field id to its
-            list of tags, `conventions` maps a registry (`pricing`) or workspace (`pricing/claims`)
-            to what differs there (all others are kept as `settings` rows, lists as JSON text).
+        settings: plain values; `people`, `bodies` and `authorities` are lists of objects, `fields`
+            maps a field id to its list of tags, `conventions` a registry (`pricing`) or workspace
+            (`pricing/claims`) to what differs there (all others are kept as `settings` rows, lists
+            as JSON text).
         as_of: moment of the last complete extraction, or the one that is judged, UTC.
         period: start and exclusive end of the fiscal quarter that holds it, UTC.
     """
     values = {**_defaults(), **settings}
-    people = cast("Sequence[Mapping[str, Any]]", values.pop("people", ()))
+    people, bodies, authorities = (
+        cast("_Objects", values.pop(name, ())) for name in ("people", "bodies", "authorities")
+    )
     mapped = cast("_Tags", values.pop("fields", {}))
     conventions = cast("Mapping[str, Mapping[str, object]]", values.pop("conventions", {}))
     if as_of is not None:
@@ -55,7 +60,9 @@ def settings_rows(
         values["period_start"], values["period_end"] = (p.isoformat(sep=" ") for p in period)
     rows: dict[str, list[tuple[object, ...]]] = {
         "settings": [(name, _text(values[name]), "") for name in sorted(values)],
-        "people": _people_rows(people),
+        "people": [*_party_rows(people), *_party_rows(bodies, "body")],
+        "body_members": _member_rows(bodies),
+        "authorities": _authority_rows(authorities),
         "live_names": _live_rows(values, ""),
         "governance_fields": _field_rows(mapped, ""),
     }
@@ -92,6 +99,32 @@ def refresh_settings(
                 con.execute(f"insert into {table} {rows_select(rows)}")
 
 
+def stand_in(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a read-only connection to an older ledger what its settings tables and macros lack.
+
+    Until the next write renews the file, temporary tables and macros stand in the place of its own.
+    """
+    import duckdb
+
+    try:
+        con.execute("select kind from people limit 0")
+    except duckdb.BinderException:
+        _make_stand_ins(con)
+    except duckdb.CatalogException:
+        return  # there is no such table: `verify` says so
+
+
+def _make_stand_ins(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "create temp table people as select *, case when service then 'service' "
+        "else 'person' end as kind, null::VARCHAR as minutes from people"
+    )
+    added = ("create table body_members", "create table authorities", "create macro")
+    for statement in (*statements(sql("settings.sql")), *statements(sql("stated.sql"))):
+        if statement.startswith(added):
+            con.execute(statement.replace("create", "create temp", 1))
+
+
 def create_state(
     con: duckdb.DuckDBPyConnection, settings: Mapping[str, object] | None = None
 ) -> None:
@@ -119,25 +152,50 @@ def _text(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _people_rows(people: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
-    """One row per spelling and role of a person; the id and the name are spellings too."""
+def _party_rows(parties: _Objects, kind: str = "person") -> list[tuple[object, ...]]:
+    """One row per spelling and role of a person or body; the id and the name are spellings too."""
     rows: list[tuple[object, ...]] = []
-    for person in people:
-        spellings = {person["id"], person.get("name") or person["id"], *person.get("accounts", ())}
+    for party in parties:
+        name = party.get("name") or party["id"]
+        service = bool(party.get("service", False))
+        spellings = {party["id"], name, *party.get("accounts", ())}
         for account in sorted({s.strip().lower() for s in spellings}):
             rows.extend(
                 (
-                    person["id"],
-                    person.get("name") or person["id"],
+                    party["id"],
+                    name,
                     account,
                     role,
-                    person.get("from"),
-                    person.get("until"),
-                    bool(person.get("service", False)),
+                    party.get("from"),
+                    party.get("until"),
+                    service,
+                    "service" if service else kind,
+                    party.get("minutes"),
                 )
-                for role in (person.get("roles") or [None])
+                for role in (party.get("roles") or [None])
             )
     return rows
+
+
+def _member_rows(bodies: _Objects) -> list[tuple[object, ...]]:
+    """One row per seat of a body, with the term of that composition."""
+    return [
+        (body["id"], person, part, body.get("from"), body.get("until"))
+        for body in bodies
+        for part, people in (("member", body["members"]), ("secretary", [body.get("secretary")]))
+        for person in people
+        if person is not None
+    ]
+
+
+def _authority_rows(authorities: _Objects) -> list[tuple[object, ...]]:
+    """One row per act and rating; an empty rating stands for all of them."""
+    return [
+        (authority["role"], act, rating)
+        for authority in authorities
+        for act in authority["may"]
+        for rating in (authority.get("ratings") or [""])
+    ]
 
 
 def _field_rows(mapped: _Tags, place: str) -> list[tuple[object, ...]]:

@@ -31,6 +31,7 @@ from auditreg.ledger.file_checks import (
     unopenable,
     without_locks,
 )
+from auditreg.ledger.settings import stand_in
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Ledger:
         try:
             check_format(con, self.path)
             con.execute("set timezone = 'UTC'")
+            stand_in(con)
             if self.path.stat().st_size <= SMALL_FILE:
                 con.execute("set threads = 1")
         except duckdb.Error as error:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
-from auditreg.frameworks.parse import Framework, printable
 from auditreg.models import CheckResult, with_ages
 from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.queries.reader import Reader
 from auditreg.report import changes, findings, promotions, provenance
+from auditreg.report.coverage import Applied, coverage
 from auditreg.report.data import ReportData
 from auditreg.report.model import Identity, Report
 from auditreg.report.summary import engines, notices, numbers
@@ -28,7 +28,7 @@ _DEFAULT_TITLE = "Model inventory and change record"
 def build_report(
     connection: duckdb.DuckDBPyConnection,
     check: CheckResult,
-    frameworks: Iterable[Framework],
+    frameworks: Iterable[Applied],
     config: Config,
     period: Period,
     *,
@@ -41,11 +41,12 @@ def build_report(
     Args:
         connection: a ledger, opened for reading.
         check: the check at the moment the report speaks of (`check.as_of`).
-        frameworks: those to print; drafts among them are left out unless `drafts`.
+        frameworks: those that apply, each with the firm's word on it; drafts among them are left
+            out unless `drafts`, and always of a report that is issued.
         config: cover, calendar and fields.
         period: the span the report is about; it should end at, or contain, the check's moment.
         draft: whether the report is marked as a draft.
-        drafts: print frameworks with clauses nobody checked against the text.
+        drafts: print frameworks with clauses nobody checked, or saw only second-hand.
         ledger: the ledger's file name, for the commands on the integrity page.
 
     Raises:
@@ -62,6 +63,7 @@ def build_report(
             state="No report was made.",
             hint="Choose a later period, or import an older reading of the registry.",
         )
+    printed, left_out = _parted(frameworks, drafts=drafts and draft)
     dossiers = data.dossiers()
     fields = config.governance_fields()
     tags = frozenset(tag for field in fields for tag in field.tags)
@@ -80,12 +82,10 @@ def build_report(
         running=tuple(deployment for deployment in data.deployments if deployment.running),
         captures=data.captures,
         rules=findings.by_rule(check),
-        frameworks=findings.coverage(
-            printable(frameworks, drafts=drafts),
-            check,
-            data.recorded_fields(),
-            {field.id: field for field in fields},
+        frameworks=coverage(
+            printed, check, data.recorded_fields(), {field.id: field.title for field in fields}
         ),
+        drafts_left_out=tuple(left_out),
         by_model=findings.by_model(check.open, data.inventory),
         set_aside=findings.set_aside((*check.answers, *data.undecided)),
         waivers=tuple(waiver for waiver in check.waivers if waiver.is_bad),
@@ -97,6 +97,15 @@ def build_report(
         integrity=source.integrity,
         dossiers=dossiers,
     )
+
+
+def _parted(applied: Iterable[Applied], *, drafts: bool) -> tuple[list[Applied], list[Applied]]:
+    """The frameworks that are printed, and the drafts that are not."""
+    printed: list[Applied] = []
+    left_out: list[Applied] = []
+    for one in applied:
+        (left_out if one[0].draft and not drafts else printed).append(one)
+    return printed, left_out
 
 
 def _numbered(reader: Reader, check: CheckResult) -> CheckResult:

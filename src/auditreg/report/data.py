@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from auditreg.config import Config, Period
+from auditreg.frameworks.parse import Population
 from auditreg.models import CheckResult, Finding, Status
 from auditreg.queries import lifecycle
 from auditreg.queries.captures import Capture, read_captures
@@ -19,6 +20,7 @@ from auditreg.queries.live_versions import (
 from auditreg.queries.reader import Reader, Row, rows_by
 from auditreg.queries.records import Basis, Deployment, Lifecycle
 from auditreg.report import dossiers, findings, promotions
+from auditreg.report.coverage import Values
 from auditreg.report.model import Dossier, InventoryRow, Promotion
 from auditreg.report.provenance import Provenance
 from auditreg.report.wording import slugs
@@ -61,10 +63,9 @@ class ReportData:
         ):
             self.live[row["model_subject"]].append(live_version(row))
         self.live_before = live_models(reader.connection, period.start_utc)
-        self.passed, approvals, self.undecided = _beside_findings(check)
+        self.passed, self.undecided = _beside_findings(check)
         self.promotions = promotions.read_promotions(
             reader,
-            approvals,
             {key: row["model"] for key, row in self.models.items()},
             (version for group in self.live.values() for version in group),
             source.first_reading,
@@ -94,13 +95,24 @@ class ReportData:
             if promotions.began_within(promotion.live, start, end)
         ]
 
-    def recorded_fields(self) -> dict[str, set[str]]:
-        """For every version in use, the governance fields that are recorded for it."""
-        return {
-            version.subject: {row["field"] for row in self.material.fields.get(version.subject, [])}
-            for group in self.live.values()
-            for version in group
-        }
+    def recorded_fields(self) -> dict[Population, list[Values]]:
+        """The governance fields recorded for each version in use, and for each registered model.
+
+        A model has those of its version in use, else of its newest one.
+        """
+        versions: list[Values] = []
+        for group in self.live.values():
+            for version in group:
+                values: dict[str, set[str]] = defaultdict(set)
+                for row in self.material.fields.get(version.subject, []):
+                    values[row["field"]].add(row["value"])
+                versions.append({name: frozenset(found) for name, found in values.items()})
+        models: list[Values] = [
+            {name: frozenset([value]) for name, value in row.fields.items()}
+            for row in self.inventory.values()
+            if not row.deleted
+        ]
+        return {Population.VERSIONS: versions, Population.MODELS: models}
 
     def dossiers(self) -> tuple[Dossier, ...]:
         """One dossier per model, in the order of the inventory."""
@@ -185,21 +197,16 @@ class ReportData:
         )
 
 
-def _beside_findings(
-    check: CheckResult,
-) -> tuple[Counter[str], list[Finding], list[Finding]]:
-    """Out of all answers: how many passed per model, those about approvals, the undecided ones.
+def _beside_findings(check: CheckResult) -> tuple[Counter[str], list[Finding]]:
+    """Out of all answers: how many passed per model, and the undecided ones.
 
     There may be very many, so they are looked at once and let go.
     """
     passed: Counter[str] = Counter()
-    approvals = []
     undecided = []
     for answer in check.every:
         if answer.status is Status.PASS:
             passed[findings.model_key(answer)] += 1
         elif answer.status is Status.UNDECIDED:
             undecided.append(answer)
-        if answer.rule.id == promotions.APPROVAL_RULE:
-            approvals.append(answer)
-    return passed, approvals, undecided
+    return passed, undecided

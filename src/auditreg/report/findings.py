@@ -1,4 +1,4 @@
-"""The findings of the check, arranged for reading: by rule, by clause, by model."""
+"""The findings of the check, arranged for reading: by rule, by model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from auditreg.fields import Field
-from auditreg.frameworks.parse import Clause, Framework
-from auditreg.models import CheckResult, Finding, RuleResult, Severity, Status
+from auditreg.models import CheckResult, Finding, Severity, Status
 from auditreg.report.model import (
-    ClauseCoverage,
-    FieldPresence,
-    FrameworkCoverage,
     InventoryRow,
     ModelFindings,
     RuleFindings,
@@ -119,69 +114,4 @@ def by_model(
                 group.slug or "",
             ),
         )
-    )
-
-
-def coverage(
-    frameworks: Iterable[Framework],
-    check: CheckResult,
-    live: Mapping[str, set[str]],
-    titles: Mapping[str, Field],
-) -> tuple[FrameworkCoverage, ...]:
-    """Each framework clause by clause.
-
-    Args:
-        frameworks: those to print.
-        check: what the rules answered.
-        live: for every version in use, the governance fields recorded for it.
-        titles: the governance fields by id.
-    """
-    results = {result.rule.id: result for result in check.rules}
-    return tuple(
-        FrameworkCoverage(
-            id=framework.id,
-            title=framework.title,
-            publisher=framework.publisher,
-            edition=framework.edition,
-            status=framework.status,
-            effective=framework.effective,
-            source=framework.source,
-            note=framework.note,
-            draft=framework.draft,
-            clauses=tuple(_clause(clause, results, live, titles) for clause in framework.clauses),
-        )
-        for framework in frameworks
-    )
-
-
-def _clause(
-    clause: Clause,
-    results: Mapping[str, RuleResult],
-    live: Mapping[str, set[str]],
-    titles: Mapping[str, Field],
-) -> ClauseCoverage:
-    total: Counter[Status] = Counter()
-    bearing = [results[rule] for rule in clause.rules if rule in results]
-    for result in bearing:
-        total.update(result.counts)
-        total.update(result.carried)
-    verified = clause.verified
-    return ClauseCoverage(
-        ref=clause.ref,
-        title=clause.title,
-        coverage=clause.coverage.words,
-        note=clause.note,
-        rules=tuple(result.rule.id for result in bearing),
-        counts={status: total[status] for status in Status},
-        asked=any(result.not_asked is None or result.carried for result in bearing),
-        fields=tuple(
-            FieldPresence(
-                field,
-                titles[field].title if field in titles else field,
-                sum(field in recorded for recorded in live.values()),
-                len(live),
-            )
-            for field in clause.fields
-        ),
-        verified=f"{verified.on}: {verified.source}" if verified else "",
     )

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from auditreg.config.settings import AppliedFramework
+from auditreg.frameworks.parse import Clause, Framework
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status
+from auditreg.queries.approval_verdicts import ApprovalVerdict
 from auditreg.queries.captures import Capture
 from auditreg.queries.change_groups import Change
 from auditreg.queries.live_versions import LiveVersion
@@ -156,7 +159,7 @@ class Promotion:
     actor: str | None
     actor_from: str | None
     grade: Grade
-    approval: Status | None
+    approval: ApprovalVerdict | None
     known: str
     lasts: str
 
@@ -214,7 +217,7 @@ class RuleFindings:
 
 @dataclass(frozen=True, slots=True)
 class FieldPresence:
-    """For how many versions in use a governance field is recorded."""
+    """For how many of those a clause asks it of a governance field is recorded; not how well."""
 
     field: str
     title: str
@@ -223,37 +226,31 @@ class FieldPresence:
 
 
 @dataclass(frozen=True, slots=True)
-class ClauseCoverage:
-    """One clause: how far a registry can answer, what the rules found, which fields there are.
+class RuleCounts:
+    """What one rule answered, over its own population; that is None where it did not run."""
 
-    `counts` are over the populations of its rules and what is carried forward; `asked` says
-    whether any of the rules was asked of anything.
-    """
-
-    ref: str
-    title: str
-    coverage: str
-    note: str
-    rules: tuple[str, ...]
+    rule: str
+    population: int | None
     counts: dict[Status, int]
-    asked: bool
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCoverage:
+    """One clause, with what was found: by its rules, by the firm's own controls, in its fields."""
+
+    clause: Clause
+    rules: tuple[RuleCounts, ...]
+    supports: tuple[RuleCounts, ...]
     fields: tuple[FieldPresence, ...]
-    verified: str
 
 
 @dataclass(frozen=True, slots=True)
 class FrameworkCoverage:
-    """One supervisor's text, clause by clause."""
+    """One supervisor's text, clause by clause, and the firm's word on whether it applies."""
 
-    id: str
-    title: str
-    publisher: str
-    edition: str
-    status: str
-    effective: date | None
-    source: str
-    note: str
-    draft: bool
+    framework: Framework
+    statement: AppliedFramework
     clauses: tuple[ClauseCoverage, ...]
 
 
@@ -415,6 +412,7 @@ class Report:
     captures: tuple[Capture, ...]
     rules: tuple[RuleFindings, ...]
     frameworks: tuple[FrameworkCoverage, ...]
+    drafts_left_out: tuple[tuple[Framework, AppliedFramework], ...]
     by_model: tuple[ModelFindings, ...]
     set_aside: tuple[Finding, ...]
     waivers: tuple[JudgedWaiver, ...]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from auditreg.models import Grade, Status, quantity
+from auditreg.queries.approval_verdicts import counted
 from auditreg.queries.captures import CaptureGap
 from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.records import Deployment
 from auditreg.report import changes, findings
 from auditreg.report.data import ReportData
-from auditreg.report.model import InventoryRow, Number, Promotion
+from auditreg.report.model import InventoryRow, Number
 from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
 
@@ -197,32 +198,12 @@ def _promotion_numbers(data: ReportData) -> tuple[Number, ...]:
         ),
         Number(
             "approved",
-            "Of those, approved before",
-            sum(promotion.approval is Status.PASS for promotion in promotions),
-            _of_the_others(promotions),
+            "Of those, with an approval that holds",
+            sum(bool(promotion.approval and promotion.approval.holds) for promotion in promotions),
+            counted(promotion.approval for promotion in promotions) or "none is without",
             "promotions",
         ),
     )
-
-
-def _of_the_others(promotions: Sequence[Promotion]) -> str:
-    counts = Counter(promotion.approval for promotion in promotions)
-    parts = [
-        f"{counts[status]} {words}"
-        for status, words in (
-            (Status.FAIL, "not before"),
-            (Status.NOT_EVIDENCED, "without a record"),
-            (Status.UNDECIDED, "cannot be told"),
-            (Status.WAIVED, "accepted"),
-            (Status.ANSWERED, "answered"),
-            (Status.NOT_APPLICABLE, "not asked"),
-            (Status.PREDATES_POLICY, "older than the policy"),
-            (Status.ERROR, "could not be judged"),
-            (None, "not judged"),
-        )
-        if counts[status]
-    ]
-    return ", ".join(parts) or "none is without"
 
 
 def _history_numbers(data: ReportData) -> tuple[Number, ...]:

@@ -30,8 +30,9 @@ REQUIRED = (
 )
 """Keys every header has."""
 
-OPTIONAL = ("params", "aliases")
-"""Keys a header may have: `[params]` (name = default) and former ids."""
+OPTIONAL = ("finding", "covered_by", "params", "aliases")
+"""Keys a header may have: what is wrong where the rule finds something (the title if left out), the rule
+whose finding is the cause of what this one finds, `[params]` (name = default) and former ids."""
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
@@ -69,6 +70,8 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
     return RuleInfo(
         id=rule_id,
         title=_text(header, "title", name),
+        finding=_text(header, "finding" if "finding" in header else "title", name),
+        covered_by=_text(header, "covered_by", name) if "covered_by" in header else None,
         severity=_choice(header, "severity", Severity, name),
         scope=_choice(header, "scope", Scope, name),
         repair=_choice(header, "repair", Repair, name),
@@ -125,6 +128,11 @@ def load_rules(folders: Iterable[Path] = ()) -> tuple[RuleInfo, ...]:
             if used in owner:
                 raise _error(f"{rule.id}.sql", f"the id or alias {used!r} is already taken")
             owner[used] = rule
+    for rule in rules:
+        if rule.covered_by is not None and rule.covered_by not in owner:
+            raise _error(
+                f"{rule.id}.sql", f"'covered_by' names {rule.covered_by!r}, which is no rule"
+            )
     return tuple(rules)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.config import Config
+    from auditreg.config.settings import AppliedFramework
     from auditreg.frameworks.parse import Framework
     from auditreg.ledger.policies import Policy
     from auditreg.ledger.store import Ledger
@@ -94,27 +95,49 @@ def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:
     return load_rules(config.resolve(pack) for pack in config.rules.packs)
 
 
-def frameworks_in_force(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framework, ...]:
-    """Every framework; which of them a report prints is for `config.frameworks` to say.
+def every_framework(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framework, ...]:
+    """The frameworks that come with auditreg, whether the firm says that they apply or not."""
+    from auditreg.frameworks.parse import load_library
+
+    return load_library({rule.id for rule in rules}, fields=_field_ids(config))
+
+
+def frameworks_in_force(
+    config: Config, rules: tuple[RuleInfo, ...]
+) -> tuple[tuple[Framework, AppliedFramework], ...]:
+    """The frameworks the settings name, each with the firm's word on whether it applies.
+
+    The others are not even read: a check has no use for them.
 
     Raises:
         ConfigError: the settings name a framework that does not exist.
     """
-    from auditreg.frameworks.parse import load_library
+    from auditreg.config.check import near
+    from auditreg.frameworks.parse import library_ids, load_library
 
-    frameworks = load_library(
-        {rule.id for rule in rules}, fields=[known.id for known in config.governance_fields()]
-    )
-    known = [framework.id for framework in frameworks]
-    for name in config.frameworks.enabled:
-        if name not in known:
+    applied = config.frameworks.applied
+    if not applied:
+        return ()
+    known = library_ids()
+    for index, statement in enumerate(applied):
+        if statement.id not in known:
+            meant = near(statement.id, known)
             raise ConfigError(
-                f"{config.path}: frameworks.enabled names no framework: {name!r} (there are: "
-                f"{', '.join(known)}).",
+                f"{config.path} at frameworks.applied[{index}].id: there is no framework "
+                f"{statement.id!r}.",
                 state="Nothing was done.",
-                hint="auditreg frameworks list shows their ids.",
+                hint=f"Did you mean {meant}?" if meant else f"There are: {', '.join(known)}.",
             )
-    return frameworks
+    frameworks = load_library(
+        {rule.id for rule in rules},
+        fields=_field_ids(config),
+        ids=[statement.id for statement in applied],
+    )
+    return tuple(zip(frameworks, applied, strict=True))
+
+
+def _field_ids(config: Config) -> list[str]:
+    return [known.id for known in config.governance_fields()]
 
 
 def waivers_path(config: Config) -> Path:
@@ -128,7 +151,7 @@ class PolicySet:
 
     config: Config
     rules: tuple[RuleInfo, ...]
-    frameworks: tuple[Framework, ...]
+    frameworks: tuple[tuple[Framework, AppliedFramework], ...]
     waivers: str | None
 
     @classmethod
@@ -173,7 +196,7 @@ class PolicySet:
         settings = in_force(self.config, self.enabled)
         policies = [Policy("rule", rule.id, rule.text) for rule in self.enabled]
         policies += [
-            Policy("framework", framework.id, framework.text) for framework in self.frameworks
+            Policy("framework", framework.id, framework.text) for framework, _ in self.frameworks
         ]
         policies.append(
             Policy("settings", "settings", json.dumps(settings, sort_keys=True, ensure_ascii=False))

@@ -8,10 +8,16 @@
 A case builds only what it mentions. Everything else has a default: a version is in stage
 Production and READY, was created on 1 August 2026 and names no run; the registry was read
 completely on 30 September 2026. Names refer to each other: a version's `run` to `runs`, its
-`logged_model` to `logged_models`, a user's `roles` to `roles`. `expect` names every subject the rule has to answer for, as
-`model/version` or `model` (a second answer for the same one is `model/version#2`), or `ledger`.
+`logged_model` to `logged_models`, a user's `roles` to `roles`, a body's `members` and `secretary` to
+`people`. `expect` names every subject the rule has to answer for, as `model/version` or `model` (a
+second answer for the same one is `model/version#2`), or `ledger`.
+
+People, bodies and authorities have the keys they have in `auditreg.toml`, and their ids as names:
+
+    people.jane = { accounts = ["jsmith"], roles = ["approver"], until = 2026-06-30 }
+    bodies.pricing-committee = { members = ["jane"], secretary = "bob", roles = ["committee"] }
+    authorities = [{ role = "committee", may = ["approve"], ratings = ["high"] }]
 """
-# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules
 
 from __future__ import annotations
 
@@ -23,13 +29,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditreg.audit.answers import result_columns
-from auditreg.audit.isolation import put_answers, result_table
-from auditreg.audit.results import check_results
+from auditreg.audit.answers import Answers, result_columns
+from auditreg.audit.isolation import put_answers
+from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.results import check_results, policy_overrides
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError, first_line
 from auditreg.ledger.settings import create_state
-from auditreg.models import RuleInfo
+from auditreg.models import Finding, RuleInfo, RuleResult, Status
 from auditreg.rules.validate import wrapped
 from auditreg.sql import quoted, quoted_name
 
@@ -116,6 +123,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
         [result] = check_results(connection, [rule], {}, result_columns(connection))
+        policy_overrides(connection, (), None)
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
@@ -147,20 +155,17 @@ def _build(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) ->
 def _compare(
     connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
 ) -> tuple[dict[str, str], list[str]]:
-    has_fix = "fix" in result_columns(connection)[result_table(rule).strip('"')]
-    rows = connection.execute(
-        f"select r.subject, p.model, p.version, r.status::VARCHAR, r.reason::VARCHAR, "
-        f"{'r.fix::VARCHAR' if has_fix else 'null'} "
-        f"from {result_table(rule)} r left join population_{rule.scope} p on p.subject = r.subject "
-        "order by p.model, p.version, r.subject"
-    ).fetchall()
+    asked = RuleResult(rule, 0, 0, dict.fromkeys(Status, 1))
+    prepare_known_findings(connection, None)
+    read = Answers(connection, [asked], (), result_columns(connection))
     answers: dict[str, str] = {}
     texts: dict[str, tuple[str, str]] = {}
-    for subject, model, version, status, reason, fix in rows:
-        label = subject if model is None else model if version is None else f"{model}/{version}"
+    for answer in sorted(read.every(), key=_by_name):
+        label = "ledger" if answer.subject.model is None else answer.subject.label
         same = sum(known.split("#")[0] == label for known in answers)
         label = f"{label}#{same + 1}" if same else label
-        answers[label], texts[label] = status, (reason or "", fix or "")
+        answers[label] = answer.status.value
+        texts[label] = (answer.reason or "", answer.fix or "")
     problems = [
         f"{label}: {answers.get(label, 'no answer')}, expected {case.expect.get(label, 'none')}"
         + (f" ({texts[label][0]})" if label in texts else "")
@@ -177,3 +182,8 @@ def _compare(
                     else f"{label}: {text!r}, expected nothing"
                 )
     return answers, problems
+
+
+def _by_name(answer: Finding) -> tuple[str, int, str]:
+    subject = answer.subject
+    return (subject.model or "", subject.version or 0, subject.key)

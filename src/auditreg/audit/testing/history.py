@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -128,6 +128,10 @@ def tag_rows(
         actor_from=tag.actor_from if tag.actor else None,
         claimed=tag.claimed,
     )
+    # By it, `fields` finds how the server knows the actor. Without a kind, it is no change of anything.
+    insert(
+        connection, "ledger.log", seq=seq, leaf=b"", source=JOURNAL, journal=seq, actor=tag.actor
+    )
     bounds = {"not_before": tag.at, "not_after": tag.at}
     return {"value": tag.value, "actor": tag.actor, "grade": "captured", "seq": seq, **bounds}
 
@@ -207,13 +211,66 @@ def change_row(
         )
 
 
-def capture_rows(
-    connection: duckdb.DuckDBPyConnection,
-    captures: tuple[CaseCapture, ...],
-    gaps: tuple[CaseGap, ...],
-    as_of: datetime,
+def write_field_history(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange]
 ) -> None:
-    """Rows of the prepared tables `captures` and `capture_gaps`."""
+    """Fill the prepared table `field_history` from the tags of the case and what was changed of them."""
+    if changes:
+        connection.execute(_CHANGED_TAGS)
+    connection.execute(
+        _STANDING_TAGS.format(changed="temp.changes" if changes else "(select null as subject)")
+    )
+
+
+_CHANGED_TAGS = """
+insert into temp.field_history by name
+with turn as (
+    select split_part(c.subject, ':tag:', 1) as subject, c.registry, c.workspace, c.model, c.version,
+           g.field, g.tag, g.rank, c.before, c.after, c.actor, c.actor_from, c.grade, c.seq,
+           c.changed_not_before as lo, c.changed_not_after as hi, l.observed_at as seen,
+           row_number() over turns as number, lead(c.changed_not_before) over turns as next_lo,
+           lead(c.changed_not_after) over turns as next_hi
+    from temp.changes c join governance_fields g on g.tag = c.item and g.applies_to = ''
+    left join ledger.log l on l.seq = c.seq and l.subject = c.subject
+    where c.kind like '%tag'
+    window turns as (partition by c.subject order by c.observed_at, c.seq)
+),
+stood as (
+    select *, after as value, lo as set_not_before, hi as set_not_after,
+           next_lo as until_not_before, next_hi as until_not_after from turn
+    union all
+    select * replace (null as actor, null as actor_from, 'observed' as grade, seq - 1000 as seq), before, null,
+           coalesce(least(seen, lo), hi), lo, hi
+    from turn where number = 1
+)
+select subject, split_part(subject, '/', 1) as model_subject, registry, workspace, model, version, field, value,
+       case when version is null then 'model tag' else 'version tag' end as found_in, tag, rank,
+       set_not_before, set_not_after, until_not_before, until_not_after, false as ended_with_subject,
+       actor, actor_from, grade, seq
+from stood where trim(value) <> ''
+"""
+
+_STANDING_TAGS = """
+insert into temp.field_history by name
+select t.owner as subject, t.model_subject, t.registry, t.workspace, t.model, t.version, g.field, t.value,
+       case when t.version is null then 'model tag' else 'version tag' end as found_in, g.tag, g.rank,
+       t.not_before as set_not_before, t.not_after as set_not_after, false as ended_with_subject,
+       t.actor, j.actor_from, t.grade, 10000 + row_number() over () as seq
+from (select subject as owner, model_subject, registry, workspace, model, version, key, value, not_before,
+             not_after, actor, grade, seq from model_version_tags
+      union all
+      select model_subject, model_subject, registry, workspace, model, null, key, value, not_before,
+             not_after, actor, grade, seq from registered_model_tags) t
+join governance_fields g on g.tag = t.key and g.applies_to = ''
+left join journal j on j.seq = t.seq and t.grade = 'captured'
+where trim(t.value) <> '' and t.owner || ':tag:' || t.key not in (select subject from {changed} where subject is not null)
+"""
+
+
+def capture_rows(
+    connection: duckdb.DuckDBPyConnection, captures: Sequence[CaseCapture], as_of: datetime
+) -> None:
+    """Rows of the prepared table `captures`."""
     for number, capture in enumerate(captures, 1):
         insert(
             connection,
@@ -225,6 +282,10 @@ def capture_rows(
             last_seen_at=capture.stopped_at or as_of,
             stopped_at=capture.stopped_at,
         )
+
+
+def gap_rows(connection: duckdb.DuckDBPyConnection, gaps: Sequence[CaseGap]) -> None:
+    """Rows of the prepared table `capture_gaps`."""
     for gap in gaps:
         insert(
             connection,

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import msgspec
 
 from auditreg.audit.snapshot import (
     Moment,
-    relations_read_by,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -29,11 +30,15 @@ from auditreg.audit.testing.history import (
     capture_rows,
     change_row,
     deployment_row,
+    gap_rows,
     insert,
     promotion_row,
     tag_rows,
+    write_field_history,
 )
+from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
+from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
 
@@ -91,6 +96,7 @@ class CaseRun(CasePart, frozen=True):
 
     user: str | None = None
     tags: dict[str, str] = {}
+    ended_at: datetime | None = None
     deleted: bool = False
     gone: bool = False
     datasets: tuple[dict[str, str], ...] = ()
@@ -102,13 +108,6 @@ class CaseLoggedModel(CasePart, frozen=True):
     run: str | None = None
     tags: dict[str, str] = {}
     datasets: tuple[dict[str, str], ...] = ()
-
-
-class CasePerson(CasePart, frozen=True):
-    """A person or service account with its spellings."""
-
-    accounts: tuple[str, ...] = ()
-    service: bool = False
 
 
 class CaseUncertainty(CasePart, frozen=True):
@@ -138,6 +137,8 @@ class Case(CasePart, frozen=True):
     settings: dict[str, Any] = {}
     params: dict[str, str | int | float | bool] = {}
     people: dict[str, CasePerson] = {}
+    bodies: dict[str, CaseBody] = {}
+    authorities: tuple[CaseAuthority, ...] = ()
     models: dict[str, CaseModel] = {}
     runs: dict[str, CaseRun] = {}
     logged_models: dict[str, CaseLoggedModel] = {}
@@ -185,27 +186,66 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
-    relations = None if sql is None else relations_read_by((sql, *_written_tables(case)), moment)
-    for statement in state_statements(moment, relations):
-        connection.execute(statement)
+    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
         for version in model.versions
     }
-    for number, promotion in enumerate(case.promotions, 1):
-        promotion_row(connection, subjects[promotion.version], promotion, number)
-    for number, change in enumerate(case.changes, 1):
-        change_row(connection, subjects[change.of], change, number)
-    capture_rows(connection, case.captures, case.gaps, case.as_of)
-    for doubt in case.uncertain:
-        _uncertain(connection, subjects[doubt.version], doubt)
-    for rows in case.changed:
-        values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
-        connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
-        connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
-    for statement in selection_statements(None, relations):
+    written = _written_rows(connection, case, subjects)
+    changed = {rows.table for rows in case.changed}
+    for statement in state_statements(moment, reads):
         connection.execute(statement)
+        # What the case says of a table stands in it before others are made from it.
+        if statement.startswith("drop table"):
+            made = [table for table in changed if table not in definitions.VIEWS]
+        else:
+            made = re.findall(r"^create temp table (\w+)", statement)
+        for table in made:
+            written.get(table, lambda: None)()
+            for rows in case.changed:
+                if rows.table == table:
+                    _change_rows(connection, rows)
+    for statement in selection_statements(None, reads):
+        connection.execute(statement)
+
+
+def _change_rows(connection: duckdb.DuckDBPyConnection, rows: CaseRows) -> None:
+    values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
+    connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
+    connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
+
+
+def _written_rows(
+    connection: duckdb.DuckDBPyConnection, case: Case, subjects: Mapping[str, str]
+) -> dict[str, Callable[[], None]]:
+    """Prepared table to what writes the case's own rows into it."""
+
+    def promotions() -> None:
+        for number, promotion in enumerate(case.promotions, 1):
+            promotion_row(connection, subjects[promotion.version], promotion, number)
+
+    def changes() -> None:
+        for number, change in enumerate(case.changes, 1):
+            change_row(connection, subjects[change.of], change, number)
+
+    def history() -> None:
+        write_field_history(connection, case.changes)
+        doubts("field_history")
+
+    def doubts(table: str) -> None:
+        for doubt in case.uncertain:
+            _uncertain(connection, table, subjects[doubt.version], doubt)
+
+    return {
+        "promotions": promotions,
+        "changes": changes,
+        "captures": lambda: capture_rows(connection, case.captures, case.as_of),
+        "capture_gaps": lambda: gap_rows(connection, case.gaps),
+        "fields": lambda: doubts("fields"),
+        "inventory": lambda: doubts("inventory"),
+        "field_history": history,
+    }
 
 
 def _written_tables(case: Case) -> Iterator[str]:
@@ -226,16 +266,7 @@ def _settings(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         connection.execute("delete from settings where name = ?", [name])
         insert(connection, "settings", name=name, value=text)
-    for person, spelled in case.people.items():
-        for account in sorted({person, *spelled.accounts}):
-            insert(
-                connection,
-                "people",
-                person=person,
-                name=person,
-                account=account.strip().lower(),
-                service=spelled.service,
-            )
+    write_people(connection, case.people, case.bodies, case.authorities)
 
 
 def _model(
@@ -333,6 +364,7 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) 
         user_id=run.user,
         deleted=run.deleted or run.gone,
         started_at=CREATED,
+        ended_at=run.ended_at,
         lifecycle_stage="deleted" if run.deleted else "active",
         **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )
@@ -384,35 +416,47 @@ def _logged_model(
         )
 
 
-def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: CaseUncertainty) -> None:
+def _uncertain(
+    connection: duckdb.DuckDBPyConnection, table: str, subject: str, doubt: CaseUncertainty
+) -> None:
+    if table == "inventory":
+        connection.execute(
+            f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
+            [doubt.field, subject],
+        )
+        return
     model, _, version = doubt.version.rpartition("/")
     connection.execute(
-        "delete from temp.fields where subject = ? and field = ?", [subject, doubt.field]
+        f"delete from temp.{table} where subject = ? and field = ?", [subject, doubt.field]
     )
-    connection.execute(
-        f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
-        [doubt.field, subject],
-    )
+    change = {"not_before": AS_OF - timedelta(days=1), "not_after": AS_OF + timedelta(days=1)}
     for candidate, value in (("before", doubt.before), ("after", doubt.after)):
-        if value is not None:
-            insert(
-                connection,
-                "temp.fields",
-                subject=subject,
-                model_subject=subject.partition("/")[0],
-                registry="default",
-                workspace="default",
-                model=model,
-                version=int(version),
-                field=doubt.field,
-                value=value,
-                found_in="version tag",
-                tag="gov.field",
-                grade="asserted",
-                certainty="uncertain",
-                candidate=candidate,
-                rank=1,
-            )
+        since = change if candidate == "after" else {"not_before": CREATED, "not_after": CREATED}
+        if value is None:
+            continue
+        if table == "fields":
+            sure = {**since, "certainty": "uncertain", "candidate": candidate}
+        else:
+            sure = {f"set_{bound}": at for bound, at in since.items()}
+            if candidate == "before":
+                sure |= {f"until_{bound}": at for bound, at in change.items()}
+        insert(
+            connection,
+            f"temp.{table}",
+            subject=subject,
+            model_subject=subject.partition("/")[0],
+            registry="default",
+            workspace="default",
+            model=model,
+            version=int(version),
+            field=doubt.field,
+            value=value,
+            found_in="version tag",
+            tag="gov.field",
+            grade="asserted",
+            rank=1,
+            **sure,
+        )
 
 
 def _tag(

@@ -55,7 +55,7 @@ def _narrow(table: Table, width: int, cells: Callable[[Mapping[str, Any]], Cells
 
 
 def _change(row: Mapping[str, Any]) -> Cells:
-    who = "uncaptured" if row["uncaptured"] else row["actor"] or "not recorded"
+    who = "uncaptured" if row["uncaptured"] else _who(row["actor"], row["actor_from"])
     version = "" if row["version"] is None or row["kind"] == "alias" else f"/{row['version']}"
     return (
         ("when", _when(row["changed_not_before"], row["changed_not_after"]), _MOMENT),
@@ -94,7 +94,11 @@ def _live(row: Mapping[str, Any]) -> Cells:
         ("model", str(row["model"]), 16),
         ("live", "nothing" if nothing else f"{possibly}version {row['version']}", 19),
         ("since", "" if nothing else _when(row["live_not_before"], row["live_not_after"]), _MOMENT),
-        ("put there by", row["put_live_by"] or ("" if nothing else "not recorded"), 12),
+        (
+            "put there by",
+            "" if nothing else _who(row["put_live_by"], row["put_live_by_from"]),
+            12,
+        ),
         ("certainty", str(row["certainty"]), 14),
     )
 
@@ -102,3 +106,10 @@ def _live(row: Mapping[str, Any]) -> Cells:
 def _when(first: datetime | None, last: datetime | None) -> str:
     """When something happened, as short as a table needs it."""
     return between(first, last).removeprefix("between ").replace(" and ", " to ")
+
+
+def _who(actor: str | None, actor_from: str | None) -> str:
+    """Who did it; a name that a program gave itself says so, since no server vouches for it."""
+    if actor is None:
+        return "not recorded"
+    return f"{actor} (program)" if actor_from == "program" else actor

@@ -114,53 +114,62 @@ model_identity as {once}(
     from [registered_models]
     group by subject, registry
 ),
+-- how the server knows whom it names, by entry: also where a row of its journal stands in the log twice.
+-- Of tags only, because a journal is long
+named_by as (
+    select l.seq, any_value(j.actor_from) as actor_from
+    from ledger.log l join journal j on j.journal = l.source and j.id = l.journal
+    where l.actor is not null
+      and l.seq in (select seq from [model_version_tags] union all select seq from [registered_model_tags])
+    group by l.seq
+),
 field_value as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor, t.seq
     from [model_version_tags] t join governance_fields g
       on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select t.model_subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor, t.seq
     from [registered_model_tags] t join governance_fields g
       on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     union all
     select v.subject, g.field, t.value, 'model tag', t.key, 300 + g.rank,
-           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor
+           t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor, t.seq
     from [registered_model_tags] t join governance_fields g
       on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
     join version_identity v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_versions] where trim(description) <> ''
     union all
     select subject, 'description', description, 'MLflow', 'model description', 400,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [registered_models] where trim(description) <> ''
     union all
     select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
-           m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor
+           m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor, null as seq
     from [registered_models] m join version_identity v on v.model_subject = m.subject
     where trim(m.description) <> ''
     union all
     select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
-           'last_updated_time', 400, grade, certainty, candidate, not_before, not_after, null as actor
+           'last_updated_time', 400, grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_versions]
     union all
     select subject, 'lifecycle_status', stage, 'MLflow', 'stage', 400,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_versions] where stage <> 'None'
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
-           'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor
+           'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor, null as seq
     from [runs] r join version_identity v on v.registry = r.registry and v.run_id = r.run_id
     left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
                           and t.candidate = r.candidate
     where coalesce(t.value, r.user_id, '') <> ''
     union all
     select v.subject, 'code_reference', t.value, 'run', t.key, 400,
-           'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor
+           'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor, null as seq
     from [run_tags] t join version_identity v on v.registry = t.registry and v.run_id = t.run_id
     where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
     union all
@@ -168,31 +177,31 @@ field_value as (
            string_agg(distinct d.name || ' (' || coalesce(d.context, 'no context') || ')', ', '
                       order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
            'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
-           min(d.not_before), min(d.not_after), null as actor
+           min(d.not_before), min(d.not_after), null as actor, null as seq
     from [run_datasets] d join version_identity v on v.registry = d.registry and v.run_id = d.run_id
     group by v.subject, d.candidate
     union all
     select v.subject, 'performance',
            string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
            'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
-           min(m.not_before), min(m.not_after), null as actor
+           min(m.not_before), min(m.not_after), null as actor, null as seq
     from [run_metrics] m join version_identity v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
     select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [signatures] where inputs is not null
     union all
     select subject, 'outputs', outputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [signatures] where outputs is not null
     union all
     select subject, 'methodology', array_to_string(json_keys(flavors), ', '), 'MLmodel', 'flavors',
-           400, grade, certainty, candidate, not_before, not_after, null as actor
+           400, grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_artifacts] where json_valid(flavors)
     union all
     select subject, 'artifact_digest', mlmodel_sha256, 'MLmodel', 'sha256 of MLmodel', 400,
-           grade, certainty, candidate, not_before, not_after, null as actor
+           grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_artifacts] where mlmodel_sha256 is not null
 ),
 named as (
@@ -202,17 +211,17 @@ named as (
 )
 select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.field, f.value, f.found_in, f.tag,
-       -- a tag is what somebody says; the server knows who, and vouches for what one says of oneself
+       -- a tag is what somebody says; where the server vouches for who, it vouches for what one says of
+       -- oneself or of the body one speaks for. What a program calls itself, nobody vouches for
        case when f.found_in not in ('version tag', 'model tag') then f.grade
-            when f.grade = 'captured'
-             and coalesce(person_of(f.actor) = person_of(f.value),
-                          lower(trim(f.actor)) = lower(trim(f.value)), false)
+            when f.grade = 'captured' and is_vouched(k.actor_from)
+             and coalesce(speaks_for(f.actor, f.value), false)
             then 'captured' else 'asserted' end as grade,
-       f.actor,
+       f.actor, k.actor_from,
        f.certainty, f.candidate,
        dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
        f.not_before, f.not_after
-from field_value f join named n using (subject)
+from field_value f join named n using (subject) left join named_by k on k.seq = f.seq
 where trim(f.value) <> ''
 
 -- block: inventory
@@ -584,7 +593,14 @@ where not deleted and model_subject not in (select model_subject from [prompt_mo
 group by subject, registry, version
 
 -- block: population_live_version
-select subject, registry, workspace, model, version from [live_versions]
+-- what is live by its name, and what an engine is stated to run
+select subject, any_value(registry) as registry, any_value(workspace) as workspace, any_value(model) as model,
+       any_value(version) as version
+from (select subject, registry, workspace, model, version from [live_versions]
+      union all
+      select version_subject, registry, workspace, model, version from [running]
+      where version_subject is not null and model_subject not in (select model_subject from [prompt_models]))
+group by subject
 
 -- block: population_promotion
 select subject, registry, workspace, model, version
@@ -593,12 +609,15 @@ where live_not_after > period_start()
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
-select version_subject as subject, any_value(registry) as registry,
+select subject, any_value(registry) as registry,
        any_value(workspace) as workspace, any_value(model) as model, any_value(version) as version
-from [promotions]
-where (live_not_before is null or live_not_before < period_end())
-  and (ended_not_after is null or ended_not_after > period_start())
-group by version_subject
+from (select version_subject as subject, registry, workspace, model, version
+      from [promotions]
+      where (live_not_before is null or live_not_before < period_end())
+        and (ended_not_after is null or ended_not_after > period_start())
+      union all
+      from [population_live_version])
+group by subject
 
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
