@@ -26,6 +26,7 @@ from auditreg.sources.database.source import SqlSource
 from auditreg.workflows.check import CheckOptions, run_check
 from auditreg.workflows.policy import PolicySet
 from tests.demo.conftest import BLOCKED
+from tests.report.tables import columns_add_up, table_after
 from tests.stores import ROOT
 from tools.demo.violations import VIOLATIONS
 
@@ -146,6 +147,64 @@ def test_one_missing_approver_is_one_finding(quarter):
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def test_every_rule_adds_up_and_one_that_asked_nothing_says_why(quarter, demo_files):
+    assert all(sum(r.counts.values()) == r.population == r.examined for r in quarter.rules)
+    silent = {rule.rule.id: rule.not_asked for rule in quarter.rules if rule.not_asked}
+    assert "No release window is configured" in silent["promotion-in-window"]
+    page = (demo_files.folder / "report" / "report.html").read_text(encoding="utf-8")
+    asked = columns_add_up(page)
+    _, *rows = table_after(page, "Not asked")
+    titles = {rule.rule.title for rule in quarter.rules if rule.not_asked}
+    assert {title for title, _ in rows} == titles
+    with_findings = {answer.rule.id for answer in quarter.open}
+    assert asked == len(quarter.rules) - len(with_findings) - len(silent)
+
+
+def test_no_finding_closes_without_a_reason_and_their_movement_adds_up(ledger):
+    closed = ledger.query(
+        "from findings where not open and (closed_why is null or closed_at is null)"
+    )
+    assert closed.empty
+    events = ledger.query(
+        "select closed_why from findings where rule in ('approval-precedes-live', "
+        "'approver-not-promoter', 'not-rolled-back-early') and not open"
+    )
+    assert events.empty
+    given = ("opening", "new", "reopened", "reclassified")
+    before = 0
+    for start, end in (("null", "'2026-06-30'"), ("'2026-06-30'", "'2026-09-30'"),
+                       ("'2026-09-30'", "'2026-12-31'")):  # fmt: skip
+        total = ledger.query(f"from finding_movement({start}, {end})").sum(numeric_only=True)
+        left = total.drop([*given, "closing"]).sum()
+        assert total["opening"] == before
+        assert total[[*given]].sum() - left == total["closing"]
+        before = total["closing"]
+    assert before == ledger.query("from findings where open").shape[0] > 0
+    assert total["new"] > 0
+
+
+def test_the_third_quarter_has_the_numbers_and_ages_its_own_check_gave(quarter, ledger):
+    """Although the check of the fourth was sealed since."""
+    sealed = ledger.query(
+        "select json_extract_string(entry, '$.body.key') as key, "
+        "'F-' || json_extract_string(entry, '$.body.number') as id, "
+        "make_timestamp(json_extract(entry, '$.body.since')::bigint * 1000) as since "
+        "from ledger.log where kind = 'finding' and observed_at < '2026-10-01' "
+        "and json_extract_string(entry, '$.body.status') <> 'closed' order by seq"
+    )
+    then = {row.key: (row.id, row.since.to_pydatetime()) for row in sealed.itertuples()}
+    shown = {answer.key: (answer.id, answer.since) for answer in quarter.open}
+    known = then.keys() & shown.keys()
+    assert len(known) > 40
+    assert {key: shown[key] for key in known} == {key: then[key] for key in known}
+    # The last check of that quarter was three weeks before its end.
+    later = [answer for answer in quarter.open if answer.key not in then]
+    assert later
+    assert all(answer.since is None and answer.id for answer in later)
+    assert any(answer.carried for answer in quarter.open)
+    assert [reading["observed_at"].month for reading in quarter.ledger["extractions"]] == [9]
 
 
 def test_of_the_waivers_two_hold_one_ran_out_and_one_is_the_owners(quarter):

@@ -66,7 +66,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[str]]
 def seal(ledger: Ledger) -> None:
     subject = ask(ledger, "select subject from model_versions limit 1")[0][0]
     with ledger.writer() as con:
-        test_seal.check(Book(con), 1, test_seal.answer("has-owner", subject))
+        one, two = (test_seal.answer(rule, subject) for rule in test_seal.RULES)
+        test_seal.check(Book(con), 1, one, two)
+        test_seal.check(Book(con), 2, two, closings=[test_seal.closed(one)])
 
 
 def queries(moments: list[str]) -> dict[str, str]:
@@ -81,6 +83,9 @@ def queries(moments: list[str]) -> dict[str, str]:
         asked[f"{name} known"] = f"select * from {name}_as_of({moments[1]}, {known})"
     asked |= {f"question {id_}": sql for id_, _, sql in schema.questions()}
     asked |= {f"rule {rule.id}": rule.text for rule in builtin_rules()}
+    asked["finding_history"] = "from finding_history"
+    asked["findings_as_of"] = "from findings_as_of('2026-02-01', known_at := '2999-01-01')"
+    asked["finding_movement"] = "from finding_movement('2026-02-01', '2026-02-02')"
     asked["scalars"] = (
         "select as_of(), period_start(), period_end(), setting('timezone'), person_of(' BO '), "
         "is_service('bo')"
@@ -121,6 +126,9 @@ def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[s
         "promotions",
         "changes",
         "findings",
+        "finding_history",
+        "findings_as_of",
+        "finding_movement",
         "run_metrics",
         "inventory between",
     ):

@@ -13,6 +13,7 @@ from auditreg.errors import RenderError
 from auditreg.formats.report.html import HtmlFormat
 from auditreg.formats.report.template import load_template
 from tests.report.firm import HOSTILE
+from tests.report.tables import columns_add_up, table_after
 
 
 class Page(HTMLParser):
@@ -228,3 +229,17 @@ def test_styles_ask_for_the_same_files_in_every_medium(tmp_path, medium, outside
         "p { background: url('data:image/png;base64,AAAA') }"
     )
     assert load_template(folder).styles(medium)
+
+
+def test_columns_add_up_and_what_was_not_asked_stands_apart(files, report):
+    page = files["report.html"].decode()
+    silent = [row for row in report.rules if row.not_asked and not row.findings]
+    asked = [row for row in report.rules if not row.not_asked and not row.findings]
+    assert columns_add_up(page) == len(asked) > 0
+    head, *rows = table_after(page, "Not asked")
+    assert head == ["What was not asked", "Why"]
+    assert [title for title, _ in rows] == [row.rule.title for row in silent]
+    assert all(why.endswith(".") for _, why in rows)
+    assert {row.rule.id for row in silent} >= {"promotion-in-window", "engine-runs-live-version"}
+    for row in report.rules:
+        assert sum(row.counts.values()) == row.population == row.examined, row.rule.id
