@@ -25,6 +25,9 @@ VIEWS = (
     "promotions",
     "captures",
     "capture_gaps",
+    "file_states",
+    "file_changes",
+    "file_knowledge",
     "changes",
     "running",
     "version_logged_models",
@@ -126,7 +129,7 @@ def last_tables() -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    files = ("views.sql", "imports.sql", "access.sql", "evidence.sql")
+    files = ("views.sql", "imports.sql", "access.sql", "files.sql", "evidence.sql")
     return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 
