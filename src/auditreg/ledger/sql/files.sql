@@ -7,7 +7,7 @@
 -- take again: only of a version that was live in it, or has an entry from it, is it known that it looked
 with entry as (
     select *, lead(observed_at) over (partition by subject order by observed_at, place, seq) as next_at
-    from ledger.timeline('model_artifact', [known])
+    from ledger.placed('model_artifact', [known])
 ),
 decoded as (
     select split_part(e.subject, ':', 1) as subject, l.registry, l.workspace, l.model, l.version, l.grade, l.source, e.seq,
@@ -35,10 +35,10 @@ state as materialized (
 shown as (
     select t.subject, t.subject as about, t.observed_at, t.place, t.seq,
            t.op = 'put' and json_extract_string(l.entry, '$.body.stage') not in ('', 'None', 'Archived', 'Deleted_Internal') as live
-    from ledger.timeline('model_version', [known]) t join ledger.log l using (seq)
+    from ledger.placed('model_version', [known]) t join ledger.log l using (seq)
     union all
     select t.subject, split_part(t.subject, ':', 1) || '/' || l.version, t.observed_at, t.place, t.seq, t.op = 'put'
-    from ledger.timeline('alias', [known]) t join ledger.log l using (seq)
+    from ledger.placed('alias', [known]) t join ledger.log l using (seq)
 ),
 spell as (
     select about as subject, observed_at as from_at, coalesce(next_at, timestamp '9999-12-31') as to_at

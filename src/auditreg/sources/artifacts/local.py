@@ -86,13 +86,13 @@ def folder_columns(
         notes.append("MLmodel names an input example that is not among the files")
     return {
         **columns,
-        **_sums(listing),
+        **sums(listing),
         "state": "read",
         "problem": "; ".join(notes) or None,
     }
 
 
-def _sums(listing: FileListing) -> dict[str, Any]:
+def sums(listing: FileListing) -> dict[str, Any]:
     """The list itself, the size of it all, and a digest over it where every file was hashed."""
     files = sorted(listing.files, key=lambda file: str(file["path"]))
     sizes, listed = [file["size"] for file in files], to_json(files)
