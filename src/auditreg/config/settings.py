@@ -171,7 +171,13 @@ class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
     artifacts: Annotated[
         Literal["all", "live", "none"], Meta(description="Whose model files are looked at.")
     ] = "all"
-    manifest: Annotated[bool, Meta(description="Hash every file of a model.")] = False
+    manifest: Annotated[
+        Literal["local", "live", "all", "none"],
+        Meta(
+            description="Whose model files are hashed: those of live versions on this machine's disks "
+            "up to 2 GiB each, of live versions wherever they are, of all, or of none."
+        ),
+    ] = "local"
     allow_replacement: Annotated[
         bool,
         Meta(

@@ -38,6 +38,9 @@ VIEWS = (
     "training",
     "field_history",
     "field_records",
+    "file_states",
+    "file_changes",
+    "file_knowledge",
     "developers",
     "approvals",
     "validations",
@@ -164,7 +167,7 @@ def finding_statements() -> list[str]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    files = ("views.sql", "imports.sql", "access.sql", "evidence.sql")
+    files = ("views.sql", "imports.sql", "access.sql", "files.sql", "evidence.sql")
     return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditreg.models import CheckResult, quantity
+from auditreg.models import CheckResult, bytes_in_words, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.queries.readings import read_readings
 from auditreg.queries.records import Stretch
@@ -70,6 +70,11 @@ _REQUESTED = {
     ("artifacts", "all"): "the files of every version",
     ("artifacts", "live"): "the files of versions in use",
     ("artifacts", "none"): "no model files",
+    ("manifest", "all"): "a hash of every file of a model",
+    ("manifest", "live"): "a hash of every file of versions in use",
+    ("manifest", "local"): "a hash of every file of versions in use that are on the disks of the "
+    "machine that read them",
+    ("manifest", "none"): "",
     ("manifest", "yes"): "a hash of every file of a model",
     ("manifest", "no"): "",
 }
@@ -318,9 +323,20 @@ def _requested(options: object) -> tuple[str, ...]:
     words = [
         _REQUESTED.get((str(option), str(value)), f"{option}: {value}")
         for option, value in options.items()
-        if option != "workspaces"
+        if option not in ("workspaces", "hashed up to", "bytes hashed")
     ]
-    return (first, *filter(None, words))
+    return (first, *filter(None, (*words, _hashed(options))))
+
+
+def _hashed(options: dict[str, object]) -> str:
+    """How many bytes of model files were hashed, and of which size of a version none were."""
+    hashed, up_to = (str(options.get(name)) for name in ("bytes hashed", "hashed up to"))
+    if not hashed.isdecimal():
+        return ""
+    words = f"{bytes_in_words(int(hashed))} of model files hashed"
+    if not up_to.isdecimal():
+        return words
+    return f"{words}, none of a version of more than {bytes_in_words(int(up_to))}"
 
 
 def _left_out(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

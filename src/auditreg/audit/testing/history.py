@@ -267,6 +267,69 @@ where trim(t.value) <> '' and t.owner || ':tag:' || t.key not in (select subject
 """
 
 
+def write_file_changes(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange]
+) -> None:
+    """Fill the prepared table `file_changes` from the changes of model files that the case tells.
+
+    Those of item `files` were seen by digest where they name one, else by size; MLmodel stands alone.
+    """
+    if changes:
+        connection.execute(_FILE_CHANGES)
+
+
+_FILE_CHANGES = """
+insert into temp.file_changes by name
+with turn as (
+    select *, last_value(case when after is null then before end ignore nulls) over earlier as lost,
+           last_value(case when after is null then changed_not_before end ignore nulls) over earlier as lost_at
+    from temp.changes where kind = 'model_artifact'
+    window earlier as (partition by subject, item order by observed_at, seq
+                       rows between unbounded preceding and 1 preceding)
+)
+select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as model_subject, registry,
+       workspace, model, version, coalesce(before, lost) as before, after, observed_at, grade, source, seq,
+       file_level(case when item = 'MLmodel' then 3 when contains(after, 'SHA-256') then 1 else 2 end) as level,
+       case item when 'files' then split_part(after, ' ', 1) else item end as files,
+       case when before is null then lost_at else changed_not_before end as changed_not_before,
+       changed_not_after
+from turn where after is not null and coalesce(before, lost) <> after
+"""
+
+
+def write_file_knowledge(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange], as_of: datetime
+) -> None:
+    """Fill the prepared table `file_knowledge` from the files of the case and their changes."""
+    changed = "temp.changes" if changes else _NO_CHANGES
+    connection.execute(_FILE_KNOWLEDGE.format(changed=changed), {"as_of": as_of})
+
+
+_NO_CHANGES = """
+(select null as subject, null as kind, null as before, null::TIMESTAMP as changed_not_after, null as seq where false)
+"""
+
+_FILE_KNOWLEDGE = """
+insert into temp.file_knowledge by name
+with changed as (
+    select subject, max(changed_not_after) as at from temp.file_changes group by subject
+),
+first_read as (
+    select split_part(subject, ':', 1) as subject, min_by(before is null, (changed_not_after, seq)) as late,
+           min(changed_not_after) as at
+    from {changed} where kind = 'model_artifact' group by all
+)
+select a.subject, a.model_subject, a.registry, a.workspace, a.model, a.version, file_level(rank) as level, rank,
+       coalesce(c.at, case when f.late then f.at end, a.not_before) as known_not_before,
+       coalesce(c.at, case when f.late then f.at end, a.not_after) as known_not_after,
+       coalesce(a.last_read_at, $as_of) as last_read_at
+from (select *, unnest([1, 2, 3]) as rank from model_artifacts where mlmodel_sha256 is not null) a
+left join changed c on c.subject = a.subject
+left join first_read f on f.subject = a.subject
+where rank = 3 or rank = 2 and a.files_size_bytes is not null or a.manifest_sha256 is not null
+"""
+
+
 def capture_rows(
     connection: duckdb.DuckDBPyConnection, captures: Sequence[CaseCapture], as_of: datetime
 ) -> None:

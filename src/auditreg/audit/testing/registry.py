@@ -35,6 +35,8 @@ from auditreg.audit.testing.history import (
     promotion_row,
     tag_rows,
     write_field_history,
+    write_file_changes,
+    write_file_knowledge,
 )
 from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
@@ -245,6 +247,8 @@ def _written_rows(
         "fields": lambda: doubts("fields"),
         "inventory": lambda: doubts("inventory"),
         "field_history": history,
+        "file_changes": lambda: write_file_changes(connection, case.changes),
+        "file_knowledge": lambda: write_file_knowledge(connection, case.changes, case.as_of),
     }
 
 

@@ -419,6 +419,14 @@ select approval, subject, split_part(subject, '/', 1) as model_subject,
        registry, workspace, model, version, source, system, reference, approver, party, party_kind, role,
        decision, conditions, stated, decided_not_before, decided_not_after,
        recorded_not_before, recorded_not_after, until_not_before, until_not_after,
+       -- when it was given: what the server recorded goes before what was written, and that before what readings
+       -- saw; what was written down by a moment of its day was given by that moment
+       case when entered not in ('not recorded', 'imported') then 'recorded'
+            when decided_not_after is not null then 'stated' else 'seen' end as given_as,
+       case given_as when 'stated' then decided_not_before else recorded_not_before end as given_not_before,
+       case when given_as <> 'stated' then recorded_not_after
+            when recorded_not_after > decided_not_before then least(decided_not_after, recorded_not_after)
+            else decided_not_after end as given_not_after,
        entered, entered_by, entered_from, developers, independence,
        case when decided = 'rejected' then 'rejected'
             when approver is null or names_nobody(approver) then 'placeholder'
@@ -509,12 +517,12 @@ with question as (
 ),
 record as (
     select 'approval' as topic, approval as record, subject, model_subject, version, source = 'import' as imported,
-           system, party, standing, contested_by, stated, decided_not_before, decided_not_after,
+           system, party, standing, contested_by, stated, decided_not_before, decided_not_after, given_not_after,
            recorded_not_before, recorded_not_after, until_not_before, until_not_after, seq
     from [approvals]
     union all
     select 'validation', validation, subject, model_subject, version, false, null, party, standing, null, stated,
-           validated_not_before, validated_not_after, recorded_not_before, recorded_not_after,
+           validated_not_before, validated_not_after, null, recorded_not_before, recorded_not_after,
            until_not_before, until_not_after, seq
     from [validations]
 ),
@@ -535,6 +543,14 @@ beside as materialized (
         where r.version is null
     ) r on r.owner = q.version_subject
 ),
+-- approvals after which other files surely came: by now, or before the version went live
+outdated as (
+    select distinct b.asked, b.record
+    from beside b join question q on q.subject = b.asked and q.about = b.about
+    join [file_changes] c on c.subject = q.version_subject
+    where b.topic = 'approval' and c.changed_not_before >= b.given_not_after
+      and case q.about when 'version' then c.observed_at else c.changed_not_after end <= q.lo
+),
 -- of the tags, those that stood there then (1), else those that came later (2), else what named nobody (3); the
 -- version's own come before the model's
 weighed as (
@@ -544,14 +560,16 @@ weighed as (
            case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
                 when stated is not null and decided_not_before is null then 'date unreadable'
                 when decided_after and about = 'version' then 'dated in the future'
+                when outdated and standing in ('holds', 'unidentified') then 'contested'
                 when about = 'version' and not written_before and not imported then 'order cannot be told'
                 when decided_after or decided_not_before is null and written_after then 'after going live'
                 when written_after and decided_before and not imported and topic = 'approval' then 'contested'
                 when decided_before or decided_not_before is null and written_before then standing
                 else 'order cannot be told' end as verdict,
            case when verdict = standing then contested_by
+                when verdict = 'contested' and outdated then 'model-unchanged-after-approval'
                 when verdict = 'contested' then 'approval-recorded-at-promotion' end as verdict_contested_by
-    from beside
+    from (select b.*, o.record is not null as outdated from beside b left join outdated o using (asked, record))
     where imported or not replaced_before
 ),
 -- of each other system the last decision before, else its first after
@@ -576,7 +594,8 @@ sourced as (
                 else 'open' end as written
     from chosen group by topic, asked, imported, system
 ),
--- who entered it, and when, does not matter where another system holds the approval of the same person
+-- who entered it, and when, does not matter where another system holds the approval of the same person; nor
+-- what files came after it, where that one came after them
 answered as (
     select s.topic, s.asked, s.imported, s.written,
            case when h.record is not null then 'holds' else s.verdict end as verdict,
@@ -586,7 +605,8 @@ answered as (
         select asked, party, min(record) as record from sourced
         where imported and verdict = 'holds' group by asked, party
     ) h on h.asked = s.asked and h.party = s.party and not s.imported
-       and s.contested_by in ('approval-set-by-approver', 'approval-recorded-at-promotion')
+       and s.contested_by in ('approval-set-by-approver', 'approval-recorded-at-promotion',
+                              'model-unchanged-after-approval')
 )
 select topic, asked as subject, verdict, contested_by, record, written
 from answered

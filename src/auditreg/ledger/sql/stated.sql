@@ -51,3 +51,8 @@ create macro field_reason(label, field_id, state, nearest_tag) as case state
     when 'uncertain' then 'Whether the ' || label || ' of {subject} is recorded at this moment cannot be told: {candidates}'
     else 'No ' || label || ' of {subject} is recorded; looked for the tags {tags_looked_for}'
          || case when nearest_tag is null then '' else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end end;
+-- How closely the files of a version were compared, and a list of names short enough to be read.
+create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
+    when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;
+create macro a_few(names) as array_to_string(names[1:3], ', ')
+    || case when len(names) > 3 then ' and ' || (len(names) - 3) || ' more' else '' end;

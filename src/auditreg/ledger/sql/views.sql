@@ -494,6 +494,34 @@ bounded as (
       on s.model_subject = m.model_subject and s.observed_at = m.observed_at
      and m.gone and m.grade = 'observed' and (m.lo is null or m.lo <= s.named_at)
 ),
+-- the files beside MLmodel that differ, where both entries list files; file_changes says more
+relisted as (
+    select seq, json_extract_string(previous_entry, ['$.body.files', '$.body.files_size_bytes']) as old,
+           json_extract_string(entry, ['$.body.files', '$.body.files_size_bytes']) as new
+    from moved where kind = 'model_artifact' and not gone and not absent
+),
+listed as (
+    select seq, old[2] is not null and new[2] is not null as whole, 'old' as side,
+           unnest(from_json(old[1], '[{"path":"VARCHAR","size":"BIGINT","sha256":"VARCHAR"}]')) as file
+    from relisted where old[1] <> new[1]
+    union all
+    select seq, old[2] is not null and new[2] is not null, 'new',
+           unnest(from_json(new[1], '[{"path":"VARCHAR","size":"BIGINT","sha256":"VARCHAR"}]'))
+    from relisted where old[1] <> new[1]
+),
+beside as (
+    select seq, file.path as path, count(*) = 1 and bool_and(whole) as lone,
+           any_value(file) filter (where side = 'old') as old, any_value(file) filter (where side = 'new') as new
+    from listed where file.path <> 'MLmodel' group by seq, file.path
+),
+refiled as (
+    select seq, a_few(list(path || ' ' || case when old is null then 'not there' when new.sha256 <> old.sha256 or new is null
+                           then coalesce('SHA-256 ' || old.sha256, old.size || ' bytes') else old.size || ' bytes' end order by path)) as before,
+           a_few(list(path || ' ' || case when new is null then 'not there' when new.sha256 <> old.sha256 or old is null
+                      then coalesce('SHA-256 ' || new.sha256, new.size || ' bytes') else new.size || ' bytes' end order by path)) as after
+    from beside where lone or old.sha256 <> new.sha256 or old.size <> new.size
+    group by seq
+),
 compared as (
     select m.*, i.item as name,
            i.path = '$.op' and not m.gone and m.grade = 'observed' and m.kind <> 'principal'
@@ -506,6 +534,8 @@ compared as (
     where i.path = '$.op'
        or m.kind not in ('registered_model', 'model_version', 'principal')
        or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
+    union all
+    select m.*, 'files', false, f.before, f.after from bounded m join refiled f using (seq)
 ),
 reading as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
