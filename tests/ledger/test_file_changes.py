@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -59,9 +60,16 @@ def test_another_size_shows_without_digests(shelf: Shelf, manifest: str):
     shelf.read(manifest=manifest)
     after = f"SHA-256 {digest(b'')}" if manifest == "local" else "0 bytes"
     assert shelf.changes("level, files, before, after") == [
-        (SIZES, "model.pkl, more", "model.pkl 3 bytes, more not there", f"model.pkl 4 bytes, more {after}")
+        (
+            SIZES,
+            "model.pkl, more",
+            "model.pkl 3 bytes, more not there",
+            f"model.pkl 4 bytes, more {after}",
+        )
     ]
-    assert shelf.book.rows("select after from changes where item = 'files'") == shelf.changes("after")
+    assert shelf.book.rows("select after from changes where item = 'files'") == shelf.changes(
+        "after"
+    )
 
 
 def test_what_is_not_hashed_keeps_its_size_unseen(shelf: Shelf):
@@ -82,7 +90,9 @@ def test_where_the_list_is_not_whole_only_what_both_readings_list_is_compared(sh
     shelf.put("motor", 1, MLmodel=b"flavors: []")
     shelf.read(manifest="none")
     assert shelf.changes("level, files") == [(ALONE, "MLmodel")]
-    assert shelf.book.rows("select item from changes where kind = 'model_artifact'") == [("MLmodel",)]
+    assert shelf.book.rows("select item from changes where kind = 'model_artifact'") == [
+        ("MLmodel",)
+    ]
 
 
 def test_files_that_are_removed_are_told(shelf: Shelf):
@@ -186,7 +196,9 @@ def test_files_are_read_until_the_reading_was_written_down(book: Book, shelf: Sh
     assert until == written > seen
 
 
-def known(shelf: Shelf, at: datetime | None = None) -> dict[str, tuple[datetime, datetime, datetime]]:
+def known(
+    shelf: Shelf, at: datetime | None = None
+) -> dict[str, tuple[datetime, datetime, datetime]]:
     """Level to since when, at the latest, and until when."""
     view = "file_knowledge" if at is None else f"file_knowledge_as_of(timestamp '{at}')"
     return {
@@ -264,7 +276,9 @@ def test_an_approval_does_not_hold_for_files_that_came_after_it(shelf: Shelf):
     assert verdicts(shelf, number) == {"version": CONTESTED, "promotion": HOLDS}
     shelf.registry.tag("motor", number, "approver", "bo")
     shelf.read()
-    assert verdicts(shelf, number)["version"] == HOLDS, "this approval is of the files as they are now"
+    assert verdicts(shelf, number)["version"] == HOLDS, (
+        "this approval is of the files as they are now"
+    )
     then = f"approval_verdicts_as_of(timestamp '{moment(before)}')"
     assert shelf.book.rows(
         f"select verdict from {then} where version = ? and about = 'version'", number
@@ -299,7 +313,7 @@ def test_an_exchange_that_may_be_older_than_the_approval_contests_nothing(shelf:
     assert verdicts(shelf, number) == {"version": HOLDS}
 
 
-def test_no_bounds_are_wrong_and_no_change_is_missed(shelf: Shelf):
+def test_no_bounds_are_wrong_and_no_change_is_missed(shelf: Shelf):  # noqa: C901 - one story, told in order
     """Many versions with changes, outages and readings of every sort, beside what was done to them."""
     chance = random.Random(7)
     registry, kinds = shelf.registry, ("all", "live", "none")
@@ -339,6 +353,8 @@ def test_no_bounds_are_wrong_and_no_change_is_missed(shelf: Shelf):
         "select version, seq, mlmodel_sha256, manifest_sha256 from file_states order by version, number"
     )
     seen = {(version, seq) for version, seq in shelf.changes("version, seq")}
-    for (version, _, model, manifest), (other, seq, model_now, manifest_now) in zip(states, states[1:]):
-        if version == other and (model != model_now or manifest and manifest_now and manifest != manifest_now):
+    for (version, _, model, manifest), (other, seq, model_now, manifest_now) in pairwise(states):
+        if version == other and (
+            model != model_now or (manifest and manifest_now and manifest != manifest_now)
+        ):
             assert (version, seq) in seen
