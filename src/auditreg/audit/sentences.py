@@ -47,7 +47,9 @@ def complete(
         if name == "subject":
             return subject
         if f"{name}_not_after" in moments:
-            return _between(values.get(f"{name}_not_before"), values.get(f"{name}_not_after"), clock)
+            return _between(
+                values.get(f"{name}_not_before"), values.get(f"{name}_not_after"), clock
+            )
         if name in moments:
             return "an unknown time" if values.get(name) is None else _moment(values[name], clock)
         if name not in values:

@@ -130,7 +130,9 @@ def load_rules(folders: Iterable[Path] = ()) -> tuple[RuleInfo, ...]:
             owner[used] = rule
     for rule in rules:
         if rule.covered_by is not None and rule.covered_by not in owner:
-            raise _error(f"{rule.id}.sql", f"'covered_by' names {rule.covered_by!r}, which is no rule")
+            raise _error(
+                f"{rule.id}.sql", f"'covered_by' names {rule.covered_by!r}, which is no rule"
+            )
     return tuple(rules)
 
 

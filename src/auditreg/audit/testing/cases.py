@@ -18,7 +18,6 @@ People, bodies and authorities have the keys they have in `auditreg.toml`, and t
     bodies.pricing-committee = { members = ["jane"], secretary = "bob", roles = ["committee"] }
     authorities = [{ role = "committee", may = ["approve"], ratings = ["high"] }]
 """
-# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules
 
 from __future__ import annotations
 

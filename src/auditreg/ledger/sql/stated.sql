@@ -6,14 +6,16 @@ create macro names_nobody(words) as is_placeholder(words)
     or lower(trim(words)) in ('none', 'true', 'yes', 'ok', 'approved', 'nobody', 'no one');
 -- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
 create macro says_nothing(field_id, words) as case
-    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role') then names_nobody(words)
-    when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions',
-                      'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
+    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by',
+                      'vendor_name') then names_nobody(words)
+    when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
+                      'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
     else is_placeholder(words) or lower(trim(words)) = 'none' end;
 -- Whether a field is about one version, so that a tag of the model does not answer for it.
 create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id || '.of'),
     case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
-                           'change_reason', 'change_ticket', 'predecessor') then 'version' end, 'model') = 'version';
+                           'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
+         then 'version' end, 'model') = 'version';
 create macro decision_of(words) as case
     when trim(words) = '' then null
     when lower(trim(words)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked',
