@@ -43,6 +43,7 @@ create macro set_tag(of_model, of_version, tag_key, hint) as case when of_versio
     then 'client.set_registered_model_tag(' || to_json(of_model)::VARCHAR || ', '
     else 'client.set_model_version_tag(' || to_json(of_model)::VARCHAR || ', "' || of_version || '", ' end
     || to_json(tag_key)::VARCHAR || ', "<' || hint || '>")';
+create macro list_person(spelling) as 'auditreg.toml: [[people]] id = "<person>", accounts = [' || to_json(spelling)::VARCHAR || ']';
 -- What a rule answers that asks whether a field is recorded, by the state that field_evidence gives. In the
 -- sentence, names in braces are columns of the rule.
 create macro field_status(state) as case state when 'recorded' then 'pass' when 'uncertain' then 'undecided' else 'not_evidenced' end;
