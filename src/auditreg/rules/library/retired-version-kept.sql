@@ -51,7 +51,7 @@ judged as (
            case when d.subject is not null and (s.open_end or d.lo = d.hi and s.ended_not_before = d.lo and s.ended_not_after = d.hi)
                 then 'while live'
                 when due <= d.lo then 'kept long enough' when due > d.hi then 'deleted too early'
-                when d.subject is not null then 'deleted'
+                when d.subject is not null then case when due is null then 'deleted' else 'deleted around' end
                 when t.run_state in ('deleted', 'removed') and coalesce(due > as_of(), true) then 'run gone'
                 when w.missing is not null then 'unsaid' when w.open then 'open' else 'kept' end as found
     from population_retired_version p
@@ -61,13 +61,15 @@ judged as (
 )
 select subject,
        case found when 'kept' then 'pass' when 'kept long enough' then 'pass' when 'deleted too early' then 'fail' when 'run gone' then 'fail'
-            when 'open' then 'undecided' when 'while live' then 'not_applicable' else 'not_evidenced' end as status,
+            when 'open' then 'undecided' when 'deleted around' then 'undecided' when 'while live' then 'not_applicable' else 'not_evidenced' end as status,
        case found
             when 'while live' then '{subject} was deleted {gone} while it was live: see not-deleted-while-live'
             when 'kept long enough' then '{subject} was to be kept until {kept_until} and was deleted {gone}'
             when 'deleted too early' then '{subject} is to be kept until {kept_until} and was deleted {gone}'
-            when 'deleted' then '{subject} was deleted {gone}, and no day is recorded until which it had to be kept'
-                 || case when kept_until is null then '' else ' that could be read or told apart: {kept_until}' end
+            when 'deleted around' then 'Whether {subject}, deleted {gone}, was kept until {kept_until} cannot be told'
+            when 'deleted' then '{subject} was deleted {gone}, and '
+                 || case when kept_until is null then 'no day is recorded until which it had to be kept'
+                         else 'until when it had to be kept cannot be read: ''{kept_until}''' end
             when 'run gone' then 'Run {run_id}, which made {subject}, is deleted; {subject} went out of use {ended}'
             when 'unsaid' then '{subject} went out of use {ended}, and nothing is recorded for {missing}'
             when 'open' then 'Whether it is recorded when and why {subject} went out of use cannot be told'
