@@ -170,6 +170,7 @@ class Scope(enum.StrEnum):
     MODEL_VERSION = "model_version"
     LIVE_VERSION = "live_version"
     LIVE_IN_PERIOD = "live_in_period"
+    RETIRED_VERSION = "retired_version"
     PROMOTION = "promotion"
     LEDGER = "ledger"
 

@@ -37,7 +37,13 @@ SeverityV1 = Literal["critical", "high", "medium", "low"]
 GradeV1 = Literal["none", "asserted", "observed", "captured", "signed", "timestamped"]
 RepairV1 = Literal["tag", "registry", "retrain", "history"]
 ScopeV1 = Literal[
-    "registered_model", "model_version", "live_version", "live_in_period", "promotion", "ledger"
+    "registered_model",
+    "model_version",
+    "live_version",
+    "live_in_period",
+    "retired_version",
+    "promotion",
+    "ledger",
 ]
 MomentV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]
 DateV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]

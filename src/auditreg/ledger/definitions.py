@@ -21,13 +21,13 @@ VIEWS = (
     "prompt_models",
     "live_versions",
     "signatures",
+    "promotions",
+    "running",
     "fields",
     "inventory",
-    "promotions",
     "captures",
     "capture_gaps",
     "changes",
-    "running",
     "version_logged_models",
     "prompts",
     "prompt_versions",
@@ -52,6 +52,7 @@ VIEWS = (
     "population_live_version",
     "population_promotion",
     "population_live_in_period",
+    "population_retired_version",
     "population_ledger",
 )
 """Views in the order they build on each other; each is a macro `<name>_as_of` too."""

@@ -98,6 +98,9 @@ class CaseRun(CasePart, frozen=True):
 
     user: str | None = None
     tags: dict[str, str] = {}
+    params: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+    started_at: datetime = CREATED
     ended_at: datetime | None = None
     deleted: bool = False
     gone: bool = False
@@ -130,7 +133,10 @@ class CaseRows(CasePart, frozen=True):
 
 
 class Case(CasePart, frozen=True):
-    """One small registry and the answers expected."""
+    """One small registry and the answers expected.
+
+    `readings` are complete ones besides that of `as_of`, by the registry that was read.
+    """
 
     name: str
     expect: dict[str, str] = {}
@@ -155,6 +161,7 @@ class Case(CasePart, frozen=True):
     uncertain: tuple[CaseUncertainty, ...] = ()
     changed: tuple[CaseRows, ...] = ()
     kinds: tuple[str, ...] = REGISTRY_KINDS
+    readings: dict[str, tuple[datetime, ...]] = {}
     as_of: datetime = AS_OF
 
 
@@ -167,17 +174,19 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
         sql: what reads the state; without it, everything is prepared.
     """
     _settings(connection, case)
-    insert(
-        connection,
-        "extractions",
-        registry="default",
-        source="sql",
-        observed_at=case.as_of,
-        started_at=case.as_of,
-        recorded_at=case.as_of,
-        kinds=",".join(case.kinds),
-        complete=True,
-    )
+    for registry, moments in (("default", (case.as_of,)), *case.readings.items()):
+        for moment in moments:
+            insert(
+                connection,
+                "extractions",
+                registry=registry,
+                source="sql",
+                observed_at=moment,
+                started_at=moment,
+                recorded_at=moment,
+                kinds=",".join(case.kinds),
+                complete=True,
+            )
     for number, (name, model) in enumerate(case.models.items(), 1):
         _model(connection, f"m-{number}", name, model, case.as_of)
     for run_id, run in case.runs.items():
@@ -187,8 +196,8 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     write_permissions(partial(_state, connection), case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
-    moment = Moment(case.as_of, *PERIOD)
-    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
+    judged = Moment(case.as_of, *PERIOD)
+    reads = None if sql is None else reads_of((sql, *_written_tables(case)), judged)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
@@ -196,7 +205,7 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     }
     written = _written_rows(connection, case, subjects)
     changed = {rows.table for rows in case.changed}
-    for statement in state_statements(moment, reads):
+    for statement in state_statements(judged, reads):
         connection.execute(statement)
         # What the case says of a table stands in it before others are made from it.
         if statement.startswith("drop table"):
@@ -367,13 +376,15 @@ def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) 
         subject=f"r-{run_id}",
         user_id=run.user,
         deleted=run.deleted or run.gone,
-        started_at=CREATED,
+        started_at=run.started_at,
         ended_at=run.ended_at,
         lifecycle_stage="deleted" if run.deleted else "active",
         **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
     )
-    for key, value in run.tags.items():
-        _state(connection, "run_tags", **names, run_subject=f"r-{run_id}", key=key, value=value)
+    items = (("run_tags", run.tags), ("run_params", run.params), ("run_metrics", run.metrics))
+    for table, pairs in items:
+        for key, value in pairs.items():
+            _state(connection, table, **names, run_subject=f"r-{run_id}", key=key, value=value)
     for dataset in run.datasets:
         _state(connection, "run_datasets", **names, run_subject=f"r-{run_id}", **dataset)
 

@@ -86,6 +86,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
             (Scope.REGISTERED_MODEL, "model"),
             (Scope.MODEL_VERSION, "version"),
             (Scope.LIVE_VERSION, "live version"),
+            (Scope.RETIRED_VERSION, "retired version"),
             (Scope.PROMOTION, "promotion"),
         )
         if scope in populations

@@ -255,7 +255,7 @@ where trim(v.value) <> ''
 -- overwrites or removes something begins another record, one that only adds what was missing completes it
 with topic(field, topic) as (
     values ('approver', 'approval'), ('approver_role', 'approval'), ('approval_date', 'approval'),
-           ('approval_decision', 'approval'), ('approval_conditions', 'approval'),
+           ('approval_decision', 'approval'), ('approval_conditions', 'approval'), ('approval_until', 'approval'),
            ('reviewer', 'validation'), ('validation_date', 'validation'),
            ('validation_result', 'validation'), ('next_review', 'validation'), ('valid_until', 'validation')
 ),
@@ -352,6 +352,7 @@ with record as (
            max(value) filter (where field = 'approver_role') as role,
            max(value) filter (where field = 'approval_decision') as decision,
            max(value) filter (where field = 'approval_conditions') as conditions,
+           max(value) filter (where field = 'approval_until') as approved_until,
            max(value) filter (where field = 'approval_date') as stated,
            stated_from(max(value) filter (where field = 'approval_date')) as decided_not_before,
            stated_until(max(value) filter (where field = 'approval_date')) as decided_not_after,
@@ -370,7 +371,7 @@ with record as (
     union all
     select coalesce(subject, registry || '/' || model) || ':approval:import-' || seq,
            coalesce(subject, registry || '/' || model), registry, workspace, model, version,
-           'import', system, reference, actor, null, after, note, null, happened_at, happened_at,
+           'import', system, reference, actor, null, after, note, null, null, happened_at, happened_at,
            null, recorded_at, null, null, null, null, null, grade, seq
     from history_records
     where what = 'approval' and ([ts] is null or happened_at <= [ts])
@@ -417,7 +418,7 @@ known as (
 )
 select approval, subject, split_part(subject, '/', 1) as model_subject,
        registry, workspace, model, version, source, system, reference, approver, party, party_kind, role,
-       decision, conditions, stated, decided_not_before, decided_not_after,
+       decision, conditions, approved_until, stated, decided_not_before, decided_not_after,
        recorded_not_before, recorded_not_after, until_not_before, until_not_after,
        -- when it was given: what the server recorded goes before what was written, and that before what readings
        -- saw; what was written down by a moment of its day was given by that moment

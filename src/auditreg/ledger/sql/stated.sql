@@ -6,14 +6,16 @@ create macro names_nobody(words) as is_placeholder(words)
     or lower(trim(words)) in ('none', 'true', 'yes', 'ok', 'approved', 'nobody', 'no one');
 -- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
 create macro says_nothing(field_id, words) as case
-    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role') then names_nobody(words)
-    when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions',
-                      'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
+    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by',
+                      'vendor_name') then names_nobody(words)
+    when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
+                      'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
     else is_placeholder(words) or lower(trim(words)) = 'none' end;
 -- Whether a field is about one version, so that a tag of the model does not answer for it.
 create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id || '.of'),
     case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
-                           'change_reason', 'change_ticket', 'predecessor') then 'version' end, 'model') = 'version';
+                           'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
+         then 'version' end, 'model') = 'version';
 create macro decision_of(words) as case
     when trim(words) = '' then null
     when lower(trim(words)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked',
@@ -41,6 +43,7 @@ create macro set_tag(of_model, of_version, tag_key, hint) as case when of_versio
     then 'client.set_registered_model_tag(' || to_json(of_model)::VARCHAR || ', '
     else 'client.set_model_version_tag(' || to_json(of_model)::VARCHAR || ', "' || of_version || '", ' end
     || to_json(tag_key)::VARCHAR || ', "<' || hint || '>")';
+create macro list_person(spelling) as 'auditreg.toml: [[people]] id = "<person>", accounts = [' || to_json(spelling)::VARCHAR || ']';
 -- What a rule answers that asks whether a field is recorded, by the state that field_evidence gives. In the
 -- sentence, names in braces are columns of the rule.
 create macro field_status(state) as case state when 'recorded' then 'pass' when 'uncertain' then 'undecided' else 'not_evidenced' end;

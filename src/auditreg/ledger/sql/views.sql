@@ -114,6 +114,18 @@ model_identity as {once}(
     from [registered_models]
     group by subject, registry
 ),
+-- when a version went into use, as closely as the record bounds it
+first_use as {once}(
+    select version_subject as subject, 'promotion' as found_in, 400 as place, live_via as tag, grade,
+           live_not_before as lo, live_not_after as hi,
+           case when [ts] is not null and live_not_after > [ts] then 'uncertain' else 'certain' end as certainty
+    from [promotions]
+    qualify row_number() over (partition by version_subject order by live_not_after, seq) = 1
+    union all
+    select version_subject, 'deployment', 410, min_by(system, (running_from, seq)), max(grade), min(running_from),
+           min(running_from), 'certain'
+    from [running] where version_subject is not null group by version_subject
+),
 -- how the server knows whom it names, by entry: also where a row of its journal stands in the log twice.
 -- Of tags only, because a journal is long
 named_by as (
@@ -160,6 +172,13 @@ field_value as (
     select subject, 'lifecycle_status', stage, 'MLflow', 'stage', 400,
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_versions] where stage <> 'None'
+    union all
+    select subject, 'deployed_at',
+           case when date_trunc('second', lo) = date_trunc('second', hi) then strftime(hi, '%Y-%m-%dT%H:%M:%SZ')
+                when lo is null then 'by ' || strftime(hi, '%Y-%m-%dT%H:%M:%SZ')
+                else 'between ' || strftime(lo, '%Y-%m-%dT%H:%M:%SZ') || ' and ' || strftime(hi, '%Y-%m-%dT%H:%M:%SZ') end,
+           found_in, tag, place, grade, certainty, 'only' as candidate, lo, hi, null as actor, null as seq
+    from first_use
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
            'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor, null as seq
@@ -648,6 +667,14 @@ from (select version_subject as subject, registry, workspace, model, version
       union all
       from [population_live_version])
 group by subject
+
+-- block: population_retired_version
+-- what was live by its name and is in use no more, deleted or not
+select version_subject as subject, any_value(registry) as registry,
+       max_by(workspace, (live_not_after, seq)) as workspace, max_by(model, (live_not_after, seq)) as model, version
+from [promotions]
+where version_subject not in (select subject from [population_live_version])
+group by version_subject, version
 
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,
