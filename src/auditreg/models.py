@@ -191,6 +191,7 @@ _NOBODY = {
     Scope.LIVE_VERSION: "No version is in use.",
     Scope.LIVE_IN_PERIOD: "No version was in use in the period.",
     Scope.PROMOTION: "No version went live in the period.",
+    Scope.RETIRED_VERSION: "No version that was live is in use no more.",
     Scope.LEDGER: "A check of single models asks nothing about the ledger.",
 }
 

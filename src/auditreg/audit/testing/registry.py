@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -207,18 +207,19 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     changed = {rows.table for rows in case.changed}
     for statement in state_statements(judged, reads):
         connection.execute(statement)
-        # What the case says of a table stands in it before others are made from it.
-        if statement.startswith("drop table"):
-            made = [table for table in changed if table not in definitions.VIEWS]
-        else:
-            made = re.findall(r"^create temp table (\w+)", statement)
-        for table in made:
+        for table in _made_by(statement, changed):
             written.get(table, lambda: None)()
-            for rows in case.changed:
-                if rows.table == table:
-                    _change_rows(connection, rows)
+            for rows in (rows for rows in case.changed if rows.table == table):
+                _change_rows(connection, rows)
     for statement in selection_statements(None, reads):
         connection.execute(statement)
+
+
+def _made_by(statement: str, changed: Collection[str]) -> list[str]:
+    """The tables that stand now: what a case says of them goes in before others are made from them."""
+    if statement.startswith("drop table"):
+        return [table for table in changed if table not in definitions.VIEWS]
+    return re.findall(r"^create temp table (\w+)", statement)
 
 
 def _change_rows(connection: duckdb.DuckDBPyConnection, rows: CaseRows) -> None:
