@@ -106,6 +106,28 @@ _MARKS = {
 }
 
 
+def reading_rows(
+    connection: duckdb.DuckDBPyConnection,
+    readings: Mapping[str, Sequence[datetime]],
+    as_of: datetime,
+    kinds: Sequence[str],
+) -> None:
+    """Rows of `extractions`: that of `as_of` and the others, all of them complete."""
+    for registry, moments in (("default", (as_of,)), *readings.items()):
+        for moment in moments:
+            insert(
+                connection,
+                "extractions",
+                registry=registry,
+                source="sql",
+                observed_at=moment,
+                started_at=moment,
+                recorded_at=moment,
+                kinds=",".join(kinds),
+                complete=True,
+            )
+
+
 def tag_rows(
     connection: duckdb.DuckDBPyConnection, tag: CaseTag, subject: str
 ) -> dict[str, object]:

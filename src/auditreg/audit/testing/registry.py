@@ -33,6 +33,7 @@ from auditreg.audit.testing.history import (
     gap_rows,
     insert,
     promotion_row,
+    reading_rows,
     tag_rows,
     write_field_history,
     write_file_changes,
@@ -40,6 +41,7 @@ from auditreg.audit.testing.history import (
 )
 from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
+from auditreg.audit.testing.runs import CaseLoggedModel, CaseRun, logged_model_rows, run_rows
 from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
@@ -93,28 +95,6 @@ class CaseModel(CasePart, frozen=True):
     earlier: tuple[datetime, ...] = ()
 
 
-class CaseRun(CasePart, frozen=True):
-    """A run; `datasets` are rows of `run_datasets`."""
-
-    user: str | None = None
-    tags: dict[str, str] = {}
-    params: dict[str, str] = {}
-    metrics: dict[str, float] = {}
-    started_at: datetime = CREATED
-    ended_at: datetime | None = None
-    deleted: bool = False
-    gone: bool = False
-    datasets: tuple[dict[str, str], ...] = ()
-
-
-class CaseLoggedModel(CasePart, frozen=True):
-    """A logged model; `datasets` are name and digest of what its metrics were computed on."""
-
-    run: str | None = None
-    tags: dict[str, str] = {}
-    datasets: tuple[dict[str, str], ...] = ()
-
-
 class CaseUncertainty(CasePart, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
@@ -125,10 +105,14 @@ class CaseUncertainty(CasePart, frozen=True):
 
 
 class CaseRows(CasePart, frozen=True):
-    """Rows changed by hand after everything is built: an UPDATE of a temporary state table."""
+    """Rows changed by hand after everything is built: an UPDATE of a temporary state table.
+
+    `unset` names columns that become NULL.
+    """
 
     table: str
-    set: dict[str, str | int | bool]
+    set: dict[str, str | int | bool] = {}
+    unset: tuple[str, ...] = ()
     where: str = "true"
 
 
@@ -174,30 +158,19 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
         sql: what reads the state; without it, everything is prepared.
     """
     _settings(connection, case)
-    for registry, moments in (("default", (case.as_of,)), *case.readings.items()):
-        for moment in moments:
-            insert(
-                connection,
-                "extractions",
-                registry=registry,
-                source="sql",
-                observed_at=moment,
-                started_at=moment,
-                recorded_at=moment,
-                kinds=",".join(case.kinds),
-                complete=True,
-            )
+    reading_rows(connection, case.readings, case.as_of, case.kinds)
     for number, (name, model) in enumerate(case.models.items(), 1):
         _model(connection, f"m-{number}", name, model, case.as_of)
+    state = partial(_state, connection)
     for run_id, run in case.runs.items():
-        _run_rows(connection, run_id, run)
+        run_rows(state, run_id, run, gone=partial(_gone, connection))
     for model_id, logged in case.logged_models.items():
-        _logged_model(connection, model_id, logged)
-    write_permissions(partial(_state, connection), case.users, case.roles, case.default_permission)
+        logged_model_rows(state, model_id, logged)
+    write_permissions(state, case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
-    judged = Moment(case.as_of, *PERIOD)
-    reads = None if sql is None else reads_of((sql, *_written_tables(case)), judged)
+    moment = Moment(case.as_of, *PERIOD)
+    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
@@ -205,7 +178,7 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     }
     written = _written_rows(connection, case, subjects)
     changed = {rows.table for rows in case.changed}
-    for statement in state_statements(judged, reads):
+    for statement in state_statements(moment, reads):
         connection.execute(statement)
         for table in _made_by(statement, changed):
             written.get(table, lambda: None)()
@@ -223,7 +196,10 @@ def _made_by(statement: str, changed: Collection[str]) -> list[str]:
 
 
 def _change_rows(connection: duckdb.DuckDBPyConnection, rows: CaseRows) -> None:
-    values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
+    pairs = {name: _sql(value) for name, value in rows.set.items()} | dict.fromkeys(
+        rows.unset, "null"
+    )
+    values = ", ".join(f"{name} = {value}" for name, value in pairs.items())
     connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
     connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
 
@@ -368,68 +344,12 @@ def _version(
         _state(connection, "model_artifacts", **names, **{"state": "read", **version.files})
 
 
-def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) -> None:
-    names = {"registry": "default", "run_id": run_id}
-    _state(
-        connection,
-        "runs",
-        **names,
-        subject=f"r-{run_id}",
-        user_id=run.user,
-        deleted=run.deleted or run.gone,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        lifecycle_stage="deleted" if run.deleted else "active",
-        **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
-    )
-    items = (("run_tags", run.tags), ("run_params", run.params), ("run_metrics", run.metrics))
-    for table, pairs in items:
-        for key, value in pairs.items():
-            _state(connection, table, **names, run_subject=f"r-{run_id}", key=key, value=value)
-    for dataset in run.datasets:
-        _state(connection, "run_datasets", **names, run_subject=f"r-{run_id}", **dataset)
-
-
 def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     """The entry that says a run is not there any more; its number."""
     row = connection.execute("select coalesce(max(seq), 1) + 1 from ledger.log").fetchone()
     seq = int(row[0]) if row else 2
     insert(connection, "ledger.log", seq=seq, kind="run", op="gone", subject=subject, leaf=b"")
     return seq
-
-
-def _logged_model(
-    connection: duckdb.DuckDBPyConnection, model_id: str, model: CaseLoggedModel
-) -> None:
-    names = {"registry": "default", "model_id": model_id}
-    _state(
-        connection,
-        "logged_models",
-        **names,
-        subject=f"l-{model_id}",
-        source_run_id=model.run,
-        deleted=False,
-    )
-    for key, value in model.tags.items():
-        _state(
-            connection,
-            "logged_model_tags",
-            **names,
-            logged_model_subject=f"l-{model_id}",
-            key=key,
-            value=value,
-        )
-    for dataset in model.datasets:
-        _state(
-            connection,
-            "logged_model_metrics",
-            **names,
-            logged_model_subject=f"l-{model_id}",
-            key="metric",
-            value=0.5,
-            dataset_name=dataset.get("name"),
-            dataset_digest=dataset.get("digest"),
-        )
 
 
 def _uncertain(

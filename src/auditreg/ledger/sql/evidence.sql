@@ -337,9 +337,9 @@ from record r join held h using (topic, subject, number) join identity i using (
 -- block: developers
 -- everybody who is or ever was recorded as having developed a version
 select subject, value as developer
-from [fields] where field = 'developer' and version is not null
+from [fields] where field = 'developer' and version is not null and not says_nothing('developer', value)
 union
-select subject, value from [field_history] where field = 'developer' and version is not null
+select subject, value from [field_history] where field = 'developer' and version is not null and not says_nothing('developer', value)
 
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what

@@ -41,9 +41,7 @@ select p.subject,
        case when v.entered in ('imported', 'not recorded') or v.entered is null then 'none'
             when v.entered_from = 'program' then 'asserted' else 'captured' end as grade,
        case when v.names_approver and v.entered in ('unknown account', 'unknown approver')
-            then 'auditreg.toml: [[people]] id = "<person>", accounts = ['
-                 || to_json(case v.entered when 'unknown account' then v.entered_by else v.approver end)::VARCHAR || ']'
-       end as fix,
+            then list_person(case v.entered when 'unknown account' then v.entered_by else v.approver end) end as fix,
        v.approver, v.tag, v.entered, v.entered_by, v.entered_from, v.recorded_not_before, v.recorded_not_after,
        v.system, v.reference
 from population_live_in_period p

@@ -1,14 +1,15 @@
 /*
 title = "The approver did not develop the version"
 finding = "The approver developed the version"
-severity = "critical"
+severity = "high"
 scope = "live_in_period"
 repair = "tag"
 covered_by = "approver-recorded"
 looks_for = """
 The approver of the version compared, as a person, with everybody who is or ever was recorded as its
 developer: the field `developer` and the user of the training run. Accounts and spellings are put together
-by `[[people]]` in auditreg.toml; a name nobody claims is not evidenced, never a pass."""
+by `[[people]]` in auditreg.toml; a name nobody claims is not evidenced, never a pass. Where no person is recorded as
+developer, that is told by `developer-recorded`."""
 rationale = """
 Approval by the person who built the model is no second pair of eyes. Comparing account names misses
 exactly that case: jsmith and Jane Smith."""
@@ -21,6 +22,7 @@ select p.subject,
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.independence = 'developed it' then 'fail'
             when v.independence = 'independent' then 'pass'
+            when v.independence in ('no developer', 'service developer') then 'not_applicable'
             else 'not_evidenced' end as status,
        case when not v.names_approver then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
             when v.verdict = 'order cannot be told'
@@ -32,17 +34,12 @@ select p.subject,
                       || 'so independence from the developer cannot be judged'
                  when 'developer unknown' then 'A developer of {subject} ({developers}) is nobody listed in auditreg.toml, '
                       || 'so the independence of {approver} cannot be judged'
-                 when 'service developer' then 'The only developer recorded for {subject} is a service account ({developers}), '
-                      || 'so it is not known from whom {approver} has to be independent'
-                 else 'No developer of {subject} is recorded, so the independence of {approver} cannot be judged' end
+                 else 'No person is recorded as developer of {subject}, from whom {approver} would have to be independent: '
+                      || 'see developer-recorded' end
        end as reason,
        case when v.approver is null then 'none' else 'asserted' end as grade,
-       case when v.independence in ('no developer', 'service developer') and v.names_approver
-            then set_tag(p.model, p.version, first_tag('developer', p.registry, p.workspace), 'account of the developer')
-            when v.independence in ('approver unknown', 'developer unknown') and v.names_approver
-            then 'auditreg.toml: [[people]] id = "<person>", accounts = ['
-                 || to_json(case v.independence when 'approver unknown' then v.approver else v.developers end)::VARCHAR
-                 || ']' end as fix,
+       case when v.independence in ('approver unknown', 'developer unknown') and v.names_approver
+            then list_person(case v.independence when 'approver unknown' then v.approver else v.developers end) end as fix,
        v.approver, v.party as approver_person, v.developers, v.independence
 from population_live_in_period p
 join approval_verdicts v on v.subject = p.subject

@@ -2,7 +2,7 @@
 title = "A developer is recorded"
 finding = "No developer is recorded"
 severity = "medium"
-scope = "live_version"
+scope = "live_in_period"
 repair = "tag"
 covered_by = "vendor-file"
 looks_for = """
@@ -27,6 +27,6 @@ select p.subject,
        case when e.state <> 'recorded' or is_service(e.value)
             then set_tag(p.model, p.version, first_tag('developer', p.registry, p.workspace), 'account of the developer') end as fix,
        coalesce(e.value, e.candidates) as developer, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
-from population_live_version p
+from population_live_in_period p
 join field_evidence e on e.subject = p.subject and e.field = 'developer'
 left join training t on t.subject = p.subject

@@ -1,7 +1,7 @@
 /*
 title = "The version leads back to its training run"
 finding = "The version does not lead back to a training run"
-severity = "critical"
+severity = "high"
 scope = "live_version"
 repair = "retrain"
 looks_for = """

@@ -52,7 +52,7 @@ judged as (
 select p.subject,
        case j.found when 'current' then 'pass' when 'no validation' then 'not_applicable' when 'which' then 'undecided'
             when 'review overdue' then 'fail' when 'expired' then 'fail' when 'cadence overdue' then 'fail'
-            when 'too far' then 'fail' else 'not_evidenced' end as status,
+            when 'too far' then 'fail' when 'unreadable' then 'not_evidenced' else 'not_applicable' end as status,
        case j.found
             when 'current' then 'The validation of {subject} of {stated} holds until {due}'
             when 'no validation' then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
@@ -63,11 +63,11 @@ select p.subject,
             when 'too far' then 'The next review of {subject} is set for {next_review}, more than {cadence_days} days after its '
                  || 'validation of {stated}, the cadence for rating {risk_rating}'
             when 'unreadable' then 'A date of {subject} cannot be read: ''{next_review}{valid_until}''; wanted: 2026-08-12'
-            when 'no rating' then '{subject} was validated on {stated}; neither a next review nor a risk rating says how long that holds'
-            else '{subject} was validated on {stated}; its rating ''{risk_rating}'' has no review cadence, and no next review is recorded'
+            when 'no rating' then '{subject} was validated on {stated}; nothing says how long that holds: see next-review-recorded'
+            else '{subject} was validated on {stated}; its rating ''{risk_rating}'' has no review cadence: see next-review-recorded'
        end as reason,
        case when j.verdict = 'none' then 'none' else 'asserted' end as grade,
-       case when j.found in ('no rating', 'unknown rating', 'unreadable', 'too far')
+       case when j.found in ('unreadable', 'too far')
             then set_tag(p.model, p.version, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
        j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.cadence_days, j.due
 from population_live_version p

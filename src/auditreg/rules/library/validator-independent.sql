@@ -8,7 +8,8 @@ covered_by = "validation-recorded"
 looks_for = """
 The validator of the version compared, as a person, with everybody who is or ever was recorded as its developer:
 the field `developer` and the user of the training run. Accounts and spellings are put together by `[[people]]` in
-auditreg.toml; a name nobody claims is not evidenced, never a pass."""
+auditreg.toml; a name nobody claims is not evidenced, never a pass. Where no person is recorded as developer, that is told
+by `developer-recorded`."""
 rationale = """
 A validation by whoever built the model finds what the builder already knows. Every text on model risk asks that
 the reviewer be somebody else."""
@@ -20,6 +21,7 @@ select p.subject,
        case when v.verdict in ('none', 'placeholder') or v.validator is null then 'not_applicable'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.independence = 'independent' then 'pass' when v.independence = 'developed it' then 'fail'
+            when v.independence in ('no developer', 'service developer') then 'not_applicable'
             else 'not_evidenced' end as status,
        case when v.verdict in ('none', 'placeholder') or v.validator is null
             then 'No validator of {subject} is recorded: see validation-recorded'
@@ -32,17 +34,12 @@ select p.subject,
                       || 'so independence from the developer cannot be judged'
                  when 'developer unknown' then 'A developer of {subject} ({developers}) is nobody listed in auditreg.toml, '
                       || 'so the independence of {validator} cannot be judged'
-                 when 'service developer' then 'The only developer recorded for {subject} is a service account ({developers}), '
-                      || 'so it is not known from whom {validator} has to be independent'
-                 else 'No developer of {subject} is recorded, so the independence of {validator} cannot be judged' end
+                 else 'Nobody but perhaps a service account is recorded as developer of {subject}, so that {validator} '
+                      || 'cannot be compared: see developer-recorded' end
        end as reason,
        case when v.validator is null then 'none' else 'asserted' end as grade,
-       case when v.validator is not null and v.independence in ('no developer', 'service developer')
-            then set_tag(p.model, p.version, first_tag('developer', p.registry, p.workspace), 'account of the developer')
-            when v.validator is not null and v.independence in ('validator unknown', 'developer unknown')
-            then 'auditreg.toml: [[people]] id = "<person>", accounts = ['
-                 || to_json(case v.independence when 'validator unknown' then v.validator else v.developers end)::VARCHAR
-                 || ']' end as fix,
+       case when v.validator is not null and v.independence in ('validator unknown', 'developer unknown')
+            then list_person(case v.independence when 'validator unknown' then v.validator else v.developers end) end as fix,
        v.validator, v.party as validator_person, v.developers, v.independence
 from population_live_in_period p
 join validation_verdicts v on v.subject = p.subject
