@@ -38,7 +38,9 @@ class Shelf:
 
     def put(self, model: str, number: int, **files: bytes) -> None:
         """Write files of a version; `_` in a name stands for a dot."""
-        folder = self.files.setdefault((model, number), {"MLmodel": b"flavors: {}", "model.pkl": b"abc"})
+        folder = self.files.setdefault(
+            (model, number), {"MLmodel": b"flavors: {}", "model.pkl": b"abc"}
+        )
         folder |= {name.replace("_", "."): content for name, content in files.items()}
 
     def touch(self, model: str, number: int) -> None:
@@ -75,8 +77,8 @@ class Shelf:
             return {**row, "state": self.lost[key], "problem": "lost"}
         files = self.files[key]
         large = sum(map(len, files.values())) > 1000
-        hashed = manifest == "all" or live and (
-            manifest == "live" or manifest == "local" and not large
+        hashed = manifest == "all" or (
+            live and manifest != "none" and not (manifest == "local" and large)
         )
         marker = f"{digest(files['MLmodel'])}{self._touched.get(key)}" + "+sha256" * hashed
         if not live and self._known.get(key) in (marker, marker + "+sha256"):
@@ -97,4 +99,6 @@ class Shelf:
 
     def changes(self, columns: str, where: str = "true") -> list[tuple[Any, ...]]:
         """Columns of `file_changes`, in order of time."""
-        return self.book.rows(f"select {columns} from file_changes where {where} order by seq, files")
+        return self.book.rows(
+            f"select {columns} from file_changes where {where} order by seq, files"
+        )
