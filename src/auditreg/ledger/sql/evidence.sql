@@ -637,7 +637,8 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
                 and a.party_kind is distinct from 'service', false) as names_approver,
        case q.about when 'promotion' then r.written end as written,
        a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.role, a.decision,
-       a.conditions, a.stated, a.decided_not_before, a.decided_not_after, a.recorded_not_before,
+       a.conditions, a.stated, a.decided_not_before, a.decided_not_after, a.given_as, a.given_not_before,
+       a.given_not_after, a.recorded_not_before,
        a.recorded_not_after, a.until_not_before, a.until_not_after, a.entered, a.entered_by, a.entered_from,
        a.developers, a.independence, a.tag, a.grade
 from question q
