@@ -78,7 +78,7 @@ class Shelf:
         files = self.files[key]
         large = sum(map(len, files.values())) > 1000
         hashed = manifest == "all" or (
-            live and (manifest == "live" or (manifest == "local" and not large))
+            live and manifest != "none" and not (manifest == "local" and large)
         )
         marker = f"{digest(files['MLmodel'])}{self._touched.get(key)}" + "+sha256" * hashed
         if not live and self._known.get(key) in (marker, marker + "+sha256"):
