@@ -96,7 +96,7 @@ class _Judged:
 
     moment: Moment
     chosen: Selection | None
-    results: tuple[RuleResult, ...]
+    answers: Answers
     carried: CarriedForward
     only: bool
 
@@ -193,14 +193,14 @@ class Auditor:
         )
         zone = calendar.zone(self._config.calendar.timezone)
         answers = Answers(self._connection, results, self._waivers, columns, zone)
-        self._judged = _Judged(moment, chosen, tuple(results), carried, bool(only))
+        self._judged = _Judged(moment, chosen, answers, carried, bool(only))
         errors = _errors(results)
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
-            rules=tuple(counted(self._connection, results)),
+            rules=tuple(counted(answers)),
             answers=tuple(_merged(errors, answers.findings())),
             selection=tuple(selection),
             waivers=waivers,
@@ -216,8 +216,7 @@ class Auditor:
         if judged is None:
             return ()
         return closings(
-            self._connection,
-            judged.results,
+            judged.answers,
             RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
             self._open_by,
             selected=judged.chosen is not None,

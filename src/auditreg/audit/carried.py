@@ -39,7 +39,7 @@ _WAITING = listed((*OPEN, Status.WAIVED, Status.UNDECIDED))
 _ANSWER = (
     "rule VARCHAR, rank INTEGER, subject VARCHAR, status VARCHAR, reason VARCHAR, grade VARCHAR, "
     "fix VARCHAR, evidence VARCHAR, condition_since TIMESTAMP, registry VARCHAR, "
-    "workspace VARCHAR, model VARCHAR, version BIGINT"
+    "workspace VARCHAR, model VARCHAR, version BIGINT, kept BOOLEAN"
 )
 
 
@@ -96,7 +96,7 @@ class CarriedForward:
         if set(COLUMNS) <= set(columns):
             grades = listed(Grade)
             self.con.execute(
-                f"insert into carried_answer by name select {answer_columns(rule, columns)} "
+                f"insert into carried_answer by name select {answer_columns(rule, columns)}, false as kept "
                 f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
                 f"join carried c on c.subject = r.subject and {about} "
                 f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
@@ -127,7 +127,7 @@ class CarriedForward:
             f"{said('fix')}, {said('evidence')}, "
             "make_timestamp(try_cast(json_extract_string(l.entry, '$.body.condition_since') "
             "as BIGINT) * 1000) as condition_since, "
-            "k.registry, k.workspace, k.model, k.version "
+            "k.registry, k.workspace, k.model, k.version, true as kept "
             "from carried c join known_finding k on k.rule = c.rule and k.subject = c.subject "
             "join ledger.log l on l.seq = k.seq "
             "left join (select subject, max_by(json_extract_string(entry, '$.body.status'), seq) "
