@@ -104,9 +104,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 NOW = {
-    "approval-recorded-at-promotion": {"good/2": "pass", "forged/1": "pass", "late/1": "fail"},
+    "approval-recorded-at-promotion": {"good/2": "pass", "forged/1": "pass", "late/1": "not_applicable"},
+    "approval-precedes-live": {"good/2": "pass", "forged/1": "not_applicable", "late/1": "fail"},
     "approval-set-by-approver": {
-        "good/2": "not_evidenced",
+        "good/2": "undecided",
         "forged/1": "fail",
         "late/1": "pass",
     },
@@ -122,8 +123,8 @@ NOW = {
     "engine-runs-live-version": {"good": "fail", "forged": "pass", "plain": "not_applicable"},
 }
 THEN = {
-    "approval-set-by-approver": {"good/2": "not_evidenced", "forged/1": "fail"},
-    "approval-unchanged-after-promotion": {"good/2": "not_evidenced", "forged/1": "pass"},
+    "approval-set-by-approver": {"good/2": "undecided", "forged/1": "fail"},
+    "approval-unchanged-after-promotion": {"good/2": "undecided", "forged/1": "pass"},
     "no-uncaptured-change": {"good": "not_evidenced", "forged": "pass"},
     "approver-not-promoter": {"good/2": "pass"},
     "engine-runs-live-version": {"good": "fail", "forged": "not_evidenced"},

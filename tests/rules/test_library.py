@@ -74,6 +74,8 @@ def test_cases(rule: RuleInfo, ledger: duckdb.DuckDBPyConnection) -> None:
 @each_rule
 def test_every_status_a_rule_can_give_has_a_case(rule: RuleInfo) -> None:
     can = set(re.findall(r"'(pass|fail|not_evidenced|undecided|not_applicable)'", rule.sql))
+    if "field_status(" in rule.sql:
+        can |= {"pass", "not_evidenced", "undecided"}
     shown = {status for case in cases_of(rule) for status in case.expect.values()}
     assert can == shown
     assert {"pass"} < shown

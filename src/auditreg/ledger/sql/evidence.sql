@@ -578,9 +578,10 @@ sourced as (
 ),
 -- who entered it, and when, does not matter where another system holds the approval of the same person
 answered as (
-    select s.* replace (case when h.record is not null then 'holds' else s.verdict end as verdict,
-                        case when h.record is null then s.contested_by end as contested_by,
-                        coalesce(h.record, s.record) as record)
+    select s.topic, s.asked, s.imported, s.written,
+           case when h.record is not null then 'holds' else s.verdict end as verdict,
+           case when h.record is null then s.contested_by end as contested_by,
+           coalesce(h.record, s.record) as record
     from sourced s left join (
         select asked, party, min(record) as record from sourced
         where imported and verdict = 'holds' group by asked, party
@@ -615,7 +616,10 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        coalesce(r.verdict not in ('placeholder', 'pending', 'rejected', 'on the model only')
                 and a.party_kind is distinct from 'service', false) as names_approver,
        case q.about when 'promotion' then r.written end as written,
-       a.* exclude (subject, model_subject, registry, workspace, model, version, standing, contested_by, seq)
+       a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.role, a.decision,
+       a.conditions, a.stated, a.decided_not_before, a.decided_not_after, a.recorded_not_before,
+       a.recorded_not_after, a.until_not_before, a.until_not_after, a.entered, a.entered_by, a.entered_from,
+       a.developers, a.independence, a.tag, a.grade
 from question q
 left join [record_verdicts] r on r.topic = 'approval' and r.subject = q.subject
 left join [approvals] a on a.approval = r.record
@@ -650,7 +654,10 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
             when v.validated_not_before >= coalesce(m.trained_at, m.created_at) then 'covers'
             when m.trained_at is null and m.created_at is null then 'not known'
             else 'same day' end as coverage,
-       v.* exclude (subject, model_subject, registry, workspace, model, version, standing, seq)
+       v.validation, v.source, v.validator, v.party, v.party_kind, v.result, v.stated, v.validated_not_before,
+       v.validated_not_after, v.next_review, v.next_review_ends, v.valid_until, v.valid_until_ends,
+       v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
+       v.entered_from, v.developers, v.independence, v.tag, v.grade
 from question q
 left join made m on m.subject = q.version_subject
 left join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject

@@ -18,7 +18,7 @@ select p.subject,
             then 'not_applicable'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.coverage = 'older' then 'fail' when v.coverage in ('covers', 'same day') then 'pass'
-            else 'not_evidenced' end as status,
+            else 'undecided' end as status,
        case when v.verdict in ('none', 'incomplete', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
             then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
             when v.verdict = 'order cannot be told'
@@ -28,7 +28,7 @@ select p.subject,
             when v.coverage = 'older' then 'The validation of {subject} ({stated}) is older than its training, which ended {trained_at}'
             when v.coverage = 'covers' then '{subject} was validated on {stated}, after it was made'
             when v.coverage = 'same day' then '{subject} was validated on {stated}, the day it was made'
-            else 'When {subject} was made is not recorded, so whether its validation of {stated} covers it cannot be judged' end as reason,
+            else 'When {subject} was made is not recorded, so whether its validation of {stated} covers it cannot be told' end as reason,
        case when v.verdict = 'none' then 'none' else 'asserted' end as grade,
        v.stated, v.validator, v.source, v.version_created_at, v.trained_at, v.coverage
 from population_live_in_period p
