@@ -38,7 +38,7 @@ BY_RULE = [violation for violation in VIOLATIONS if violation.rule]
 def quarter(ledger) -> CheckResult:
     """What is judged of the third quarter, as its report is."""
     span = ledger.config.period("2026-Q3")
-    options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
+    options = CheckOptions(as_of=span.end_utc, period=span, seal=False, everything=True)
     return run_check(Ledger(ledger.path), PolicySet.load(ledger.config), options).result
 
 
@@ -197,7 +197,7 @@ def test_the_third_quarter_has_the_numbers_and_ages_its_own_check_gave(quarter, 
     then = {row.key: (row.id, row.since.to_pydatetime()) for row in sealed.itertuples()}
     shown = {answer.key: (answer.id, answer.since) for answer in quarter.open}
     known = then.keys() & shown.keys()
-    assert len(known) > 40
+    assert len(known) > 30
     assert {key: shown[key] for key in known} == {key: then[key] for key in known}
     # The last check of that quarter was three weeks before its end.
     later = [answer for answer in quarter.open if answer.key not in then]
