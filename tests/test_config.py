@@ -336,9 +336,9 @@ def test_governance_fields():
         ("[[people]]\nid = 'a'\nfrom = 2026-02-01\nuntil = 2026-01-01", "people[0]", ""),
         ("[frameworks]\nenabled = ['osfi-e23-2027']", "no setting frameworks.enabled", "applied"),
         (APPLIED.replace("benchmark", "maybe"), "applied[0].applies", "yes, by analogy and bench"),
-        (APPLIED.replace("reason = 'r'", ""), "applied[0]: Object missing required", ""),
+        (APPLIED.replace("reason = 'r'", ""), "applied[0]: the key reason is missing", ""),
         (APPLIED.replace("'r'", "''"), "frameworks.applied[0].reason", ""),
-        (APPLIED.replace("since = 2026-01-05", ""), "`since`", ""),
+        (APPLIED.replace("since = 2026-01-05", ""), "the key since is missing", ""),
         (APPLIED + APPLIED, "frameworks.applied[1]: 'osfi-e23-2027' is named twice", "Say once"),
         ("a = ", "is not TOML", ""),
     ],
@@ -748,3 +748,11 @@ def test_the_end_of_a_quarter_belongs_to_it():
     assert config.quarter_of(end).last_day == date(2026, 9, 30)
     assert config.quarter_of(end) == config.period("2027-Q2")
     assert config.quarter_of(end + SECOND).first_day == date(2026, 10, 1)
+
+
+def test_a_field_is_of_the_version_or_of_the_model():
+    text = "[fields.approver]\ntags = ['approved_by']\nof = 'model'"
+    sealed = effective_settings(parse_config(text, FILE))
+    assert sealed["fields.approver.of"] == "model"
+    assert sealed["fields"]["approver"] == ["approved_by"]
+    assert "Invalid enum value" in refused(text.replace("'model'", "'run'")).what

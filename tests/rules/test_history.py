@@ -104,7 +104,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 NOW = {
-    "approval-recorded-at-promotion": {"good/2": "pass", "forged/1": "pass", "late/1": "not_applicable"},
+    "approval-recorded-at-promotion": {
+        "good/2": "pass",
+        "forged/1": "pass",
+        "late/1": "not_applicable",
+    },
     "approval-precedes-live": {"good/2": "pass", "forged/1": "not_applicable", "late/1": "fail"},
     "approval-set-by-approver": {
         "good/2": "undecided",

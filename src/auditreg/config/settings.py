@@ -37,6 +37,13 @@ class FieldSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     tags: Annotated[Tags, Meta(description="Tags it is looked for in, the one that counts first.")]
     title: Annotated[str | None, Meta(description="The field as people read it.")] = None
+    of: Annotated[
+        Literal["version", "model"] | None,
+        Meta(
+            description="Whether it is about one version, so that a tag of the model does not answer "
+            "for it (approver, its role, date, decision and conditions by default), or about the model."
+        ),
+    ] = None
 
 
 class CalendarSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -83,7 +83,11 @@ class RuleV1(Struct, forbid_unknown_fields=True):
     """
 
     id: str
-    title: str
+    title: Annotated[str, Meta(description="What is asked.")]
+    finding: Annotated[str, Meta(description="What is wrong where an answer is open.")]
+    covered_by: Annotated[
+        str | None, Meta(description="The rule whose finding is the cause where this does not apply.")
+    ]
     severity: SeverityV1
     scope: ScopeV1
     repair: RepairV1
@@ -206,6 +210,8 @@ def _rule(result: RuleResult) -> RuleV1:
     return RuleV1(
         id=rule.id,
         title=rule.title,
+        finding=rule.finding,
+        covered_by=rule.covered_by,
         severity=rule.severity.value,
         scope=rule.scope.value,
         repair=rule.repair.value,
