@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -140,15 +140,9 @@ class Answers:
         found = self._read(results, f"(rule, subject) in ({chosen})")
         return {answer.rule.id: (reasons[answer.rule.id][0], answer) for answer in found}
 
-    def no_longer_found(self) -> Iterator[Finding]:
-        """The answers about what the ledger knows as a finding, and that are none any more."""
-        known = {
-            rule
-            for (rule,) in self.connection.execute(
-                "select distinct rule from known_finding where status <> 'closed'"
-            ).fetchall()
-        }
-        results = [r for r in self.results if r.error is None and r.rule.id in known]
+    def no_longer_found(self, rules: Collection[str]) -> Iterator[Finding]:
+        """What these rules answer about what the ledger knows as findings, and that are none any more."""
+        results = [r for r in self.results if r.error is None and r.rule.id in rules]
         return self._read(
             results, f"status in ({listed(NO_FINDING)}) and known <> 'closed'", all_carried=True
         )

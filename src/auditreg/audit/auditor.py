@@ -97,6 +97,7 @@ class _Judged:
     moment: Moment
     chosen: Selection | None
     answers: Answers
+    findings: tuple[Finding, ...]
     carried: CarriedForward
     only: bool
 
@@ -193,18 +194,18 @@ class Auditor:
         )
         zone = calendar.zone(self._config.calendar.timezone)
         answers = Answers(self._connection, results, self._waivers, columns, zone)
-        self._judged = _Judged(moment, chosen, answers, carried, bool(only))
-        errors = _errors(results)
+        findings = tuple(_merged(_errors(results), answers.findings()))
+        self._judged = _Judged(moment, chosen, answers, findings, carried, bool(only))
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
             rules=tuple(counted(answers)),
-            answers=tuple(_merged(errors, answers.findings())),
+            answers=findings,
             selection=tuple(selection),
             waivers=waivers,
-            every=_Every(answers, errors),
+            every=_Every(answers, _errors(results)),
         )
 
     def closings(self) -> tuple[Closing, ...]:
@@ -217,6 +218,7 @@ class Auditor:
             return ()
         return closings(
             judged.answers,
+            judged.findings,
             RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
             self._open_by,
             selected=judged.chosen is not None,

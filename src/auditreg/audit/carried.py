@@ -76,41 +76,48 @@ class CarriedForward:
             problems: rule id to why it did not run, where it did not.
             columns: of the rules' tables.
         """
-        for scope in self._scopes:
-            for rule in rules:
-                if rule.scope is scope and rule.id not in problems:
-                    self._take(rule, columns[table_name(rule)])
-            self.con.execute(
-                f"delete from temp.population_{scope} "
-                f"where subject in (select subject from carried where scope = '{scope}')"
+        if not self._scopes:
+            return
+        ran = [rule for rule in rules if rule.id not in problems and rule.scope in self._scopes]
+        carrying = {
+            rule for (rule,) in self.con.execute("select distinct rule from carried").fetchall()
+        }
+        for rule in ran:
+            if rule.id in carrying and set(COLUMNS) <= set(columns[table_name(rule)]):
+                self._take(rule, columns[table_name(rule)])
+        carried = "in (select subject from carried where scope = '{}')".format
+        self.con.execute(
+            "; ".join(
+                [
+                    f"update carried_answer set grade = null where grade not in ({listed(Grade)})",
+                    *(
+                        f"delete from {result_table(rule)} "
+                        f"where subject::VARCHAR {carried(rule.scope)}"
+                        for rule in ran
+                        if "subject" in columns[table_name(rule)]
+                    ),
+                    *(
+                        f"delete from temp.population_{scope} where subject {carried(scope)}"
+                        for scope in self._scopes
+                    ),
+                ]
             )
-        if self._scopes:
-            self._keep_unanswered([rule for rule in rules if rule.id not in problems])
+        )
+        self._keep_unanswered(ran)
 
     def _take(self, rule: RuleInfo, columns: Sequence[str]) -> None:
         """The answers of one rule, where each is a proper one."""
-        table, about = (
-            result_table(rule),
-            f"c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)}",
+        table = result_table(rule)
+        self.con.execute(
+            f"insert into carried_answer by name "
+            f"select {answer_columns(rule, columns)}, false as kept "
+            f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
+            "join carried c on c.subject = r.subject "
+            f"and c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)} "
+            f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
+            f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
+            f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
         )
-        if set(COLUMNS) <= set(columns):
-            grades = listed(Grade)
-            self.con.execute(
-                f"insert into carried_answer by name select {answer_columns(rule, columns)}, false as kept "
-                f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
-                f"join carried c on c.subject = r.subject and {about} "
-                f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
-                f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
-                f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
-            )
-            self.con.execute(
-                f"update carried_answer set grade = null where grade not in ({grades})"
-            )
-        if "subject" in columns:
-            self.con.execute(
-                f"delete from {table} "
-                f"where subject::VARCHAR in (select subject from carried where scope = '{rule.scope}')"
-            )
 
     def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
         """What a rule no longer answers for stays as the log has it: open, with its evidence."""

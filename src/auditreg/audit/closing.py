@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.audit.answers import Answers
 from auditreg.audit.isolation import result_table
 from auditreg.ledger.seal import Closing
-from auditreg.models import ClosedWhy, RuleInfo, RuleResult, Status
+from auditreg.models import ClosedWhy, Finding, RuleInfo, Status
 from auditreg.sql import listed, quoted
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class RulesInForce:
     settings: Mapping[str, object]
 
 
+_Known = Mapping[str, tuple[str, Status]]
+"""Key of a finding that is not among the answers to its rule and its state before this check."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Left:
     """A finding that was among the answers, and what its rule says now; None where it says nothing."""
@@ -62,6 +66,7 @@ class _Left:
 
 def closings(
     answers: Answers,
+    found: Iterable[Finding],
     in_force: RulesInForce,
     rejudge: Rejudge,
     *,
@@ -72,16 +77,24 @@ def closings(
 
     Args:
         answers: of the check, whose tables are there.
+        found: its findings.
         in_force: by what was judged.
         rejudge: judges once more; the tables of the check are another's afterwards.
         selected: whether the check was limited to some models: outside of them nothing closes.
         whole: whether all rules ran over everything, so that a rule that is missing is gone.
     """
     con = answers.connection
-    closed = list(_of_gone_rules(con, in_force)) if whole else []
-    left = list(_told_otherwise(answers))
+    open_before = con.execute(
+        "select key, rule, status from known_finding where status <> 'closed' order by number"
+    ).fetchall()
+    keys = {finding.key for finding in found}
+    was = {key: (rule, Status(status)) for key, rule, status in open_before if key not in keys}
+    if not was:
+        return ()
+    closed = list(_of_gone_rules(was, in_force)) if whole else []
+    left = list(_told_otherwise(answers, was))
     if not selected:  # else what is not in the population may only be outside of the selection
-        left += _no_longer_asked(con, answers.results)
+        left += _no_longer_asked(answers, was)
     changed = _Changes(con, in_force, {one.rule.id for one in left})
     stricter = _open_by_former_settings(left, changed, rejudge)
     for one in left:
@@ -91,44 +104,37 @@ def closings(
     return tuple(closed)
 
 
-def _told_otherwise(answers: Answers) -> Iterator[_Left]:
-    """The findings that are not closed and of which their rules say now that they are none."""
-    was = dict(
-        answers.connection.execute(
-            "select key, status from known_finding where status <> 'closed'"
-        ).fetchall()
-    )
-    for answer in answers.no_longer_found():
-        before = Status(was[answer.key])
-        yield _Left(
-            answer.key, answer.rule, answer.subject.key, before, answer.status, answer.reason
-        )
+def _told_otherwise(answers: Answers, was: _Known) -> Iterator[_Left]:
+    """Those of which their rules say now that they are no findings."""
+    for answer in answers.no_longer_found({rule for rule, _ in was.values()}):
+        if answer.key in was:
+            _, before = was[answer.key]
+            yield _Left(
+                answer.key, answer.rule, answer.subject.key, before, answer.status, answer.reason
+            )
 
 
-def _no_longer_asked(
-    con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]
-) -> Iterator[_Left]:
-    """The findings that are not closed and of which their rules say nothing now."""
-    known = con.execute(
-        "select distinct rule from known_finding where status <> 'closed'"
-    ).fetchall()
-    rules = {r.rule.id: r.rule for r in results if r.error is None and (r.rule.id,) in known}
+def _no_longer_asked(answers: Answers, was: _Known) -> Iterator[_Left]:
+    """Those of which their rules say nothing now."""
+    waiting = {rule for rule, _ in was.values()}
+    rules = {r.rule.id: r.rule for r in answers.results if r.error is None and r.rule.id in waiting}
     asked = " union all ".join(
         f"select {quoted(rule.id)} as rule, subject::VARCHAR as subject from {result_table(rule)}"
         for rule in rules.values()
     )
     if not asked:
         return
-    rows = con.execute(
-        "select k.key, k.rule, k.subject, k.status, "
+    rows = answers.connection.execute(
+        "select k.key, k.rule, k.subject, "
         "coalesce(k.model || coalesce('/' || k.version, ''), 'the ledger') "
         f"from known_finding k anti join ({asked} union all select rule, subject from carried_answer) a "
         "on a.rule = k.rule and a.subject = k.subject "
         f"where k.status <> 'closed' and k.rule in ({listed(rules)}) order by k.number"
     ).fetchall()
-    for key, rule, subject, was, label in rows:
-        reason = f"{label} is no longer among what the rule asks about."
-        yield _Left(key, rules[rule], subject, Status(was), None, reason)
+    for key, rule, subject, label in rows:
+        if key in was:
+            reason = f"{label} is no longer among what the rule asks about."
+            yield _Left(key, rules[rule], subject, was[key][1], None, reason)
 
 
 def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | None:
@@ -151,15 +157,13 @@ def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | Non
     return Closing(one.key, why, one.reason, status)
 
 
-def _of_gone_rules(con: duckdb.DuckDBPyConnection, in_force: RulesInForce) -> Iterable[Closing]:
+def _of_gone_rules(was: _Known, in_force: RulesInForce) -> Iterator[Closing]:
     """What is left of rules that are switched off, renamed or no longer there."""
     enabled = {rule.id for rule in in_force.enabled}
     renamed = {name: rule.id for rule in in_force.enabled for name in rule.aliases}
-    rows = con.execute(
-        "select key, rule from known_finding where status <> 'closed' "
-        f"and rule not in ({listed(sorted(enabled))}) order by number"
-    ).fetchall()
-    for key, rule in rows:
+    for key, (rule, _) in was.items():
+        if rule in enabled:
+            continue
         if rule in renamed:
             yield Closing(key, ClosedWhy.RULE_CHANGED, f"The rule is called {renamed[rule]} now.")
         elif rule in in_force.known:

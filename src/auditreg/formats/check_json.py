@@ -86,7 +86,8 @@ class RuleV1(Struct, forbid_unknown_fields=True):
     title: Annotated[str, Meta(description="What is asked.")]
     finding: Annotated[str, Meta(description="What is wrong where an answer is open.")]
     covered_by: Annotated[
-        str | None, Meta(description="The rule whose finding is the cause where this does not apply.")
+        str | None,
+        Meta(description="The rule whose finding is the cause where this does not apply."),
     ]
     severity: SeverityV1
     scope: ScopeV1
