@@ -206,7 +206,8 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         rows.append((f"[{rule.id}]({rule.id}.md)", rule.severity.value, rule.title))
     intro = (
         "Each rule is one SQL file that runs in any DuckDB on a ledger. A missing record is "
-        "`not_evidenced`, a contradicting one `fail`; both are open."
+        "`not_evidenced`, a contradicting one `fail`; both are open. Where the readings, not the firm, "
+        "leave it unknown the answer is `undecided`, which is not."
     )
     yield (
         DOCS / "rules" / "README.md",
@@ -470,6 +471,43 @@ approve and validate; one that names an act closes it to all who do not hold its
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
+
+## Accepted, under repair, answered
+
+`waivers.toml` beside the settings says what the firm answers to findings:
+
+```toml
+[[waiver]]
+rule = "git-commit-recorded"
+models = ["motor-frequency"]           # or versions = ["motor-frequency/7"], findings = ["F-12"]
+status = "accepted"                    # not open until this has run out
+reason = "Trained before the repository moved"
+approver = "jsmith"
+ticket = "MRM-112"
+expires = 2026-12-31
+
+[[waiver]]
+rule = "owner-recorded"
+models = ["home-severity"]
+status = "under_repair"                # stays open, and says who repairs it until when
+reason = "The team is being reorganised"
+owner = "pricing-ops"
+due = 2026-11-30
+
+[[waiver]]
+rule = "approval-precedes-live"
+findings = ["F-54"]
+status = "rejected"                    # the finding is disputed; or "repaired": what was done about it
+reason = "Approved on paper in time, filed as MRC-301"
+answered_by = "jsmith"
+answered_on = 2026-10-08
+```
+
+What happened in a period cannot come right by itself: findings of rules about events (scopes `promotion` and `live_in_period`, and rules that ask
+when the period began) stay open when it is over, until the rule is satisfied or they are accepted or answered. `repaired` and `rejected` answer such findings
+only, and cover what had happened by the end of their day. Whoever owns or developed a model neither accepts nor answers for it. An entry
+that covers nothing is itself reported (`auditreg waivers`). A report of a past moment uses the waivers that the last check by then had sealed.
+The JSON Schema is `docs/schema/waivers.toml.schema.json`.
 """
 
 

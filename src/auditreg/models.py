@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 
@@ -341,34 +341,6 @@ def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
         subject.version or 0,
         subject.key,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class FindingAge:
-    """The number of a finding and its age, as far as both are known at a moment."""
-
-    number: int
-    since: datetime | None = None
-    first_reported: datetime | None = None
-
-
-def with_ages(findings: Iterable[Finding], ages: Mapping[str, FindingAge]) -> tuple[Finding, ...]:
-    """The findings with the numbers and ages that the ledger knows by their keys.
-
-    What is no finding, because the rule is satisfied, has a number and no age.
-    """
-
-    def aged(finding: Finding) -> Finding:
-        age = ages.get(finding.key)
-        if age is None:
-            return finding
-        if not finding.status.is_finding:
-            return replace(finding, number=age.number)
-        return replace(
-            finding, number=age.number, since=age.since, first_reported=age.first_reported
-        )
-
-    return tuple(map(aged, findings))
 
 
 @dataclass(frozen=True, slots=True)

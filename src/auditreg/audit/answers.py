@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -121,7 +121,35 @@ class Answers:
         """Every answer of every rule, worst first."""
         return self._read([r for r in self.results if r.error is None], "true")
 
-    def _read(self, results: Sequence[RuleResult], condition: str) -> Iterator[Finding]:
+    def examples(self, results: Sequence[RuleResult]) -> dict[str, tuple[int, Finding]]:
+        """By rule, how many different reasons it gives, and one of its answers: always the same."""
+        counted = " union all ".join(
+            f"select {quoted(result.rule.id)} as rule, count(distinct reason) as reasons, "
+            f"min(subject) as subject from {result_table(result.rule)}"
+            for result in results
+        )
+        if not counted:
+            return {}
+        reasons = {
+            rule: (number, subject)
+            for rule, number, subject in self.connection.execute(counted).fetchall()
+        }
+        chosen = ", ".join(
+            f"({quoted(rule)}, {quoted(subject)})" for rule, (_, subject) in reasons.items()
+        )
+        found = self._read(results, f"(rule, subject) in ({chosen})")
+        return {answer.rule.id: (reasons[answer.rule.id][0], answer) for answer in found}
+
+    def no_longer_found(self, rules: Collection[str]) -> Iterator[Finding]:
+        """What these rules answer about what the ledger knows as findings, and that are none any more."""
+        results = [r for r in self.results if r.error is None and r.rule.id in rules]
+        return self._read(
+            results, f"status in ({listed(NO_FINDING)}) and known <> 'closed'", all_carried=True
+        )
+
+    def _read(
+        self, results: Sequence[RuleResult], condition: str, *, all_carried: bool = False
+    ) -> Iterator[Finding]:
         """Read answers in batches, so that the reader may use the connection in between.
 
         An open result would end with the connection's next statement, and another connection does
@@ -135,10 +163,11 @@ class Answers:
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
-            "model, version, waiver, number, since, first_reported, condition_since, carried, "
+            "model, version, waiver, number, since, first_reported, condition_since, carried, kept, "
             f"row_number() over (order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), "
             "coalesce(version, 0), subject) as place "
-            f"from ({self._select(results)}) where {condition} order by place"
+            f"from ({self._select(results, all_carried=all_carried)}) where {condition} "
+            "order by place"
         )
         start = 1
         while rows := self.connection.execute(
@@ -157,27 +186,31 @@ class Answers:
                 yield _answer(row, evidence, rule, self.waivers, told)
             start += _BATCH
 
-    def _select(self, results: Sequence[RuleResult]) -> str:
-        """SQL for the answers of rules with names, evidence (JSON), numbers and ages."""
+    def _select(self, results: Sequence[RuleResult], *, all_carried: bool) -> str:
+        """SQL for the answers of rules with names, evidence (JSON), numbers and ages.
+
+        Of what is carried forward, only findings are answers of the check, unless `all_carried`.
+        """
         parts = [
             f"select {answer_columns(result.rule, self.columns[table_name(result.rule)])}, "
-            f"false as carried from {result_table(result.rule)} r "
+            f"false as kept, false as carried from {result_table(result.rule)} r "
             f"join population_{result.rule.scope} p on p.subject = r.subject"
             for result in results
         ]
         found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"
-        if carrying := [result.rule.id for result in results if result.carried]:
+        if carrying := [r.rule.id for r in results if r.carried or all_carried]:
             parts.append(
                 f"select *, true as carried from carried_answer where rule in ({listed(carrying)})"
             )
         return (
             "select r.* replace (coalesce(o.status, r.status) as status), o.waiver, k.number, "
+            "k.status as known, "
             f"case when {found} then k.since end as since, "
             f"case when {found} then k.first_reported end as first_reported "
             f"from ({' union all '.join(parts)}) r "
             "left join override o on o.rule = r.rule and o.subject = r.subject "
             "left join known_finding k on k.rule = r.rule and k.subject = r.subject "
-            f"where not r.carried or {found}"
+            f"where {'true' if all_carried else f'not r.carried or {found}'}"
         )
 
 
@@ -195,13 +228,14 @@ def _answer(
     completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
     _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
-    version, waiver, number, since, first_reported, condition_since, carried = row[10:]
+    version, waiver, number, since, first_reported, condition_since, carried, kept = row[10:]
     about = Subject(subject, registry, workspace, model, version)
     return Finding(
         rule=rule,
         subject=about,
         status=_STATUSES[status],
-        reason=completed(reason, evidence, about.label),
+        # What is kept as it was sealed is a whole sentence already.
+        reason=reason if kept else completed(reason, evidence, about.label),
         grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
         evidence=evidence,

@@ -96,7 +96,8 @@ class _Judged:
 
     moment: Moment
     chosen: Selection | None
-    results: tuple[RuleResult, ...]
+    answers: Answers
+    findings: tuple[Finding, ...]
     carried: CarriedForward
     only: bool
 
@@ -193,18 +194,18 @@ class Auditor:
         )
         zone = calendar.zone(self._config.calendar.timezone)
         answers = Answers(self._connection, results, self._waivers, columns, zone)
-        self._judged = _Judged(moment, chosen, tuple(results), carried, bool(only))
-        errors = _errors(results)
+        findings = tuple(_merged(_errors(results), answers.findings()))
+        self._judged = _Judged(moment, chosen, answers, findings, carried, bool(only))
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
-            rules=tuple(counted(self._connection, results)),
-            answers=tuple(_merged(errors, answers.findings())),
+            rules=tuple(counted(answers)),
+            answers=findings,
             selection=tuple(selection),
             waivers=waivers,
-            every=_Every(answers, errors),
+            every=_Every(answers, _errors(results)),
         )
 
     def closings(self) -> tuple[Closing, ...]:
@@ -216,8 +217,8 @@ class Auditor:
         if judged is None:
             return ()
         return closings(
-            self._connection,
-            judged.results,
+            judged.answers,
+            judged.findings,
             RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
             self._open_by,
             selected=judged.chosen is not None,

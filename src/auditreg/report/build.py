@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
-from auditreg.models import CheckResult, with_ages
-from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of
+from auditreg.models import CheckResult
+from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of, with_ages
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.queries.reader import Reader
 from auditreg.report import changes, findings, promotions, provenance

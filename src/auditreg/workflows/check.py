@@ -12,7 +12,8 @@ from auditreg.errors import ExitCode, LedgerError, worst
 from auditreg.ledger.entries import epoch_ms
 from auditreg.ledger.policies import policy_digest
 from auditreg.ledger.seal import CheckRecord, Sealed
-from auditreg.models import CheckResult, ClosedWhy, Finding, FindingAge, Severity, Status, with_ages
+from auditreg.models import CheckResult, ClosedWhy, Finding, Severity, Status
+from auditreg.queries.finding_numbers import FindingAge, finding_ages, with_ages
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
@@ -213,7 +214,6 @@ def _seal(
     closings: Sequence[Closing],
 ) -> tuple[Sealed, dict[str, FindingAge]]:
     from auditreg.ledger.seal import seal_check
-    from auditreg.queries.finding_numbers import finding_ages
 
     record = CheckRecord(
         as_of=result.as_of,
