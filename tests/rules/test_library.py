@@ -138,6 +138,7 @@ def test_hostile_names_pass_through(rule: RuleInfo, ledger: duckdb.DuckDBPyConne
                             "files": {"signature_inputs": name, "problem": name, "flavors": name},
                             "tags": {"approved_at": name, "developer": name},
                         },
+                        "2": {"stage": "Archived", "run": name},
                         "3": {"run": name},
                     },
                 }
@@ -149,7 +150,7 @@ def test_hostile_names_pass_through(rule: RuleInfo, ledger: duckdb.DuckDBPyConne
                     "datasets": [{"name": name, "digest": name, "context": name}],
                 }
             },
-            "promotions": [{"version": f"{name}/1"}, {"version": f"{name}/3"}],
+            "promotions": [{"version": f"{name}/{number}"} for number in (1, 2, 3)],
         },
         Case,
     )
