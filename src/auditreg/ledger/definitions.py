@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import kind_sql
-from auditreg.sql import listed
+from auditreg.sql import listed, quoted
 
 COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
@@ -207,8 +207,14 @@ def view_sql(
     """
     if not as_of:
         return _latest_text(_view_text(name), moment=moment, fields=fields)
-    parts = {token: _past_select(token) for token in _built_on(name)}
-    return _over(_past_text(_view_text(name)), "past_", parts)
+    read = [token for token in _built_on(name) if token not in VIEWS]
+    tables = ", ".join(f"read_{token} as ({_past_select(token)})" for token in read)
+    parts = {
+        token: _asked_text(_view_text(token)) if token in VIEWS else f"from read_{token}"
+        for token in _built_on(name)
+    }
+    text = planned_once(_over(_asked_text(_view_text(name)), "past_", parts))
+    return f"with asked as ({_ASKED}){', ' * bool(tables)}{tables} {text}"
 
 
 def stored_view_sql(name: str) -> str:
@@ -217,13 +223,40 @@ def stored_view_sql(name: str) -> str:
     Evidence is made of evidence: what one of its views reads of others stands in its own text, so that
     each is planned, and worked out, once. Other views are read as they are, which lets filters through.
     """
-    if name not in blocks("evidence.sql", "block"):
+    if name not in evidence_views():
         return view_sql(name, as_of=False)
     beside = {token: f"now_{token}" for token in _built_on(name) if token in VIEWS}
     parts = {
         token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside
     }
-    return _over(_latest_text(_view_text(name), beside, once="materialized "), "now_", parts)
+    text = _latest_text(_view_text(name), beside, once="materialized ")
+    return planned_once(_over(text, "now_", parts))
+
+
+@functools.cache
+def evidence_views() -> frozenset[str]:
+    """Views that are planned with what they read, each part once."""
+    return frozenset(blocks("evidence.sql", "block")) | frozenset(blocks("files.sql", "block"))
+
+
+_ASKED = "select ts::TIMESTAMP as moment, known_at::TIMESTAMP as known_by"
+"""What a macro was asked for, as a relation: the text that `query` plans does not see its parameters."""
+
+
+def planned_once(text: str) -> str:
+    """A SELECT as the file keeps it where its parts must be planned once.
+
+    The storage version that DuckDB 1.1 reads has no place for MATERIALIZED: a CTE mentioned twice would be
+    planned twice in DuckDB before 1.4, and so would what it reads. A text that `query` plans keeps the word.
+    """
+    return f"from query({quoted(text)})"
+
+
+def _asked_text(text: str) -> str:
+    """A view's text over what stands beside it as `past_<name>`, at the moment in `asked`."""
+    past = _past_text(text)
+    past = past.replace("known_at::TIMESTAMP", "(select known_by from asked)")
+    return past.replace("ts::TIMESTAMP", "(select moment from asked)")
 
 
 def _latest_text(
