@@ -21,7 +21,7 @@ with spell as (
     from promotions
     window spells as (partition by version_subject order by live_not_after, seq)
 ),
-record as (
+record as materialized (
     select *, lead(words) over records as next_words, lead(entered_by) over records as next_entered_by,
            lead(grade) over records as next_grade
     from (select *, concat_ws(', ', approver, stated, decision, role, conditions) as words from approvals
@@ -52,7 +52,7 @@ live as (
     from spell group by subject
 ),
 known as (
-    select subject, bool_or(coalesce(recorded_not_before < live_not_after, true)) as before,
+    select subject, min(recorded_not_after) as known, bool_or(coalesce(recorded_not_before < live_not_after, true)) as before,
            bool_or(coalesce(recorded_not_after > live_not_before, true)
                    and coalesce(recorded_not_before < live_not_after, true)) as late
     from record r join live l using (subject) group by subject
@@ -75,7 +75,7 @@ select p.subject,
        w.first.next_words as approval_after,
        w.first.next_entered_by as changed_by, w.first.until_not_before as changed_not_before,
        w.first.until_not_after as changed_not_after,
-       (select min(recorded_not_after) from record r where r.subject = p.subject) as known
+       k.known
 from population_live_in_period p
 left join live l on l.subject = p.subject
 left join worst w on w.subject = p.subject

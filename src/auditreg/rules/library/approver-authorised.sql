@@ -15,7 +15,7 @@ is asked."""
 remediation = """
 Have somebody approve the version who may, and record it; or complete roles and authorities in auditreg.toml."""
 */
-with approval as (
+with approval as materialized (
     select v.*, lower(trim(e.value)) as risk_rating, e.state = 'recorded' and e.value is not null as rated,
            -- an undated approval was given no later than it was entered: its day is known where that day is
            local_day(coalesce(v.decided_not_before,

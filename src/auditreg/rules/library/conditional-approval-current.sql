@@ -15,7 +15,7 @@ met."""
 remediation = """
 Have the version approved anew, or record that the conditions are met and drop them from the tag."""
 */
-with approval as (
+with approval as materialized (
     select *, stated_until(approved_until) as ends, contains(lower(decision), 'condition') as conditional,
            coalesce(local_day(coalesce(decided_not_before, recorded_not_before)), date '0001-01-01') as given
     from approval_verdicts where about = 'version'

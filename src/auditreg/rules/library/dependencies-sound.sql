@@ -15,7 +15,7 @@ A model that takes the output of another is as sound as that one. Retiring a mod
 remediation = """
 Move the model to a version that is in use and approved, or correct the tag; write what is no model as `system: name`."""
 */
-with item as (
+with item as materialized (
     select subject, registry, workspace, trim(unnest(string_split_regex(value, '[,;\n]'))) as words
     from field_evidence where field = 'dependencies' and state = 'recorded' and lower(trim(value)) <> 'none'
 ),

@@ -16,7 +16,7 @@ remediation = """
 Find out who replaced the files. Register the changed model as a new version and have that one approved; keep model
 stores write-once. Where files were not hashed, run extract with --manifest live."""
 */
-with approved as (
+with approved as materialized (
     select p.*, v.verdict, v.names_approver, v.approver, v.stated, v.source, v.system, v.given_as, v.given_not_before,
            v.given_not_after, least(v.given_not_after, as_of()) as given_by
     from population_live_version p join approval_verdicts v on v.subject = p.subject

@@ -27,7 +27,7 @@ field_tag as (
     select applies_to, tag, bool_or(field in ('approver', 'approval_date', 'approval_decision')) as of_approval
     from governance_fields group by applies_to, tag
 ),
-missing as (
+missing as materialized (
     select split_part(split_part(c.subject, ':', 1), '/', 1) as model_subject, c.seq, c.item, c.version, c.change, c.before, c.after,
            c.changed_not_before, c.changed_not_after, c.kind in ('model_version_tag', 'registered_model_tag') as is_tag, c.kind,
            -- what matters most: what is live, that something is gone, approvals, other fields

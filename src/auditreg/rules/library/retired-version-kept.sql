@@ -31,7 +31,7 @@ spell as (
     from promotions group by version_subject
 ),
 -- what was said before a tag went with its version
-told as (
+told as materialized (
     select *, stated_until(kept_until) as kept_ends
     from (select subject, arg_max(value, (set_not_after, seq)) as kept_until from field_history
           where field = 'retention_until' and (until_not_after is null or ended_with_subject) group by subject)

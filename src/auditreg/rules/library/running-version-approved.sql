@@ -31,7 +31,7 @@ run as (
     group by r.version_subject
 ),
 named as (select version_subject as subject, min(live_not_after) as by from promotions group by version_subject),
-record as (
+record as materialized (
     select 'approval' as topic, subject, decided_not_before as lo, decided_not_after as hi, recorded_not_after as written
     from approvals where standing in ('holds', 'contested', 'unidentified')
     union all

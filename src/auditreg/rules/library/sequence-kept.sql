@@ -14,7 +14,7 @@ Who approves a model decides on what its validation found. An approval from befo
 remediation = """
 Have the version approved again, now that it is validated, and record the date."""
 */
-with version as (
+with version as materialized (
     select m.subject, m.model_subject, m.trained_at, m.version_created_at
     from validation_verdicts m join population_live_in_period p on p.subject = m.subject
 ),
