@@ -18,7 +18,7 @@ select p.subject,
             then 'not_applicable'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.coverage = 'older' then 'fail' when v.coverage in ('covers', 'same day') then 'pass'
-            else 'undecided' end as status,
+            else 'not_evidenced' end as status,
        case when v.verdict in ('none', 'incomplete', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
             then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
             when v.verdict = 'order cannot be told'
