@@ -2,6 +2,7 @@
 title = "The validation is of this version"
 finding = "The validation is older than the version"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_in_period"
 repair = "tag"
 covered_by = "validation-recorded"
