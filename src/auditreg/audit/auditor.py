@@ -258,8 +258,9 @@ class Auditor:
 
     def _prepare(self, moment: Moment, reads: Reads | None) -> None:
         """Make the tables of the moment."""
+        large = not _is_small(self._connection)
         with _planned_plainly(self._connection):
-            for statement in state_statements(moment, reads):
+            for statement in state_statements(moment, reads, large=large):
                 self._connection.execute(statement)
 
     def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
@@ -345,11 +346,16 @@ class Auditor:
         policy_overrides(self._connection, rules, since)
 
 
+def _is_small(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether to plan a question takes longer than to answer it."""
+    row = connection.execute("select count(*) from ledger.log").fetchone()
+    return row is not None and row[0] <= SMALL_LOG
+
+
 @contextlib.contextmanager
 def _planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Switch DuckDB's optimizer off while a small ledger is judged; results are the same."""
-    row = connection.execute("select count(*) from ledger.log").fetchone()
-    if row is None or row[0] > SMALL_LOG:
+    if not _is_small(connection):
         yield
         return
     connection.execute("pragma disable_optimizer")

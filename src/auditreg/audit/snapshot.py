@@ -32,6 +32,9 @@ _TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNUSUAL = re.compile(r"\$|\be'|\bquery", re.IGNORECASE)
 """Other quotes than plain ones, and functions that read a relation whose name is given as a text."""
 
+_ASKED_IN_PART = ("field_evidence",)
+"""Views with a row per subject and field, of which a rule reads one field or two."""
+
 _MAKE_TIMELINE = "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
 
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
@@ -121,16 +124,19 @@ def _without_texts(sql: str) -> str:
     return _TEXTS.sub(" ", sql)
 
 
-def state_statements(moment: Moment, reads: Reads | None = None) -> Iterator[str]:
-    """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
+def state_statements(
+    moment: Moment, reads: Reads | None = None, *, large: bool = False
+) -> Iterator[str]:
+    """The SQL that makes the state of a moment; it needs nothing but the ledger's database.
+
+    Of a `large` ledger, what has a row per subject and field is not made as a table: that is more than
+    all rules together read. On a small one a table is planned sooner.
+    """
 
     def read(name: str) -> bool:
         return reads is None or name in reads.relations
 
-    yield "; ".join(
-        f"drop table if exists temp.{name}"
-        for name in (*_state_tables(), *definitions.VIEWS, "timeline")
-    )
+    yield "; ".join(_drops())
     yield from _settings_statements(moment)
     yield f"set variable as_of = {moment_literal(moment.as_of)}"
     yield f"set variable period_start = {moment_literal(moment.period_start)}"
@@ -150,7 +156,29 @@ def state_statements(moment: Moment, reads: Reads | None = None) -> Iterator[str
     if moment.past is None and any(map(_TIMELINE.search, sources.values())):
         yield _MAKE_TIMELINE
     for name, text in sources.items():
-        yield f"create temp table {name} as {_TIMELINE.sub(_timeline_of_kind, text)}"
+        rows = _TIMELINE.sub(_timeline_of_kind, text)
+        if name in _ASKED_IN_PART:
+            if not large:
+                yield f"create temp table {_every(name)} as {rows}"
+                rows = f"from {_every(name)}"
+            yield f"create temp view {name} as {rows}"
+        else:
+            yield f"create temp table {name} as {rows}"
+
+
+def _drops() -> Iterator[str]:
+    """The SQL that removes what an earlier moment left."""
+    for name in (*_state_tables(), *definitions.VIEWS, "timeline"):
+        if name in _ASKED_IN_PART:
+            yield f"drop view if exists temp.{name}"
+            yield f"drop table if exists temp.{_every(name)}"
+        else:
+            yield f"drop table if exists temp.{name}"
+
+
+def _every(name: str) -> str:
+    """The table with every row of a view that is asked in part."""
+    return f"every_{name}"
 
 
 def _timeline_of_kind(call: re.Match[str]) -> str:

@@ -34,6 +34,8 @@ VIEWS = (
     "effective_permissions",
     "completeness",
     "nearest_tags",
+    "evidence_subjects",
+    "field_found",
     "field_evidence",
     "training",
     "field_history",

@@ -36,34 +36,10 @@ near as (
 select subject, field, max_by(key, (score, key, value)) as tag, max_by(value, (score, key, value)) as value
 from near group by subject, field
 
--- block: field_evidence
--- per version or model and governance field what the record holds of it. Of several sources the first
--- that names something counts; where a value and none are both possible, that is uncertain
-with best as (
-    select subject, field,
-           bool_and(says_nothing(field, value)) as placeholder,
-           case when count(distinct value) = 1 then any_value(value) end as value,
-           max(found_in) as found_in, max(tag) as tag, max(grade) as grade, any_value(actor) as entered_by,
-           min(not_before) as recorded_not_before, max(not_after) as recorded_not_after,
-           count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) as open,
-           case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
-                then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-                     || case when count(*) = 1 then ' or no record' else '' end end as candidates
-    from (
-        select * from [fields]
-        where {named}
-        qualify rank = coalesce(min(case when not says_nothing(field, value) then rank end)
-                                over (partition by subject, field), 1)
-    )
-    group by subject, field
-),
-wanted as (
-    select applies_to, field, is_of_version(field) as of_version, string_agg(tag, ', ' order by rank) as tags,
-           arg_min(tag, rank) as first_tag
-    from governance_fields where {named}
-    group by applies_to, field
-),
-subject as (
+-- block: evidence_subjects
+-- versions and models that are no prompts, deleted ones too, by their latest names, and whose conventions hold for them
+select *, split_part(subject, '/', 1) as model_subject, conventions_of(registry, workspace) as conventions
+from (
     select subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model, version
     from [model_versions] group by subject, registry, version
@@ -71,7 +47,47 @@ subject as (
     select subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)), null
     from [registered_models] group by subject, registry
 )
-select s.subject, split_part(s.subject, '/', 1) as model_subject, s.registry, s.workspace, s.model, s.version, w.field,
+where split_part(subject, '/', 1) not in (select model_subject from [prompt_models])
+
+-- block: field_found
+-- per subject and governance field the record that counts. Of several sources the first that names
+-- something counts; where a value and none are both possible, that is open
+with said as materialized (
+    select *, says_nothing(field, value) as nothing, count(*) over (partition by subject, field) as records
+    from [fields]
+    where {named}
+)
+-- nearly all have one record, which is quickly told
+select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
+       not_before as recorded_not_before, not_after as recorded_not_after,
+       certainty in ('uncertain', 'unknown') as open,
+       case when open then value || ' (' || candidate || ') or no record' end as candidates
+from said where records = 1
+union all
+select subject, field,
+       bool_and(nothing),
+       case when count(distinct value) = 1 then any_value(value) end,
+       max(found_in), max(tag), max(grade), any_value(actor),
+       min(not_before), max(not_after),
+       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')),
+       case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
+            then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
+                 || case when count(*) = 1 then ' or no record' else '' end end
+from (
+    select * from said where records > 1
+    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field), 1)
+)
+group by subject, field
+
+-- block: field_evidence
+-- per version or model and governance field what the record holds of it
+with wanted as (
+    select applies_to, field, is_of_version(field) as of_version, string_agg(tag, ', ' order by rank) as tags,
+           arg_min(tag, rank) as first_tag
+    from governance_fields where {named}
+    group by applies_to, field
+)
+select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, w.field,
        case when b.subject is null then 'missing'
             when b.open then 'uncertain'
             when b.placeholder then 'placeholder'
@@ -82,11 +98,10 @@ select s.subject, split_part(s.subject, '/', 1) as model_subject, s.registry, s.
        n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
        set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,
                coalesce(b.tag, w.first_tag), w.field) as fix
-from subject s
-join wanted w on w.applies_to = conventions_of(s.registry, s.workspace)
-left join best b on b.subject = s.subject and b.field = w.field
+from [evidence_subjects] s
+join wanted w on w.applies_to = s.conventions
+left join [field_found] b on b.subject = s.subject and b.field = w.field
 left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.subject is null
-where split_part(s.subject, '/', 1) not in (select model_subject from [prompt_models])
 
 -- block: training
 -- per version the run that made it, and what that run or the logged model says of its code and its data.
@@ -475,10 +490,13 @@ developed as (
     select r.validation, bool_or(d.plain = a.plain or d.party = a.party) as same,
            count(*) filter (where d.party is null) as strangers,
            count(*) filter (where d.party_kind is distinct from 'service') as persons,
-           string_agg(distinct v.developer, ', ' order by v.developer) as developers
-    from record r join [developers] v
-      on v.subject = r.subject or r.version is null and split_part(v.subject, '/', 1) = r.subject
-    join spelling d on d.words = v.developer
+           string_agg(distinct r.developer, ', ' order by r.developer) as developers
+    from (select r.validation, r.validator, v.developer from record r join [developers] v on v.subject = r.subject
+          union all
+          select r.validation, r.validator, v.developer from record r
+          join [developers] v on split_part(v.subject, '/', 1) = r.subject
+          where r.version is null) r
+    join spelling d on d.words = r.developer
     left join spelling a on a.words = r.validator
     group by r.validation
 )
