@@ -234,6 +234,9 @@ negligible = ["tier 4"]           # ratings that stand for negligible risk; "neg
 
 A framework with a clause that nobody has checked, or that was seen only second-hand, is a **draft**. `auditreg report
 --drafts` prints drafts; a report that is issued never does, and says that it left them out.
+
+A firm's own texts, such as its model policy, are files of the same kind: `[frameworks] packs` names their folders, and each
+`*.toml` in them is a framework, which applies as the others do. Its clauses may name the firm's own rules and fields.
 """
 
 FRAMEWORK_KEYS = """

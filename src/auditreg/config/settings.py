@@ -301,6 +301,10 @@ class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[AppliedFramework, ...],
         Meta(description="What the firm says of each one that applies; no other is printed."),
     ] = ()
+    packs: Annotated[
+        tuple[str, ...],
+        Meta(description="Folders of your own framework files, relative to this file."),
+    ] = ()
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
