@@ -444,7 +444,7 @@ name = "Robin Roe"
 
 [[people]]
 id = "ci"
-service = true                         # never approves, never validates
+service = true                         # its approvals and validations do not count
 
 [[bodies]]
 id = "mrc"

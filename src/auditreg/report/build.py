@@ -22,7 +22,7 @@ from auditreg.resources import tool_version
 if TYPE_CHECKING:
     import duckdb
 
-_DEFAULT_TITLE = "Model inventory and change record"
+_DEFAULT_TITLE = "Registry record supporting the model inventory"
 
 
 def build_report(
@@ -54,7 +54,7 @@ def build_report(
     """
     reader = Reader(connection, check.as_of)
     check = _numbered(reader, check)
-    source = provenance.read(reader, check, ledger or config.ledger_path.name)
+    source = provenance.read(reader, check, ledger or config.ledger_path.name, draft=draft)
     data = ReportData(reader, check, config, period, source)
     if not data.models:
         refuse_prompts(connection, None, check.as_of, "No report was made.")

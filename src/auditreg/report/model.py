@@ -67,7 +67,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class SeverityCount:
-    """Open findings of one severity: a record contradicts, or there is none."""
+    """Open findings of one severity: a rule is not met, or there is no record."""
 
     severity: Severity
     contradicts: int

@@ -1,6 +1,6 @@
 /*
-title = "Everybody who may write to the live model through the server is known"
-finding = "Somebody unknown or departed may write to the live model through the server"
+title = "Every account that may write to the live model through the server is known"
+finding = "An unknown or departed account may write to the live model through the server"
 severity = "medium"
 scope = "live_version"
 repair = "registry"
