@@ -475,6 +475,12 @@ approve and validate; one that names an act closes it to all who do not hold its
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
 
+A report prints names unless `[report] people` says `"roles"` or `"initials"`. Then HTML and PDF show everybody by the first role of
+their entry in `[[people]]` (by initials where there is none), or by initials; who is not listed is "a person not listed", or has
+initials, and two who would look the same have numbers. Bodies and service accounts keep their names, so list a unit that owns models
+under `[[bodies]]`. The cover and who says that a framework applies keep theirs too. In free text only names are found that are listed,
+or that the report has in a place for people. JSON, CSV and the ledger are not changed.
+
 ## Accepted, under repair, answered
 
 `waivers.toml` beside the settings says what the firm answers to findings:

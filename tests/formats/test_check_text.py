@@ -272,9 +272,7 @@ def test_what_is_carried_forward_is_open_and_says_so():
     everything = shown(made, everything=True)
     assert "examined     2 of 2: 2 met" in everything
     assert "from before  1 not met" in everything
-    assert (
-        "F-3  motor/7: not met, since 2026-08-01, from an earlier period" in everything
-    )
+    assert "F-3  motor/7: not met, since 2026-08-01, from an earlier period" in everything
 
 
 def test_an_answer_is_told_by_what_it_says():

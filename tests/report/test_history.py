@@ -166,8 +166,7 @@ def test_the_server_s_record_its_gap_and_its_restart_are_on_the_page(report, pag
 
 def test_an_engine_that_runs_another_version_is_said_first(report, page):
     sentence = (
-        f"Radar Live is reported to run version 3 of {NAMES[0]}; the registry shows version 4 "
-        "live."
+        f"Radar Live is reported to run version 3 of {NAMES[0]}; the registry shows version 4 live."
     )
     assert sentence in report.notices
     assert sentence in page

@@ -119,7 +119,9 @@ def test_a_period_after_the_last_reading_names_that_one(made, plain_ledger):
 
 
 def test_a_period_between_two_readings_rests_on_the_earlier(made):
-    source = provenance.read(Reader(made.connection, datetime(2026, 7, 31, 23)), made.check, "", draft=True)
+    source = provenance.read(
+        Reader(made.connection, datetime(2026, 7, 31, 23)), made.check, "", draft=True
+    )
     (account,) = source.accounts
     assert (account.observed_at, account.later) == (READINGS[0], False)
     assert [reading.observed_at for reading in source.extractions] == [READINGS[0]]

@@ -29,7 +29,10 @@ from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the cover says. `incomplete` names the registries whose last reading was incomplete."""
+    """What the cover says. `incomplete` names the registries whose last reading was incomplete.
+
+    `people` says how people are shown: `names`, `roles` or `initials`.
+    """
 
     title: str
     entity: str | None
@@ -47,6 +50,7 @@ class Identity:
     policy: str
     registries: tuple[str, ...]
     incomplete: tuple[str, ...]
+    people: str = "names"
 
     @property
     def state(self) -> str:
