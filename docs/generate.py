@@ -183,7 +183,7 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         ]
         params = [(f"`{name}`", f"`{value}`") for name, value in rule.params.items()]
         facts = [
-            ("Severity", rule.severity.value),
+            ("Severity", rule.severity_words),
             ("Scope", rule.scope.value.replace("_", " ")),
             ("Repair", rule.repair.value),
         ]
@@ -480,6 +480,20 @@ their entry in `[[people]]` (by initials where there is none), or by initials; w
 initials, and two who would look the same have numbers. Bodies and service accounts keep their names, so list a unit that owns models
 under `[[bodies]]`. The cover and who says that a framework applies keep theirs too. In free text only names are found that are listed,
 or that the report has in a place for people. JSON, CSV and the ledger are not changed.
+
+## Severity by risk rating
+
+A finding about a model of low risk weighs less where the rule says so: `validation-current` is `high`, and `medium` for models rated
+`low` (`auditreg rules show ID`). What decides is the field `risk_rating` on record; without one, or with one the rule does not name,
+the rule's own severity holds. A firm sets its own, for one rating or for all:
+
+```toml
+[rules.severity]
+description-present = "low"            # whatever the rating
+
+[rules.severity_by_rating.high]        # models whose rating is "high"
+monitoring-current = "high"
+```
 
 ## Accepted, under repair, answered
 
