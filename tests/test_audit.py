@@ -625,7 +625,8 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
     if kind == "file":
         ledger = request.getfixturevalue("file")
     else:
-        ledger = empty_ledger()
+        ledger = duckdb.connect()
+        create_state(ledger)
         ledger.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(ledger, MOTOR)
     good = rule(

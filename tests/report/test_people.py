@@ -139,6 +139,11 @@ def test_letters_that_only_a_pattern_takes_for_the_same_end_no_report(shown):
     assert "aksoy" not in reason
 
 
+def test_fields_of_the_firm_s_own_hold_people_by_their_name(shown):
+    reason, _ = shown("roles", "reviewed by bo", peer_reviewer="bo")
+    assert reason == f"reviewed by {UNLISTED}"
+
+
 def test_a_name_inside_another_word_is_no_name(shown):
     reason, _ = shown("roles", "isolberg-model, s3://b/xisolberg and Ingrid Solberg's")
     assert reason == "isolberg-model, s3://b/xisolberg and approver 1's"

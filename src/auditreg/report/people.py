@@ -35,6 +35,7 @@ _COLUMNS = frozenset(
     {"actor", "approver", "owner", "answered_by", "user", "validator", "developer", "reviewer",
      "developers", "persons", "person", "accounts", "account", "promoter", "findings_owner"}
 )  # fmt: skip
+_ENDINGS = ("_by", "_person", "_owner", "_approver", "_reviewer", "_developer", "_validator")
 _NOBODY = frozenset({"contested_by", "replaced_by", "live_by"})
 """Names of what holds people in the model and in the evidence of rules, and of what does not."""
 
@@ -72,7 +73,7 @@ def with_people(
     if config.report.people == "names":
         return report
     tags = {
-        tag for field in config.governance_fields() if field.id in _FIELDS for tag in field.tags
+        tag for field in config.governance_fields() if _is_of_people(field.id) for tag in field.tags
     }
     found = frozenset(_spellings(report, tags))
     listed = _Listed(config, report.identity.last_day)
@@ -205,7 +206,7 @@ def _spellings(value: object, tags: Collection[str]) -> Iterator[tuple[str, bool
         for name, part in value.items():
             yield from _column(str(name), part)
     elif dataclasses.is_dataclass(value):
-        if isinstance(value, FieldEntry) and value.id in _FIELDS:
+        if isinstance(value, FieldEntry) and _is_of_people(value.id):
             yield from _column(value.id, value.values)
         if isinstance(value, Change) and value.item in tags:
             yield from _column("actor", (value.before, value.after))
@@ -218,12 +219,16 @@ def _spellings(value: object, tags: Collection[str]) -> Iterator[tuple[str, bool
 
 def _column(name: str, value: object) -> Iterator[tuple[str, bool]]:
     """The spellings in a column, where it is one of people."""
-    named = name in _COLUMNS or name in _FIELDS or name.endswith(("_by", "_person"))
-    if not named or name in _NOBODY:
+    if not _is_of_people(name):
         return
     for text in value if isinstance(value, list | tuple) else (value,):
         if isinstance(text, str) and text.strip():
             yield text, name in _LISTS
+
+
+def _is_of_people(name: str) -> bool:
+    """Whether a column or a governance field of this name holds people; a firm's own too."""
+    return name not in _NOBODY and (name in _COLUMNS or name in _FIELDS or name.endswith(_ENDINGS))
 
 
 def _parts(text: str) -> Iterator[str]:
