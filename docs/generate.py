@@ -234,6 +234,9 @@ negligible = ["tier 4"]           # ratings that stand for negligible risk; "neg
 
 A framework with a clause that nobody has checked, or that was seen only second-hand, is a **draft**. `auditreg report
 --drafts` prints drafts; a report that is issued never does, and says that it left them out.
+
+A firm's own texts, such as its model policy, are files of the same kind: `[frameworks] packs` names their folders, and each
+`*.toml` in them is a framework, which applies as the others do. Its clauses may name the firm's own rules and fields.
 """
 
 FRAMEWORK_KEYS = """
@@ -441,7 +444,7 @@ name = "Robin Roe"
 
 [[people]]
 id = "ci"
-service = true                         # never approves, never validates
+service = true                         # its approvals and validations do not count
 
 [[bodies]]
 id = "mrc"
@@ -471,6 +474,12 @@ approve and validate; one that names an act closes it to all who do not hold its
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
+
+A report prints names unless `[report] people` says `"roles"` or `"initials"`. Then HTML and PDF show everybody by the first role of
+their entry in `[[people]]` (by initials where there is none), or by initials; who is not listed is "a person not listed", or has
+initials, and two who would look the same have numbers. Bodies and service accounts keep their names, so list a unit that owns models
+under `[[bodies]]`. The cover and who says that a framework applies keep theirs too. In free text only names are found that are listed,
+or that the report has in a place for people. JSON, CSV and the ledger are not changed.
 
 ## A field and a rule of your own
 

@@ -130,11 +130,11 @@ _WORST_STATUS = (
 )
 
 _STATUS_WORDS = {
-    Status.PASS: "record found",
-    Status.FAIL: "a record contradicts",
+    Status.PASS: "met",
+    Status.FAIL: "not met",
     Status.NOT_EVIDENCED: "no record found",
     Status.UNDECIDED: "cannot be told from the readings",
-    Status.NOT_APPLICABLE: "does not apply",
+    Status.NOT_APPLICABLE: "not applicable",
     Status.WAIVED: "accepted until a date",
     Status.ANSWERED: "answered by the firm",
     Status.PREDATES_POLICY: "older than the policy",
@@ -206,7 +206,7 @@ class Repair(enum.StrEnum):
     RETRAIN = "retrain"
     """It comes right with the next training."""
     HISTORY = "history"
-    """It happened; nobody can repair it."""
+    """A past event: it cannot be undone, and needs a response."""
 
 
 @dataclass(frozen=True, slots=True)

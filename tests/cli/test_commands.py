@@ -344,7 +344,7 @@ def test_waivers(ledger):
     named = ("--rule", "risk-rating-recorded", "--rule", "owner-recorded")
     shown = auditreg("check", *named, code=1)
     assert "1 accepted" in shown
-    assert "1 waiver to look at" in shown
+    assert "1 invalid waiver" in shown
 
 
 # -- answer -------------------------------------------------------------------------------------

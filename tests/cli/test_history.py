@@ -130,7 +130,7 @@ def test_what_was_captured_is_told_with_moment_and_person(at):
     assert len(told.splitlines()) == 1
     moved = f"{pd.Timestamp(at['moved'], unit='ms'):%Y-%m-%d %H:%M:%S}Z"
     assert f"via alias champion; since {moved}; put there by {DAVE} (basic-auth)" in told
-    assert "how sure: certain, recorded by the server." in told
+    assert "evidence: certain, recorded by the server." in told
     [row] = found
     assert (row["version"], row["live"], row["certainty"]) == (1, "yes", "certain")
     assert (row["put_live_by"], row["put_live_by_from"]) == (DAVE, "basic-auth")
@@ -251,7 +251,7 @@ def test_the_timeline_is_readable(at):
     joined = re.sub(" +", " ", " ".join(lines))
     assert "recorded by the server version 2 deleted" in joined
     assert r"mallory\x1b]0;owned\x07 (basic-auth)" in joined
-    assert "uncaptured: changed behind the server's back" in joined
+    assert "uncaptured: not in the server's record" in joined
     assert "version 1 tag approved_by bob -> mallory" in joined
     gap = [line for line in lines if line.startswith("without capture from ")]
     assert any("switched off" in line for line in gap) or "switched off" in joined

@@ -87,7 +87,7 @@ def test_a_dossier_holds_findings_fields_and_lineage(pdf_files, report):
     text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
     for finding in dossier.findings:
         assert f"{finding.id or 'Finding'}: {finding.rule.finding}" in text
-    assert "Where it comes from" in text
+    assert "Lineage" in text
     assert "Record of the governance fields" in text
     assert dossier.row.fields["purpose"] in text
 

@@ -17,6 +17,7 @@ FieldId = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
 SeverityName = Literal["critical", "high", "medium", "low"]
 ActName = Literal["approve", "validate"]
+PeopleShown = Literal["names", "roles", "initials"]
 Roles = tuple[Annotated[str, Meta(min_length=1)], ...]
 Days = Annotated[int, Meta(ge=1)]
 
@@ -308,10 +309,14 @@ class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[AppliedFramework, ...],
         Meta(description="What the firm says of each one that applies; no other is printed."),
     ] = ()
+    packs: Annotated[
+        tuple[str, ...],
+        Meta(description="Folders of your own framework files, relative to this file."),
+    ] = ()
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What stands on a report's cover."""
+    """What stands on a report's cover, and how it shows people."""
 
     entity: Annotated[str | None, Meta(description="The legal entity the report is about.")] = None
     title: Annotated[str | None, Meta(description="The report's title.")] = None
@@ -320,6 +325,14 @@ class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
     template: Annotated[
         str | None, Meta(description="A template's name or folder; the bundled one by default.")
     ] = None
+    people: Annotated[
+        PeopleShown,
+        Meta(
+            description="How HTML and PDF show people: by name, by the role they hold in `[[people]]` "
+            "(initials where they hold none), or by initials. Bodies and service accounts keep their "
+            "names, and so do data outputs."
+        ),
+    ] = "names"
 
 
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, decoded, rows_by
 from auditreg.queries.records import Deployment, Lifecycle, Statement
-from auditreg.report.changes import behind, in_rows
+from auditreg.report.changes import in_rows, not_in_record
 from auditreg.report.findings import SET_ASIDE
 from auditreg.report.model import (
     Artifact,
@@ -264,7 +264,7 @@ def dossier(
         passed=passed,
         lifecycle=past.lifecycle,
         changes=tuple(rows[-_CHANGES:][::-1]),
-        uncaptured=behind(changes, _CHANGES),
+        uncaptured=not_in_record(changes, _CHANGES),
         more_changes=sum(row.count for row in rows[:-_CHANGES]),
         statements=tuple(past.statements[:_STATEMENTS]),
         more_statements=len(past.statements[_STATEMENTS:]),

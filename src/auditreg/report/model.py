@@ -29,7 +29,10 @@ from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the cover says. `incomplete` names the registries whose last reading was incomplete."""
+    """What the cover says. `incomplete` names the registries whose last reading was incomplete.
+
+    `people` says how people are shown: `names`, `roles` or `initials`.
+    """
 
     title: str
     entity: str | None
@@ -47,6 +50,7 @@ class Identity:
     policy: str
     registries: tuple[str, ...]
     incomplete: tuple[str, ...]
+    people: str = "names"
 
     @property
     def state(self) -> str:
@@ -67,7 +71,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class SeverityCount:
-    """Open findings of one severity: a record contradicts, or there is none."""
+    """Open findings of one severity: a rule is not met, or there is no record."""
 
     severity: Severity
     contradicts: int

@@ -24,7 +24,7 @@ ALWAYS_UNSEEN = (
     ),
     "Requests, predictions and complaints: they are not in a model registry.",
     (
-        "Who really typed a tag or a name. MLflow stores what the client sends, unless its server "
+        "The identity of the person who entered a tag or a name. MLflow stores what the client sends, unless its server "
         "journals the signed-in user."
     ),
     (
@@ -218,7 +218,7 @@ _LEAVES = (
 )
 
 
-def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
+def read(reader: Reader, check: CheckResult, ledger: str, *, draft: bool) -> Provenance:
     """The readings that the state at the report's moment rests on, and the seal."""
     rows = read_readings(reader)
     by_then = [row for row in rows if not row["later"]]
@@ -239,7 +239,7 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
         last_observed=by_then[-1]["observed_at"] if by_then else None,
         first_reading=first,
         cannot_show=(*_prompts(reader), *ALWAYS_UNSEEN),
-        integrity=_integrity(check, ledger, rows),
+        integrity=_integrity(check, ledger, rows, draft=draft),
     )
 
 
@@ -402,8 +402,8 @@ def _extraction(row: Row) -> Extraction:
     )
 
 
-def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
-    """The seal the check was made on; else that of the last reading."""
+def _integrity(check: CheckResult, ledger: str, rows: list[Row], *, draft: bool) -> Integrity:
+    """The seal the check was made on; else that of the last reading. A draft was never issued."""
     size, root = check.ledger.get("tree_size"), check.ledger.get("root")
     file = shlex.quote(ledger)
     if rows and (size is None or root is None):
@@ -415,10 +415,19 @@ def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
         policy=check.policy,
         commands=(
             (
-                "The record is whole, and the one this report rests on",
+                "Check that the ledger is unaltered and is the one used here",
                 f"auditreg verify {file}" + (f" --root {size}:{root}" if root else ""),
             ),
-            ("This file is the one that was issued", "auditreg verify report.pdf"),
+            *(
+                ()
+                if draft
+                else (
+                    (
+                        "Check that this file is the one that was issued",
+                        "auditreg verify report.pdf",
+                    ),
+                )
+            ),
             (
                 "Without auditreg, in any DuckDB: entries that are not what was hashed (0 expected)",
                 f'duckdb -readonly {file} "{_LEAVES}"',

@@ -96,7 +96,7 @@ def engines(deployments: Sequence[Deployment]) -> tuple[str, ...]:
     """What a reader must know of engines that run another version than the registry calls live."""
     wrong = [deployment for deployment in deployments if deployment.agrees is False]
     texts = [
-        f"{deployment.system} is stated to run {_version(deployment)} of {deployment.model}, while "
+        f"{deployment.system} is reported to run {_version(deployment)} of {deployment.model}; "
         f"the registry shows {deployment.registry_says}."
         for deployment in wrong[:_ENGINES]
     ]
@@ -122,18 +122,18 @@ def numbers(data: ReportData) -> tuple[Number, ...]:
             "uncertain",
             "Uncertain or unknown",
             _uncertain(data),
-            "versions with a value that cannot be told for the moment",
+            "versions with a value that is uncertain at that moment",
             "inventory",
         ),
         Number(
             "deleted",
-            "Versions seen deleted",
+            "Versions deleted",
             sum(
                 row["version"] is not None and bool(row["deleted"])
                 for rows in data.versions.values()
                 for row in rows
             ),
-            "up to the moment of this report",
+            "by the last reading before the position shown",
             "changes",
         ),
         *_history_numbers(data),
@@ -153,7 +153,9 @@ def _model_numbers(data: ReportData) -> tuple[Number, ...]:
             "high_risk",
             "Rated high risk",
             sum(_is_high_risk(row) for row in in_use),
-            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
+            f"{unrated} in use without a rating"
+            if unrated
+            else "all models in use have a rating recorded",
             "inventory",
         ),
         Number(
@@ -198,7 +200,7 @@ def _promotion_numbers(data: ReportData) -> tuple[Number, ...]:
         ),
         Number(
             "approved",
-            "Of those, with an approval that holds",
+            "of which with an approval that holds",
             sum(bool(promotion.approval and promotion.approval.holds) for promotion in promotions),
             counted(promotion.approval for promotion in promotions) or "none is without",
             "promotions",
@@ -217,7 +219,7 @@ def _history_numbers(data: ReportData) -> tuple[Number, ...]:
         numbers += [
             Number(
                 "uncaptured",
-                changes.BEHIND,
+                changes.NOT_IN_RECORD,
                 sum(change.uncaptured for change in changed),
                 "found by a reading, not in the server's record",
                 "changes",
@@ -236,9 +238,9 @@ def _history_numbers(data: ReportData) -> tuple[Number, ...]:
         numbers.append(
             Number(
                 "engines",
-                "Engines on another version",
+                "Engines running a different version",
                 sum(deployment.agrees is False for deployment in running),
-                f"of {len(running)} stated" + (f", {unclear} cannot be told" if unclear else ""),
+                f"of {len(running)} reported" + (f", {unclear} cannot be told" if unclear else ""),
                 "promotions",
             )
         )
@@ -293,7 +295,7 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "old",
             "Open for over 90 days",
             sum(_is_old(since, data.as_of) for since in dated) if dated or not opened else None,
-            f"for {unknown} it is not known since when"
+            f"first date not recorded for {unknown}"
             if unknown
             else "by the first check that saw it",
             "findings",
@@ -302,13 +304,13 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "accepted",
             "Accepted until a date",
             statuses[Status.WAIVED],
-            "by a named approver of the firm"
+            "by a person the firm names; authority not checked"
             + (f"; {statuses[Status.ANSWERED]} answered" if statuses[Status.ANSWERED] else ""),
             "set-aside",
         ),
         Number(
             "not_judged",
-            "Could not be judged",
+            "Not assessable",
             statuses[Status.ERROR],
             f"{statuses[Status.PREDATES_POLICY]} older than the policy"
             + (f"; {undecided} cannot be told from the readings" if undecided else ""),

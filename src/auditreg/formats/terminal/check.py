@@ -36,9 +36,9 @@ _DETAILED = 6  # as many open findings as are worth a paragraph each on the firs
 
 GROUPS = {
     Repair.TAG: "Set a tag or a description today",
-    Repair.REGISTRY: "Put right in the registry today",
-    Repair.RETRAIN: "Comes right with the next training",
-    Repair.HISTORY: "History: it happened, and nobody can repair it",
+    Repair.REGISTRY: "Fixable in the registry today",
+    Repair.RETRAIN: "Resolved by the next training",
+    Repair.HISTORY: "Past events (cannot be undone; need a response)",
 }
 """What it takes to repair, as headings; what can be done today comes first."""
 
@@ -137,12 +137,12 @@ def _counts(result: CheckResult) -> list[Text]:
         1 for a in result.answers if a.waiver is not None and a.waiver.status == "under_repair"
     )
     failed, missing = counts[Status.FAIL], counts[Status.NOT_EVIDENCED]
-    line = Text(f"{counts[Status.PASS]:,} with a record · ")
+    line = Text(f"{counts[Status.PASS]:,} met · ")
     if not failed + missing:
         line.append("nothing open", "green")
     else:
         line.append(f"{failed + missing:,} open", "bold red")
-        line.append(f" ({missing:,} no record, {failed:,} contradicted)")
+        line.append(f" ({missing:,} no record, {failed:,} not met)")
     others = [
         f"{number:,} {words}"
         for number, words in (
@@ -151,7 +151,7 @@ def _counts(result: CheckResult) -> list[Text]:
             (counts[Status.WAIVED], "accepted"),
             (counts[Status.ANSWERED], "answered"),
             (counts[Status.PREDATES_POLICY], "older than the policy"),
-            (counts[Status.NOT_APPLICABLE], "do not apply"),
+            (counts[Status.NOT_APPLICABLE], "not applicable"),
         )
         if number
     ]
@@ -192,7 +192,7 @@ def _waivers(result: CheckResult, width: int) -> list[Text]:
         return []
     lines = [
         Text(),
-        Text(f"{quantity(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
+        Text(f"{quantity(len(bad), 'invalid waiver')}: auditreg waivers", "bold yellow"),
     ]
     lines += [Text(f"  {escape_control(waiver.sentence)}") for waiver in bad[:2]]
     return [cut(line, width) for line in lines]
@@ -278,14 +278,14 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
     lines = [Text(), Text(f"{heading}: {sum(rule.open for rule in rules):,}", "bold")]
     for rule in shown:
         severity = rule.severity.value
-        contradicted = f"  {rule.failed:,} contradicted" if rule.failed else ""
+        not_met = f"  {rule.failed:,} not met" if rule.failed else ""
         lines.append(
             Text.assemble(
                 "  ",
                 (f"{severity:<9}", STYLES[severity]),
                 f"{rule.rule.id:<{names}} ",
                 f"{rule.open:>7,} of {rule.population:<7,}",
-                contradicted,
+                not_met,
             )
         )
     if hidden := rules[len(shown) :]:

@@ -213,7 +213,7 @@ def _journal(done: IngestSummary) -> Iterator[tuple[str, str]]:
         yield (
             "unrecorded",
             (
-                f"{missing} from the server's journal, made behind its back or while it was off: "
+                f"{missing} from the server's journal; why is not established: "
                 "auditreg changes, auditreg capture status"
             ),
         )

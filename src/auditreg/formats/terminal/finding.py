@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _REPAIR_WORDS = {
     "tag": "a tag or a description can be set today",
     "registry": "can be put right in the registry today",
-    "retrain": "comes right with the next training",
-    "history": "it happened; nobody can repair it",
+    "retrain": "resolved by the next training",
+    "history": "a past event; it needs a response",
 }
 
 

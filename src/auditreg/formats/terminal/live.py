@@ -83,9 +83,14 @@ def _details(live: LiveVersion) -> str:
         why = "the server knew no user" if captured else "nothing captured it"
         parts.append(f"put there by: not recorded, {why}")
     else:
-        how = f" ({escape_control(live.actor_from)})" if live.actor_from else ""
+        how = f" ({_named_by(live.actor_from)})" if live.actor_from else ""
         parts.append(f"put there by {escape_control(live.actor)}{how}")
     return "; ".join([*parts, _approval(live)])
+
+
+def _named_by(actor_from: str) -> str:
+    """How the server knows the name; one that a program gave itself is no more than stated."""
+    return "as stated by the client" if actor_from == "program" else escape_control(actor_from)
 
 
 def _bound(first: datetime | None, last: datetime | None) -> str:
@@ -115,4 +120,4 @@ def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:
         words += f" {clock(answer.last_reading)}"
     if certainty is Certainty.UNKNOWN and answer.first_reading is not None:
         words += f": the first reading is of {clock(answer.first_reading)}"
-    return f"how sure: {words}"
+    return f"evidence: {words}"

@@ -8,7 +8,7 @@ covered_by = "approver-recorded"
 looks_for = """
 The approver of the version compared, as a person, with everybody who is or ever was recorded as its
 developer: the field `developer` and the user of the training run. Accounts and spellings are put together
-by `[[people]]` in auditreg.toml; a name nobody claims is not evidenced, never a pass. Where no person is recorded as
+by `[[people]]` in auditreg.toml; a name not listed there counts as unknown and is not evidenced. Where no person is recorded as
 developer, that is told by `developer-recorded`."""
 rationale = """
 Approval by the person who built the model is no second pair of eyes. Comparing account names misses

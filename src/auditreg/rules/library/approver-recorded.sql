@@ -8,7 +8,7 @@ looks_for = """
 A record that names who approved the version: the tags configured for the field `approver` on the
 version itself, or an approval imported from another system. A tag of the registered model does not say
 which version was approved and counts only where `[fields.approver]` has `of = "model"`. A service
-account cannot approve; a recorded decision such as `rejected` contradicts."""
+account is not taken as an approver; a recorded decision such as `rejected` contradicts."""
 rationale = """
 That a named person or committee agreed to put this version into use is the control every framework
 begins with."""

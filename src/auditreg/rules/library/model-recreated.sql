@@ -1,6 +1,6 @@
 /*
-title = "The model was not deleted and created again without a word"
-finding = "The model was deleted and created again, and nothing says why"
+title = "The model was not deleted and created again without a recorded reason"
+finding = "The model was deleted and created again, and no reason is recorded"
 severity = "high"
 scope = "registered_model"
 repair = "tag"

@@ -13,7 +13,7 @@ rationale = """
 A registry points at files; it does not guard them. Whoever can write to the store can put another model where the
 approved one was, and nothing in MLflow changes."""
 remediation = """
-Find out who replaced the files. Register the changed model as a new version and have that one approved; keep model
+Confirm from the model store what changed and when. Register the changed model as a new version and have that one approved; keep model
 stores write-once. Where files were not hashed, run extract with --manifest live."""
 */
 with approved as materialized (

@@ -10,7 +10,7 @@ looks_for = """
 The field `monitoring_date`, a day or a moment, no longer ago than the parameter `days`. A day counts to its end in the
 configured time zone."""
 rationale = """
-A status says how the model did when somebody looked. An old one says that nobody looks."""
+A status says how the model did when somebody looked. An old one says nothing of today."""
 remediation = """
 Let the monitoring job set the date together with the status, as tags of the registered model."""
 

@@ -13,7 +13,7 @@ rationale = """
 Whoever writes to the database itself needs no account in MLflow and leaves no name. A registry is evidence only as far as
 its changes went through the server."""
 remediation = """
-Find out what wrote to the database then, and set right what was changed through the server. Keep database credentials to
+Find out where the change came from, and set right what was changed through the server. Keep database credentials to
 the server; where a backup was restored, record when and why."""
 
 [params]

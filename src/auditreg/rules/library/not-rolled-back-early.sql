@@ -9,8 +9,8 @@ Versions that ceased to be live within `days` of going live while an older versi
 in their place within the same time; and their field `rollback_reason`. Replacement by a newer version, or by none, is
 no rollback. To go back is what a contingency plan is for: what is asked is why."""
 rationale = """
-A version that is taken back within days was let through by every control before it. What it priced in between stands,
-and the next release should know."""
+A version that is taken back within days had passed the controls before it. What it priced in between stands, and the
+next release should know."""
 remediation = """
 Record on the version why it was taken back, and what it priced meanwhile."""
 

@@ -1,6 +1,6 @@
 /*
-title = "Everybody who may write to the live model through the server is known"
-finding = "Somebody unknown or departed may write to the live model through the server"
+title = "Accounts that the server lets write to the live model are known"
+finding = "The server lets an unknown or departed account write to the live model"
 severity = "medium"
 scope = "live_version"
 repair = "registry"

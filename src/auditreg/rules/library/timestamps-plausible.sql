@@ -9,8 +9,8 @@ Of the version and its training run: not registered after the moment judged, not
 was registered; the run not begun after the version was registered, and not ended before it began. Clocks of servers and
 jobs may differ by the parameter `minutes`. Times of the run are what the job's client said."""
 rationale = """
-Times that cannot be are a sign of a wrong clock, of rows that were written by hand or of a registry that was put
-together from others. Whatever rests on them has to be read with care."""
+Times that cannot be may come from a wrong clock, from rows written by hand or from a registry put together from others;
+which it was is not established. Whatever rests on them has to be read with care."""
 remediation = """
 Find out which clock was wrong or where the row comes from, and record it. Have servers and jobs keep time by NTP."""
 

@@ -11,7 +11,7 @@ For each time a version became live in the period: the date of its validation (a
 compared with the moments between which it went live. A validation without a date counts when it was itself on
 record before."""
 rationale = """
-A version that goes live before anybody has looked at it was tried on nobody but customers."""
+A version that goes live before its validation is used before its limits are known."""
 remediation = """
 What happened cannot be changed. Record the validation before the version goes live."""
 */

@@ -8,7 +8,7 @@ covered_by = "validation-recorded"
 looks_for = """
 The validator of the version compared, as a person, with everybody who is or ever was recorded as its developer:
 the field `developer` and the user of the training run. Accounts and spellings are put together by `[[people]]` in
-auditreg.toml; a name nobody claims is not evidenced, never a pass. Where no person is recorded as developer, that is told
+auditreg.toml; a name not listed there counts as unknown and is not evidenced. Where no person is recorded as developer, that is told
 by `developer-recorded`."""
 rationale = """
 A validation by whoever built the model finds what the builder already knows. Every text on model risk asks that
