@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from auditreg.queries.model_refs import Selection
 
 
+_APPROVED = ("holds", "contested", "unidentified", "after going live")
+"""Verdicts of a record that somebody approved, whatever that is worth."""
+
+
 def sentences(answers: Sequence[LiveAnswer], selection: Selection, target: OutputTarget) -> bytes:
     """One line per model, and one per version where several are possible; wrapped on a terminal."""
     from rich.text import Text
@@ -106,7 +110,7 @@ def _approval(live: LiveVersion) -> str:
     who = f" by {escape_control(approval.approver)}" if approval.approver else ""
     if approval.stated:
         who += f" on {escape_control(approval.stated)}"
-    if approval.holds or approval.verdict == "contested":
+    if approval.verdict in _APPROVED:
         return f"approved{who} ({escape_control(approval.words)})"
     return f"approval: {escape_control(approval.words)}{f' (recorded:{who})' if who else ''}"
 
