@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,11 +64,16 @@ class Difference:
 
 @dataclass
 class Told:
-    """What came of comparisons; `unknown` counts what began and ended between two readings."""
+    """What came of comparisons.
+
+    `unknown` counts what began and ended between two readings, `overwritten` answers that are those of
+    a judge who read the registry as often as auditreg did, and that what was overwritten unread belies.
+    """
 
     counted: dict[str, Counter[str]] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
+    overwritten: Counter[str] = field(default_factory=Counter)
 
     def of(self, *kinds: str) -> list[Difference]:
         """The differences of some kinds."""
@@ -125,7 +130,10 @@ class Court:
                 World.of(self.truth.events, in_ms(result.as_of)), self.firm,
                 in_ms(period.start_utc), in_ms(period.end_utc), self.readings,
             )  # fmt: skip
-            _Comparison(case, told, born, promotions, rules).run(result.every)
+            thin = World.of(self.truth.events, in_ms(result.as_of))
+            thin.forget(self.readings)
+            as_read = replace(case, world=thin)
+            _Comparison(case, told, born, promotions, rules, as_read).run(result.every)
 
 
 def _promotions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int | None, int]]:
@@ -148,12 +156,14 @@ class _Comparison:
         born: Mapping[str, datetime],
         promotions: Mapping[str, tuple[str, int | None, int]],
         rules: Sequence[RuleInfo],
+        as_read: Case,
     ) -> None:
         self.case, self.told, self.born, self.promotions = case, told, born, promotions
         self.scopes = {rule.id: str(rule.scope) for rule in rules}
         self.versions = {version.made: version for version in case.world.versions}
         self.models = {model.made: model for model in case.world.models}
         self.answered: dict[str, list[object]] = {rule.id: [] for rule in rules}
+        self.as_read = as_read
 
     def run(self, every: Iterable[Any]) -> None:
         """Compare every answer, and the populations."""
@@ -164,23 +174,36 @@ class _Comparison:
             self.note(finding, subjects, answers)
         self.populations()
 
-    def subjects(self, key: str) -> list[Version | Model | Span]:
+    def subjects(self, key: str, world: World | None = None) -> list[Version | Model | Span]:
         """What an answer may be about; of a promotion that readings bound, several may be meant."""
+        versions, models = self.versions, self.models
+        if world is not None:
+            versions = {version.made: version for version in world.versions}
+            models = {model.made: model for model in world.models}
         if key in self.promotions:
             version, low, high = self.promotions[key]
-            spans = self.versions[in_ms(self.born[version])].lives
+            spans = versions[in_ms(self.born[version])].lives
             return [s for s in spans if (low is None or low <= s.start) and s.start <= high]
         made = in_ms(self.born[key])
-        return [self.versions.get(made) or self.models[made]]
+        return [versions.get(made) or models[made]]
+
+    def seen(self, rule: str, key: str) -> set[str]:
+        """What the judge answers who knows nothing of what was overwritten before anybody read it."""
+        case = self.as_read
+        answers = {RULES[rule](case, subject) for subject in self.subjects(key, case.world)}
+        return {answer for one in answers for answer in one.split("|")}
 
     def note(self, finding: Any, subjects: Sequence[object], answers: set[str]) -> None:
         """Count an answer, and keep it where it is not the judge's."""
         rule, status = finding.rule.id, str(finding.status)
         self.told.counted.setdefault(rule, Counter())[status] += 1
         said = OURS.get(status)
+        answers = {answer for one in answers for answer in one.split("|")}
         if said is None or said in answers:
             return
-        if judge.BAD_OR_TOLD in answers and said in ("bad", "n/a"):
+        if said in self.seen(rule, finding.subject.key):
+            self.told.overwritten[rule] += 1
+            self.differ("overwritten", rule, subjects, status, "/".join(sorted(answers)), finding.reason)
             return
         if not answers:
             kind = "nothing such happened"

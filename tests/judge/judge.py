@@ -6,7 +6,8 @@ imports nothing of auditreg. Whoever changes it gives a reason in the words of a
 
 An answer is `pass`, `bad` (fail or not evidenced), `n/a`, or `open` where no record says: a day that
 is the very day on which a version went live, entered only afterwards, leaves the order of both open
-to everybody. `bad, or told elsewhere` is bad, and another rule's finding where that one is known.
+to everybody. Where two answers say the same in
+the words of the rule, both are right: `bad|n/a` is a finding of this rule or of the one it names.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tests.judge.words import (
 from tests.judge.world import Model, Run, Span, Tagged, Version, World
 
 PASS, BAD, NA, OPEN = "pass", "bad", "n/a", "open"
-BAD_OR_TOLD = "bad, or told elsewhere"
+BAD_OR_NA, PASS_OR_NA = "bad|n/a", "pass|n/a"
 DAY = 86_400_000
 ACT = 3_600_000
 """What is recorded within an hour is one act (ADR 0024)."""
@@ -238,6 +239,8 @@ def approval_precedes_live(case: Case, span: Span) -> str:
     if rejected(stood):
         return BAD
     candidates = [r for r in found if approved_by(case, r)]
+    if not candidates and any(rejected(record) for record in found):
+        return BAD_OR_NA  # rejected only afterwards: `approver-recorded` says so too
     if approved_by(case, stood):
         candidates = [r for r in candidates if r is stood]
     answers = [_dated_before(case, record, span, "approval_date", "approver") for record in candidates]
@@ -278,7 +281,7 @@ def written(case: Case, record: Record, field: str) -> int:
 
 def approval_recorded_at_promotion(case: Case, span: Span) -> str:
     before = approval_precedes_live(case, span)
-    if before in (NA, BAD):
+    if before not in (PASS, OPEN):
         return NA
     found = approvals(case, span.version)
     return either(approved_by(case, standing(found, span.start)) is not None)
@@ -290,7 +293,12 @@ def current(case: Case, version: Version) -> Record | None:
 
 
 def approver_recorded(case: Case, version: Version) -> str:
-    return either(approved_by(case, current(case, version)) is not None)
+    record = current(case, version)
+    if record is None or approved_by(case, record) is None:
+        return BAD
+    # Nobody has agreed yet by a date that is still to come.
+    stated = case.firm.stated(record.get("approval_date") or "")
+    return either(stated is None or stated.start <= case.now)
 
 
 def approval_unchanged_after_promotion(case: Case, version: Version) -> str:
@@ -304,9 +312,9 @@ def approval_unchanged_after_promotion(case: Case, version: Version) -> str:
                 if seen is not None and value != seen:
                     return BAD
                 seen = value
-    if not approvals(case, version):
-        return NA
-    return PASS
+    found = approvals(case, version)
+    stood = any(standing(found, span.start) for span in version.lives)
+    return PASS if stood else PASS_OR_NA if found else NA
 
 
 def approver_authorised(case: Case, version: Version) -> str:
@@ -315,10 +323,13 @@ def approver_authorised(case: Case, version: Version) -> str:
     if who is None or record is None:
         return NA
     stated = case.firm.stated(record.get("approval_date") or "")
-    if record.get("approval_date") and stated is None:
-        return BAD
     at = stated.start if stated else written(case, record, "approver")
-    return _authorised(case, version, who, "approve", case.firm.day(at))
+    answer = _authorised(case, version, who, "approve", case.firm.day(at))
+    if record.get("approval_date") and stated is None:
+        # On which day is not known, only that it was by when it was entered.
+        early = _authorised(case, version, who, "approve", case.firm.day(version.made))
+        return answer if answer == early else BAD
+    return answer
 
 
 def _authorised(case: Case, version: Version, who: str, act: str, day: date) -> str:
@@ -798,8 +809,6 @@ def dependencies_sound(case: Case, version: Version) -> str:
         return NA
     names = [name.strip() for name in text.split(",") if name.strip()]
     asked = [n for n in names if n.lower() != "none" and not n.startswith(("system:", "data:"))]
-    if not asked:
-        return PASS if text.lower() == "none" else NA
     return either(all(_sound(case, name) for name in asked))
 
 
@@ -886,7 +895,7 @@ def retired_version_kept(case: Case, version: Version) -> str:
     if version.deleted is not None:
         kept = keep is not None and version.deleted >= keep.end
         # That it was live then tells `not-deleted-while-live`, if anybody knows; kept it was not.
-        return NA if kept and version.deleted_live else PASS if kept else BAD_OR_TOLD if version.deleted_live else BAD
+        return NA if kept and version.deleted_live else PASS if kept else BAD_OR_NA if version.deleted_live else BAD
     run = version.run
     if run and run.deleted is not None and (keep is None or run.deleted < keep.end):
         return BAD

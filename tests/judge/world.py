@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,6 +155,34 @@ class World:
                 break
             getattr(world, "_" + event.do.replace(" ", "_"))(event, event.started, event.given)
         return world
+
+    def forget(self, readings: Sequence[int]) -> None:
+        """Forget what nobody could read: what was overwritten, and who ceased to be live, between two readings."""
+
+        def read(start: int, end: int | None) -> bool:
+            return any(start <= at and (end is None or at < end) for at in readings)
+
+        for thing in [*self.models, *self.versions]:
+            later: dict[str, int] = {}
+            kept = []
+            for at, key, value in reversed(thing.written):
+                if read(at, later.get(key)):
+                    kept.append((at, key, value))
+                later[key] = at
+            thing.written = kept[::-1]
+        for version in self.versions:
+            spans: list[Span] = []
+            for span in version.lives:
+                if spans and not read(spans[-1].end or 0, span.start):
+                    spans[-1] = Span(version, spans[-1].start, span.end)
+                else:
+                    spans.append(span)
+            spans = [span for span in spans if read(span.start, span.end)]
+            version.opened = next((span.start for span in spans if span.end is None), None)
+            version.spans = [span for span in spans if span.end is not None]
+            ends: list[int | None] = [at for at, _ in version.stages[1:]]
+            stages = zip(version.stages, [*ends, None], strict=False)
+            version.stages = [one for one, end in stages if end is None or read(one[0], end)]
 
     @property
     def versions(self) -> list[Version]:
