@@ -100,10 +100,11 @@ class Case:
         return min(end for end in ends if end is not None)
 
     def value(self, version: Version, field: str, *, own: bool = False) -> str | None:
-        """A field of a version: on the version, then on its model."""
+        """A field of a version: on the version, then on its model; a placeholder where nothing else is."""
         at = self.end_of(version)
         places = [version.tags(at)] if own else [version.tags(at), version.model.tags(at)]
-        return first(field, *places)
+        named = [{k: v for k, v in tags.items() if not says_nothing(v)} for tags in places]
+        return first(field, *named) or first(field, *places)
 
     def recorded(self, version: Version, field: str, *, own: bool = False) -> str | None:
         """The value of a field, unless it stands for nothing."""
@@ -244,7 +245,10 @@ def approval_precedes_live(case: Case, span: Span) -> str:
     if approved_by(case, stood):
         candidates = [r for r in candidates if r is stood]
     answers = [_dated_before(case, record, span, "approval_date", "approver") for record in candidates]
-    return best(answers, NA)
+    answer = best(answers, NA)
+    # An approval by a developer is contested: whether it came before, nobody needs to know then.
+    own = any(_independent(case, span.version, approved_by(case, r)) == BAD for r in candidates)
+    return f"{answer}|{NA}" if own and answer != NA else answer
 
 
 def best(answers: Sequence[str], none: str) -> str:
@@ -281,7 +285,7 @@ def written(case: Case, record: Record, field: str) -> int:
 
 def approval_recorded_at_promotion(case: Case, span: Span) -> str:
     before = approval_precedes_live(case, span)
-    if before not in (PASS, OPEN):
+    if before in (NA, BAD, BAD_OR_NA):
         return NA
     found = approvals(case, span.version)
     return either(approved_by(case, standing(found, span.start)) is not None)
@@ -344,10 +348,10 @@ def _authorised(case: Case, version: Version, who: str, act: str, day: date) -> 
     if not party.in_office(day):
         return BAD
     answers = {case.firm.may(party, act, rating, day) for rating in CADENCES}
-    rating = case.rating(version)
-    if rating is None and len(answers) > 1:
-        return NA
-    return either(case.firm.may(party, act, rating, day) if rating else answers == {True})
+    rating = case.recorded(version, "risk_rating")
+    if rating is None:
+        return NA if len(answers) > 1 else either(answers == {True})
+    return either(case.firm.may(party, act, rating.strip().lower(), day))
 
 
 def _independent(case: Case, version: Version, who: str | None) -> str:
@@ -357,7 +361,7 @@ def _independent(case: Case, version: Version, who: str | None) -> str:
     party = case.firm.party(who)
     developers = case.developers(version)
     if not developers:
-        return NA
+        return NA if party else BAD_OR_NA
     if party is None:
         return BAD
     found = [case.firm.party(name) for name in developers]
@@ -614,10 +618,10 @@ def parameters_recorded(case: Case, version: Version) -> str:
 
 def thresholds_met(case: Case, version: Version) -> str:
     text = case.recorded(version, "thresholds")
-    if text is None:
+    if text is None or "=" not in text and ">" not in text:
         return BAD
     if version.run is None:
-        return NA
+        return BAD if case.from_vendor(version) else NA
     for part in text.split(","):
         found = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<|=)\s*([\d.]+)\s*", part)
         if not found or found[1] not in version.run.metrics:
@@ -777,17 +781,19 @@ def retention_recorded(case: Case, version: Version) -> str:
 
 
 def rating_reassessed(case: Case, version: Version) -> str:
-    rating = case.rating(version)
-    if rating is None:
+    if case.recorded(version, "risk_rating") is None:
         return NA
     stated = case.day_value(version, "risk_rated_at")
     if stated is None:
         return BAD
-    ends = case.firm.day(stated.start) + timedelta(days=CADENCES[rating] + 1)
-    if case.firm.first_of(ends) <= case.now:
-        return BAD
     major = case.value(version, "change_class", own=True) == "major"
-    return either(not major or stated.end > version.made)
+    if major and stated.end <= version.made:
+        return BAD
+    rating = case.rating(version)
+    if rating is None:
+        return PASS_OR_NA  # no cadence: `risk-rating-recorded` says so
+    ends = case.firm.day(stated.start) + timedelta(days=CADENCES[rating] + 1)
+    return either(case.firm.first_of(ends) > case.now)
 
 
 def scope_decided(case: Case, version: Version) -> str:

@@ -49,10 +49,20 @@ with best as (
                 then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
                      || case when count(*) = 1 then ' or no record' else '' end end as candidates
     from (
-        select * from [fields]
-        where {named}
+        select * from (
+            select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
+            from [fields] where {named}
+            union all
+            -- what stood there when the model was deleted
+            select v.subject, h.field, h.value, h.found_in, h.tag, 'asserted', h.actor, 'certain', 'only', h.set_not_before, h.set_not_after,
+                   h.rank - case when h.version is null then 1000 else 2000 end
+            from (select distinct subject, model_subject from [model_versions] where deleted) v
+            join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
+            where h.ended_with_subject and {named}
+        )
         qualify rank = coalesce(min(case when not says_nothing(field, value) then rank end)
-                                over (partition by subject, field), 1)
+                                over (partition by subject, field),
+                                min(rank) over (partition by subject, field))
     )
     group by subject, field
 ),
@@ -90,14 +100,23 @@ where split_part(s.subject, '/', 1) not in (select model_subject from [prompt_mo
 -- block: training
 -- per version the run that made it, and what that run or the logged model says of its code and its data.
 -- The run is the version's own, else that of its logged model
-with named as (
+with kept as (
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+),
+named as (
+    -- MLflow takes the run from a version that it deletes
     select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, v.logged_model_id,
-           coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+           coalesce(k.run_id, nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
     from (select subject, v.registry, max_by(v.workspace, (v.not_after, v.seq)) as workspace,
                  max_by(v.model, (v.not_after, v.seq)) as model, v.version, max(v.run_id) as run_id,
                  max(v.run_link) as run_link, max(k.logged_model_id) as logged_model_id
           from [model_versions] v left join (select subject, logged_model_id from [version_logged_models]) k using (subject)
           group by subject, v.registry, v.version) v
+    left join kept k on k.subject = v.subject
     left join (select registry, model_id, max(source_run_id) as source_run_id
                from [logged_models] group by registry, model_id) l
       on l.registry = v.registry and l.model_id = v.logged_model_id
@@ -167,11 +186,16 @@ listed as (
            string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
     from used group by subject
 ),
+-- by the tag that counts, as everywhere: the first that names something
+origin as (
+    select subject, tag, value from [fields]
+    where field = 'origin' and certainty not in ('uncertain', 'unknown') and not says_nothing('origin', value)
+    qualify rank = min(rank) over (partition by subject)
+),
 vendor as (
-    select distinct subject from [fields]
-    where field = 'origin' and certainty not in ('uncertain', 'unknown')
-      and (contains(lower(tag), 'vendor')
-           or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased'))
+    select distinct subject from origin
+    where contains(lower(tag), 'vendor')
+       or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased')
 )
 select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.workspace, n.model, n.version,
        n.run_id, n.run_link, n.logged_model_id,
@@ -673,7 +697,8 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
             when v.source = 'model tag' and v.validated_not_after <= m.created_at then 'older'
             when v.validated_not_after <= m.trained_at then 'older'
             when v.validated_not_before >= coalesce(m.trained_at, m.created_at) then 'covers'
-            when m.trained_at is null and m.created_at is null then 'not known'
+            -- a training that nobody recorded may have been long before the registration
+            when m.trained_at is null and (m.created_at is null or v.validated_not_after <= m.created_at) then 'not known'
             else 'same day' end as coverage,
        v.validation, v.source, v.validator, v.party, v.party_kind, v.result, v.stated, v.validated_not_before,
        v.validated_not_after, v.next_review, v.next_review_ends, v.valid_until, v.valid_until_ends,
