@@ -689,6 +689,22 @@ question as (
     from [model_versions]
     where model_subject not in (select model_subject from [prompt_models])
     group by subject, registry, version
+),
+spelling as (
+    select developer, person_of(developer) as party, party_kind(developer) as party_kind
+    from (select distinct developer from [developers])
+),
+-- a validation recorded for the model, compared with the developers of this version
+developed as (
+    select r.subject, bool_or(lower(trim(d.developer)) = lower(trim(v.validator)) or p.party = v.party) as same,
+           count(*) filter (where p.party is null) as strangers,
+           count(*) filter (where p.party_kind is distinct from 'service') as persons,
+           string_agg(d.developer, ', ' order by d.developer) as developers
+    from question q join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
+    join [validations] v on v.validation = r.record and v.version is null
+    join [developers] d on d.subject = q.version_subject
+    join spelling p on p.developer = d.developer
+    group by r.subject
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
        q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
@@ -703,8 +719,13 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        v.validation, v.source, v.validator, v.party, v.party_kind, v.result, v.stated, v.validated_not_before,
        v.validated_not_after, v.next_review, v.next_review_ends, v.valid_until, v.valid_until_ends,
        v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
-       v.entered_from, v.developers, v.independence, v.tag, v.grade
+       v.entered_from, case when v.source = 'model tag' then d.developers else v.developers end as developers,
+       case when v.source is distinct from 'model tag' then v.independence
+            when d.same then 'developed it' when v.independence = 'validator unknown' then 'validator unknown'
+            when d.subject is null then 'no developer' when d.persons = 0 then 'service developer'
+            when d.strangers > 0 then 'developer unknown' else 'independent' end as independence, v.tag, v.grade
 from question q
 left join made m on m.subject = q.version_subject
 left join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
 left join [validations] v on v.validation = r.record
+left join developed d on d.subject = q.subject
