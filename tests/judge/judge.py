@@ -871,8 +871,9 @@ def model_recreated(case: Case, model: Model) -> str:
 
 
 def version_gap_explained(case: Case, model: Model) -> str:
-    numbers = set(range(1, max(model.versions, default=0)))
-    missing = [n for n in numbers if model.versions[n].deleted is not None]
+    if not model.versions:
+        return NA
+    missing = [number for number, one in model.versions.items() if one.deleted is not None]
     tags = model.tags(case.now)
     return either(all(len(tags.get(f"gov.version.{n}.deleted_reason", "")) >= 10 for n in missing))
 

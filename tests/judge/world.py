@@ -165,8 +165,9 @@ class World:
         for thing in [*self.models, *self.versions]:
             later: dict[str, int] = {}
             kept = []
+            gone = thing.deleted if isinstance(thing, Model) else thing.model.deleted
             for at, key, value in reversed(thing.written):
-                if read(at, later.get(key)):
+                if read(at, later.get(key, gone)):
                     kept.append((at, key, value))
                 later[key] = at
             thing.written = kept[::-1]

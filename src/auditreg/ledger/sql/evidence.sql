@@ -453,7 +453,8 @@ select approval, subject, split_part(subject, '/', 1) as model_subject,
             when recorded_not_after > decided_not_before then least(decided_not_after, recorded_not_after)
             else decided_not_after end as given_not_after,
        entered, entered_by, entered_from, developers, independence,
-       case when decided = 'rejected' then 'rejected'
+       -- what was decided of a model does not say of which version, that it was rejected neither
+       case when decided = 'rejected' and not of_model then 'rejected'
             when approver is null or names_nobody(approver) then 'placeholder'
             when decided = 'pending' then 'pending'
             when of_model then 'on the model only'

@@ -27,7 +27,7 @@ beside as (
     select v.subject, e.field, e.value, e.state = 'uncertain' or e.state = 'recorded' and e.value is null as open
     from validation_verdicts v join field_evidence e on e.subject = v.subject and e.field in ('next_review', 'valid_until')
     where v.about = 'version' and e.state in ('recorded', 'uncertain')
-      and coalesce(e.value is null or v.validated_not_before is null or stated_until(e.value) > v.validated_not_before, false)
+      and coalesce(e.value is null or v.verdict <> 'holds' or stated_until(e.value) > v.validated_not_before, false)
 ),
 due as (
     select v.* exclude (next_review, valid_until, next_review_ends, valid_until_ends), a.tolerance,
