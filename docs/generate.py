@@ -183,7 +183,7 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         ]
         params = [(f"`{name}`", f"`{value}`") for name, value in rule.params.items()]
         facts = [
-            ("Severity", rule.severity.value),
+            ("Severity", rule.severity_words),
             ("Scope", rule.scope.value.replace("_", " ")),
             ("Repair", rule.repair.value),
         ]
@@ -471,6 +471,20 @@ approve and validate; one that names an act closes it to all who do not hold its
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
+
+## Severity by risk rating
+
+A finding about a model of low risk weighs less where the rule says so: `validation-current` is `high`, and `medium` for models rated
+`low` (`auditreg rules show ID`). What decides is the field `risk_rating` on record; without one, or with one the rule does not name,
+the rule's own severity holds. A firm sets its own, for one rating or for all:
+
+```toml
+[rules.severity]
+description-present = "low"            # whatever the rating
+
+[rules.severity_by_rating.high]        # models whose rating is "high"
+monitoring-current = "high"
+```
 
 ## Accepted, under repair, answered
 

@@ -144,7 +144,7 @@ def test_every_builtin_rule_answers_for_its_whole_population(
     assert all(r.examined == r.population == sum(r.counts.values()) for r in result.rules)
     assert result.period == (date(2026, 7, 1), date(2026, 9, 30))
     assert result.as_of == AS_OF
-    ranks = [answer.rule.severity.rank for answer in result.answers]
+    ranks = [answer.severity.rank for answer in result.answers]
     assert ranks == sorted(ranks)
     assert len(list(result.every)) == sum(r.population for r in result.rules)
     assert {a.status for a in result.answers} <= {Status.FAIL, Status.NOT_EVIDENCED}
@@ -296,11 +296,54 @@ def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyCon
     for key, text in (
         ("disabled", 'disabled = ["oter"]'),
         ("severity", 'severity = { oter = "low" }'),
+        ("severity_by_rating.low", 'severity_by_rating = { low = { oter = "low" } }'),
         ("params", "params = { oter = { x = 1 } }"),
     ):
         with pytest.raises(ConfigError, match=rf"auditreg\.toml: rules\.{key}: .*no rule 'oter'"):
             check(ledger, rule(name="other"), config=f"[rules]\n{text}")
     assert [r.rule.id for r in check(ledger, rule(), rule(name="b"), only=["b"]).rules] == ["b"]
+
+
+RATED = case(
+    models={
+        "motor": {"tags": {"risk_rating": "Low"}, "versions": {"1": {}}},
+        "home": {"tags": {"risk_rating": "high"}, "versions": {"1": {}}},
+        "travel": {"versions": {"1": {}}},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "expected"),
+    [
+        ("", "", {"motor/1": "high", "home/1": "high", "travel/1": "high"}),
+        (
+            'severity_by_rating = { low = "medium" }',
+            "",
+            {"motor/1": "medium", "home/1": "high", "travel/1": "high"},
+        ),
+        (
+            'severity_by_rating = { low = "medium" }',
+            '[rules.severity_by_rating]\nLOW.mine = "low"\nhigh.mine = "critical"',
+            {"motor/1": "low", "home/1": "critical", "travel/1": "high"},
+        ),
+        (  # one severity for the rule stands for every rating
+            'severity_by_rating = { low = "medium" }',
+            '[rules.severity]\nmine = "critical"',
+            {"motor/1": "critical", "home/1": "critical", "travel/1": "critical"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("scope", ["live_version", "live_in_period"])
+def test_severity_follows_the_rating_on_record(
+    empty: duckdb.DuckDBPyConnection, more: str, config: str, expected: dict[str, str], scope: str
+) -> None:
+    empty.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
+    build(empty, RATED)
+    result = check(empty, rule(more=more, scope=scope), config=config)
+    assert {f.subject.label: f.severity.value for f in result.open} == expected
+    ranks = [finding.severity.rank for finding in result.open]
+    assert ranks == sorted(ranks)
 
 
 def test_what_is_older_than_the_policy_is_counted_apart(

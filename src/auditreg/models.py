@@ -231,7 +231,8 @@ class Subject:
 class RuleInfo:
     """A rule's header: what it asks, how bad a miss is, what repairs it.
 
-    `title` says what is asked, `finding` what is wrong where the answer is open. `covered_by` is the rule
+    `title` says what is asked, `finding` what is wrong where the answer is open. `severity_by_rating` has the
+    severity of findings about models of a risk rating, where it differs. `covered_by` is the rule
     whose finding is the cause, where this one does not apply because of it. `sql` is the one SELECT;
     `digest` the SHA-256 of the whole file's text.
     """
@@ -251,6 +252,13 @@ class RuleInfo:
     custom: bool = False
     finding: str = ""
     covered_by: str | None = None
+    severity_by_rating: Mapping[str, Severity] = field(default_factory=dict)
+
+    @property
+    def severity_words(self) -> str:
+        """Its severity, and that of models of a rating where it differs."""
+        rated = [f"{s} for models rated {r}" for r, s in sorted(self.severity_by_rating.items())]
+        return "; ".join((self.severity.value, *rated))
 
     @property
     def digest(self) -> str:
@@ -289,7 +297,8 @@ class Finding:
     `number` is None where no check that saw it was sealed. `since`, the moment of the check since
     which it is open without a break, and `first_reported`, that of the first check that ever saw it,
     are as they were known at the moment that is judged. `condition_since` is what the rule says
-    of when it became so. `carried` is set where the finding is about an event of an earlier period.
+    of when it became so. `carried` is set where the finding is about an event of an earlier period, and
+    `by_rating` where the model's risk rating makes it more or less severe.
     Moments are UTC and naive.
     """
 
@@ -306,6 +315,12 @@ class Finding:
     first_reported: datetime | None = None
     condition_since: datetime | None = None
     carried: bool = False
+    by_rating: Severity | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is: for a model of this risk rating, where the rule tells ratings apart."""
+        return self.by_rating or self.rule.severity
 
     @property
     def words(self) -> str:
@@ -334,7 +349,7 @@ def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
     """The one order of findings: severity, status, rule, then the names of the subject."""
     subject = finding.subject
     return (
-        finding.rule.severity.rank,
+        finding.severity.rank,
         finding.status.rank,
         finding.rule.id,
         subject.model or "",

@@ -124,6 +124,18 @@ def test_every_promotion_of_the_quarter_has_its_verdict_now_and_then(ledger, qua
         assert told == PROMOTIONS
 
 
+def test_live_gives_the_verdict_of_the_promotion_that_made_a_version_live(ledger):
+    span = ledger.config.period("2026-Q3")
+    rows = ledger.live(at=span.end_utc.isoformat())
+    told = {
+        (row.model, row.version): (row.approval, _text(row.contested_by))
+        for row in rows.itertuples()
+        if (row.model, row.version) in PROMOTIONS
+    }
+    assert len(told) >= 7
+    assert told == {name: PROMOTIONS[name][:2] for name in told}
+
+
 def test_the_rules_say_of_promotions_what_the_verdicts_say(quarter):
     said = {
         (answer.subject.model, answer.subject.version): answer.status

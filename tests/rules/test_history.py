@@ -123,15 +123,15 @@ NOW = {
     "not-rolled-back-early": {"good/1": "pass", "good/2": "pass"},
     "not-deleted-while-live": {"good/2": "pass", "gone/1": "fail"},
     "promotion-in-window": {"good/2": "not_applicable"},
-    "model-unchanged-after-approval": {"forged/1": "not_evidenced"},
+    "model-unchanged-after-approval": {"forged/1": "undecided"},
     "engine-runs-live-version": {"good": "fail", "forged": "pass", "plain": "not_applicable"},
 }
 THEN = {
     "approval-set-by-approver": {"good/2": "undecided", "forged/1": "fail"},
     "approval-unchanged-after-promotion": {"good/2": "undecided", "forged/1": "pass"},
-    "no-uncaptured-change": {"good": "not_evidenced", "forged": "pass"},
+    "no-uncaptured-change": {"good": "undecided", "forged": "pass"},
     "approver-not-promoter": {"good/2": "pass"},
-    "engine-runs-live-version": {"good": "fail", "forged": "not_evidenced"},
+    "engine-runs-live-version": {"good": "fail", "forged": "not_applicable"},
     "no-capture-gap": {"the ledger": "pass"},
 }
 

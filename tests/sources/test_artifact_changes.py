@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from datetime import datetime
@@ -224,12 +225,12 @@ def test_no_rule_forgets_over_night_what_it_knew(book, firm):
     prepare_snapshot(book.con, Moment(now, now, now))
     rules = {rule.id: rule for rule in builtin_rules()}
     for rule, status in (("signature-present", "pass"), ("live-version-ready", "pass")):
-        ((answer, reason),) = book.rows(
-            f"select status, reason from ({rules[rule].sql}) where subject like '%/1'"
+        ((answer, reason, last_read_at),) = book.rows(
+            f"select status, reason, last_read_at from ({rules[rule].sql}) where subject like '%/1'"
         )
         assert answer == status
-        assert f"{at:%Y-%m-%d %H:%M} UTC" in reason
-        assert "could not be reached since" in reason
+        assert last_read_at == at
+        assert re.search(r"read \{last_read_at\}; its files could not be reached since", reason)
     assert book.rows("select value from fields where field = 'inputs' and version = 1") == [
         ('[{"name": "age", "type": "long"}]',)
     ]

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
+from auditreg.audit.ratings import by_rating, rank_sql
 from auditreg.audit.sentences import complete
 from auditreg.models import NO_FINDING, Finding, Grade, RuleInfo, RuleResult, Status, Subject
 from auditreg.rules.validate import COLUMNS
@@ -73,15 +74,22 @@ def condition_sql(columns: Sequence[str]) -> str:
     )
 
 
+def answer_source(rule: RuleInfo) -> str:
+    """SQL for a rule's table `r`, with what `answer_columns` reads beside it."""
+    _, rated = rank_sql(rule)
+    return f"{result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject {rated}"
+
+
 def answer_columns(rule: RuleInfo, columns: Sequence[str]) -> str:
     """SQL for what a rule says of a row `r` of its table, and the names in `p` that people use.
 
     Evidence is JSON, in the order of the columns' names, in which it is sealed.
     """
     evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
+    rank, _ = rank_sql(rule)
     packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
     return (
-        f"{quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject as subject, "
+        f"{quoted(rule.id)} as rule, {rank} as rank, r.subject as subject, "
         "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
         f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
         f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
@@ -164,6 +172,7 @@ class Answers:
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
             "model, version, waiver, number, since, first_reported, condition_since, carried, kept, "
+            "rank, "
             f"row_number() over (order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), "
             "coalesce(version, 0), subject) as place "
             f"from ({self._select(results, all_carried=all_carried)}) where {condition} "
@@ -193,8 +202,7 @@ class Answers:
         """
         parts = [
             f"select {answer_columns(result.rule, self.columns[table_name(result.rule)])}, "
-            f"false as kept, false as carried from {result_table(result.rule)} r "
-            f"join population_{result.rule.scope} p on p.subject = r.subject"
+            f"false as kept, false as carried from {answer_source(result.rule)}"
             for result in results
         ]
         found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"
@@ -228,7 +236,7 @@ def _answer(
     completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
     _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
-    version, waiver, number, since, first_reported, condition_since, carried, kept = row[10:]
+    version, waiver, number, since, first_reported, condition_since, carried, kept, rank = row[10:]
     about = Subject(subject, registry, workspace, model, version)
     return Finding(
         rule=rule,
@@ -245,6 +253,7 @@ def _answer(
         first_reported=first_reported,
         condition_since=condition_since,
         carried=carried,
+        by_rating=by_rating(rule, rank),
     )
 
 

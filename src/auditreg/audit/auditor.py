@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditreg.audit import isolation
 from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.carried import CarriedForward, carried_forward
 from auditreg.audit.closing import Rejudged, RulesInForce, closings
+from auditreg.audit.in_force import configured, in_force
 from auditreg.audit.judging import counted, judge_waivers, with_carried
 from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.ratings import RATINGS, rate_subjects
 from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
     Extension,
@@ -24,15 +26,14 @@ from auditreg.audit.snapshot import (
     selection_statements,
     state_statements,
 )
-from auditreg.config import FILE_NAME, Config, Period, calendar, effective_settings
-from auditreg.errors import ConfigError, NothingToAudit, SourceError, UsageError, first_line
+from auditreg.config import Config, Period, calendar
+from auditreg.errors import NothingToAudit, SourceError, first_line
 from auditreg.models import (
     OPEN,
     CheckResult,
     Finding,
     RuleInfo,
     RuleResult,
-    Severity,
     Status,
     Subject,
     worst_first,
@@ -176,6 +177,7 @@ class Auditor:
         carried.extend_populations()
         problems = self._run(rules, moment, chosen, carried.extension)
         columns = result_columns(self._connection)
+        rate_subjects(self._connection, rules)
         carried.take_answers(rules, problems, columns)
         results = with_carried(
             self._connection,
@@ -264,6 +266,8 @@ class Auditor:
             texts.append("fields")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
+        if any(rule.severity_by_rating for rule in rules):
+            texts.append(RATINGS)
         return reads_of(texts, moment, selection=selection)
 
     def _run(
@@ -360,56 +364,6 @@ class _Every:
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(_merged(self._errors, self._answers.every()))
-
-
-def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:
-    """The settings as plain values, with the parameters of the rules that run.
-
-    What is sealed in the ledger, and what a check is judged by.
-    """
-    params = {f"{rule.id}.{name}": value for rule in rules for name, value in rule.params.items()}
-    return {**params, **effective_settings(config)}
-
-
-def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...]:
-    """The rules as `[rules]` in auditreg.toml has them: left out, with other severity, parameters.
-
-    Raises:
-        ConfigError: it names a rule that does not exist, or sets a parameter the rule does not have.
-    """
-
-    def named(name: str, key: str) -> str:
-        try:
-            return select_rules(rules, [name])[0].id
-        except UsageError as error:
-            raise ConfigError(
-                f"{config.path or FILE_NAME}: rules.{key}: {error.what}",
-                state="No rule was run.",
-                hint=error.hint,
-            ) from error
-
-    settings = config.rules
-    left_out = {named(name, "disabled") for name in settings.disabled}
-    severities = {
-        named(name, "severity"): Severity(value) for name, value in settings.severity.items()
-    }
-    params = {named(name, "params"): values for name, values in settings.params.items()}
-    chosen = []
-    for rule in rules:
-        if rule.id in left_out:
-            continue
-        given: Mapping[str, Any] = params.get(rule.id, {})
-        for name in given:
-            if name not in rule.params:
-                has = ", ".join(rule.params) or "none"
-                raise ConfigError(
-                    f"{config.path or FILE_NAME}: rules.params: rule {rule.id} has no parameter {name!r}.",
-                    state="No rule was run.",
-                    hint=f"It has: {has}.",
-                )
-        severity = severities.get(rule.id, rule.severity)
-        chosen.append(replace(rule, severity=severity, params={**rule.params, **given}))
-    return tuple(chosen)
 
 
 def _errors(results: Sequence[RuleResult]) -> list[Finding]:

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.audit.answers import Columns, answer_columns, table_name
+from auditreg.audit.answers import Columns, answer_columns, answer_source, table_name
 from auditreg.audit.isolation import result_table
+from auditreg.audit.ratings import rank_of_word
 from auditreg.audit.snapshot import Extension, Moment, selection_condition
 from auditreg.config import Config, calendar
 from auditreg.ledger import definitions
@@ -112,7 +113,7 @@ class CarriedForward:
         self.con.execute(
             f"insert into carried_answer by name "
             f"select {answer_columns(rule, columns)}, false as kept "
-            f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
+            f"from {answer_source(rule)} "
             "join carried c on c.subject = r.subject "
             f"and c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)} "
             f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
@@ -122,15 +123,15 @@ class CarriedForward:
 
     def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
         """What a rule no longer answers for stays as the log has it: open, with its evidence."""
-        ranks = " ".join(f"when {quoted(rule.id)} then {rule.severity.rank}" for rule in rules)
         ids = listed(rule.id for rule in rules)
 
         def said(name: str) -> str:
             return f"json_extract_string(l.entry, '$.body.{name}') as {name}"
 
+        severity = "json_extract_string(l.entry, '$.body.severity')"
         self.con.execute(
             "insert into carried_answer by name "
-            f"select k.rule, case k.rule {ranks} end as rank, k.subject, "
+            f"select k.rule, {rank_of_word(severity)} as rank, k.subject, "
             f"coalesce(o.status, 'not_evidenced') as status, {said('reason')}, {said('grade')}, "
             f"{said('fix')}, {said('evidence')}, "
             "make_timestamp(try_cast(json_extract_string(l.entry, '$.body.condition_since') "

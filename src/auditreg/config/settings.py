@@ -265,6 +265,13 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     severity: Annotated[
         dict[str, SeverityName], Meta(description="Severity by rule id, instead of the rule's own.")
     ] = field(default_factory=dict)
+    severity_by_rating: Annotated[
+        dict[str, dict[str, SeverityName]],
+        Meta(
+            description="Severity by risk rating and rule id, for models of that rating: "
+            "`[rules.severity_by_rating.low]`."
+        ),
+    ] = field(default_factory=dict)
     params: Annotated[
         dict[str, dict[str, str | int | float | bool]],
         Meta(description='Parameters by rule id: `[rules.params."description-present"]`.'),

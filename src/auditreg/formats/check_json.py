@@ -96,6 +96,10 @@ class RuleV1(Struct, forbid_unknown_fields=True):
         Meta(description="The rule whose finding is the cause where this does not apply."),
     ]
     severity: SeverityV1
+    severity_by_rating: Annotated[
+        dict[str, SeverityV1],
+        Meta(description="Severity for models of a risk rating, where it differs."),
+    ]
     scope: ScopeV1
     repair: RepairV1
     population: Count
@@ -220,6 +224,7 @@ def _rule(result: RuleResult) -> RuleV1:
         finding=rule.finding,
         covered_by=rule.covered_by,
         severity=rule.severity.value,
+        severity_by_rating={r: s.value for r, s in rule.severity_by_rating.items()},
         scope=rule.scope.value,
         repair=rule.repair.value,
         population=result.population,
@@ -238,7 +243,7 @@ def finding_v1(answer: Finding) -> FindingV1:
         id=answer.id,
         key=answer.key,
         rule=rule.id,
-        severity=rule.severity.value,
+        severity=answer.severity.value,
         subject=subject.key,
         registry=subject.registry,
         workspace=subject.workspace,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditreg.queries.reader import Row
 
 PROMOTION_VERDICTS = """
-select subject, verdict, contested_by, approver, entered, system
+select subject, verdict, contested_by, approver, entered, system, stated
 from approval_verdicts_as_of({t}) where about = 'promotion' order by subject
 """
 """The verdict of every promotion at a moment; `{t}` is the moment."""
@@ -35,10 +35,10 @@ _ENTERED = {
 
 @dataclass(frozen=True, slots=True)
 class ApprovalVerdict:
-    """The verdict of one promotion, with the words of the view `approval_verdicts`.
+    """The verdict of one promotion or version, with the words of the view `approval_verdicts`.
 
-    `contested_by` is the rule whose finding contests it; `entered` says by whom it was entered, and
-    `system` which other system holds it.
+    `contested_by` is the rule whose finding contests it; `entered` says by whom it was entered,
+    `system` which other system holds it, and `stated` is its date as it was written.
     """
 
     verdict: str
@@ -46,6 +46,7 @@ class ApprovalVerdict:
     approver: str | None = None
     entered: str | None = None
     system: str | None = None
+    stated: str | None = None
 
     @property
     def holds(self) -> bool:
@@ -74,10 +75,9 @@ class ApprovalVerdict:
 
 
 def approval_verdict(row: Row) -> ApprovalVerdict:
-    """A row of `PROMOTION_VERDICTS`."""
-    return ApprovalVerdict(
-        row["verdict"], row["contested_by"], row["approver"], row["entered"], row["system"]
-    )
+    """A row of `PROMOTION_VERDICTS`, or one with its columns."""
+    names = ("verdict", "contested_by", "approver", "entered", "system", "stated")
+    return ApprovalVerdict(*(row[name] for name in names))
 
 
 def counted(verdicts: Iterable[ApprovalVerdict | None]) -> str:

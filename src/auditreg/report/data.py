@@ -177,7 +177,7 @@ class ReportData:
             fields={name: str(chosen[name]) for name in ids if chosen.get(name) is not None},
             uncertain=tuple(filter(None, (chosen["uncertain_fields"] or "").split(", "))),
             open_findings=len(opened),
-            worst=opened[0].rule.severity if opened else None,
+            worst=opened[0].severity if opened else None,
         )
 
     def _capture(self, registry: str) -> Capture | None:

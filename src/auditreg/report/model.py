@@ -200,6 +200,13 @@ class RuleFindings:
     not_asked: str | None = None
 
     @property
+    def severity(self) -> Severity:
+        """That of its gravest finding, else the rule's own."""
+        return min(
+            (f.severity for f in self.findings), key=lambda s: s.rank, default=self.rule.severity
+        )
+
+    @property
     def looked_at(self) -> int:
         """How many subjects were examined, those carried forward among them."""
         return self.examined + sum(self.carried.values())

@@ -30,9 +30,10 @@ REQUIRED = (
 )
 """Keys every header has."""
 
-OPTIONAL = ("finding", "covered_by", "params", "aliases")
-"""Keys a header may have: what is wrong where the rule finds something (the title if left out), the rule
-whose finding is the cause of what this one finds, `[params]` (name = default) and former ids."""
+OPTIONAL = ("finding", "severity_by_rating", "covered_by", "params", "aliases")
+"""Keys a header may have: what is wrong where the rule finds something (the title if left out), severities
+by the model's risk rating where they differ, the rule whose finding is the cause of what this one finds,
+`[params]` (name = default) and former ids."""
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
@@ -73,6 +74,7 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
         finding=_text(header, "finding" if "finding" in header else "title", name),
         covered_by=_text(header, "covered_by", name) if "covered_by" in header else None,
         severity=_choice(header, "severity", Severity, name),
+        severity_by_rating=_by_rating(header.get("severity_by_rating", {}), name),
         scope=_choice(header, "scope", Scope, name),
         repair=_choice(header, "repair", Repair, name),
         looks_for=_text(header, "looks_for", name),
@@ -180,6 +182,12 @@ def _text(header: dict[str, object], key: str, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _error(name, f"{key!r} has to be a text")
     return " ".join(value.split())
+
+
+def _by_rating(value: object, name: str) -> dict[str, Severity]:
+    if not isinstance(value, dict):
+        raise _error(name, "'severity_by_rating' has to be a table of ratings and severities")
+    return {rating.strip().lower(): _choice(value, rating, Severity, name) for rating in value}
 
 
 def _choice(header: dict[str, object], key: str, kind: type[_Word], name: str) -> _Word:

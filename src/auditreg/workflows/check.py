@@ -103,7 +103,7 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     if not any(rule.population or rule.error or rule.carried for rule in result.rules):
         # No rule had a subject: an empty result must not look like a passed check.
         codes.append(ExitCode.NOTHING)
-    if fail_on and any(finding.rule.severity.rank <= fail_on.rank for finding in result.open):
+    if fail_on and any(finding.severity.rank <= fail_on.rank for finding in result.open):
         codes.append(ExitCode.FINDINGS)
     return worst(*codes)
 
@@ -270,7 +270,7 @@ def _row(answer: Finding, as_of: datetime) -> dict[str, Any]:
         "key": answer.key,
         "rule": rule.id,
         "subject": subject.key,
-        "severity": rule.severity.value,
+        "severity": answer.severity.value,
         "registry": subject.registry,
         "workspace": subject.workspace,
         "model": subject.model,

@@ -21,6 +21,7 @@ from auditreg.models import (
     JudgedWaiver,
     RuleInfo,
     RuleResult,
+    Severity,
     Status,
     Subject,
     WaiverRef,
@@ -54,7 +55,7 @@ _CHANGED = "select 1 from ledger.log where seq > ? and kind is distinct from 're
 
 _FINDINGS = """
 select rule, subject, registry, workspace, model, version, status, reason, grade, fix, evidence,
-       waiver, number, since, first_reported, condition_since, carried
+       waiver, number, since, first_reported, condition_since, carried, severity
 from findings
 where status not in ('closed', 'undecided')
 """
@@ -138,7 +139,7 @@ def _answers(
 ) -> tuple[Finding, ...] | None:
     """The findings as they are sealed; None if one was covered by what is not in the file."""
     rows = connection.execute(_FINDINGS).fetchall()
-    if any(waiver and waiver not in waivers for *_, waiver, _, _, _, _, _ in rows):
+    if any(waiver and waiver not in waivers for *_, waiver, _, _, _, _, _, _ in rows):
         return None
     findings = (
         Finding(
@@ -155,10 +156,11 @@ def _answers(
             first_reported=first_reported,
             condition_since=condition_since,
             carried=carried,
+            by_rating=Severity(severity) if severity != rules[rule].severity else None,
         )
         for (
             rule, subject, registry, workspace, model, version, status, reason, grade, fix,
-            evidence, waiver, number, since, first_reported, condition_since, carried,
+            evidence, waiver, number, since, first_reported, condition_since, carried, severity,
         ) in rows
         if rule in rules
     )  # fmt: skip

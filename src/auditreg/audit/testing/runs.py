@@ -1,6 +1,5 @@
 """Runs and logged models of a case, as rows of a ledger."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable

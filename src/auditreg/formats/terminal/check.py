@@ -21,7 +21,7 @@ from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
 from auditreg.formats.terminal.layout import STYLES, cut, height, render
-from auditreg.models import Repair, RuleInfo, Scope, Status, quantity
+from auditreg.models import Repair, RuleInfo, Scope, Severity, Status, quantity
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
@@ -49,9 +49,10 @@ _TAGS = {known.id: known.tags for known in FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule with open findings; its population with what is carried forward."""
+    """A rule with open findings: how grave the worst is, and its population with what is carried forward."""
 
     rule: RuleInfo
+    severity: Severity
     population: int
     open: int
     failed: int
@@ -236,16 +237,20 @@ def _groups(
 
 def _first(opened: Sequence[Finding]) -> Finding:
     """The open finding to begin with: of the gravest, one that takes the least to repair."""
-    return min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
+    return min(opened, key=lambda a: (a.severity.rank, _EFFORT.index(a.rule.repair)))
 
 
 def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
     counts: dict[str, Counter[Status]] = defaultdict(Counter)
+    gravest: dict[str, Severity] = {}
     for answer in opened:
         counts[answer.rule.id][answer.status] += 1
+        so_far = gravest.setdefault(answer.rule.id, answer.severity)
+        gravest[answer.rule.id] = min(so_far, answer.severity, key=lambda s: s.rank)
     rules = [
         _Rule(
             r.rule,
+            gravest[r.rule.id],
             r.population + sum(r.carried.values()),
             counts[r.rule.id].total(),
             counts[r.rule.id][Status.FAIL],
@@ -253,7 +258,7 @@ def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
         for r in result.rules
         if r.rule.id in counts
     ]
-    return sorted(rules, key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+    return sorted(rules, key=lambda r: (r.severity.rank, -r.open, r.rule.id))
 
 
 def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
@@ -265,14 +270,14 @@ def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
     room -= 3 * len(by_repair)
     first = [rules[0] for rules in by_repair.values()]
     others = [rule for rules in by_repair.values() for rule in rules[1:]]
-    others.sort(key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+    others.sort(key=lambda r: (r.severity.rank, -r.open, r.rule.id))
     return {rule.rule.id for rule in [*first, *others][: max(room, len(first))]}
 
 
 def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: int) -> list[Text]:
     lines = [Text(), Text(f"{heading}: {sum(rule.open for rule in rules):,}", "bold")]
     for rule in shown:
-        severity = rule.rule.severity.value
+        severity = rule.severity.value
         contradicted = f"  {rule.failed:,} contradicted" if rule.failed else ""
         lines.append(
             Text.assemble(
@@ -341,7 +346,7 @@ def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
     """What the exit code means, and the next command."""
     limit = view.fail_on
     at = f" of severity {limit.value} or worse" if limit and limit.value != "low" else ""
-    counted = [a for a in opened if limit and a.rule.severity.rank <= limit.rank]
+    counted = [a for a in opened if limit and a.severity.rank <= limit.rank]
     meaning = {
         ExitCode.OK: f"nothing open{at}",
         ExitCode.FINDINGS: f"{quantity(len(counted), 'finding')}{at} open",

@@ -31,7 +31,7 @@ _CARRIED = ", from an earlier period"
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
     """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
     width = view.target.width
-    severity = answer.rule.severity.value
+    severity = answer.severity.value
     number = f"{answer.id}  " if answer.id else ""
     head = Text.assemble(
         "  ",

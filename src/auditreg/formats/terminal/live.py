@@ -94,13 +94,16 @@ def _bound(first: datetime | None, last: datetime | None) -> str:
 
 
 def _approval(live: LiveVersion) -> str:
+    """Who approved it and whether that holds; a record that was no approval is not called one."""
     approval = live.approval
-    if not approval.approvers:
+    if approval is None or approval.verdict == "none":
         return "approved by: no record"
-    text = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
-    if approval.dates:
-        text += f" on {' or '.join(map(escape_control, approval.dates))}"
-    return text if approval.sure else f"{text} (not sure for that moment)"
+    who = f" by {escape_control(approval.approver)}" if approval.approver else ""
+    if approval.stated:
+        who += f" on {escape_control(approval.stated)}"
+    if approval.holds or approval.verdict == "contested":
+        return f"approved{who} ({escape_control(approval.words)})"
+    return f"approval: {escape_control(approval.words)}{f' (recorded:{who})' if who else ''}"
 
 
 def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:

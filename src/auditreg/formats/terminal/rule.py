@@ -18,7 +18,7 @@ def rule_text(rule: RuleInfo, clauses: Sequence[str]) -> bytes:
         ("rule", rule.id),
         ("title", rule.title),
         ("finding", rule.finding if rule.finding != rule.title else ""),
-        ("severity", rule.severity.value),
+        ("severity", rule.severity_words),
         ("scope", rule.scope.value.replace("_", " ")),
         ("repair", rule.repair.value),
         ("looks for", rule.looks_for),

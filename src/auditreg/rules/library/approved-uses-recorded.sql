@@ -2,6 +2,7 @@
 title = "The approved uses are recorded"
 finding = "No approved uses are recorded"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

@@ -2,6 +2,7 @@
 title = "A major change was tested on the data of the version before"
 finding = "A major change and the version before were tested on different data"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "promotion"
 repair = "history"
 covered_by = "test-data-distinct"

@@ -2,6 +2,7 @@
 title = "An index of its documents is recorded"
 finding = "No index of its documents is recorded"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

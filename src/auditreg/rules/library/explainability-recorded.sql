@@ -2,6 +2,7 @@
 title = "How the model's results are explained is recorded"
 finding = "How the model's results are explained is not recorded"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

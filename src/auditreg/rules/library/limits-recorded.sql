@@ -2,6 +2,7 @@
 title = "Assumptions and limitations are recorded"
 finding = "Assumptions or limitations are not recorded"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

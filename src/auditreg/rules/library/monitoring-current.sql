@@ -2,6 +2,7 @@
 title = "The monitoring is current"
 finding = "The last monitoring is too old, or nothing says when it was"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 covered_by = "monitoring-recorded"

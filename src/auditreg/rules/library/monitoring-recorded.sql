@@ -2,6 +2,7 @@
 title = "The monitoring status is recorded"
 finding = "No monitoring status is recorded"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

@@ -2,6 +2,7 @@
 title = "The next review is recorded or follows from the rating"
 finding = "Nothing says when the next review is due"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """

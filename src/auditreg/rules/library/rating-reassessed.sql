@@ -2,6 +2,7 @@
 title = "The risk rating was assessed again in time"
 finding = "The risk rating is older than its cadence or than a major change"
 severity = "medium"
+severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 covered_by = "risk-rating-recorded"

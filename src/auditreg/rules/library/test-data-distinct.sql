@@ -2,6 +2,7 @@
 title = "Test data is recorded and differs from the training data"
 finding = "No test data apart from the training data is recorded"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_version"
 repair = "retrain"
 covered_by = "run-linked"

@@ -2,6 +2,7 @@
 title = "The metrics keep the limits that were declared"
 finding = "A metric does not keep its limit, or no limit is declared"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_version"
 repair = "retrain"
 covered_by = "run-linked"

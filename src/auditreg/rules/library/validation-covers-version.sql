@@ -2,6 +2,7 @@
 title = "The validation is of this version"
 finding = "The validation is older than the version"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_in_period"
 repair = "tag"
 covered_by = "validation-recorded"
@@ -18,7 +19,7 @@ select p.subject,
             then 'not_applicable'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.coverage = 'older' then 'fail' when v.coverage in ('covers', 'same day') then 'pass'
-            else 'undecided' end as status,
+            else 'not_evidenced' end as status,
        case when v.verdict in ('none', 'incomplete', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
             then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
             when v.verdict = 'order cannot be told'

@@ -2,6 +2,7 @@
 title = "The validation is still current"
 finding = "The validation is overdue"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_version"
 repair = "tag"
 covered_by = "validation-recorded"

@@ -2,6 +2,7 @@
 title = "Validation came before the version went live"
 finding = "The version went live before it was validated"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "promotion"
 repair = "history"
 covered_by = "validation-recorded"

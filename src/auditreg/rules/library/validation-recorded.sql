@@ -2,6 +2,7 @@
 title = "A validation is recorded"
 finding = "No validation is recorded"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_in_period"
 repair = "tag"
 looks_for = """
