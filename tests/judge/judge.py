@@ -411,7 +411,7 @@ def validation_recorded(case: Case, version: Version) -> str:
 def _covers(version: Version, record: Record, stated: Stated) -> bool | None:
     """Whether a validation is of this version: not older than its training, or than its registration.
 
-    A day means the whole local day: one that reaches beyond the training's end is not older than it.
+    None where no training is recorded and it is older than the registration: nothing shows it then. A day means the whole local day: one that reaches beyond the training's end is not older than it.
     """
     after = [version.run.end] if version.run and version.run.end else []
     if record.on is version.model:
@@ -440,7 +440,7 @@ def validation_covers_version(case: Case, version: Version) -> str:
     if now is None:
         return NA
     covers = _covers(version, *now)
-    return OPEN if covers is None else either(covers)
+    return either(covers is True)
 
 
 def validation_current(case: Case, version: Version) -> str:
