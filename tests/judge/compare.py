@@ -132,8 +132,9 @@ class Court:
                 World.of(self.truth.events, in_ms(result.as_of)), self.firm,
                 in_ms(period.start_utc), in_ms(period.end_utc), self.readings,
             )  # fmt: skip
-            thin = World.of(self.truth.events, in_ms(result.as_of))
-            thin.forget(self.readings)
+            thin = World.of(self.truth.events, max(self.readings))
+            thin.forget(self.readings, case.now)
+            thin.now = case.now
             as_read = replace(case, world=thin)
             _Comparison(case, told, born, promotions, rules, as_read).run(result.every)
 

@@ -533,7 +533,7 @@ def conditional_approval_current(case: Case, version: Version) -> str:
 
 
 def change_reason_recorded(case: Case, version: Version) -> str:
-    began = version.lives[0].start
+    began = min((span.start for span in version.lives), default=case.now)
     if not any(_before(version, span, began) for span in _lives(version.model)):
         return NA
     reason = case.recorded(version, "change_reason", own=True) or case.recorded(

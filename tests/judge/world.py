@@ -156,8 +156,11 @@ class World:
             getattr(world, "_" + event.do.replace(" ", "_"))(event, event.started, event.given)
         return world
 
-    def forget(self, readings: Sequence[int]) -> None:
-        """Forget what nobody could read: what was overwritten, and who ceased to be live, between two readings."""
+    def forget(self, readings: Sequence[int], until: int) -> None:
+        """Forget what nobody could read: what was overwritten, and who ceased to be live, between two readings.
+
+        Forgotten too is what was written, and who went live, after a moment; stages and deletions are not.
+        """
 
         def read(start: int, end: int | None) -> bool:
             return any(start <= at and (end is None or at < end) for at in readings)
@@ -170,7 +173,7 @@ class World:
                 if read(at, later.get(key, gone)):
                     kept.append((at, key, value))
                 later[key] = at
-            thing.written = kept[::-1]
+            thing.written = [one for one in kept[::-1] if one[0] <= until]
         for version in self.versions:
             spans: list[Span] = []
             for span in version.lives:
@@ -179,6 +182,12 @@ class World:
                 else:
                     spans.append(span)
             spans = [span for span in spans if read(span.start, span.end)]
+            # As it was at the moment: what came after it is not so yet.
+            spans = [
+                Span(version, span.start, None if span.end is None or span.end > until else span.end)
+                for span in spans
+                if span.start <= until
+            ]
             version.opened = next((span.start for span in spans if span.end is None), None)
             version.spans = [span for span in spans if span.end is not None]
             ends: list[int | None] = [at for at, _ in version.stages[1:]]

@@ -44,7 +44,8 @@ with best as (
            case when count(distinct value) = 1 then any_value(value) end as value,
            max(found_in) as found_in, max(tag) as tag, max(grade) as grade, any_value(actor) as entered_by,
            min(not_before) as recorded_not_before, max(not_after) as recorded_not_after,
-           count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) as open,
+           count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown'))
+               or bool_or(says_nothing(field, value)) and not bool_and(says_nothing(field, value)) as open,
            case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
                 then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
                      || case when count(*) = 1 then ' or no record' else '' end end as candidates
@@ -151,6 +152,11 @@ code as (
     where (is_commit or is_mark or key = 'mlflow.source.git.diff') and trim(value) <> ''
     group by registry, run_id, model_id
 ),
+-- what a run had logged by then, as far as readings leave it open
+data_uncertain as (
+    select distinct n.subject from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
+    where d.certainty in ('uncertain', 'unknown')
+),
 data_set as (
     select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context
     from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
@@ -214,7 +220,8 @@ select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.
        coalesce(a.dirty <> a.other_dirty, false) or coalesce(b.dirty <> b.other_dirty, false)
            or coalesce(a.dirty <> b.dirty, false) as dirty_contradicted,
        coalesce(a.difference_recorded, false) or coalesce(b.difference_recorded, false) as difference_recorded,
-       d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data
+       d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data,
+       u.subject is not null as data_uncertain
 from named n
 left join run r on r.registry = n.registry and r.run_id = n.run_id
 left join covered c on c.registry = n.registry
@@ -223,6 +230,7 @@ left join code b on b.registry = n.registry and b.run_id = '' and b.model_id = n
 left join listed d on d.subject = n.subject
 left join tested t on t.subject = n.subject
 left join vendor v on v.subject = n.subject
+left join data_uncertain u on u.subject = n.subject
 
 -- block: field_history
 -- every value that a tag of a governance field had, and between which moments it was set and ceased to
@@ -585,7 +593,7 @@ weighed as (
                + case when of_model then 3 else 0 end as class,
            case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
                 when stated is not null and decided_not_before is null then 'date unreadable'
-                when decided_after and about = 'version' then 'dated in the future'
+                when decided_after and about = 'version' and (written_before or imported) then 'dated in the future'
                 when outdated and standing in ('holds', 'unidentified') then 'contested'
                 when about = 'version' and not written_before and not imported then 'order cannot be told'
                 when decided_after or decided_not_before is null and written_after then 'after going live'
