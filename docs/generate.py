@@ -472,6 +472,60 @@ approve and validate; one that names an act closes it to all who do not hold its
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
 
+## A field and a rule of your own
+
+A field is one line of `auditreg.toml`, and `packs` names the folder with your rules:
+
+```toml
+fields.peer_reviewer = { title = "Peer reviewer", tags = ["peer.review.by"] }
+rules.packs = ["rules"]
+```
+
+The rule, `rules/peer-review-recorded.sql`:
+
+```sql
+/*
+title = "The peer reviewer is recorded"
+severity = "medium"
+scope = "live_version"
+repair = "tag"
+looks_for = "A tag that names who reviewed the version's code."
+rationale = "A second pair of eyes finds what the first does not."
+remediation = "Have the code reviewed and record by whom."
+*/
+select p.subject, field_status(e.state) as status, e.fix, coalesce(e.value, e.candidates) as peer_reviewer, e.candidates,
+       field_reason('peer reviewer', 'peer_reviewer', e.state, e.nearest_tag) as reason,
+       e.found_in, e.tag, e.tags_looked_for, e.nearest_tag, e.nearest_value
+from population_live_version p join field_evidence e on e.subject = p.subject and e.field = 'peer_reviewer'
+```
+
+Its cases, `rules/cases/peer-review-recorded.toml`, small registries with the answers that are expected:
+
+```toml
+[[case]]
+name = "an empty registry"
+
+[[case]]
+name = "recorded, a placeholder, missing"
+models.motor.versions.1.tags."peer.review.by" = "ann"
+models.home.versions.1.tags."peer.review.by" = "TBD"
+models.travel.versions.1.tags."peer_review_by" = "bo"
+expect."motor/1" = "pass"
+expect."home/1" = "not_evidenced"
+expect."travel/1" = "not_evidenced"
+reasons."travel/1" = "nearest tag: 'peer_review_by' = 'bo'"
+
+[[case]]
+name = "changed around the moment judged"
+models.motor.versions.1 = {}
+uncertain = [{ version = "motor/1", field = "peer_reviewer", after = "bo" }]
+expect."motor/1" = "undecided"
+```
+
+`auditreg rules test rules/peer-review-recorded.sql` runs the cases; `auditreg check` runs the rule with all others, in a process of its
+own with limits, and completes the names in braces from the columns beside them. `field_evidence`, `approval_verdicts`,
+`validation_verdicts` and `training` say what the record holds (`docs/dictionary.md`).
+
 ## Severity by risk rating
 
 A finding about a model of low risk weighs less where the rule says so: `validation-current` is `high`, and `medium` for models rated

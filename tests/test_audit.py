@@ -558,6 +558,22 @@ def test_a_check_needs_only_the_views_that_are_read(
     assert (narrow.rules, narrow.answers) == (whole.rules, whole.answers)
 
 
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("select 'the inventory' || 'it''s inventory' as reason", False),
+        ("select 1 -- the inventory\n/* an\ninventory */", False),
+        ("select 'a' || (select max(model) from inventory) || 'b'", True),
+        ("select '--' from inventory", True),
+        ("select e'\\'' from inventory", True),
+        ("select $$'$$ from inventory", True),
+        ("from query_table('inventory')", True),
+    ],
+)
+def test_words_in_sentences_are_no_tables(sql: str, read: bool) -> None:
+    assert ("inventory" in reads_of([sql], Moment(AS_OF, AS_OF, AS_OF)).relations) is read
+
+
 def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConnection) -> None:
     """A view that was not prepared would show the latest state, whatever the moment."""
     present = Moment(AS_OF, AS_OF, AS_OF)
@@ -609,7 +625,8 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
     if kind == "file":
         ledger = request.getfixturevalue("file")
     else:
-        ledger = empty_ledger()
+        ledger = duckdb.connect()
+        create_state(ledger)
         ledger.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(ledger, MOTOR)
     good = rule(

@@ -165,8 +165,7 @@ class Auditor:
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
         reads = None if all_views else self._reads(rules, moment, bool(selection))
-        for statement in state_statements(moment, reads):
-            self._connection.execute(statement)
+        self._prepare(moment, reads)
         chosen = select(self._connection, selection)
         # The tables of the moment hide the ledger's: of a past one, too, they say what was a prompt.
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
@@ -233,8 +232,7 @@ class Auditor:
         assert judged is not None  # noqa: S101 - `closings` asks
         moment = replace(judged.moment, settings=settings)
         reads = self._reads(rules, moment, judged.chosen is not None)
-        for statement in state_statements(moment, reads):
-            self._connection.execute(statement)
+        self._prepare(moment, reads)
         for statement in selection_statements(judged.chosen, reads):
             self._connection.execute(statement)
         judged.carried.extend_populations({rule.scope for rule in rules})
@@ -257,6 +255,12 @@ class Auditor:
             Moment(latest, within.start_utc, within.end_utc, past=as_of, settings=settings),
             within,
         )
+
+    def _prepare(self, moment: Moment, reads: Reads | None) -> None:
+        """Make the tables of the moment."""
+        with _planned_plainly(self._connection):
+            for statement in state_statements(moment, reads):
+                self._connection.execute(statement)
 
     def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _TIMELINE = re.compile(r"ledger\.timeline\((null|'\w+'), null::TIMESTAMP\)")
 """Where a view asks when the states of the log began; all that do share one table of it."""
 
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_UNUSUAL = re.compile(r"\$|\be'|\bquery", re.IGNORECASE)
+"""Other quotes than plain ones, and functions that read a relation whose name is given as a text."""
+
 _MAKE_TIMELINE = "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
 
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
@@ -90,8 +94,8 @@ def prepare_snapshot(
 def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -> Reads:
     """The tables and views that SQL texts name, with those that these are made of.
 
-    Every word of a text counts, also one in a comment: to prepare too much costs a little time, to
-    prepare too little would let a rule read the latest state instead of the moment's.
+    Every word counts that is not in a comment or in quotes: to prepare too much costs a little time,
+    to prepare too little would let a rule read the latest state instead of the moment's.
 
     Args:
         texts: SQL of rules, or bare names.
@@ -103,11 +107,18 @@ def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -
     texts = list(texts)
     waiting = [*texts, *(_view_text(name, moment) for name in named)]
     while waiting:
-        fresh = (set(re.findall(r"\w+", waiting.pop().lower())) & known) - named
+        fresh = (set(re.findall(r"\w+", _without_texts(waiting.pop()).lower())) & known) - named
         named |= fresh
         waiting += [_view_text(name, moment) for name in fresh]
     literals = frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
     return Reads(frozenset(named), literals)
+
+
+def _without_texts(sql: str) -> str:
+    """SQL without what stands in quotes or comments; all of it where that cannot be told easily."""
+    if _UNUSUAL.search(sql):
+        return sql
+    return _TEXTS.sub(" ", sql)
 
 
 def state_statements(moment: Moment, reads: Reads | None = None) -> Iterator[str]:

@@ -21,9 +21,11 @@ People, bodies and authorities have the keys they have in `auditreg.toml`, and t
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +37,8 @@ from auditreg.audit.known_findings import prepare_known_findings
 from auditreg.audit.results import check_results, policy_overrides
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError, first_line
-from auditreg.ledger.settings import create_state
+from auditreg.ledger import template
+from auditreg.ledger.settings import refresh_settings
 from auditreg.models import Finding, RuleInfo, RuleResult, Status
 from auditreg.rules.validate import wrapped
 from auditreg.sql import quoted, quoted_name
@@ -78,20 +81,31 @@ def load_cases(path: Path) -> tuple[Case, ...]:
         raise UsageError(f"{path}: {error}.", state="No case was run.") from error
 
 
-def empty_ledger() -> duckdb.DuckDBPyConnection:
-    """A connection to an empty ledger in memory, for `run_cases`."""
+@contextlib.contextmanager
+def empty_ledger(
+    settings: Mapping[str, object] | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty ledger that is gone afterwards, for `run_cases`.
+
+    Args:
+        settings: as `auditreg.config.effective_settings` gives them; defaults where absent.
+    """
     import duckdb
 
-    connection = duckdb.connect()
-    connection.execute("set threads = 1")
-    create_state(connection)
-    return connection
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.duckdb"
+        path.write_bytes(template.empty_ledger())
+        with duckdb.connect(path) as connection:
+            connection.execute("set threads = 1")
+            refresh_settings(connection, settings or {})
+            yield connection
 
 
 def run_cases(
     rule: RuleInfo,
     cases: Sequence[Case],
     connection: duckdb.DuckDBPyConnection | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> list[CaseOutcome]:
     """Build each case's registry in memory, run the rule on it and compare.
 
@@ -101,10 +115,12 @@ def run_cases(
         rule: the rule.
         cases: as `load_cases` gives them.
         connection: an `empty_ledger()` to use again; what a case builds is rolled back.
+        settings: those of the firm, for a ledger made here; defaults where absent.
     """
+    rule = replace(rule, severity_by_rating={})  # answers are compared, not how grave they are
     if connection is not None:
         return [_run(connection, rule, case) for case in cases]
-    with empty_ledger() as empty:
+    with empty_ledger(settings) as empty:
         return [_run(empty, rule, case) for case in cases]
 
 

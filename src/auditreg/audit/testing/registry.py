@@ -42,6 +42,7 @@ from auditreg.audit.testing.history import (
 from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
 from auditreg.audit.testing.runs import CaseLoggedModel, CaseRun, logged_model_rows, run_rows
+from auditreg.fields import FIELD_IDS
 from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
@@ -356,6 +357,8 @@ def _uncertain(
     connection: duckdb.DuckDBPyConnection, table: str, subject: str, doubt: CaseUncertainty
 ) -> None:
     if table == "inventory":
+        if doubt.field not in FIELD_IDS:  # a firm's own: no column of that view
+            return
         connection.execute(
             f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
             [doubt.field, subject],

@@ -4,7 +4,8 @@
 -- block: nearest_tags
 -- of a field that no tag is found for: the tag of the version or its model that most resembles one looked for
 with wanted as (
-    select distinct field, regexp_replace(lower(regexp_extract(tag, '[^.]*$')), '[^a-z0-9]', '', 'g') as plain
+    -- a tag as a whole, and without what stands before its last dot
+    select distinct field, regexp_replace(lower(unnest([tag, regexp_extract(tag, '[^.]*$')])), '[^a-z0-9]', '', 'g') as plain
     from governance_fields
 ),
 used as (
