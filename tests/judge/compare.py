@@ -214,7 +214,9 @@ class _Comparison:
             return
         if said in self.seen(rule, finding.subject.key):
             self.told.overwritten[rule] += 1
-            self.differ("overwritten", rule, subjects, status, "/".join(sorted(answers)), finding.reason)
+            self.differ(
+                "overwritten", rule, subjects, status, "/".join(sorted(answers)), finding.reason
+            )
             return
         if said == "pass":
             kind = "false pass" if "bad" in answers or "open" in answers else "pass where not asked"
@@ -282,7 +284,12 @@ class _Comparison:
                 lines.append((thing.model.deleted, "model deleted"))
             if thing.run:
                 run = thing.run
-                lines += [(run.start, f"run of {run.user} {run.tags} {run.datasets} ends {naive(run.end or 0)}")]
+                lines += [
+                    (
+                        run.start,
+                        f"run of {run.user} {run.tags} {run.datasets} ends {naive(run.end or 0)}",
+                    )
+                ]
             lines += [(at, f"model: {key}={value}") for at, key, value in thing.model.written]
         elif isinstance(thing, Model):
             label = thing.name
@@ -290,7 +297,11 @@ class _Comparison:
             lines += [
                 (at, f"{v.number} {what}")
                 for v in thing.versions.values()
-                for at, what in [*v.stages, *v.aliased, *([] if v.deleted is None else [(v.deleted, "deleted")])]
+                for at, what in [
+                    *v.stages,
+                    *v.aliased,
+                    *([] if v.deleted is None else [(v.deleted, "deleted")]),
+                ]
             ]
         events = "\n".join(f"      {naive(at)} {what}" for at, what in sorted(lines))
         self.told.differences.append(

@@ -35,7 +35,13 @@ BAD_OR_NA, PASS_OR_NA = "bad|n/a", "pass|n/a"
 DAY = 86_400_000
 ACT = 3_600_000
 """What is recorded within an hour is one act (ADR 0024)."""
-APPROVAL = ("approver", "approver_role", "approval_date", "approval_decision", "approval_conditions")
+APPROVAL = (
+    "approver",
+    "approver_role",
+    "approval_date",
+    "approval_decision",
+    "approval_conditions",
+)
 TEST_CONTEXTS = ("test", "eval", "evaluation", "holdout")
 TRAINING_CONTEXTS = ("training", "train")
 
@@ -141,7 +147,9 @@ class Case:
             value
             for place in (version, version.model)
             for when, key, value in place.written
-            if value is not None and when <= until and key in ("gov.developer", "developer", "author")
+            if value is not None
+            and when <= until
+            and key in ("gov.developer", "developer", "author")
         }
         if version.run:
             named.add(version.run.user)
@@ -244,7 +252,9 @@ def approval_precedes_live(case: Case, span: Span) -> str:
         return BAD_OR_NA  # rejected only afterwards: `approver-recorded` says so too
     if approved_by(case, stood):
         candidates = [r for r in candidates if r is stood]
-    answers = [_dated_before(case, record, span, "approval_date", "approver") for record in candidates]
+    answers = [
+        _dated_before(case, record, span, "approval_date", "approver") for record in candidates
+    ]
     answer = best(answers, NA)
     # An approval by a developer is contested: whether it came before, nobody needs to know then.
     own = any(_independent(case, span.version, approved_by(case, r)) == BAD for r in candidates)
@@ -618,7 +628,7 @@ def parameters_recorded(case: Case, version: Version) -> str:
 
 def thresholds_met(case: Case, version: Version) -> str:
     text = case.recorded(version, "thresholds")
-    if text is None or "=" not in text and ">" not in text:
+    if text is None or not re.search("[<>=]", text):
         return BAD
     if version.run is None:
         return BAD if case.from_vendor(version) else NA
@@ -742,9 +752,7 @@ def lifecycle_status_consistent(case: Case, version: Version) -> str:
     status = case.recorded(version, "lifecycle_status")
     if status is None:
         return NA
-    out = (
-        "retired, decommissioned, archived, withdrawn, inactive, closed, draft, in development, development"
-    )
+    out = "retired, decommissioned, archived, withdrawn, inactive, closed, draft, in development, development"
     return either(status.strip().lower() not in out.split(", "))
 
 
@@ -902,7 +910,15 @@ def retired_version_kept(case: Case, version: Version) -> str:
     if version.deleted is not None:
         kept = keep is not None and version.deleted >= keep.end
         # That it was live then tells `not-deleted-while-live`, if anybody knows; kept it was not.
-        return NA if kept and version.deleted_live else PASS if kept else BAD_OR_NA if version.deleted_live else BAD
+        return (
+            NA
+            if kept and version.deleted_live
+            else PASS
+            if kept
+            else BAD_OR_NA
+            if version.deleted_live
+            else BAD
+        )
     run = version.run
     if run and run.deleted is not None and (keep is None or run.deleted < keep.end):
         return BAD

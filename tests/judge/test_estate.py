@@ -10,7 +10,6 @@ auditreg did; such answers are counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,12 @@ PAST = (2, 6, 9)
 """Which quarters' ends are asked about afterwards."""
 HALF_A_QUARTER = 45 * 86_400_000
 WRONG = ("false pass", "false failure", "left out")
-KNOWN = {"approval-precedes-live", "approver-authorised", "sequence-kept", "validation-precedes-live"}
+KNOWN = {
+    "approval-precedes-live",
+    "approver-authorised",
+    "sequence-kept",
+    "validation-precedes-live",
+}
 """What is not right yet about a moment between two readings; see `test_between_two_readings`."""
 
 Estate = tuple[dict[int, Path], Truth, str]
@@ -67,9 +71,7 @@ def court_of(estate: Estate, folder: Path, readings: list[int]) -> Court:
 
 
 @pytest.fixture(scope="module")
-def quarterly(
-    estate: Estate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Court, Told]]:
+def quarterly(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> tuple[Court, Told]:
     """A ledger that read each quarter's end, judged at several of them."""
     court = court_of(estate, tmp_path_factory.mktemp("quarterly"), [])
     told = Told()
@@ -77,7 +79,7 @@ def quarterly(
         court.read(store, at)
         if number in QUARTERS:
             court.compare(told)
-    yield court, told
+    return court, told
 
 
 def say(told: Told, name: str) -> None:
@@ -101,7 +103,14 @@ def test_the_estate_is_what_a_firm_has(estate: Estate):
     assert len(stores) == 12
     assert len({event.model for event in truth.events if event.do == "create model"}) == MODELS
     done = {event.do for event in truth.events}
-    assert done >= {"create run", "delete run", "delete model", "delete version", "set alias", "untag version"}
+    assert done >= {
+        "create run",
+        "delete run",
+        "delete model",
+        "delete version",
+        "set alias",
+        "untag version",
+    }
     assert len(truth.events) > 10_000
 
 
@@ -145,9 +154,7 @@ def test_between_two_readings(quarterly: tuple[Court, Told], estate: Estate):
 
 
 @pytest.mark.integration
-def test_a_ledger_that_read_once(
-    estate: Estate, tmp_path_factory: pytest.TempPathFactory
-):
+def test_a_ledger_that_read_once(estate: Estate, tmp_path_factory: pytest.TempPathFactory):
     last = max(estate[0])
     court = court_of(estate, tmp_path_factory.mktemp("once"), [last])
     told = Told()

@@ -174,7 +174,7 @@ class Firm:
             day = date.fromisoformat(found[1])
             if not found[2]:
                 return Stated(self.first_of(day), self.first_of(day + timedelta(days=1)))
-            moment = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}".replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}")
         except ValueError:
             return None
         if moment.tzinfo is None:

@@ -184,7 +184,9 @@ class World:
             spans = [span for span in spans if read(span.start, span.end)]
             # As it was at the moment: what came after it is not so yet.
             spans = [
-                Span(version, span.start, None if span.end is None or span.end > until else span.end)
+                Span(
+                    version, span.start, None if span.end is None or span.end > until else span.end
+                )
                 for span in spans
                 if span.start <= until
             ]

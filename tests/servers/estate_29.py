@@ -64,7 +64,11 @@ TAGS = {
 }
 """What the teams of this firm call things, each in its own way."""
 
-DEVELOPERS = (("akeller", "Anna Keller"), ("bsutter", "B. Sutter"), ("cmeyer", "cmeyer@firm.example"))
+DEVELOPERS = (
+    ("akeller", "Anna Keller"),
+    ("bsutter", "B. Sutter"),
+    ("cmeyer", "cmeyer@firm.example"),
+)
 LEFT, SERVICE, STRANGER = ("dora", "Dora Lang"), "svc-train", "Z. Nobody"
 VALIDATORS = ("vfrei", "Vera Frei", "vgraf", "v.graf@firm.example")
 APPROVERS = ("iroth", "Ines Roth", "MRC", "Model Risk Committee", "hbaum", "H. Baum")
@@ -300,7 +304,9 @@ class Estate:
     def untag(self, model: str, version: int, key: str) -> None:
         """Remove a tag of a version."""
         body = {"name": model, "version": str(version), "key": key}
-        self.do("untag version", "DELETE", "model-versions/delete-tag", body, model, version, key=key)
+        self.do(
+            "untag version", "DELETE", "model-versions/delete-tag", body, model, version, key=key
+        )
 
     def stage(self, model: str, version: int, stage: str, *, archive: bool = False) -> None:
         """Move a version to a stage."""
@@ -350,7 +356,10 @@ class Estate:
         )
         run = str(answer["run"]["info"]["run_id"])
         self.truth.events[-1].given["run"] = run
-        metrics = {"gini": round(self.rng.uniform(0.28, 0.55), 3), "rmse": self.rng.randint(80, 126)}
+        metrics = {
+            "gini": round(self.rng.uniform(0.28, 0.55), 3),
+            "rmse": self.rng.randint(80, 126),
+        }
         params = {"link": "log", "seed": "7"} if self.chance(0.85) else {}
         body = {
             "run_id": run,
@@ -371,8 +380,18 @@ class Estate:
         """Log the data sets of a run, more or less as one should."""
         digest = f"{self.rng.getrandbits(32):08x}"
         shared = f"{self.rng.randint(1, 3):08x}"
-        train = {"name": "policies", "digest": digest, "source": "s3://data/policies", "context": "training"}
-        test = {"name": "holdout", "digest": shared, "source": "s3://data/holdout", "context": "test"}
+        train = {
+            "name": "policies",
+            "digest": digest,
+            "source": "s3://data/policies",
+            "context": "training",
+        }
+        test = {
+            "name": "holdout",
+            "digest": shared,
+            "source": "s3://data/holdout",
+            "context": "test",
+        }
         sets = self.pick((
             (6, [train, test]), (1, [train]), (1, [test]), (1, []),
             (1, [train, {**train, "context": "eval"}]), (1, [train, {**test, "digest": digest}]),
@@ -445,7 +464,9 @@ class Life:
         """A moment of an ordinary working day, mostly, so many days from now."""
         e = self.estate
         when = local(e.now + round(days * DAY))
-        hour = e.rng.choice((8, 9, 10, 11, 13, 14, 15, 16)) if e.chance(0.9) else e.rng.randint(0, 23)
+        hour = (
+            e.rng.choice((8, 9, 10, 11, 13, 14, 15, 16)) if e.chance(0.9) else e.rng.randint(0, 23)
+        )
         when = when.replace(hour=hour, minute=e.rng.randint(0, 59), second=e.rng.randint(0, 59))
         while when.weekday() > 3 and e.chance(0.8):
             when += timedelta(days=1)
@@ -473,7 +494,9 @@ class Life:
     def describe_version(self, version: int) -> None:
         """Set some of the fields that describe a model on one version, where they go first."""
         e = self.estate
-        for name in e.rng.sample(("owner", "purpose", "risk_rating", "thresholds", "retention", "inputs"), 2):
+        for name in e.rng.sample(
+            ("owner", "purpose", "risk_rating", "thresholds", "retention", "inputs"), 2
+        ):
             tags, chances = OF_MODELS[name]
             value = e.pick(chances)
             if isinstance(value, int):
@@ -504,12 +527,18 @@ class Life:
     def release(self) -> Waits:
         """A new version, from training to whatever becomes of it."""
         e = self.estate
-        user = SERVICE if e.chance(0.15) else e.rng.choice(e.rng.choice((*DEVELOPERS, *DEVELOPERS, LEFT)))
+        user = (
+            SERVICE
+            if e.chance(0.15)
+            else e.rng.choice(e.rng.choice((*DEVELOPERS, *DEVELOPERS, LEFT)))
+        )
         run = None if e.chance(0.06) else e.train(user)
         version = e.create_version(self.name, run)
         self.kept.append(version)
         if e.chance(0.4):
-            who = e.pick(((5, DEVELOPERS[0]), (5, DEVELOPERS[1]), (1, "TBD"), (1, STRANGER), (1, SERVICE)))
+            who = e.pick(
+                ((5, DEVELOPERS[0]), (5, DEVELOPERS[1]), (1, "TBD"), (1, STRANGER), (1, SERVICE))
+            )
             e.tag(self.name, version, **{self.word("developer"): who})
         if self.good():
             e.tag(self.name, version, **{self.word("change_reason"): f"CHG-{next(e.count)}"})
@@ -547,10 +576,14 @@ class Life:
         e = self.estate
         who = e.rng.choice(VALIDATORS)
         result = e.pick(((5, "passed"), (2, "ok with findings")))
-        when: str | None = e.day(-e.rng.choice((0, 0, 1)), style=e.pick(((3, "day"), (1, "moment"))))
+        when: str | None = e.day(
+            -e.rng.choice((0, 0, 1)), style=e.pick(((3, "day"), (1, "moment")))
+        )
         if not self.good():
             fault = e.rng.randint(0, 9)
-            who = {0: "TBD", 1: STRANGER, 2: e.rng.choice(DEVELOPERS[0]), 3: SERVICE}.get(fault, who)
+            who = {0: "TBD", 1: STRANGER, 2: e.rng.choice(DEVELOPERS[0]), 3: SERVICE}.get(
+                fault, who
+            )
             result = {4: "failed", 5: None}.get(fault, result)
             when = {6: e.day(-400), 7: "12/08/2025", 8: None, 9: e.day(40)}.get(fault, when)
         tags = {"validator": who, "validation_date": when, "validation_result": result}
@@ -571,7 +604,9 @@ class Life:
         if not self.good():
             fault = e.rng.randint(0, 9)
             developer = e.rng.choice(e.rng.choice(DEVELOPERS))
-            who = {0: "TBD", 1: STRANGER, 2: developer, 3: "svc-deploy", 4: "Vera Frei"}.get(fault, who)
+            who = {0: "TBD", 1: STRANGER, 2: developer, 3: "svc-deploy", 4: "Vera Frei"}.get(
+                fault, who
+            )
             decision = {5: "rejected", 6: "pending"}.get(fault, decision)
             when = {7: "12.08.2025", 8: None, 9: e.day(20)}.get(fault, when)
         tags = {"approver": who, "approval_date": when, "decision": decision}
@@ -620,7 +655,10 @@ class Life:
             yield self.later(e.rng.uniform(1, 40))
             key = self.words["approver"]
             if any(
-                event.do == "tag version" and event.model == self.name and event.version == version and key in event.given
+                event.do == "tag version"
+                and event.model == self.name
+                and event.version == version
+                and key in event.given
                 for event in e.truth.events
             ):
                 e.untag(self.name, version, key)
@@ -639,13 +677,18 @@ class Life:
             self.remove(version)
         if e.chance(0.03):
             yield self.later(e.rng.uniform(1, 30))
-            runs = [
-                event.given["run"] for event in e.truth.events
-                if event.do == "create version" and event.model == self.name and event.version == version
-            ]  # fmt: skip
-            if runs and runs[-1]:
-                run = runs[-1]
-                e.do("delete run", "POST", "runs/delete", {"run_id": run}, run=run)
+            self.lose_run(version)
+
+    def lose_run(self, version: int) -> None:
+        """Delete the run that made a version, where there is one."""
+        e = self.estate
+        runs = [
+            event.given["run"] for event in e.truth.events
+            if event.do == "create version" and event.model == self.name and event.version == version
+        ]  # fmt: skip
+        if runs and runs[-1]:
+            run = runs[-1]
+            e.do("delete run", "POST", "runs/delete", {"run_id": run}, run=run)
 
     def remove(self, version: int) -> None:
         """Delete a version, and sometimes say why."""
@@ -667,7 +710,9 @@ class Life:
         e = self.estate
         if self.good():
             status = e.pick(((4, "green"), (1, "TBD")))
-            e.tag_model(self.name, **{"gov.monitoring.status": status, "gov.monitoring.date": e.day()})
+            e.tag_model(
+                self.name, **{"gov.monitoring.status": status, "gov.monitoring.date": e.day()}
+            )
         if e.chance(0.4):
             self.describe(share=0.12)
         old = [v for v in self.kept if v not in self.live and v != self.aliased]
@@ -695,7 +740,11 @@ class Life:
             self.aliased = None
         if self.live and e.chance(0.05):
             version = e.rng.choice(self.live)
-            body = {"name": self.name, "version": str(version), "description": "Reviewed, no change of use"}
+            body = {
+                "name": self.name,
+                "version": str(version),
+                "description": "Reviewed, no change of use",
+            }
             e.do(
                 "describe version", "PATCH", "model-versions/update", body, self.name, version,
                 description=body["description"],
@@ -713,7 +762,9 @@ class Life:
             e.tag_model(self.name, **{"gov.recreation.reason": "moved to a new pipeline"})
 
 
-def play(server: MlflowServer, clock: Path, store: Path, seed: int) -> tuple[Truth, dict[str, bytes]]:
+def play(
+    server: MlflowServer, clock: Path, store: Path, seed: int
+) -> tuple[Truth, dict[str, bytes]]:
     """Let all models live; gives what happened, and the store at the end of each quarter."""
     rng = random.Random(seed)
     estate = Estate(server, clock, rng)
