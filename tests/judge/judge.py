@@ -536,9 +536,11 @@ def conditional_approval_current(case: Case, version: Version) -> str:
         if stated is None:
             return BAD
         ends.append(stated.end)
-    for day in days_in(conditions or ""):
-        if given is None or day > case.firm.day(given.start):
-            ends.append(case.firm.first_of(day + timedelta(days=1)))
+    ends += [
+        case.firm.first_of(day + timedelta(days=1))
+        for day in days_in(conditions or "")
+        if given is None or day > case.firm.day(given.start)
+    ]
     return either(min(ends) > case.now) if ends else NA
 
 

@@ -25,4 +25,4 @@ def post_worker_init(worker: object) -> None:
         # Half a millisecond more: MLflow cuts off what follows the millisecond.
         return (int(clock.read_text()) + 0.5) / 1000
 
-    mlflow.utils.time.time = SimpleNamespace(time=now)  # type: ignore[attr-defined]
+    mlflow.utils.time.time = SimpleNamespace(time=now)

@@ -259,7 +259,7 @@ class Estate:
     ) -> Any:  # fmt: skip
         """One call, and what it did."""
         answer = self.server.call(method, path, body)
-        row = next(iter(answer.values()), {})
+        row: dict[str, Any] = next(iter(answer.values()), {})
         made = int(row["creation_timestamp"]) if do in ("create model", "create version") else None
         assert made in (None, self.now), "the server has a clock of its own"
         if do == "create version":
@@ -292,7 +292,7 @@ class Estate:
         for key, value in tags.items():
             body = {"name": model, "key": key, "value": value}
             path = "registered-models/set-tag"
-            self.do("tag model", "POST", path, body, model, **{key: value})
+            self.do("tag model", "POST", path, body, model, None, **{key: value})
 
     def tag(self, model: str, version: int, **tags: str) -> None:
         """Set tags of a version."""
