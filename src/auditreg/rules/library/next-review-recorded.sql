@@ -32,6 +32,7 @@ select p.subject,
        n.candidates, n.tags_looked_for, n.nearest_tag, n.nearest_value
 from population_live_version p
 join field_evidence n on n.subject = p.subject and n.field = 'next_review'
-left join (select *, state = 'uncertain' or value is null as open from field_evidence
-           where field = 'risk_rating' and state in ('recorded', 'uncertain')) r on r.subject = p.subject
-left join cadence k on not r.open and k.rating = lower(trim(r.value)) and k.applies_to = conventions_of(r.registry, r.workspace)
+left join (select *, state = 'uncertain' or value is null as open, conventions_of(registry, workspace) as conventions,
+                  case when state = 'recorded' then lower(trim(value)) end as rated
+           from field_evidence where field = 'risk_rating' and state in ('recorded', 'uncertain')) r on r.subject = p.subject
+left join cadence k on k.rating = r.rated and k.applies_to = r.conventions
