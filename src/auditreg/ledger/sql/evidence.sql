@@ -54,8 +54,17 @@ where split_part(subject, '/', 1) not in (select model_subject from [prompt_mode
 -- something counts; where a value and none are both possible, that is open
 with said as materialized (
     select *, says_nothing(field, value) as nothing, count(*) over (partition by subject, field) as records
-    from [fields]
-    where {named}
+    from (
+        select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
+        from [fields] where {named}
+        union all
+        -- what stood there when the model was deleted
+        select v.subject, h.field, h.value, h.found_in, h.tag, 'asserted', h.actor, 'certain', 'only', h.set_not_before, h.set_not_after,
+               h.rank - case when h.version is null then 1000 else 2000 end
+        from (select distinct subject, model_subject from [model_versions] where deleted) v
+        join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
+        where h.ended_with_subject and {named}
+    )
 )
 -- nearly all have one record, which is quickly told
 select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
@@ -69,13 +78,14 @@ select subject, field,
        case when count(distinct value) = 1 then any_value(value) end,
        max(found_in), max(tag), max(grade), any_value(actor),
        min(not_before), max(not_after),
-       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')),
+       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) or bool_or(nothing) and not bool_and(nothing),
        case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
             then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
                  || case when count(*) = 1 then ' or no record' else '' end end
 from (
     select * from said where records > 1
-    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field), 1)
+    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
+                            min(rank) over (partition by subject, field))
 )
 group by subject, field
 
@@ -106,14 +116,23 @@ left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.
 -- block: training
 -- per version the run that made it, and what that run or the logged model says of its code and its data.
 -- The run is the version's own, else that of its logged model
-with named as (
+with kept as (
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+),
+named as (
+    -- MLflow takes the run from a version that it deletes
     select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, v.logged_model_id,
-           coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+           coalesce(k.run_id, nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
     from (select subject, v.registry, max_by(v.workspace, (v.not_after, v.seq)) as workspace,
                  max_by(v.model, (v.not_after, v.seq)) as model, v.version, max(v.run_id) as run_id,
                  max(v.run_link) as run_link, max(k.logged_model_id) as logged_model_id
           from [model_versions] v left join (select subject, logged_model_id from [version_logged_models]) k using (subject)
           group by subject, v.registry, v.version) v
+    left join kept k on k.subject = v.subject
     left join (select registry, model_id, max(source_run_id) as source_run_id
                from [logged_models] group by registry, model_id) l
       on l.registry = v.registry and l.model_id = v.logged_model_id
@@ -147,6 +166,11 @@ code as (
                 select registry, '', model_id, key, value from [logged_model_tags]))
     where (is_commit or is_mark or key = 'mlflow.source.git.diff') and trim(value) <> ''
     group by registry, run_id, model_id
+),
+-- what a run had logged by then, as far as readings leave it open
+data_uncertain as (
+    select distinct n.subject from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
+    where d.certainty in ('uncertain', 'unknown')
 ),
 data_set as (
     select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context
@@ -183,11 +207,16 @@ listed as (
            string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
     from used group by subject
 ),
+-- by the tag that counts, as everywhere: the first that names something
+origin as (
+    select subject, tag, value from [fields]
+    where field = 'origin' and certainty not in ('uncertain', 'unknown') and not says_nothing('origin', value)
+    qualify rank = min(rank) over (partition by subject)
+),
 vendor as (
-    select distinct subject from [fields]
-    where field = 'origin' and certainty not in ('uncertain', 'unknown')
-      and (contains(lower(tag), 'vendor')
-           or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased'))
+    select distinct subject from origin
+    where contains(lower(tag), 'vendor')
+       or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased')
 )
 select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.workspace, n.model, n.version,
        n.run_id, n.run_link, n.logged_model_id,
@@ -206,7 +235,8 @@ select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.
        coalesce(a.dirty <> a.other_dirty, false) or coalesce(b.dirty <> b.other_dirty, false)
            or coalesce(a.dirty <> b.dirty, false) as dirty_contradicted,
        coalesce(a.difference_recorded, false) or coalesce(b.difference_recorded, false) as difference_recorded,
-       d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data
+       d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data,
+       u.subject is not null as data_uncertain
 from named n
 left join run r on r.registry = n.registry and r.run_id = n.run_id
 left join covered c on c.registry = n.registry
@@ -215,6 +245,7 @@ left join code b on b.registry = n.registry and b.run_id = '' and b.model_id = n
 left join listed d on d.subject = n.subject
 left join tested t on t.subject = n.subject
 left join vendor v on v.subject = n.subject
+left join data_uncertain u on u.subject = n.subject
 
 -- block: field_history
 -- every value that a tag of a governance field had, and between which moments it was set and ceased to
@@ -445,7 +476,8 @@ select approval, subject, split_part(subject, '/', 1) as model_subject,
             when recorded_not_after > decided_not_before then least(decided_not_after, recorded_not_after)
             else decided_not_after end as given_not_after,
        entered, entered_by, entered_from, developers, independence,
-       case when decided = 'rejected' then 'rejected'
+       -- what was decided of a model does not say of which version, that it was rejected neither
+       case when decided = 'rejected' and not of_model then 'rejected'
             when approver is null or names_nobody(approver) then 'placeholder'
             when decided = 'pending' then 'pending'
             when of_model then 'on the model only'
@@ -579,7 +611,7 @@ weighed as (
                + case when of_model then 3 else 0 end as class,
            case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
                 when stated is not null and decided_not_before is null then 'date unreadable'
-                when decided_after and about = 'version' then 'dated in the future'
+                when decided_after and about = 'version' and (written_before or imported) then 'dated in the future'
                 when outdated and standing in ('holds', 'unidentified') then 'contested'
                 when about = 'version' and not written_before and not imported then 'order cannot be told'
                 when decided_after or decided_not_before is null and written_after then 'after going live'
@@ -684,6 +716,22 @@ question as (
     from [model_versions]
     where model_subject not in (select model_subject from [prompt_models])
     group by subject, registry, version
+),
+spelling as (
+    select developer, person_of(developer) as party, party_kind(developer) as party_kind
+    from (select distinct developer from [developers])
+),
+-- a validation recorded for the model, compared with the developers of this version
+developed as (
+    select r.subject, bool_or(lower(trim(d.developer)) = lower(trim(v.validator)) or p.party = v.party) as same,
+           count(*) filter (where p.party is null) as strangers,
+           count(*) filter (where p.party_kind is distinct from 'service') as persons,
+           string_agg(d.developer, ', ' order by d.developer) as developers
+    from question q join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
+    join [validations] v on v.validation = r.record and v.version is null
+    join [developers] d on d.subject = q.version_subject
+    join spelling p on p.developer = d.developer
+    group by r.subject
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
        q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
@@ -692,13 +740,19 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
             when v.source = 'model tag' and v.validated_not_after <= m.created_at then 'older'
             when v.validated_not_after <= m.trained_at then 'older'
             when v.validated_not_before >= coalesce(m.trained_at, m.created_at) then 'covers'
-            when m.trained_at is null and m.created_at is null then 'not known'
+            -- a training that nobody recorded may have been long before the registration
+            when m.trained_at is null and (m.created_at is null or v.validated_not_after <= m.created_at) then 'not known'
             else 'same day' end as coverage,
        v.validation, v.source, v.validator, v.party, v.party_kind, v.result, v.stated, v.validated_not_before,
        v.validated_not_after, v.next_review, v.next_review_ends, v.valid_until, v.valid_until_ends,
        v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
-       v.entered_from, v.developers, v.independence, v.tag, v.grade
+       v.entered_from, case when v.source = 'model tag' then d.developers else v.developers end as developers,
+       case when v.source is distinct from 'model tag' then v.independence
+            when d.same then 'developed it' when v.independence = 'validator unknown' then 'validator unknown'
+            when d.subject is null then 'no developer' when d.persons = 0 then 'service developer'
+            when d.strangers > 0 then 'developer unknown' else 'independent' end as independence, v.tag, v.grade
 from question q
 left join made m on m.subject = q.version_subject
 left join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
 left join [validations] v on v.validation = r.record
+left join developed d on d.subject = q.subject

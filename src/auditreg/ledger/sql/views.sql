@@ -102,12 +102,20 @@ where choice = 1
   and coalesce(logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params) is not null
 
 -- block: fields
-with version_identity as {once}(
-    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+with kept as (
+    -- MLflow takes the run from a version that it deletes
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+),
+version_identity as {once}(
+    select v.subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model, version,
-           any_value(run_id) as run_id, any_value(logged_model_id) as logged_model_id
-    from [model_versions]
-    group by subject, model_subject, registry, version
+           coalesce(any_value(k.run_id), any_value(v.run_id)) as run_id, any_value(logged_model_id) as logged_model_id
+    from [model_versions] v left join kept k on k.subject = v.subject
+    group by v.subject, model_subject, registry, version
 ),
 model_identity as {once}(
     select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
@@ -321,7 +329,7 @@ left join wide w on w.subject = s.subject
 
 -- block: promotions
 with state as (
-    select t.subject as trigger, t.observed_at, t.place, t.seq, t.lo, t.hi,
+    select t.subject as trigger, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo,
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
@@ -331,7 +339,7 @@ with state as (
       on n.kind = 'stage' and n.name = l.stage and n.applies_to = l.conventions
     where t.op <> 'erased'
     union all
-    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
+    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo,
            case when t.op = 'put' then split_part(t.subject, ':', 1) || '/' || l.version end,
            'alias ' || n.name
     from ledger.timeline('alias', [known]) t
@@ -350,7 +358,7 @@ turn as (
 ),
 spell as (
     select live_subject, via, seq, place, lo, hi,
-           lead(lo) over turns as end_lo, lead(hi) over turns as end_hi
+           lead(until_lo) over turns as end_lo, lead(hi) over turns as end_hi
     from turn where turned
     window turns as (partition by trigger order by observed_at, place, seq)
 ),

@@ -18,8 +18,9 @@ What happened cannot be changed; record the approval's date where it was given i
 MLflow server narrows the moment of going live to the millisecond."""
 */
 select p.subject,
-       case when v.verdict in ('rejected', 'after going live') then 'fail'
+       case when v.verdict = 'rejected' then 'fail'
             when not v.names_approver or v.verdict = 'contested' then 'not_applicable'
+            when v.verdict = 'after going live' then 'fail'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.verdict = 'date unreadable' then 'not_evidenced'
             else 'pass' end as status,

@@ -16,7 +16,7 @@ remediation = """
 Have somebody approve the version who may, and record it; or complete roles and authorities in auditreg.toml."""
 */
 with approval as materialized (
-    select v.*, lower(trim(e.value)) as risk_rating, e.state = 'recorded' and e.value is not null as rated,
+    select v.*, case when e.state = 'recorded' then lower(trim(e.value)) end as risk_rating, e.state = 'recorded' and e.value is not null as rated,
            -- an undated approval was given no later than it was entered: its day is known where that day is
            local_day(coalesce(v.decided_not_before,
                case when local_day(v.recorded_not_before) = local_day(v.recorded_not_after) then v.recorded_not_after end)) as approved_on

@@ -23,7 +23,8 @@ with replaced as (
 judged as (
     select r.*, t.run_id, t.test_data, b.test_data as previous_test_data, e.value as change_class,
            case when r.previous_subject is null then 'first' when coalesce(lower(trim(e.value)), '') <> 'major' then 'not major'
-                when 'uncertain' in (t.run_state, b.run_state) or 'not read' in (t.run_state, b.run_state) then 'not told'
+                when 'uncertain' in (t.run_state, b.run_state) or 'not read' in (t.run_state, b.run_state)
+                  or t.data_uncertain or b.data_uncertain then 'not told'
                 when t.test_data is null then 'no test' when b.test_data is null then 'not tested before'
                 when list_has_any(string_split(replace(t.test_data, '[no digest]', '[?]'), ', '), string_split(b.test_data, ', ')) then 'same'
                 else 'different' end as found

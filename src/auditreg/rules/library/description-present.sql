@@ -20,8 +20,9 @@ with asked as (
 ),
 -- the longest of all, whatever its place: a short note on the version leaves the model's description standing
 described as (
-    select subject, arg_max(f, (certainty not in ('uncertain', 'unknown'), length(trim(value)))) as longest
-    from fields f where field = 'description' group by subject
+    select subject, arg_max(f, (certainty not in ('uncertain', 'unknown') and length(trim(value)) >= minimum,
+                                length(trim(value)))) as longest
+    from fields f cross join asked where field = 'description' group by subject
 ),
 judged as (
     select p.subject, p.model, p.version, d.longest.value as description, d.longest.found_in as found_in,

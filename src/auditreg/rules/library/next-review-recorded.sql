@@ -18,8 +18,11 @@ with cadence as (
     select substr(name, 9) as rating, value as days, applies_to from settings where starts_with(name, 'cadence_')
 )
 select p.subject,
-       case when k.days is not null and n.state in ('missing', 'placeholder') then 'pass' else field_status(n.state) end as status,
-       case when k.days is not null and n.state in ('missing', 'placeholder')
+       case when k.days is not null and n.state in ('missing', 'placeholder') then 'pass'
+            when r.open and n.state in ('missing', 'placeholder') then 'undecided' else field_status(n.state) end as status,
+       case when r.open and k.days is null and n.state in ('missing', 'placeholder')
+            then 'No next review of {subject} is recorded, and whether it follows from its rating at this moment cannot be told'
+            when k.days is not null and n.state in ('missing', 'placeholder')
             then 'The next review of {subject} follows from its rating {risk_rating}: {cadence_days} days after its validation'
             else field_reason('next review', 'next_review', n.state, n.nearest_tag) end as reason,
        coalesce(n.grade, r.grade, 'none') as grade,
@@ -29,5 +32,7 @@ select p.subject,
        n.candidates, n.tags_looked_for, n.nearest_tag, n.nearest_value
 from population_live_version p
 join field_evidence n on n.subject = p.subject and n.field = 'next_review'
-left join field_evidence r on r.subject = p.subject and r.field = 'risk_rating' and r.state = 'recorded'
-left join cadence k on k.rating = lower(trim(r.value)) and k.applies_to = conventions_of(r.registry, r.workspace)
+left join (select *, state = 'uncertain' or value is null as open, conventions_of(registry, workspace) as conventions,
+                  case when state = 'recorded' then lower(trim(value)) end as rated
+           from field_evidence where field = 'risk_rating' and state in ('recorded', 'uncertain')) r on r.subject = p.subject
+left join cadence k on k.rating = r.rated and k.applies_to = r.conventions

@@ -58,17 +58,18 @@ beside as (
            r.grade = 'captured' and b.created_at is not null and not exists (
                select 1 from capture_gaps g where g.registry = r.registry and g.gap_start < r.live_not_after
                   and coalesce(g.gap_end, timestamp '9999-12-31') > b.created_at) as whole,
-           contains(r.live_via, 'stage ') or r.model_subject in (select split_part(subject, '/', 1) from staged) as has_staging
+           contains(r.live_via, 'stage ') or r.model_subject in (select split_part(subject, '/', 1) from staged) as has_staging,
+           r.model_subject in (select model_subject from model_versions where stage not in ('None', 'Deleted_Internal')) as has_stages
     from promotions r left join born b on b.subject = r.version_subject
     left join staged s on s.subject = r.version_subject
     group by all
 )
 select p.subject,
        case when b.via is not null then 'pass' when b.maybe_via is not null then 'undecided'
-            when not b.has_staging then 'not_applicable' when b.whole then 'fail' else 'undecided' end as status,
+            when not b.has_staging and (b.whole or not b.has_stages) then 'not_applicable' when b.whole then 'fail' else 'undecided' end as status,
        case when b.via is not null then '{subject} had been in {via} by {staged_at}, before it went live {live}'
             when b.maybe_via is not null then 'Whether {subject} was in {maybe_via} before it went live {live} cannot be told'
-            when not b.has_staging then 'The model of {subject} goes live by aliases and has no staging to pass through'
+            when not b.has_staging and (b.whole or not b.has_stages) then 'The model of {subject} goes live by aliases and has no staging to pass through'
             when b.whole then '{subject} went live {live} ({live_via}) after it was registered {created_at}: the server recorded no staging'
             else 'Whether {subject} was staged before it went live {live} cannot be told: its whole life is not recorded' end as reason,
        case when b.via is not null then b.staged_grade when b.whole and b.has_staging then 'captured' else 'none' end as grade,

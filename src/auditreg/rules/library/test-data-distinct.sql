@@ -19,13 +19,13 @@ remediation = """
 Log the hold-out data in the training job with context `test`, as a data set of its own."""
 */
 select p.subject,
-       case when t.run_state in ('uncertain', 'not read') then 'undecided'
+       case when t.run_state in ('uncertain', 'not read') or t.data_uncertain then 'undecided'
             when t.run_state in ('none named', 'not in the store', 'on another server') and t.test_data is null then 'not_applicable'
             when t.same_data then 'fail'
             when t.same_digest then 'not_evidenced'
             when t.test_data is not null and t.training_data is not null then 'pass'
             else 'not_evidenced' end as status,
-       case when t.run_state in ('uncertain', 'not read') then 'What run {run_id} of {subject} had logged by this moment cannot be told'
+       case when t.run_state in ('uncertain', 'not read') or t.data_uncertain then 'What run {run_id} of {subject} had logged by this moment cannot be told'
             when t.run_state in ('none named', 'not in the store', 'on another server') and t.test_data is null
             then case when t.from_vendor and t.run_state = 'none named' then '{subject} is from a vendor; the registry names no run of its own'
                       else 'The record holds no run of {subject} that could have logged data: see run-linked' end

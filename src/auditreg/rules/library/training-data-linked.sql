@@ -18,13 +18,13 @@ select p.subject,
        case when t.training_data is not null and t.run_state <> 'uncertain' then 'pass'
             when t.from_vendor and t.run_state = 'none named' then 'not_applicable'
             when t.run_state in ('none named', 'not in the store', 'on another server') then 'not_applicable'
-            when t.run_state in ('uncertain', 'not read') then 'undecided'
+            when t.run_state in ('uncertain', 'not read') or t.data_uncertain then 'undecided'
             else 'not_evidenced' end as status,
        case when t.training_data is not null and t.run_state <> 'uncertain' then 'Run {run_id} of {subject} logged its training data: {training_data}'
             when t.from_vendor and t.run_state = 'none named' then '{subject} is from a vendor; the registry names no run of its own'
             when t.run_state in ('none named', 'not in the store', 'on another server')
             then 'The record holds no run of {subject} that could have logged data: see run-linked'
-            when t.run_state in ('uncertain', 'not read') then 'What run {run_id} of {subject} had logged by this moment cannot be told'
+            when t.run_state in ('uncertain', 'not read') or t.data_uncertain then 'What run {run_id} of {subject} had logged by this moment cannot be told'
             when t.data_sets is not null then 'Run {run_id} of {subject} logged data sets, none of them with context ''training'': {data_sets}'
             else 'Run {run_id} of {subject} logged no data set' end as reason,
        case when t.data_sets is null then 'none' else coalesce(t.grade, 'asserted') end as grade,

@@ -23,12 +23,25 @@ with asked as (
     -- two years are 730 days or 731: a next review that far beyond the cadence is the firm's calendar, not a longer cadence
     select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::INTEGER as tolerance
 ),
+-- a day recorded elsewhere than the validation counts until a validation comes after it
+beside as (
+    select v.subject, e.field, e.value, e.state = 'uncertain' or e.state = 'recorded' and e.value is null as open
+    from validation_verdicts v join field_evidence e on e.subject = v.subject and e.field in ('next_review', 'valid_until')
+    where v.about = 'version' and e.state in ('recorded', 'uncertain')
+      and coalesce(e.value is null or v.verdict <> 'holds' or stated_until(e.value) > v.validated_not_before, false)
+),
 due as (
-    select v.*, a.tolerance, lower(trim(e.value)) as risk_rating, k.days as cadence_days,
+    select v.* exclude (next_review, valid_until, next_review_ends, valid_until_ends), a.tolerance,
+           coalesce(n.value, v.next_review) as next_review, stated_until(coalesce(n.value, v.next_review)) as next_review_ends,
+           coalesce(u.value, v.valid_until) as valid_until, stated_until(coalesce(u.value, v.valid_until)) as valid_until_ends,
+           coalesce(n.open and v.next_review is null or u.open and v.valid_until is null, false) as open,
+           lower(trim(e.value)) as risk_rating, k.days as cadence_days,
            local_to_utc((local_day(v.validated_not_before) + k.days + 1)::TIMESTAMP) as cadence_ends,
-           v.next_review is not null and v.next_review_ends is null
-               or v.valid_until is not null and v.valid_until_ends is null as unreadable
+           coalesce(n.value, v.next_review) is not null and stated_until(coalesce(n.value, v.next_review)) is null
+               or coalesce(u.value, v.valid_until) is not null and stated_until(coalesce(u.value, v.valid_until)) is null as unreadable
     from validation_verdicts v cross join asked a
+    left join beside n on n.subject = v.subject and n.field = 'next_review'
+    left join beside u on u.subject = v.subject and u.field = 'valid_until'
     left join field_evidence e on e.subject = v.subject and e.field = 'risk_rating'
     left join (select substr(name, 9) as rating, try_cast(value as INTEGER) as days, applies_to
                from settings where starts_with(name, 'cadence_')) k
@@ -41,7 +54,7 @@ judged as (
                 when next_review_ends <= as_of() then 'review overdue'
                 when valid_until_ends <= as_of() then 'expired'
                 when verdict in ('none', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
-                  or stated is null then 'no validation'
+                  or stated is null then 'no validation' when open then 'which'
                 when cadence_ends <= as_of() then 'cadence overdue'
                 when unreadable then 'unreadable'
                 when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'

@@ -16,7 +16,7 @@ Have the version validated by somebody who may, and record it; or complete roles
 */
 with validation as materialized (
     select v.subject, v.verdict, v.validator, v.party, v.stated, local_day(v.validated_not_before) as validated_on,
-           lower(trim(e.value)) as risk_rating, v.validator is null or v.verdict in ('none', 'placeholder') as nobody
+           case when e.state = 'recorded' then lower(trim(e.value)) end as risk_rating, v.validator is null or v.verdict in ('none', 'placeholder') as nobody
     from validation_verdicts v left join field_evidence e on e.subject = v.subject and e.field = 'risk_rating'
     where v.about = 'version'
 ),

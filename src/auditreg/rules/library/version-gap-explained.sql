@@ -5,7 +5,7 @@ severity = "medium"
 scope = "registered_model"
 repair = "tag"
 looks_for = """
-Version numbers below the highest one that are deleted or were never seen. Each needs the tag
+Version numbers up to the highest one ever seen that are deleted or were never seen. Each needs the tag
 `gov.version.<number>.deleted_reason` on the registered model, of at least `minimum_length` characters; one that auditreg
 never saw also needs `gov.version.<number>.deleted_at`, since nothing else says when it went."""
 rationale = """
