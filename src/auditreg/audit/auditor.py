@@ -39,6 +39,7 @@ from auditreg.models import (
     worst_first,
 )
 from auditreg.queries.model_refs import Selection, select
+from auditreg.queries.nothing_live import READ_FOR_NAMES, nothing_live
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
@@ -207,6 +208,7 @@ class Auditor:
             selection=tuple(selection),
             waivers=waivers,
             every=_Every(answers, _errors(results)),
+            nothing_live=nothing_live(self._connection, results),
         )
 
     def closings(self) -> tuple[Closing, ...]:
@@ -266,7 +268,7 @@ class Auditor:
     def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
-        texts.append("registered_models prompt_models")
+        texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
             texts.append("fields")
         if self._config.policy.effective:

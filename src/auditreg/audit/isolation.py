@@ -43,7 +43,7 @@ class Limits:
     """What one rule of a firm's own may use.
 
     `seconds` is processor time per rule, and a third of the wall-clock time it may take;
-    `megabytes` the child's whole address space.
+    `megabytes` the address space the child may reserve beyond what the state of the moment took.
     """
 
     seconds: int = 30

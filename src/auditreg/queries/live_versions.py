@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from auditreg.models import Certainty
@@ -96,10 +95,18 @@ class LiveAnswer:
             (v for v in self.versions if not v.sure),
             key=lambda v: (v.not_after is not None, str(v.not_after), v.version),
         )
-        return len(chain) > 1 and all(
-            (a.ended_not_before, a.ended_not_after) == (b.not_before, b.not_after)
-            for a, b in pairwise(chain)
-        )
+        return len(chain) > 1 and all(map(_hands_over, chain, chain[1:]))
+
+
+def _hands_over(before: LiveVersion, after: LiveVersion) -> bool:
+    """Whether one ceased to be live by the change that made the other live.
+
+    The other's bounds may be the closer ones: it cannot have been live before it was created.
+    """
+    if before.ended_not_after != after.not_after:
+        return False
+    last, first = before.ended_not_before, after.not_before
+    return last is None or first is None or last <= first
 
 
 def live_answers(

@@ -65,6 +65,12 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
             "Which findings the firm had accepted or answered is shown as the check of "
             f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
         )
+    if (nothing := data.check.nothing_live) is not None:
+        texts.append(
+            "No version counts as in use, so none was judged: neither the absence of findings nor the "
+            f"numbers of models in use say anything. Counts as in use: {nothing.counting}. "
+            f"The registry has: {nothing.having}. To set: {nothing.to_set}."
+        )
     if any(result.error for result in data.check.rules):
         texts.append("At least one rule could not be run. No conclusion rests on it.")
     return tuple(texts)

@@ -103,6 +103,8 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     if not any(rule.population or rule.error or rule.carried for rule in result.rules):
         # No rule had a subject: an empty result must not look like a passed check.
         codes.append(ExitCode.NOTHING)
+    if result.nothing_live is not None:
+        codes.append(ExitCode.NOTHING)
     if fail_on and any(finding.severity.rank <= fail_on.rank for finding in result.open):
         codes.append(ExitCode.FINDINGS)
     return worst(*codes)

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.waivers import Waiver
-    from auditreg.workflows.policy import PolicySet
+
+from auditreg.queries.nothing_live import nothing_live
+from auditreg.workflows.policy import PolicySet
 
 
 class SealedCheck(NamedTuple):
@@ -94,24 +96,26 @@ def last_result(
     judged = _waivers(connection, waivers, policy_set.rules, answers)
     if judged is None:
         return None
+    results = tuple(
+        RuleResult(
+            rules[entry["id"]],
+            entry["population"],
+            entry["examined"],
+            _counts(entry["counts"]),
+            carried=_counts(entry["carried"]),
+            not_asked=entry["not_asked"],
+        )
+        for entry in sealed_rules
+    )
     return CheckResult(
         as_of=last.as_of,
         period=(last.period_first, last.period_last),
         policy=policy,
         ledger=ledger,
-        rules=tuple(
-            RuleResult(
-                rules[entry["id"]],
-                entry["population"],
-                entry["examined"],
-                _counts(entry["counts"]),
-                carried=_counts(entry["carried"]),
-                not_asked=entry["not_asked"],
-            )
-            for entry in sealed_rules
-        ),
+        rules=results,
         answers=answers,
         waivers=judged,
+        nothing_live=nothing_live(connection, results),
     )
 
 

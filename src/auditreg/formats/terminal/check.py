@@ -20,7 +20,7 @@ from auditreg.fields import FIELDS
 from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
-from auditreg.formats.terminal.layout import STYLES, cut, height, render
+from auditreg.formats.terminal.layout import STYLES, cut, height, render, wrapped
 from auditreg.models import Repair, RuleInfo, Scope, Severity, Status, quantity
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ class CheckText:
         width = view.target.width
         opened = result.open
         top = [cut(line, width) for line in _heading(result, view)]
-        bottom = _closing(opened, view)
+        bottom = _closing(opened, view, unjudged=result.nothing_live is not None)
         if view.everything:
-            return render([*top, Text(), *everything(result, view), Text(), *bottom], view.target)
+            first = _nothing_live(result, width)
+            return render(
+                [*top, *first, Text(), *everything(result, view), Text(), *bottom], view.target
+            )
         room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
-        middle = [*_errors(result, width), *_waivers(result, width)]
+        middle = [*_nothing_live(result, width), *_errors(result, width), *_waivers(result, width)]
         room -= len(middle)
         middle += _details(opened, view, room) or _groups(result, opened, view, room)
         return render([*top, *middle, Text(), *bottom], view.target)
@@ -105,6 +108,20 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]
+
+
+def _nothing_live(result: CheckResult, width: int) -> list[Text]:
+    """Why no version was judged, and what to set."""
+    nothing = result.nothing_live
+    if nothing is None:
+        return []
+    return [
+        Text(),
+        Text("No version counts as in use, so none was judged.", "bold"),
+        *wrapped("counts", escape_control(nothing.counting), width),
+        *wrapped("found", escape_control(nothing.having), width),
+        *wrapped("do", escape_control(nothing.to_set), width),
+    ]
 
 
 def _readings(result: CheckResult) -> list[Text]:
@@ -342,7 +359,7 @@ def _nearest(result: CheckResult) -> list[tuple[str, str]]:
     return [pair for pair, _ in seen.most_common()]
 
 
-def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
+def _closing(opened: Sequence[Finding], view: CheckView, *, unjudged: bool) -> list[Text]:
     """What the exit code means, and the next command."""
     limit = view.fail_on
     at = f" of severity {limit.value} or worse" if limit and limit.value != "low" else ""
@@ -351,7 +368,7 @@ def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
         ExitCode.OK: f"nothing open{at}",
         ExitCode.FINDINGS: f"{quantity(len(counted), 'finding')}{at} open",
         ExitCode.ERROR: "not everything could be judged",
-        ExitCode.NOTHING: "there was nothing to judge",
+        ExitCode.NOTHING: "no version was judged" if unjudged else "there was nothing to judge",
         ExitCode.NOT_VERIFIED: "the record does not verify",
     }[view.code]
     if limit is None and view.code is ExitCode.OK:
