@@ -65,7 +65,7 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
             "Which findings the firm had accepted or answered is shown as the check of "
             f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
         )
-    if (nothing := data.check.nothing_live) is not None:
+    if (nothing := data.check.nothing_live) is not None and nothing.found:
         texts.append(
             "No version counts as in use, so none was judged: neither the absence of findings nor the "
             f"numbers of models in use say anything. Counts as in use: {nothing.counting}. "

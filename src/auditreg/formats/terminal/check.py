@@ -66,7 +66,9 @@ class CheckText:
         width = view.target.width
         opened = result.open
         top = [cut(line, width) for line in _heading(result, view)]
-        bottom = _closing(opened, view, unjudged=result.nothing_live is not None)
+        bottom = _closing(
+            opened, view, unjudged=bool(result.nothing_live and result.nothing_live.found)
+        )
         if view.everything:
             first = _nothing_live(result, width)
             return render(
@@ -115,6 +117,8 @@ def _nothing_live(result: CheckResult, width: int) -> list[Text]:
     nothing = result.nothing_live
     if nothing is None:
         return []
+    if not nothing.found:
+        return [Text(), Text("No version was registered by then, so none was judged.", "bold")]
     return [
         Text(),
         Text("No version counts as in use, so none was judged.", "bold"),
