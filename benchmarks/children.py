@@ -196,13 +196,13 @@ def _moment(con: Any, config: Any) -> Any:
 def _bare(con: Any, library: Any, moment: Any) -> dict[str, float]:
     """The state prepared once and each rule's SELECT into a table: what no auditor can undercut."""
     from auditreg.audit import prepare_snapshot
-    from auditreg.audit.snapshot import relations_read_by
+    from auditreg.audit.snapshot import reads_of
     from auditreg.rules.validate import wrapped
 
     seconds = {}
     begun = time.perf_counter()
     texts = [text for rule in library for text in (rule.sql, f"population_{rule.scope}")]
-    prepare_snapshot(con, moment, relations_read_by(texts, moment))
+    prepare_snapshot(con, moment, reads_of(texts, moment))
     seconds["prepare"] = time.perf_counter() - begun
     for number, rule in enumerate(library):
         begun = time.perf_counter()

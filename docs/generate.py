@@ -183,7 +183,7 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         ]
         params = [(f"`{name}`", f"`{value}`") for name, value in rule.params.items()]
         facts = [
-            ("Severity", rule.severity.value),
+            ("Severity", rule.severity_words),
             ("Scope", rule.scope.value.replace("_", " ")),
             ("Repair", rule.repair.value),
         ]
@@ -206,7 +206,8 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
         rows.append((f"[{rule.id}]({rule.id}.md)", rule.severity.value, rule.title))
     intro = (
         "Each rule is one SQL file that runs in any DuckDB on a ledger. A missing record is "
-        "`not_evidenced`, a contradicting one `fail`; both are open."
+        "`not_evidenced`, a contradicting one `fail`; both are open. Where the readings, not the firm, "
+        "leave it unknown the answer is `undecided`, which is not."
     )
     yield (
         DOCS / "rules" / "README.md",
@@ -233,6 +234,9 @@ negligible = ["tier 4"]           # ratings that stand for negligible risk; "neg
 
 A framework with a clause that nobody has checked, or that was seen only second-hand, is a **draft**. `auditreg report
 --drafts` prints drafts; a report that is issued never does, and says that it left them out.
+
+A firm's own texts, such as its model policy, are files of the same kind: `[frameworks] packs` names their folders, and each
+`*.toml` in them is a framework, which applies as the others do. Its clauses may name the firm's own rules and fields.
 """
 
 FRAMEWORK_KEYS = """
@@ -440,7 +444,7 @@ name = "Robin Roe"
 
 [[people]]
 id = "ci"
-service = true                         # never approves, never validates
+service = true                         # its approvals and validations do not count
 
 [[bodies]]
 id = "mrc"
@@ -470,6 +474,117 @@ approve and validate; one that names an act closes it to all who do not hold its
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
+
+A report prints names unless `[report] people` says `"roles"` or `"initials"`. Then HTML and PDF show everybody by the first role of
+their entry in `[[people]]` (by initials where there is none), or by initials; who is not listed is "a person not listed", or has
+initials, and two who would look the same have numbers. Bodies and service accounts keep their names, so list a unit that owns models
+under `[[bodies]]`. The cover and who says that a framework applies keep theirs too. In free text only names are found that are listed,
+or that the report has in a place for people. JSON, CSV and the ledger are not changed.
+
+## A field and a rule of your own
+
+A field is one line of `auditreg.toml`, and `packs` names the folder with your rules:
+
+```toml
+fields.peer_reviewer = { title = "Peer reviewer", tags = ["peer.review.by"] }
+rules.packs = ["rules"]
+```
+
+The rule, `rules/peer-review-recorded.sql`:
+
+```sql
+/*
+title = "The peer reviewer is recorded"
+severity = "medium"
+scope = "live_version"
+repair = "tag"
+looks_for = "A tag that names who reviewed the version's code."
+rationale = "A second pair of eyes finds what the first does not."
+remediation = "Have the code reviewed and record by whom."
+*/
+select p.subject, field_status(e.state) as status, e.fix, coalesce(e.value, e.candidates) as peer_reviewer, e.candidates,
+       field_reason('peer reviewer', 'peer_reviewer', e.state, e.nearest_tag) as reason,
+       e.found_in, e.tag, e.tags_looked_for, e.nearest_tag, e.nearest_value
+from population_live_version p join field_evidence e on e.subject = p.subject and e.field = 'peer_reviewer'
+```
+
+Its cases, `rules/cases/peer-review-recorded.toml`, small registries with the answers that are expected:
+
+```toml
+[[case]]
+name = "an empty registry"
+
+[[case]]
+name = "recorded, a placeholder, missing"
+models.motor.versions.1.tags."peer.review.by" = "ann"
+models.home.versions.1.tags."peer.review.by" = "TBD"
+models.travel.versions.1.tags."peer_review_by" = "bo"
+expect."motor/1" = "pass"
+expect."home/1" = "not_evidenced"
+expect."travel/1" = "not_evidenced"
+reasons."travel/1" = "nearest tag: 'peer_review_by' = 'bo'"
+
+[[case]]
+name = "changed around the moment judged"
+models.motor.versions.1 = {}
+uncertain = [{ version = "motor/1", field = "peer_reviewer", after = "bo" }]
+expect."motor/1" = "undecided"
+```
+
+`auditreg rules test rules/peer-review-recorded.sql` runs the cases; `auditreg check` runs the rule with all others, in a process of its
+own with limits, and completes the names in braces from the columns beside them. `field_evidence`, `approval_verdicts`,
+`validation_verdicts` and `training` say what the record holds (`docs/dictionary.md`).
+
+## Severity by risk rating
+
+A finding about a model of low risk weighs less where the rule says so: `validation-current` is `high`, and `medium` for models rated
+`low` (`auditreg rules show ID`). What decides is the field `risk_rating` on record; without one, or with one the rule does not name,
+the rule's own severity holds. A firm sets its own, for one rating or for all:
+
+```toml
+[rules.severity]
+description-present = "low"            # whatever the rating
+
+[rules.severity_by_rating.high]        # models whose rating is "high"
+monitoring-current = "high"
+```
+
+## Accepted, under repair, answered
+
+`waivers.toml` beside the settings says what the firm answers to findings:
+
+```toml
+[[waiver]]
+rule = "git-commit-recorded"
+models = ["motor-frequency"]           # or versions = ["motor-frequency/7"], findings = ["F-12"]
+status = "accepted"                    # not open until this has run out
+reason = "Trained before the repository moved"
+approver = "jsmith"
+ticket = "MRM-112"
+expires = 2026-12-31
+
+[[waiver]]
+rule = "owner-recorded"
+models = ["home-severity"]
+status = "under_repair"                # stays open, and says who repairs it until when
+reason = "The team is being reorganised"
+owner = "pricing-ops"
+due = 2026-11-30
+
+[[waiver]]
+rule = "approval-precedes-live"
+findings = ["F-54"]
+status = "rejected"                    # the finding is disputed; or "repaired": what was done about it
+reason = "Approved on paper in time, filed as MRC-301"
+answered_by = "jsmith"
+answered_on = 2026-10-08
+```
+
+What happened in a period cannot come right by itself: findings of rules about events (scopes `promotion` and `live_in_period`, and rules that ask
+when the period began) stay open when it is over, until the rule is satisfied or they are accepted or answered. `repaired` and `rejected` answer such findings
+only, and cover what had happened by the end of their day. Whoever owns or developed a model neither accepts nor answers for it. An entry
+that covers nothing is itself reported (`auditreg waivers`). A report of a past moment uses the waivers that the last check by then had sealed.
+The JSON Schema is `docs/schema/waivers.toml.schema.json`.
 """
 
 

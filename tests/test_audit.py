@@ -16,7 +16,7 @@ from auditreg.audit import Auditor, Limits
 from auditreg.audit.carried import prepare_carried
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
-from auditreg.audit.snapshot import Moment, relations_read_by
+from auditreg.audit.snapshot import Moment, reads_of
 from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
@@ -144,7 +144,7 @@ def test_every_builtin_rule_answers_for_its_whole_population(
     assert all(r.examined == r.population == sum(r.counts.values()) for r in result.rules)
     assert result.period == (date(2026, 7, 1), date(2026, 9, 30))
     assert result.as_of == AS_OF
-    ranks = [answer.rule.severity.rank for answer in result.answers]
+    ranks = [answer.severity.rank for answer in result.answers]
     assert ranks == sorted(ranks)
     assert len(list(result.every)) == sum(r.population for r in result.rules)
     assert {a.status for a in result.answers} <= {Status.FAIL, Status.NOT_EVIDENCED}
@@ -296,11 +296,54 @@ def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyCon
     for key, text in (
         ("disabled", 'disabled = ["oter"]'),
         ("severity", 'severity = { oter = "low" }'),
+        ("severity_by_rating.low", 'severity_by_rating = { low = { oter = "low" } }'),
         ("params", "params = { oter = { x = 1 } }"),
     ):
         with pytest.raises(ConfigError, match=rf"auditreg\.toml: rules\.{key}: .*no rule 'oter'"):
             check(ledger, rule(name="other"), config=f"[rules]\n{text}")
     assert [r.rule.id for r in check(ledger, rule(), rule(name="b"), only=["b"]).rules] == ["b"]
+
+
+RATED = case(
+    models={
+        "motor": {"tags": {"risk_rating": "Low"}, "versions": {"1": {}}},
+        "home": {"tags": {"risk_rating": "high"}, "versions": {"1": {}}},
+        "travel": {"versions": {"1": {}}},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "expected"),
+    [
+        ("", "", {"motor/1": "high", "home/1": "high", "travel/1": "high"}),
+        (
+            'severity_by_rating = { low = "medium" }',
+            "",
+            {"motor/1": "medium", "home/1": "high", "travel/1": "high"},
+        ),
+        (
+            'severity_by_rating = { low = "medium" }',
+            '[rules.severity_by_rating]\nLOW.mine = "low"\nhigh.mine = "critical"',
+            {"motor/1": "low", "home/1": "critical", "travel/1": "high"},
+        ),
+        (  # one severity for the rule stands for every rating
+            'severity_by_rating = { low = "medium" }',
+            '[rules.severity]\nmine = "critical"',
+            {"motor/1": "critical", "home/1": "critical", "travel/1": "critical"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("scope", ["live_version", "live_in_period"])
+def test_severity_follows_the_rating_on_record(
+    empty: duckdb.DuckDBPyConnection, more: str, config: str, expected: dict[str, str], scope: str
+) -> None:
+    empty.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
+    build(empty, RATED)
+    result = check(empty, rule(more=more, scope=scope), config=config)
+    assert {f.subject.label: f.severity.value for f in result.open} == expected
+    ranks = [finding.severity.rank for finding in result.open]
+    assert ranks == sorted(ranks)
 
 
 def test_what_is_older_than_the_policy_is_counted_apart(
@@ -515,6 +558,22 @@ def test_a_check_needs_only_the_views_that_are_read(
     assert (narrow.rules, narrow.answers) == (whole.rules, whole.answers)
 
 
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("select 'the inventory' || 'it''s inventory' as reason", False),
+        ("select 1 -- the inventory\n/* an\ninventory */", False),
+        ("select 'a' || (select max(model) from inventory) || 'b'", True),
+        ("select '--' from inventory", True),
+        ("select e'\\'' from inventory", True),
+        ("select $$'$$ from inventory", True),
+        ("from query_table('inventory')", True),
+    ],
+)
+def test_words_in_sentences_are_no_tables(sql: str, read: bool) -> None:
+    assert ("inventory" in reads_of([sql], Moment(AS_OF, AS_OF, AS_OF)).relations) is read
+
+
 def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConnection) -> None:
     """A view that was not prepared would show the latest state, whatever the moment."""
     present = Moment(AS_OF, AS_OF, AS_OF)
@@ -524,8 +583,8 @@ def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConn
     for text in texts:
         [(tree,)] = ledger.execute("select json_serialize_sql(?::VARCHAR)", [text]).fetchall()
         named = known & set(re.findall(r'"table_name":"(\w+)"', tree))
-        assert named <= relations_read_by([text], present)
-        assert relations_read_by(named, present) <= relations_read_by([text], present)
+        assert named <= reads_of([text], present).relations
+        assert reads_of(named, present).relations <= reads_of([text], present).relations
 
 
 def test_a_view_of_the_past_shows_the_past(own: duckdb.DuckDBPyConnection) -> None:
@@ -566,7 +625,8 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
     if kind == "file":
         ledger = request.getfixturevalue("file")
     else:
-        ledger = empty_ledger()
+        ledger = duckdb.connect()
+        create_state(ledger)
         ledger.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(ledger, MOTOR)
     good = rule(

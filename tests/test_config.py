@@ -748,3 +748,11 @@ def test_the_end_of_a_quarter_belongs_to_it():
     assert config.quarter_of(end).last_day == date(2026, 9, 30)
     assert config.quarter_of(end) == config.period("2027-Q2")
     assert config.quarter_of(end + SECOND).first_day == date(2026, 10, 1)
+
+
+def test_a_field_is_of_the_version_or_of_the_model():
+    text = "[fields.approver]\ntags = ['approved_by']\nof = 'model'"
+    sealed = effective_settings(parse_config(text, FILE))
+    assert sealed["fields.approver.of"] == "model"
+    assert sealed["fields"]["approver"] == ["approved_by"]
+    assert "Invalid enum value" in refused(text.replace("'model'", "'run'")).what

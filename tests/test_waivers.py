@@ -95,7 +95,7 @@ def test_the_file_beside_the_settings(tmp_path: Path) -> None:
         (ACCEPTED, {"covers": 0, "whole": False}, "in_force", "holds"),
         (ACCEPTED, {"covers": 1, "known": False}, "unused", "no such rule"),
         (ACCEPTED, {"covers": 1, "self_approved": True}, "self_approved", "approved by ann"),
-        (ACCEPTED.replace("2026-12", "2025-12"), {"covers": 1}, "expired", "ran out"),
+        (ACCEPTED.replace("2026-12", "2025-12"), {"covers": 1}, "expired", "expired"),
         (ACCEPTED.replace("2026-12-31", "2026-09-30"), {"covers": 1}, "in_force", "holds"),
         (REPAIR, {"covers": 1}, "in_force", "it stays open"),
         (REPAIR.replace("2026-12", "2025-12"), {"covers": 1}, "overdue", "was due on 2025-12-31"),

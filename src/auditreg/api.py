@@ -85,7 +85,7 @@ class LedgerView:
             until: what cannot have happened before then is left out; a date means its end.
             kind: a kind of change or several, as for `auditreg changes`.
             actor: a person or account, in any spelling the settings know.
-            uncaptured: only changes that were made behind the server's back.
+            uncaptured: only changes that are not in the server's record.
         """
         import pandas as pd
 

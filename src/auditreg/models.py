@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 
 
 class Grade(enum.StrEnum):
@@ -130,11 +132,11 @@ _WORST_STATUS = (
 )
 
 _STATUS_WORDS = {
-    Status.PASS: "record found",
-    Status.FAIL: "a record contradicts",
+    Status.PASS: "met",
+    Status.FAIL: "not met",
     Status.NOT_EVIDENCED: "no record found",
     Status.UNDECIDED: "cannot be told from the readings",
-    Status.NOT_APPLICABLE: "does not apply",
+    Status.NOT_APPLICABLE: "not applicable",
     Status.WAIVED: "accepted until a date",
     Status.ANSWERED: "answered by the firm",
     Status.PREDATES_POLICY: "older than the policy",
@@ -170,6 +172,7 @@ class Scope(enum.StrEnum):
     MODEL_VERSION = "model_version"
     LIVE_VERSION = "live_version"
     LIVE_IN_PERIOD = "live_in_period"
+    RETIRED_VERSION = "retired_version"
     PROMOTION = "promotion"
     LEDGER = "ledger"
 
@@ -190,6 +193,7 @@ _NOBODY = {
     Scope.LIVE_VERSION: "No version is in use.",
     Scope.LIVE_IN_PERIOD: "No version was in use in the period.",
     Scope.PROMOTION: "No version went live in the period.",
+    Scope.RETIRED_VERSION: "No version that was live is in use no more.",
     Scope.LEDGER: "A check of single models asks nothing about the ledger.",
 }
 
@@ -204,7 +208,7 @@ class Repair(enum.StrEnum):
     RETRAIN = "retrain"
     """It comes right with the next training."""
     HISTORY = "history"
-    """It happened; nobody can repair it."""
+    """A past event: it cannot be undone, and needs a response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,10 @@ class Subject:
 class RuleInfo:
     """A rule's header: what it asks, how bad a miss is, what repairs it.
 
-    `sql` is the one SELECT; `digest` the SHA-256 of the whole file's text.
+    `title` says what is asked, `finding` what is wrong where the answer is open. `severity_by_rating` has the
+    severity of findings about models of a risk rating, where it differs. `covered_by` is the rule
+    whose finding is the cause, where this one does not apply because of it. `sql` is the one SELECT;
+    `digest` the SHA-256 of the whole file's text.
     """
 
     id: str
@@ -245,6 +252,15 @@ class RuleInfo:
     params: Mapping[str, object] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     custom: bool = False
+    finding: str = ""
+    covered_by: str | None = None
+    severity_by_rating: Mapping[str, Severity] = field(default_factory=dict)
+
+    @property
+    def severity_words(self) -> str:
+        """Its severity, and that of models of a rating where it differs."""
+        rated = [f"{s} for models rated {r}" for r, s in sorted(self.severity_by_rating.items())]
+        return "; ".join((self.severity.value, *rated))
 
     @property
     def digest(self) -> str:
@@ -283,7 +299,8 @@ class Finding:
     `number` is None where no check that saw it was sealed. `since`, the moment of the check since
     which it is open without a break, and `first_reported`, that of the first check that ever saw it,
     are as they were known at the moment that is judged. `condition_since` is what the rule says
-    of when it became so. `carried` is set where the finding is about an event of an earlier period.
+    of when it became so. `carried` is set where the finding is about an event of an earlier period, and
+    `by_rating` where the model's risk rating makes it more or less severe.
     Moments are UTC and naive.
     """
 
@@ -300,6 +317,12 @@ class Finding:
     first_reported: datetime | None = None
     condition_since: datetime | None = None
     carried: bool = False
+    by_rating: Severity | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is: for a model of this risk rating, where the rule tells ratings apart."""
+        return self.by_rating or self.rule.severity
 
     @property
     def words(self) -> str:
@@ -328,41 +351,13 @@ def worst_first(finding: Finding) -> tuple[int, int, str, str, int, str]:
     """The one order of findings: severity, status, rule, then the names of the subject."""
     subject = finding.subject
     return (
-        finding.rule.severity.rank,
+        finding.severity.rank,
         finding.status.rank,
         finding.rule.id,
         subject.model or "",
         subject.version or 0,
         subject.key,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class FindingAge:
-    """The number of a finding and its age, as far as both are known at a moment."""
-
-    number: int
-    since: datetime | None = None
-    first_reported: datetime | None = None
-
-
-def with_ages(findings: Iterable[Finding], ages: Mapping[str, FindingAge]) -> tuple[Finding, ...]:
-    """The findings with the numbers and ages that the ledger knows by their keys.
-
-    What is no finding, because the rule is satisfied, has a number and no age.
-    """
-
-    def aged(finding: Finding) -> Finding:
-        age = ages.get(finding.key)
-        if age is None:
-            return finding
-        if not finding.status.is_finding:
-            return replace(finding, number=age.number)
-        return replace(
-            finding, number=age.number, since=age.since, first_reported=age.first_reported
-        )
-
-    return tuple(map(aged, findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +410,52 @@ class JudgedWaiver:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingLive:
+    """Why no version was judged: the names that count as live, and what the registry has instead.
+
+    `found` holds the commonest stages, aliases and tags of versions: kind, name, number of versions.
+    """
+
+    stages: tuple[str, ...]
+    aliases: tuple[str, ...]
+    found: tuple[tuple[Literal["stage", "alias", "tag"], str, int], ...]
+
+    @property
+    def counting(self) -> str:
+        """The names that count as live, in words."""
+        return "; ".join(
+            f"{what} {', '.join(names) or 'none'}"
+            for what, names in (("stages", self.stages), ("aliases", self.aliases))
+        )
+
+    @property
+    def having(self) -> str:
+        """What the registry has, in words."""
+        parts = []
+        for kind, plural in (("stage", "stages"), ("alias", "aliases"), ("tag", "tags")):
+            names = [f"{name} ({number:,})" for of, name, number in self.found if of == kind]
+            parts.append(f"{plural} {', '.join(names) or 'none'}")
+        return "; ".join(parts)
+
+    @property
+    def to_set(self) -> str:
+        """The setting of auditreg.toml by which what is there would count."""
+        aliases = [name for kind, name, _ in self.found if kind == "alias"]
+        stages = [n for kind, n, _ in self.found if kind == "stage" and n not in _UNUSED_STAGES]
+        lists = [
+            f"{what} = [{', '.join(json.dumps(name, ensure_ascii=False) for name in names)}]"
+            for what, names in (("aliases", aliases), ("stages", stages))
+            if names
+        ]
+        if not lists:
+            return "give the versions in use an alias, and name it in auditreg.toml: [live] aliases"
+        return f"auditreg.toml: [live] {' and '.join(lists)}, of these the names that mean in use"
+
+
+_UNUSED_STAGES = ("None", "Archived", "Deleted_Internal")
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What one check found.
 
@@ -424,7 +465,7 @@ class CheckResult:
     from the connection the check ran on. `as_of` is UTC; `period` the two dates (first day, last
     day) that `promotion` and `live_in_period` were judged over, in the configured calendar.
     `answers_known` is given where the waivers are not those of today's file: the moment
-    of the check that sealed them.
+    of the check that sealed them. `nothing_live` is given where rules about versions had none to judge.
     """
 
     as_of: datetime
@@ -437,6 +478,7 @@ class CheckResult:
     waivers: tuple[JudgedWaiver, ...] = ()
     every: Iterable[Finding] = ()
     answers_known: datetime | None = None
+    nothing_live: NothingLive | None = None
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -448,3 +490,13 @@ def quantity(count: int, noun: str, plural: str | None = None) -> str:
     """`1 model`, `2,000 models`, `3 aliases`; `plural` where it is not made so."""
     ending = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun if count == 1 else plural or noun + ending}"
+
+
+def bytes_in_words(number: int) -> str:
+    """`512 bytes`, `3.4 MiB`, `2 GiB`."""
+    size, unit = float(number), ""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:,.1f}".removesuffix(".0") + f" {unit}"

@@ -12,14 +12,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def listed(texts: Iterable[str]) -> str:
+    """The texts as a list for SQL's `in`, in the order of the alphabet; `null` where there is none."""
+    return ", ".join(quoted(text) for text in sorted(texts)) or "null"
+
+
 def quoted_name(name: str) -> str:
     """The name of a table, column or variable as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def listed(words: Iterable[str]) -> str:
-    """The texts as SQL strings, comma separated, as `in (...)` takes them; `null` where there is none."""
-    return ", ".join(quoted(word) for word in words) or "null"
 
 
 def rows_select(rows: Sequence[Sequence[object]]) -> str:

@@ -269,7 +269,7 @@ def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
         "unused": " covers no open finding; take it out."
         if known
         else " covers nothing: there is no such rule.",
-        "expired": f" ran out on {waiver.until}.",
+        "expired": f" expired on {waiver.until}.",
         "overdue": f": the repair was due on {waiver.until} from {waiver.owner}.",
     }
     return about + (sentences.get(judged) or _holds(waiver))

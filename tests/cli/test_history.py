@@ -130,7 +130,7 @@ def test_what_was_captured_is_told_with_moment_and_person(at):
     assert len(told.splitlines()) == 1
     moved = f"{pd.Timestamp(at['moved'], unit='ms'):%Y-%m-%d %H:%M:%S}Z"
     assert f"via alias champion; since {moved}; put there by {DAVE} (basic-auth)" in told
-    assert "how sure: certain, recorded by the server." in told
+    assert "evidence: certain, recorded by the server." in told
     [row] = found
     assert (row["version"], row["live"], row["certainty"]) == (1, "yes", "certain")
     assert (row["put_live_by"], row["put_live_by_from"]) == (DAVE, "basic-auth")
@@ -146,7 +146,8 @@ def test_two_possible_answers_are_both_given(at):
     assert "approved by bob on 2025-12-20" in told[1]
     assert "until some moment between" in told[1]
     assert told[2].startswith("  version 2: ")
-    assert "put there by: not recorded, nothing captured it; approved by carol" in told[2]
+    assert "put there by: not recorded, nothing captured it; approval: cannot be told" in told[2]
+    assert "(recorded: by carol)" in told[2]
     assert {row["version"]: row["live"] for row in found} == {1: "possibly", 2: "possibly"}
 
 
@@ -221,18 +222,30 @@ def test_every_model_has_a_line(at):
 
 
 @pytest.mark.integration
-def test_the_approval_is_what_the_governance_fields_say(at):
-    book = api.open()
+def test_the_approval_is_the_one_that_stood_when_it_went_live(at):
+    book, told = api.open(), set()
     for name in ("early", "open", "last"):
-        said = book.query(
-            "select subject, field, value from fields_as_of(as_of()) where rank = 1 "
-            "and field in ('approver', 'approval_date') order by value",
+        verdicts = book.query(
+            "select version_subject, about, verdict, approver, stated, live_not_after "
+            "from approval_verdicts_as_of(as_of()) order by about, live_not_after desc",
             as_of=iso(at[name]),
         )
         for row in rows("live", "--at", iso(at[name])):
-            for field in ("approver", "approval_date"):
-                mine = said[(said["subject"] == row["version_subject"]) & (said["field"] == field)]
-                assert row[field] == (" or ".join(sorted(set(mine["value"]))) or None)
+            if row["version"] is None:
+                continue
+            of_version = verdicts[verdicts["version_subject"] == row["version_subject"]]
+            first = of_version.iloc[0].to_dict()
+            expected = [first[c] if isinstance(first[c], str) else None for c in COLUMNS]
+            assert [row["approval"], row["approver"], row["approval_date"]] == expected
+            told.add(row["approval"])
+    assert len(told) > 1
+    # Its tag was overwritten later; it went live with the approval of another.
+    overwritten = "select value from fields where field = 'approver' and rank = 1 and version = 1 and model = 'motor'"
+    assert list(book.query(overwritten)["value"]) == ["mallory"]
+    assert {r["approver"] for r in rows("live", "motor") if r["version"] == 1} <= {"bob", None}
+
+
+COLUMNS = ("verdict", "approver", "stated")
 
 
 # -- history --------------------------------------------------------------------------------------
@@ -251,7 +264,7 @@ def test_the_timeline_is_readable(at):
     joined = re.sub(" +", " ", " ".join(lines))
     assert "recorded by the server version 2 deleted" in joined
     assert r"mallory\x1b]0;owned\x07 (basic-auth)" in joined
-    assert "uncaptured: changed behind the server's back" in joined
+    assert "uncaptured: not in the server's record" in joined
     assert "version 1 tag approved_by bob -> mallory" in joined
     gap = [line for line in lines if line.startswith("without capture from ")]
     assert any("switched off" in line for line in gap) or "switched off" in joined

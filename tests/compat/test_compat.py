@@ -83,12 +83,17 @@ def entries(ledger: Ledger) -> int:
     return int(row["n"])
 
 
+ADDED = {"deployed_at"}
+"""Columns that a later release fills from what the log always held: when a version went live."""
+
+
 def agree(ledger: Ledger, answers: dict[str, Any]) -> None:
     """Every answer is the one given then, as far as its columns go; changes may have become more."""
     for name, relation in LISTS.items():
         expected = answers[name]
         assert expected
         rows = ask(ledger, "from " + relation.format(**answers))
+        expected = [{c: row[c] for c in row if c not in ADDED} for row in expected]
         kept = [{column: row[column] for column in expected[0]} for row in rows]
         assert sorted(map(repr, kept)) == sorted(map(repr, expected)), name
     rows = ask(ledger, "from changes")

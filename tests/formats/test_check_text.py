@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 
 import pytest
 from rich.cells import cell_len
@@ -10,8 +11,17 @@ from rich.cells import cell_len
 from auditreg.errors import ExitCode
 from auditreg.formats.interface import CheckView, OutputTarget
 from auditreg.formats.terminal.check import CheckText
-from auditreg.models import Grade, JudgedWaiver, Repair, Scope, Severity, Status, WaiverRef
-from tests.formats.results import WAIVED, answer, large, result, rule
+from auditreg.models import (
+    Grade,
+    JudgedWaiver,
+    Repair,
+    RuleResult,
+    Scope,
+    Severity,
+    Status,
+    WaiverRef,
+)
+from tests.formats.results import REJECTED, WAIVED, answer, large, result, rule
 
 
 def shown(made, *, code=ExitCode.FINDINGS, fail_on=Severity.LOW, everything=False, **target):
@@ -59,15 +69,15 @@ def test_groups_by_what_it_takes_and_worst_first():
         text.index(heading)
         for heading in (
             "Set a tag or a description today: 14",
-            "Put right in the registry today: 1",
-            "Comes right with the next training: 2",
-            "History: it happened, and nobody can repair it: 3",
+            "Fixable in the registry today: 1",
+            "Resolved by the next training: 2",
+            "Past events (cannot be undone; need a response): 3",
         )
     ]
     assert places == sorted(places)
     assert text.index("risk-rating-recorded") < text.index("owner-recorded")
     assert "9 of 49" in text
-    assert "3 contradicted" in text
+    assert "3 not met" in text
 
 
 def test_counts_and_what_the_exit_code_means():
@@ -77,8 +87,8 @@ def test_counts_and_what_the_exit_code_means():
         *many(ALIAS, 1, Status.NOT_APPLICABLE),
     )  # fmt: skip
     text = shown(made)
-    assert "4 with a record · 2 open (2 no record, 0 contradicted)" in text
-    assert "1 accepted · 3 older than the policy · 1 do not apply" in text
+    assert "4 met · 2 open (2 no record, 0 not met)" in text
+    assert "1 accepted · 3 older than the policy · 1 not applicable" in text
     assert "exit 1: 2 findings open" in text
     assert "auditreg check --all" in text
     assert "auditreg rules show owner-recorded" in text
@@ -98,7 +108,7 @@ def test_starts_with_what_can_be_done():
 
 def test_nothing_open():
     text = shown(result(*many(OWNER, 3, Status.PASS)), code=ExitCode.OK)
-    assert "3 with a record · nothing open" in text
+    assert "3 met · nothing open" in text
     assert "exit 0: nothing open" in text
 
 
@@ -122,13 +132,11 @@ def test_waivers_that_do_not_hold():
         "r", "s", "accepted", "x", "a", None, None, None, None, "expired", "It ran out."
     )
     text = shown(result(*many(OWNER, 1), waivers=(waiver,)))
-    assert "1 waiver to look at" in text
+    assert "1 invalid waiver" in text
     assert "It ran out." in text
 
 
 def test_under_repair_is_counted_and_stays_open():
-    from dataclasses import replace
-
     promised = replace(WAIVED, status="under_repair")
     text = shown(result(answer(OWNER, waiver=promised), *many(OWNER, 1, start=5)))
     assert "2 open" in text
@@ -162,7 +170,7 @@ def test_all_shows_every_subject_and_cuts_nothing():
     text = shown(made, everything=True)
     assert text.count("because") == 120
     assert text.count("t" * 60) == 2
-    assert text.count(": record found\n") == 2
+    assert text.count(": met\n") == 2
     assert "small book, by jane, until 2027-01-31, T-1" in text
 
 
@@ -189,8 +197,6 @@ def test_colours_only_on_a_terminal():
 
 
 def test_the_end_of_a_day_is_called_so():
-    from datetime import datetime
-
     made = result(*many(OWNER, 1), as_of=datetime(2026, 9, 30, 23))
     view = CheckView(ExitCode.FINDINGS, Severity.LOW, timezone="Europe/London")
     assert "as of the end of 2026-09-30 Europe/London" in CheckText().render(made, view).decode()
@@ -222,3 +228,64 @@ def test_a_repair_is_not_called_accepted_and_a_grade_is_whole():
     assert f"evidence     {Grade.CAPTURED.words}: tag = x" in text
     assert "repair       reorganised, by ops" in text
     assert f"accepted     {WAIVED.reason}" in text
+
+
+def test_what_cannot_be_told_and_what_was_not_asked_is_counted_apart():
+    silent = RuleResult(
+        rule("silent"), 2, 2, {Status.NOT_APPLICABLE: 2}, not_asked="No window is set."
+    )
+    made = result(*many(OWNER, 3, Status.UNDECIDED), *many(OWNER, 1, Status.PASS, 3))
+    made = replace(made, rules=(*made.rules, silent))
+    text = shown(made, code=ExitCode.OK)
+    assert "1 met · nothing open" in text
+    assert "3 cannot be told from the readings (auditreg check --all)" in text
+    assert "1 rule not asked: nothing they apply to" in text
+    assert "exit 0: nothing open" in text
+    everything = shown(made, code=ExitCode.OK, everything=True)
+    assert everything.count(": cannot be told from the readings\n") == 3
+    assert "not asked    No window is set." in everything
+    assert "examined 2 of 2" not in everything.replace("  ", " ")
+
+
+def test_no_rule_is_examined_with_a_hanging_colon():
+    empty = RuleResult(OWNER, 0, 0, {}, not_asked=Scope.PROMOTION.nobody)
+    broken = RuleResult(COMMIT, 4, 0, {}, "no column x")
+    text = shown(replace(result(), rules=(empty, broken)), everything=True)
+    assert "not asked    No version went live in the period." in text
+    assert "examined     0 of 4\n" in text
+    assert ": \n" not in text
+    assert "of 0:" not in text
+
+
+def test_what_is_carried_forward_is_open_and_says_so():
+    since = datetime(2026, 8, 1)
+    old = answer(HISTORY, "motor", 7, Status.FAIL, carried=True, number=3, since=since)
+    made = result(old, *many(HISTORY, 2, Status.PASS))
+    carried = replace(
+        made.rules[0], population=2, examined=2, counts={Status.PASS: 2}, carried={Status.FAIL: 1}
+    )
+    made = replace(made, rules=(carried,))
+    text = shown(made)
+    assert "2 met · 1 open (0 no record, 1 not met)" in text
+    assert "1 of the open from earlier periods" in text
+    assert "motor/7, from an earlier period" in text
+    everything = shown(made, everything=True)
+    assert "examined     2 of 2: 2 met" in everything
+    assert "from before  1 not met" in everything
+    assert "F-3  motor/7: not met, since 2026-08-01, from an earlier period" in everything
+
+
+def test_an_answer_is_told_by_what_it_says():
+    since = datetime(2026, 8, 1)
+    disputed = answer(
+        HISTORY, "a", 1, Status.ANSWERED, waiver=REJECTED, condition_since=since, since=since
+    )
+    text = shown(result(disputed), code=ExitCode.OK, everything=True)
+    assert "a/1: rejected, since 2026-08-01, so since 2026-08-01" in text
+    assert "answered     approved on paper, by ann, on 2026-11-20" in text
+    assert "1 answered" in text
+
+
+def test_whose_waivers_hold_is_said_where_they_are_not_todays():
+    made = result(*many(OWNER, 1), answers_known=datetime(2026, 9, 10, 12))
+    assert "waivers as the check of 2026-09-10 12:00Z knew them, not those of today" in shown(made)

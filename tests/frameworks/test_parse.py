@@ -200,3 +200,14 @@ def test_what_is_wrong_is_named_by_file_clause_and_key(text, says):
 def test_a_field_of_the_firm_s_own_can_be_named():
     framework = parse(HEAD + CLAUSE + 'fields = ["shoe_size"]\n', fields=("shoe_size",))
     assert framework.clauses[0].fields == ("shoe_size",)
+
+
+def test_every_rule_bears_on_a_clause_or_is_known_not_to(library):
+    mapped = {
+        rule
+        for framework in library.values()
+        for clause in framework.clauses
+        for rule in (*clause.rules, *clause.supports)
+    }
+    # a rollback under change control is what a contingency plan expects; no clause asks against it
+    assert RULES - mapped == {"not-rolled-back-early"}

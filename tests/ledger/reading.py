@@ -56,6 +56,7 @@ class MemoryReading(Reading):
         location: str = "memory",
         journal: str | None = None,
         hidden: tuple[str, ...] = (),
+        asked: Mapping[str, str] | None = None,
     ) -> None:
         self.info = SourceInfo(source, location, "3.17.2", "abc", shows_deleted, ("who",), hidden)
         self.started_at = at if started is None else started
@@ -63,6 +64,7 @@ class MemoryReading(Reading):
         self._rows = {table: [dict(row) for row in rows.get(table, ())] for table in STAGING}
         self._kinds = kinds
         self._doubts = doubts
+        self._asked = dict(asked or {})
         self.journal = journal
         self._sealed: Sequence[tuple[int, int]] = ()
 
@@ -98,7 +100,7 @@ class MemoryReading(Reading):
     def completeness(self) -> Completeness:
         """As counted; the doubts given."""
         counts = {table: (len(rows), len(rows)) for table, rows in self._rows.items()}
-        return Completeness(counts, doubts=self._doubts)
+        return Completeness(counts, doubts=self._doubts, options=self._asked)
 
 
 @dataclass

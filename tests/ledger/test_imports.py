@@ -292,6 +292,46 @@ def test_an_end_closes_the_former_record_and_an_old_file_does_not_open_it(filled
     assert filled.tables() == filled.rebuilt()
 
 
+def test_a_version_went_into_use_when_its_name_or_an_engine_says(filled: Book, registry: Registry):
+    registry.version("motor")
+    registry.version("motor")
+    registry.alias("motor", "champion", 3)
+    filled.take(registry.read())
+    earlier, later = "2026-03-01T12:00:00Z", "2026-03-02T12:00:00+00:00"
+    deployed(
+        filled,
+        {"version": 2, "from": later, "system": "batch"},
+        {"version": 2, "from": earlier},
+        {"version": 3, "from": earlier},
+    )
+    query = (
+        "select version, value, found_in, tag, grade from fields{} "
+        "where field = 'deployed_at' and rank = 1 order by all"
+    )
+    went_live = filled.rows(
+        "select version, strftime(live_not_before, '%Y-%m-%dT%H:%M:%SZ'), "
+        "strftime(live_not_after, '%Y-%m-%dT%H:%M:%SZ') from promotions order by version"
+    )
+    [(_, from_1, by_1), (_, from_3, by_3)] = went_live
+    known = [
+        (1, f"between {from_1} and {by_1}", "promotion", "alias champion", "observed"),
+        (2, earlier, "deployment", "engine", "asserted"),
+        (3, f"between {from_3} and {by_3}", "promotion", "alias champion", "observed"),
+    ]
+    assert filled.rows(query.format("")) == known
+    assert filled.rows("select version, deployed_at from inventory order by version") == [
+        *((version, value) for version, value, *_ in known),
+        (4, None),
+    ]
+    assert filled.rows(query.format("_as_of(timestamp '2026-03-03')")) == known
+    assert filled.rows(query.format("_as_of(timestamp '2026-03-01')")) == [known[0], known[2]]
+    registry.tag("motor", 1, "deployed_at", "2026-02-27")
+    filled.take(registry.read())
+    assert filled.rows(query.format("") + " limit 1") == [
+        (1, "2026-02-27", "version tag", "deployed_at", "asserted")
+    ]
+
+
 def test_the_end_of_a_deployment_is_erased_and_it_does_not_run_again(
     empty_file: Path, tmp_path: Path, registry: Registry
 ):

@@ -51,7 +51,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[str]]
             for n in range(1, number + 1)
         ]  # fmt: skip
         data = {"run_datasets": [{"run_id": "r1", "name": "claims", "digest": "d"}]}
-        reading = MemoryReading(together(registry.rows(), *runs, data), registry.wait())
+        files = {"model_artifacts": [weights("motor", 1, str(number)), weights("home", 1, "same")]}
+        asked = {"artifacts": "all", "manifest": "all"}
+        reading = MemoryReading(
+            together(registry.rows(), *runs, data, files), registry.wait(), asked=asked
+        )
         settings = test_people.policy(test_people.SETTINGS + test_people.AUTHORITIES)
         take(ledger, reading, policies=[settings])
         moments += [registry.clock - 2500, registry.clock, registry.clock + 500]
@@ -61,6 +65,16 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[str]]
     seal(ledger)
     ledger.erase(ask(ledger, "select max(seq) from ledger.log where kind = 'alias'")[0][0], "x")
     return ledger, [f"make_timestamp({ms} * 1000)" for ms in moments]
+
+
+def weights(model: str, number: int, content: str) -> dict[str, Any]:
+    """Files of a version: MLmodel, which stays, and weights with that content."""
+    listed = [{"path": "model.pkl", "sha256": content, "size": 1}]
+    return {
+        "workspace": "default", "model": model, "version": number, "state": "read",
+        "mlmodel_sha256": "ab", "files": json.dumps(listed, separators=(",", ":")),
+        "files_size_bytes": 1, "manifest_sha256": content,
+    }  # fmt: skip
 
 
 def seal(ledger: Ledger) -> None:
@@ -125,6 +139,9 @@ def test_everything_that_can_be_asked_has_an_answer(filled: tuple[Ledger, list[s
         "inventory",
         "promotions",
         "changes",
+        "file_states",
+        "file_changes",
+        "file_knowledge",
         "findings",
         "finding_history",
         "findings_as_of",

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from auditreg.audit.snapshot import Moment, prepare_snapshot
+from auditreg.audit.snapshot import Moment, Reads, prepare_snapshot
 from auditreg.audit.testing.registry import PERIOD
 from auditreg.config import effective_settings, load_config, parse_config
 from auditreg.ledger.policies import Policy
@@ -318,7 +318,7 @@ def test_an_extraction_seals_them_and_a_check_judges_by_those_of_the_file(
     settings = effective_settings(load_config())
     moment_judged = Moment(datetime(2026, 1, 1), *PERIOD, settings=settings)
     with ledger.reader() as con:
-        prepare_snapshot(con, moment_judged, frozenset())
+        prepare_snapshot(con, moment_judged, Reads(frozenset(), frozenset()))
         judged = "select person_of('board'), person_of('mrc'), may_act('bo', 'approve', 'high', '2026-01-01')"
         assert con.execute(judged).fetchall() == [("board", "board", True)]
     run("check", code=1)

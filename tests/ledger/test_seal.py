@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from auditreg.ledger.entries import epoch_ms
+from auditreg.ledger.entries import Appender, Event, epoch_ms, prepare, size
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.seal import CheckRecord, Closing, Sealed, seal_check, seal_report
+from auditreg.ledger.state import refresh
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import finding_key
@@ -383,3 +384,47 @@ def test_the_last_entry_of_a_finding_or_waiver_is_erased_and_no_older_one_comes_
         numbers = {subject: id_ for id_, (_, subject, *_) in findings(Book(con)).items()}
     assert numbers == {"m-1": "F-1", "m-2": "F-2", "m-3": "F-3"}
     assert verify(ledger).ok
+
+
+def written_before(book: Book, day: int, **body: Any) -> None:
+    """An entry of a finding as releases wrote it that knew no life of findings."""
+    at = datetime(2026, 1, day)
+    old = {**answer("has-owner", "m-1"), "number": 1, "fix": None, "repair": "tag", "waiver": None}
+    del old["registry"], old["workspace"], old["model"], old["version"]
+    event = Event(
+        kind="finding",
+        op="put",
+        subject=f"f-{old['key']}",
+        body={**old, "since": epoch_ms(at), **body},
+        observed_at=at,
+    )
+    base = size(book.con)
+    prepare(book.con)
+    Appender(book.con).append_events([event], datetime(2026, 1, day, 1))
+    refresh(book.con, base)
+    assert book.tables() == book.rebuilt()
+
+
+def test_entries_of_an_older_form_are_read_and_gone_on_with(book: Book):
+    written_before(book, 2)
+    written_before(book, 5, status="waived", since=epoch_ms(datetime(2026, 1, 2)))
+    assert book.rows("select strftime(closed_at, '%d'), closed_why from findings") == [
+        ("05", "accepted")
+    ]
+    written_before(book, 9, status="closed", reason="No longer open at this check.")
+    # Such an entry gave as `since` of a closed finding when it closed.
+    assert life(book, 1) == [
+        ("fail", "02", "02", None, None),
+        ("waived", "02", "02", "05", "accepted"),
+        ("closed", "02", "02", "09", "not recorded"),
+    ]
+    assert book.rows(
+        "select status, since, strftime(first_reported, '%d'), strftime(closed_at, '%d'), closed_why "
+        "from findings"
+    ) == [("closed", None, "02", "09", "not recorded")]
+    assert check(book, 3, answer("has-owner", "m-1")) == Sealed(0, 1, 0)
+    assert book.rows(
+        "select id, strftime(first_reported, '%m-%d'), strftime(since, '%m-%d') from findings"
+    ) == [("F-1", "01-02", "02-03")]
+    rows = moved(book, None, "2026-02-03")
+    assert rows["high"] == {"new": 1, "reopened": 1, "accepted": 1, "closing": 1}

@@ -81,7 +81,7 @@ def test_hostile_labels_are_text():
 def test_the_severity_picture_says_in_words_what_it_shows():
     counts = [SeverityCount(severity, 2, 1) for severity in Severity]
     root = ET.fromstring(severity_chart(counts))
-    assert "critical 3, of which 2 contradicted" in root.find(f"{SVG}title").text
+    assert "critical 3, of which 2 not met" in root.find(f"{SVG}title").text
     assert [t.text for t in root.iter(f"{SVG}text")].count("3") == 4
 
 

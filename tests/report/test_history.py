@@ -55,7 +55,7 @@ def change(**fields):
 
 def test_what_went_past_the_server_is_the_first_group_and_counted(report, page, recorded):
     first = report.changes[0]
-    assert first.title == "Changed behind the server's back"
+    assert first.title == "Changes not in the server's record"
     shown = [change for row in first.rows for change in row.changes]
     assert [(change.model, change.item) for change in shown] == [
         (NAMES[0], "gov.risk.rating"),
@@ -75,7 +75,7 @@ def test_without_a_server_s_record_nothing_is_said_of_it(report, made):
     text = words(files["report.html"])
     assert "No server capture: changes are known as intervals between readings" in text
     assert "none recorded by the server" in text
-    assert "Changed behind" not in text
+    assert "Changes not in" not in text
     for dossier in plain.dossiers:
         content = words(files[f"dossiers/{dossier.slug}.html"])
         assert "Stated by other systems" not in content
@@ -166,8 +166,7 @@ def test_the_server_s_record_its_gap_and_its_restart_are_on_the_page(report, pag
 
 def test_an_engine_that_runs_another_version_is_said_first(report, page):
     sentence = (
-        f"Radar Live is stated to run version 3 of {NAMES[0]}, while the registry shows version 4 "
-        "live."
+        f"Radar Live is reported to run version 3 of {NAMES[0]}; the registry shows version 4 live."
     )
     assert sentence in report.notices
     assert sentence in page

@@ -87,7 +87,7 @@ def test_a_printed_command_names_a_ledger_with_a_blank():
     result = CheckResult(
         moment(0), (date(2026, 1, 1),) * 2, "", {"tree_size": 1, "root": "ab"}, (), ()
     )
-    commands = dict(_integrity(result, "my audit.duckdb", []).commands).values()
+    commands = dict(_integrity(result, "my audit.duckdb", [], draft=False).commands).values()
     assert [shlex.split(command)[2] for command in commands if "my" in command] == [
         "my audit.duckdb"
     ] * 2

@@ -104,9 +104,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 NOW = {
-    "approval-recorded-at-promotion": {"good/2": "pass", "forged/1": "pass", "late/1": "fail"},
+    "approval-recorded-at-promotion": {
+        "good/2": "pass",
+        "forged/1": "pass",
+        "late/1": "not_applicable",
+    },
+    "approval-precedes-live": {"good/2": "pass", "forged/1": "not_applicable", "late/1": "fail"},
     "approval-set-by-approver": {
-        "good/2": "not_evidenced",
+        "good/2": "undecided",
         "forged/1": "fail",
         "late/1": "pass",
     },
@@ -118,15 +123,15 @@ NOW = {
     "not-rolled-back-early": {"good/1": "pass", "good/2": "pass"},
     "not-deleted-while-live": {"good/2": "pass", "gone/1": "fail"},
     "promotion-in-window": {"good/2": "not_applicable"},
-    "model-unchanged-after-approval": {"forged/1": "not_evidenced"},
+    "model-unchanged-after-approval": {"forged/1": "undecided"},
     "engine-runs-live-version": {"good": "fail", "forged": "pass", "plain": "not_applicable"},
 }
 THEN = {
-    "approval-set-by-approver": {"good/2": "not_evidenced", "forged/1": "fail"},
-    "approval-unchanged-after-promotion": {"good/2": "not_evidenced", "forged/1": "pass"},
-    "no-uncaptured-change": {"good": "not_evidenced", "forged": "pass"},
+    "approval-set-by-approver": {"good/2": "undecided", "forged/1": "fail"},
+    "approval-unchanged-after-promotion": {"good/2": "undecided", "forged/1": "pass"},
+    "no-uncaptured-change": {"good": "undecided", "forged": "pass"},
     "approver-not-promoter": {"good/2": "pass"},
-    "engine-runs-live-version": {"good": "fail", "forged": "not_evidenced"},
+    "engine-runs-live-version": {"good": "fail", "forged": "not_applicable"},
     "no-capture-gap": {"the ledger": "pass"},
 }
 

@@ -52,6 +52,12 @@ def test_a_rule() -> None:
         ('title = "An owner"\n', "", "lacks the key 'title'"),
         ('title = "An owner"', 'title = " "', "'title' has to be a text"),
         ('"high"', '"severe"', "'severity' is 'severe'; allowed: critical, high, medium, low"),
+        (
+            '"high"',
+            '"high"\nseverity_by_rating = { low = "mild" }',
+            "'low' is 'mild'; allowed: crit",
+        ),
+        ('"high"', '"high"\nseverity_by_rating = "low"', "has to be a table of ratings"),
         ('"live_version"', '"version"', "'scope' is 'version'"),
         ('"tag"', '"never"', "'repair' is 'never'"),
         ("length = 3", "Length = 3", "parameter 'Length'"),

@@ -1,12 +1,14 @@
 """Models that MLflow itself logs and registers, for the tests of model files.
 
 A program of its own, as `filled.py` is. `python logged_models.py URI FOLDER` logs and registers;
-`python logged_models.py URI sign MODEL…` sets a signature on the first version of each.
+`python logged_models.py URI sign MODEL…` sets a signature on the first version of each, `approve MODEL
+PERSON` records who approved it.
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
@@ -57,9 +59,19 @@ def sign(models: list[str]) -> None:
         set_signature(source, infer_signature(X, Y))
 
 
+def approve(model: str, person: str) -> None:
+    """Record who approved the first version, and when."""
+    client = MlflowClient()
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    client.set_model_version_tag(model, "1", "approver", person)
+    client.set_model_version_tag(model, "1", "approved_at", now)
+
+
 if __name__ == "__main__":
     mlflow.set_tracking_uri(sys.argv[1])
     if sys.argv[2] == "sign":
         sign(sys.argv[3:])
+    elif sys.argv[2] == "approve":
+        approve(*sys.argv[3:])
     else:
         log(sys.argv[2])

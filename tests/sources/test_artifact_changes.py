@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from datetime import datetime
@@ -16,7 +17,8 @@ from auditreg.audit.snapshot import Moment, prepare_snapshot
 from auditreg.ledger.store import Ledger
 from auditreg.rules.parse import builtin_rules
 from auditreg.sources import open_source
-from auditreg.sources.artifacts.reader import UNCHANGED
+from auditreg.sources.artifacts import reader
+from auditreg.sources.artifacts.reader import NOT_HASHED_LARGE, UNCHANGED
 from tests.ledger.book import Book, opened
 from tests.servers.process import run_warm
 from tests.sources.model_files import MLMODEL, model_folder
@@ -147,15 +149,13 @@ def test_a_name_that_is_used_again_gets_its_own_entry(book, firm):
 def test_an_outage_says_so_and_keeps_what_was_last_read(book, firm):
     firm.take(book)
     second = firm.take(book)
-    before = artifact(book, 1, "mlmodel_sha256", "signature_inputs", "files", "requirements")
+    facts = ("mlmodel_sha256", "signature_inputs", "files", "requirements")
+    before = {version: artifact(book, version, *facts) for version in (1, 2)}
     firm.disk.rename(firm.disk.with_name("unmounted"))
     firm.take(book)
     assert states(book) == {1: "unreachable", 2: "unreachable"}
     for version in (1, 2):
-        kept = artifact(
-            book, version, "mlmodel_sha256", "signature_inputs", "files", "requirements"
-        )
-        assert kept == before
+        assert artifact(book, version, *facts) == before[version]
         assert artifact(book, version, "last_read_at") == (second.observed_at,)
     assert artifact(book, 1, "problem") == ("there is no such folder on this machine",)
     number = entries(book)
@@ -165,7 +165,7 @@ def test_an_outage_says_so_and_keeps_what_was_last_read(book, firm):
     firm.disk.with_name("unmounted").rename(firm.disk)
     firm.take(book)
     assert states(book) == {1: "read", 2: "read"}
-    assert artifact(book, 1, "mlmodel_sha256", "last_read_at") == (before[0], None)
+    assert artifact(book, 1, "mlmodel_sha256", "last_read_at") == (before[1][0], None)
     assert book.rows(
         "select item, before, after from changes where kind = 'model_artifact' and version = 1 "
         "order by observed_at"
@@ -225,12 +225,12 @@ def test_no_rule_forgets_over_night_what_it_knew(book, firm):
     prepare_snapshot(book.con, Moment(now, now, now))
     rules = {rule.id: rule for rule in builtin_rules()}
     for rule, status in (("signature-present", "pass"), ("live-version-ready", "pass")):
-        ((answer, reason),) = book.rows(
-            f"select status, reason from ({rules[rule].sql}) where subject like '%/1'"
+        ((answer, reason, last_read_at),) = book.rows(
+            f"select status, reason, last_read_at from ({rules[rule].sql}) where subject like '%/1'"
         )
         assert answer == status
-        assert f"{at:%Y-%m-%d %H:%M} UTC" in reason
-        assert "could not be reached since" in reason
+        assert last_read_at == at
+        assert re.search(r"read \{last_read_at\}; its files could not be reached since", reason)
     assert book.rows("select value from fields where field = 'inputs' and version = 1") == [
         ('[{"name": "age", "type": "long"}]',)
     ]
@@ -253,32 +253,50 @@ def test_only_live_versions_looked_at_leave_the_others_as_they_were(book, firm):
 
 
 def test_digests_stay_while_the_list_of_files_does(book, firm):
-    firm.take(book, manifest=True)
+    firm.take(book, manifest="all")
     files, manifest = artifact(book, 1, "files", "manifest_sha256")
     assert manifest == hashlib.sha256(files.encode()).hexdigest()
     number = entries(book)
-    firm.take(book)
+    firm.take(book, manifest="none")
     assert entries(book) == number
     assert artifact(book, 1, "manifest_sha256") == (manifest,)
-    done = firm.take(book, manifest=True)
+    done = firm.take(book, manifest="all")
     assert entries(book) == number
     assert done.completeness.left_out == {UNCHANGED: 1}
     sizes = sum(path.stat().st_size for path in firm.live.iterdir())
     assert done.completeness.options["bytes hashed"] == str(sizes)
     (firm.live / "model.pkl").write_bytes(b"another")
-    firm.take(book)
+    firm.take(book, manifest="none")
     assert artifact(book, 1, "manifest_sha256") == (None,)
     assert "sha256" not in artifact(book, 1, "files")[0]
 
 
 def test_a_manifest_finds_a_file_replaced_by_one_of_its_size(book, firm):
-    firm.take(book, manifest=True)
+    firm.take(book, manifest="all")
     before = artifact(book, 1, "manifest_sha256")
     (firm.live / "model.pkl").write_bytes(b"\x80\x05.")
-    firm.take(book)
+    firm.take(book, manifest="none")
     assert artifact(book, 1, "manifest_sha256") == before
-    firm.take(book, manifest=True)
+    firm.take(book, manifest="all")
     assert artifact(book, 1, "manifest_sha256") != before
+
+
+def test_files_of_live_versions_on_this_machine_are_hashed_unasked(book, firm, monkeypatch):
+    done = firm.take(book)
+    sizes = sum(path.stat().st_size for path in firm.live.iterdir())
+    assert done.completeness.options["bytes hashed"] == str(sizes)
+    assert artifact(book, 1, "manifest_sha256 is not null") == (True,)
+    assert artifact(book, 2, "manifest_sha256") == (None,), "nobody uses it"
+    assert done.completeness.left_out == {}
+    # What is large is hashed where somebody asks for it, and the reading says so.
+    (firm.live / "weights.bin").write_bytes(b"weights")
+    monkeypatch.setattr(reader, "MAX_LOCAL", sizes + 6)
+    done = firm.take(book)
+    assert done.completeness.left_out == {NOT_HASHED_LARGE: 1, UNCHANGED: 1}
+    assert artifact(book, 1, "manifest_sha256") == (None,)
+    done = firm.take(book, manifest="live")
+    assert done.completeness.left_out == {UNCHANGED: 1}
+    assert artifact(book, 1, "manifest_sha256 is not null") == (True,)
 
 
 def test_a_backup_is_read_in_full(book, firm):

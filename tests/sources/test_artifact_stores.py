@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from auditreg.sources.artifacts import local, remote
-from auditreg.sources.artifacts.reader import ArtifactReader, VersionFiles
+from auditreg.sources.artifacts.reader import NOT_HASHED_ELSEWHERE, ArtifactReader, VersionFiles
 from tests.servers.process import require
 from tests.sources.model_files import MLMODEL, model_folder
 
@@ -64,7 +64,7 @@ def test_s3_holds_what_the_folder_holds(s3, tmp_path):
     put(s3, folder, "1/run/artifacts/model")
     s3.put_object(Bucket="models", Key="1/run/artifacts/model/empty/")
     s3.put_object(Bucket="models", Key="1/run/artifacts/model2/MLmodel", Body=b"other: 1\n")
-    for manifest in (False, True):
+    for manifest in ("none", "live"):
         reader = ArtifactReader(manifest=manifest)
         (there,) = all_rows(reader, version("s3://models/1/run/artifacts/model"))
         here = ArtifactReader(manifest=manifest).row(version(str(folder)))
@@ -74,7 +74,7 @@ def test_s3_holds_what_the_folder_holds(s3, tmp_path):
             **{name: value for name, value in here.items() if name not in apart},
         }
         total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert reader.options.get("bytes hashed") == (str(total) if manifest else None)
+        assert reader.options.get("bytes hashed") == (str(total) if manifest == "live" else None)
     assert "data/deep/weights" in {file["path"] for file in json.loads(there["files"])}
 
 
@@ -203,7 +203,7 @@ def test_a_listing_with_paths_out_of_the_folder_is_not_followed(shop):
     odd = ["../secret", "/etc/passwd", "a/b", "..", ".", "", "x\x00y", "\ud800", "a" * 5_000]
     made, row = shop(
         lambda path: [MODEL, Entry("../up", True, None), *(Entry(name, False, 1) for name in odd)],
-        manifest=True,
+        manifest="all",
     )
     assert row["state"] == "read"
     assert [file["path"] for file in json.loads(row["files"])] == ["MLmodel"]
@@ -250,7 +250,7 @@ def test_a_file_that_is_not_what_was_listed_is_not_hashed(shop):
     made, row = shop(
         lambda path: [MODEL, Entry("short", False, 9), Entry("huge", False, 2**60), Entry("odd", False, None)],
         {"short": b"12345"},
-        manifest=True,
+        manifest="all",
     )  # fmt: skip
     files = {file["path"]: file.get("sha256") for file in json.loads(row["files"])}
     assert files == {
@@ -264,7 +264,7 @@ def test_a_file_that_is_not_what_was_listed_is_not_hashed(shop):
 def test_nothing_is_downloaded_that_leaves_no_room_on_the_disk(shop, monkeypatch):
     usage = SimpleNamespace(total=0, used=0, free=2**30 + len(MLMODEL))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    made, row = shop(lambda path: [MODEL, Entry("weights", False, 1_000)], manifest=True)
+    made, row = shop(lambda path: [MODEL, Entry("weights", False, 1_000)], manifest="all")
     files = {file["path"]: "sha256" in file for file in json.loads(row["files"])}
     assert files == {"MLmodel": True, "weights": False}
     assert made.fetched == ["MLmodel", "MLmodel"]
@@ -317,13 +317,13 @@ def test_a_file_that_cannot_be_downloaded_takes_nothing_else_away(shop, monkeypa
 
     monkeypatch.setattr(Shop, "_download_file", archived)
     listing = [*(Entry(f"archived{n}", False, 1) for n in range(9)), MODEL]
-    _, row = shop(lambda path: [listing[0], MODEL], manifest=True)
+    _, row = shop(lambda path: [listing[0], MODEL], manifest="all")
     assert row["state"] == "read"
     assert {file["path"]: "sha256" in file for file in json.loads(row["files"])} == {
         "MLmodel": True, "archived0": False,
     }  # fmt: skip
     assert row["problem"].startswith("1 file(s) could not be downloaded to be hashed")
-    _, row = shop(lambda path: listing, manifest=True)
+    _, row = shop(lambda path: listing, manifest="all")
     assert row["problem"].startswith("10 file(s) could not be downloaded to be hashed")
     assert row["manifest_sha256"] is None
 
@@ -436,3 +436,17 @@ def test_the_reasons_of_a_hostile_registry_are_bounded():
     reader = ArtifactReader(threads=1)
     all_rows(reader, version("/no\x1b[31m\nwhere"), version("\x00$bytes:/w==", 2))
     assert {reason for reason in reader.left_out if not reason.isprintable()} == set()
+
+
+def test_what_is_in_a_store_is_not_downloaded_to_be_hashed_unasked(s3, tmp_path):
+    folder = model_folder(tmp_path / "model")
+    put(s3, folder, "1/run/artifacts/model")
+    live, idle = (version("s3://models/1/run/artifacts/model", n, live=n == 1) for n in (1, 2))
+    reader = ArtifactReader(manifest="local")
+    rows = all_rows(reader, live, idle)
+    assert [row["manifest_sha256"] for row in rows] == [None, None]
+    assert reader.options["bytes hashed"] == "0"
+    assert reader.left_out == {NOT_HASHED_ELSEWHERE: 1}, "of the idle one nobody would say so"
+    asked = ArtifactReader(manifest="live")
+    assert [row["manifest_sha256"] is None for row in all_rows(asked, live, idle)] == [False, True]
+    assert asked.left_out == {}

@@ -65,7 +65,7 @@ def test_a_manifest_has_the_digest_of_every_file(tmp_path):
     folder = model_folder(tmp_path)
     (folder / "data").mkdir()
     (folder / "data" / "weights").write_bytes(b"w" * 3_000_000)
-    row = look(str(folder), manifest=True)
+    row = look(str(folder), manifest="all")
     files = json.loads(row["files"])
     assert {file["path"]: file["sha256"] for file in files} == {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -74,13 +74,13 @@ def test_a_manifest_has_the_digest_of_every_file(tmp_path):
     }
     assert row["manifest_sha256"] == hashlib.sha256(row["files"].encode()).hexdigest()
     (folder / "data" / "weights").write_bytes(b"w" * 2_999_999 + b"x")
-    assert look(str(folder), manifest=True)["manifest_sha256"] != row["manifest_sha256"]
+    assert look(str(folder), manifest="all")["manifest_sha256"] != row["manifest_sha256"]
 
 
 def test_a_manifest_of_what_is_not_all_there_has_no_digest(tmp_path):
     folder = model_folder(tmp_path)
     (folder / "weights").symlink_to("/dev/zero")
-    row = look(str(folder), manifest=True)
+    row = look(str(folder), manifest="all")
     assert row["manifest_sha256"] is None
     assert row["files_size_bytes"] is None
     assert json.loads(row["files"])[0]["sha256"]
@@ -235,7 +235,7 @@ def test_a_folder_that_may_not_be_listed_leaves_no_whole_manifest(tmp_path, monk
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuses)  # root may list everything
-    row = look(str(folder), manifest=True)
+    row = look(str(folder), manifest="all")
     assert (row["state"], row["problem"]) == ("read", "1 folder(s) may not be read")
     assert row["manifest_sha256"] is row["files_size_bytes"] is None
 
@@ -253,7 +253,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     (folder / "etc").symlink_to(tmp_path)
     (folder / "requirements.txt").unlink()
     (folder / "requirements.txt").symlink_to(secret)
-    row = look(str(folder), manifest=True)
+    row = look(str(folder), manifest="all")
     assert row.get("requirements") is None
     assert "3 symbolic link(s)" in row["problem"]
     assert {"weights", "requirements.txt", "secret"}.isdisjoint(
@@ -414,8 +414,8 @@ def test_models_behind_the_servers_own_artifact_store(server, tmp_path):
     assert row["requirements"] == look(str(folder))["requirements"]
     assert row["files"] == look(str(folder))["files"]
     assert row["pins"] == look(str(folder))["pins"]
-    hashed = look("mlflow-artifacts:/7/model", tracking_uri=server, manifest=True)
-    assert hashed["manifest_sha256"] == look(str(folder), manifest=True)["manifest_sha256"]
+    hashed = look("mlflow-artifacts:/7/model", tracking_uri=server, manifest="all")
+    assert hashed["manifest_sha256"] == look(str(folder), manifest="all")["manifest_sha256"]
     assert look("mlflow-artifacts:/7/none", tracking_uri=server)["state"] == "no_mlmodel"
 
 

@@ -137,7 +137,8 @@ def test_both_are_complete_and_rest_counts_the_gap(both):
     assert rest.left_out == {}
     assert (sql.gaps, sql.tombstones) == (0, 1)
     assert (rest.gaps, rest.tombstones) == (1, 0)
-    asked = {"runs": "linked", "artifacts": "all", "manifest": "no"}
+    asked = {"runs": "linked", "artifacts": "all", "manifest": "local"}
+    asked |= {"hashed up to": str(2 * 2**30), "bytes hashed": "1390"}
     assert sql.options == rest.options == asked
     assert rest.counts["runs"][0] is None  # a server does not say how many there are
     assert rest.passes == 2

@@ -60,7 +60,7 @@ def test_every_column_comes_back_as_it_stands(copy):
     assert "who changed what, and what stood there before" not in limits
     assert limits[0] == (
         "changes from before capture first started on 2026-09-21 at 14:13 UTC, and who made "
-        "changes behind MLflow's back"
+        "changes that did not go through the server"
     )
 
 

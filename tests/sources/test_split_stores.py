@@ -80,7 +80,7 @@ def test_runs_nobody_looked_for_are_not_read_and_accuse_nobody(split):
     text = extract()
     assert "no longer exist" not in text
     assert "tracking_uri" in text
-    assert run_status() == ["not_evidenced"]
+    assert run_status() == ["undecided"]
 
 
 def test_runs_known_from_elsewhere_are_not_gone(split):
@@ -146,4 +146,4 @@ def test_a_version_newer_than_the_last_look_at_runs_is_not_accused(split):
     extract("--tracking-from", "sqlite:///backend.db")
     run_warm("-c", REGISTER, cwd=Path.cwd())
     extract()
-    assert run_status() == ["not_evidenced"]
+    assert run_status() == ["undecided"]

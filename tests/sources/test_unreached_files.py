@@ -87,7 +87,7 @@ def test_the_report_does_not_call_them_read(database):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", section))
     assert "The files of 8 versions were to be read; none was." in text
     assert "Versions whose model files were to be read 8 0 8 could not be read" in text
-    assert "Left out on purpose nothing" in text
+    assert "Excluded nothing" in text
     assert (
         "Could not be read 8 model files not read, for instance /nowhere/1: there is no such folder "
         "on this machine"

@@ -101,7 +101,7 @@ def at(day: datetime) -> int:
 
 @cache
 def parsed(name: str, scope: str, sql: str) -> RuleInfo:
-    return parse_rule(HEADER.format(title=name, scope=scope) + sql, name)
+    return parse_rule(HEADER.format(title=name, scope=scope) + sql, name, custom="own" in name)
 
 
 class Firm:
@@ -461,6 +461,52 @@ def changed_rule(firm: Firm, name: str, old: str, new: str) -> None:
 
 
 @pytest.mark.integration
+def test_a_check_by_one_rule_does_not_stand_for_the_others(firm: Firm):
+    """What happened after the third quarter's last check is still judged by the rule that was not run."""
+    firm.check(only=("owned",))
+    broken = firm.rules["approved"]
+    firm.rules["approved"] = ("promotion", "select nothing from population_promotion")
+    assert of(firm.check().result, "approved", "the ledger").status is Status.ERROR
+    firm.rules["approved"] = broken
+    found = told(firm.check().result)
+    assert found["approved home/1"][1:] == ("fail", Q4_CHECK, Q4_CHECK, True)
+    assert found["approved motor/1"][1:] == ("fail", Q3_CHECK, Q3_CHECK, True)
+    assert ask(firm.ledger, "select closed_why, reason from findings where subject = 'ledger'") == [
+        ("repaired", "The rule can be judged again.")
+    ]
+
+
+@pytest.mark.integration
+def test_to_erase_what_a_finding_says_answers_nothing(firm: Firm):
+    firm.check()
+    [(seq,)] = ask(firm.ledger, "select max(seq) from finding_history where number = 1")
+    firm.ledger.erase(seq, "a name")
+    assert ask(firm.ledger, "select status from findings where number = 1") == []
+    found = told(firm.check().result)
+    assert found["approved motor/1"] == ("F-1", "fail", Q3_CHECK, Q3_CHECK, True)
+    assert verify(firm.ledger).ok
+    opened = ask(firm.ledger, "select count(*) from findings where open")
+    assert firm.adds_up(None, Q4_CHECK)["closing"] == opened[0][0]
+
+
+@pytest.mark.integration
+def test_a_firm_s_own_rules_remember_too(firm: Firm):
+    """They run in a process of their own, which is told of earlier periods."""
+    firm.rules = {"own-approved": RULES["approved"], "own-frozen": RULES["frozen"]}
+    firm.live(datetime(2026, 10, 7), "frozen")
+    firm.read(datetime(2026, 10, 8))
+    found = told(firm.check().result)
+    # Of what was before its first check a rule is not asked.
+    assert set(found) == {"own-approved frozen/1", "own-frozen the ledger"}
+    firm.read(datetime(2027, 1, 4))
+    result = firm.check().result
+    assert [r.error for r in result.rules] == [None, None]
+    assert set(told(result)) == set(found)
+    assert of(result, "own-frozen", "the ledger").since == datetime(2026, 10, 8)
+    assert of(result, "own-approved", "frozen/1").carried
+
+
+@pytest.mark.integration
 def test_a_changed_rule_is_why(firm: Firm):
     firm.check()
     changed_rule(firm, "approved", "'fail'", "'pass'")
@@ -504,6 +550,25 @@ def test_what_a_rule_no_longer_asked_had_found_is_closed(firm: Firm):
         ("owned", "policy changed", "The rule is switched off."),
         ("approved", "rule changed", "There is no such rule any more."),
     }
+
+
+@pytest.mark.integration
+def test_a_renamed_rule_finds_again_what_it_had_found(firm: Firm):
+    firm.check()
+    policy = firm.policy()
+    rules = tuple(
+        replace(rule, id="sanctioned", aliases=("approved",)) if rule.id == "approved" else rule
+        for rule in policy.rules
+    )
+    result = run_check(firm.ledger, replace(policy, rules=rules), CheckOptions()).result
+    assert {name for name in told(result) if "/1" in name} == {
+        "sanctioned motor/1",
+        "sanctioned home/1",
+    }
+    rows = ask(
+        firm.ledger, "select distinct closed_why, reason from findings where rule = 'approved'"
+    )
+    assert rows == [("rule changed", "The rule is called sanctioned now.")]
 
 
 @pytest.mark.integration

@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
+from auditreg.audit.ratings import by_rating, rank_sql
+from auditreg.audit.sentences import complete
 from auditreg.models import NO_FINDING, Finding, Grade, RuleInfo, RuleResult, Status, Subject
 from auditreg.rules.validate import COLUMNS
 from auditreg.sql import listed, quoted, quoted_name
 from auditreg.waivers import Waiver
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     import duckdb
 
 Columns = Mapping[str, Sequence[str]]
@@ -44,6 +49,16 @@ def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     return dict(rows)
 
 
+def moment_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """The columns of every rule's table that hold moments, by the table's bare name."""
+    rows = connection.execute(
+        "select table_name, list(column_name) from duckdb_columns() "
+        "where database_name = 'temp' and starts_with(table_name, 'result_') "
+        "and starts_with(data_type, 'TIMESTAMP') group by table_name"
+    ).fetchall()
+    return dict(rows)
+
+
 def table_name(rule: RuleInfo) -> str:
     """The bare name of a rule's table."""
     return result_table(rule).strip('"')
@@ -59,15 +74,22 @@ def condition_sql(columns: Sequence[str]) -> str:
     )
 
 
+def answer_source(rule: RuleInfo) -> str:
+    """SQL for a rule's table `r`, with what `answer_columns` reads beside it."""
+    _, rated = rank_sql(rule)
+    return f"{result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject {rated}"
+
+
 def answer_columns(rule: RuleInfo, columns: Sequence[str]) -> str:
     """SQL for what a rule says of a row `r` of its table, and the names in `p` that people use.
 
     Evidence is JSON, in the order of the columns' names, in which it is sealed.
     """
     evidence = sorted(c for c in columns if c not in (*COLUMNS, "grade", "fix"))
+    rank, _ = rank_sql(rule)
     packed = ", ".join(f"{quoted_name(c)} := r.{quoted_name(c)}" for c in evidence)
     return (
-        f"{quoted(rule.id)} as rule, {rule.severity.rank} as rank, r.subject as subject, "
+        f"{quoted(rule.id)} as rule, {rank} as rank, r.subject as subject, "
         "r.status::VARCHAR as status, r.reason::VARCHAR as reason, "
         f"{'r.grade::VARCHAR' if 'grade' in columns else 'null'} as grade, "
         f"{'r.fix::VARCHAR' if 'fix' in columns else 'null'} as fix, "
@@ -81,13 +103,14 @@ class Answers:
     """The answers of the rules that ran, read anew from their tables each time.
 
     What the ledger knows of a finding is lent from the table `known_finding`. `columns` are those of
-    the rules' tables.
+    the rules' tables; `zone` is the firm's clock, for the sentences.
     """
 
     connection: duckdb.DuckDBPyConnection
     results: Sequence[RuleResult]
     waivers: Sequence[Waiver]
     columns: Columns
+    zone: ZoneInfo | None = None
 
     def findings(self) -> tuple[Finding, ...]:
         """The answers that are findings, worst first."""
@@ -106,7 +129,35 @@ class Answers:
         """Every answer of every rule, worst first."""
         return self._read([r for r in self.results if r.error is None], "true")
 
-    def _read(self, results: Sequence[RuleResult], condition: str) -> Iterator[Finding]:
+    def examples(self, results: Sequence[RuleResult]) -> dict[str, tuple[int, Finding]]:
+        """By rule, how many different reasons it gives, and one of its answers: always the same."""
+        counted = " union all ".join(
+            f"select {quoted(result.rule.id)} as rule, count(distinct reason) as reasons, "
+            f"min(subject) as subject from {result_table(result.rule)}"
+            for result in results
+        )
+        if not counted:
+            return {}
+        reasons = {
+            rule: (number, subject)
+            for rule, number, subject in self.connection.execute(counted).fetchall()
+        }
+        chosen = ", ".join(
+            f"({quoted(rule)}, {quoted(subject)})" for rule, (_, subject) in reasons.items()
+        )
+        found = self._read(results, f"(rule, subject) in ({chosen})")
+        return {answer.rule.id: (reasons[answer.rule.id][0], answer) for answer in found}
+
+    def no_longer_found(self, rules: Collection[str]) -> Iterator[Finding]:
+        """What these rules answer about what the ledger knows as findings, and that are none any more."""
+        results = [r for r in self.results if r.error is None and r.rule.id in rules]
+        return self._read(
+            results, f"status in ({listed(NO_FINDING)}) and known <> 'closed'", all_carried=True
+        )
+
+    def _read(
+        self, results: Sequence[RuleResult], condition: str, *, all_carried: bool = False
+    ) -> Iterator[Finding]:
         """Read answers in batches, so that the reader may use the connection in between.
 
         An open result would end with the connection's next statement, and another connection does
@@ -115,13 +166,17 @@ class Answers:
         if not results:
             return
         by_id = {result.rule.id: result.rule for result in results}
+        by_table = moment_columns(self.connection)
+        moments = {rule: by_table.get(table_name(by_id[rule]), ()) for rule in by_id}
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
-            "model, version, waiver, number, since, first_reported, condition_since, carried, "
+            "model, version, waiver, number, since, first_reported, condition_since, carried, kept, "
+            "rank, "
             f"row_number() over (order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), "
             "coalesce(version, 0), subject) as place "
-            f"from ({self._select(results)}) where {condition} order by place"
+            f"from ({self._select(results, all_carried=all_carried)}) where {condition} "
+            "order by place"
         )
         start = 1
         while rows := self.connection.execute(
@@ -130,30 +185,40 @@ class Answers:
             [start, start + _BATCH],
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-                yield _answer(row, evidence, by_id, self.waivers)
+                rule = by_id[row[0]]
+                told = partial(
+                    complete,
+                    columns=self.columns[table_name(rule)],
+                    moments=moments[rule.id],
+                    zone=self.zone,
+                )
+                yield _answer(row, evidence, rule, self.waivers, told)
             start += _BATCH
 
-    def _select(self, results: Sequence[RuleResult]) -> str:
-        """SQL for the answers of rules with names, evidence (JSON), numbers and ages."""
+    def _select(self, results: Sequence[RuleResult], *, all_carried: bool) -> str:
+        """SQL for the answers of rules with names, evidence (JSON), numbers and ages.
+
+        Of what is carried forward, only findings are answers of the check, unless `all_carried`.
+        """
         parts = [
             f"select {answer_columns(result.rule, self.columns[table_name(result.rule)])}, "
-            f"false as carried from {result_table(result.rule)} r "
-            f"join population_{result.rule.scope} p on p.subject = r.subject"
+            f"false as kept, false as carried from {answer_source(result.rule)}"
             for result in results
         ]
         found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"
-        if carrying := [result.rule.id for result in results if result.carried]:
+        if carrying := [r.rule.id for r in results if r.carried or all_carried]:
             parts.append(
                 f"select *, true as carried from carried_answer where rule in ({listed(carrying)})"
             )
         return (
             "select r.* replace (coalesce(o.status, r.status) as status), o.waiver, k.number, "
+            "k.status as known, "
             f"case when {found} then k.since end as since, "
             f"case when {found} then k.first_reported end as first_reported "
             f"from ({' union all '.join(parts)}) r "
             "left join override o on o.rule = r.rule and o.subject = r.subject "
             "left join known_finding k on k.rule = r.rule and k.subject = r.subject "
-            f"where not r.carried or {found}"
+            f"where {'true' if all_carried else f'not r.carried or {found}'}"
         )
 
 
@@ -166,16 +231,19 @@ def _shows_findings(result: RuleResult) -> bool:
 def _answer(
     row: tuple[Any, ...],
     evidence: dict[str, object],
-    rules: dict[str, RuleInfo],
+    rule: RuleInfo,
     waivers: Sequence[Waiver],
+    completed: Callable[[str, Mapping[str, object], str], str],
 ) -> Finding:
-    rule, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
-    version, waiver, number, since, first_reported, condition_since, carried = row[10:]
+    _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
+    version, waiver, number, since, first_reported, condition_since, carried, kept, rank = row[10:]
+    about = Subject(subject, registry, workspace, model, version)
     return Finding(
-        rule=rules[rule],
-        subject=Subject(subject, registry, workspace, model, version),
+        rule=rule,
+        subject=about,
         status=_STATUSES[status],
-        reason=reason,
+        # What is kept as it was sealed is a whole sentence already.
+        reason=reason if kept else completed(reason, evidence, about.label),
         grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
         evidence=evidence,
@@ -185,6 +253,7 @@ def _answer(
         first_reported=first_reported,
         condition_since=condition_since,
         carried=carried,
+        by_rating=by_rating(rule, rank),
     )
 
 

@@ -7,36 +7,39 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditreg.audit import isolation
 from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.carried import CarriedForward, carried_forward
 from auditreg.audit.closing import Rejudged, RulesInForce, closings
+from auditreg.audit.in_force import configured, in_force
 from auditreg.audit.judging import counted, judge_waivers, with_carried
 from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.ratings import RATINGS, rate_subjects
 from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
     Extension,
     Moment,
-    relations_read_by,
+    Reads,
+    reads_of,
     selection_statements,
     state_statements,
 )
-from auditreg.config import FILE_NAME, Config, Period, calendar, effective_settings
-from auditreg.errors import ConfigError, NothingToAudit, SourceError, UsageError, first_line
+from auditreg.config import Config, Period, calendar
+from auditreg.errors import NothingToAudit, SourceError, first_line
 from auditreg.models import (
     OPEN,
     CheckResult,
     Finding,
     RuleInfo,
     RuleResult,
-    Severity,
     Status,
     Subject,
     worst_first,
 )
 from auditreg.queries.model_refs import Selection, select
+from auditreg.queries.nothing_live import READ_FOR_NAMES, nothing_live
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.rules.parse import select_rules
 from auditreg.rules.validate import wrapped
@@ -95,7 +98,8 @@ class _Judged:
 
     moment: Moment
     chosen: Selection | None
-    results: tuple[RuleResult, ...]
+    answers: Answers
+    findings: tuple[Finding, ...]
     carried: CarriedForward
     only: bool
 
@@ -161,19 +165,19 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        relations = None if all_views else self._relations(rules, moment, bool(selection))
-        for statement in state_statements(moment, relations):
-            self._connection.execute(statement)
+        reads = None if all_views else self._reads(rules, moment, bool(selection))
+        self._prepare(moment, reads)
         chosen = select(self._connection, selection)
         # The tables of the moment hide the ledger's: of a past one, too, they say what was a prompt.
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
-        for statement in selection_statements(chosen, relations):
+        for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
         prepare_known_findings(self._connection, as_of)
         carried = carried_forward(self._connection, rules, moment, chosen, self._config)
         carried.extend_populations()
         problems = self._run(rules, moment, chosen, carried.extension)
         columns = result_columns(self._connection)
+        rate_subjects(self._connection, rules)
         carried.take_answers(rules, problems, columns)
         results = with_carried(
             self._connection,
@@ -190,19 +194,21 @@ class Auditor:
             known=self._known,
             whole=not selection and not only,
         )
-        answers = Answers(self._connection, results, self._waivers, columns)
-        self._judged = _Judged(moment, chosen, tuple(results), carried, bool(only))
-        errors = _errors(results)
+        zone = calendar.zone(self._config.calendar.timezone)
+        answers = Answers(self._connection, results, self._waivers, columns, zone)
+        findings = tuple(_merged(_errors(results), answers.findings()))
+        self._judged = _Judged(moment, chosen, answers, findings, carried, bool(only))
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
-            rules=tuple(counted(self._connection, results)),
-            answers=tuple(_merged(errors, answers.findings())),
+            rules=tuple(counted(answers)),
+            answers=findings,
             selection=tuple(selection),
             waivers=waivers,
-            every=_Every(answers, errors),
+            every=_Every(answers, _errors(results)),
+            nothing_live=nothing_live(self._connection, results),
         )
 
     def closings(self) -> tuple[Closing, ...]:
@@ -214,8 +220,8 @@ class Auditor:
         if judged is None:
             return ()
         return closings(
-            self._connection,
-            judged.results,
+            judged.answers,
+            judged.findings,
             RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
             self._open_by,
             selected=judged.chosen is not None,
@@ -227,10 +233,9 @@ class Auditor:
         judged = self._judged
         assert judged is not None  # noqa: S101 - `closings` asks
         moment = replace(judged.moment, settings=settings)
-        relations = self._relations(rules, moment, judged.chosen is not None)
-        for statement in state_statements(moment, relations):
-            self._connection.execute(statement)
-        for statement in selection_statements(judged.chosen, relations):
+        reads = self._reads(rules, moment, judged.chosen is not None)
+        self._prepare(moment, reads)
+        for statement in selection_statements(judged.chosen, reads):
             self._connection.execute(statement)
         judged.carried.extend_populations({rule.scope for rule in rules})
         problems = self._run(rules, moment, judged.chosen, judged.carried.extension)
@@ -253,17 +258,24 @@ class Auditor:
             within,
         )
 
-    def _relations(
-        self, rules: Sequence[RuleInfo], moment: Moment, selection: bool
-    ) -> frozenset[str]:
+    def _prepare(self, moment: Moment, reads: Reads | None) -> None:
+        """Make the tables of the moment."""
+        large = not _is_small(self._connection)
+        with _planned_plainly(self._connection):
+            for statement in state_statements(moment, reads, large=large):
+                self._connection.execute(statement)
+
+    def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
-        texts.append("registered_models prompt_models")
+        texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
             texts.append("fields")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
-        return relations_read_by(texts, moment, selection=selection)
+        if any(rule.severity_by_rating for rule in rules):
+            texts.append(RATINGS)
+        return reads_of(texts, moment, selection=selection)
 
     def _run(
         self,
@@ -336,11 +348,16 @@ class Auditor:
         policy_overrides(self._connection, rules, since)
 
 
+def _is_small(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether to plan a question takes longer than to answer it."""
+    row = connection.execute("select count(*) from ledger.log").fetchone()
+    return row is not None and row[0] <= SMALL_LOG
+
+
 @contextlib.contextmanager
 def _planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Switch DuckDB's optimizer off while a small ledger is judged; results are the same."""
-    row = connection.execute("select count(*) from ledger.log").fetchone()
-    if row is None or row[0] > SMALL_LOG:
+    if not _is_small(connection):
         yield
         return
     connection.execute("pragma disable_optimizer")
@@ -359,56 +376,6 @@ class _Every:
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(_merged(self._errors, self._answers.every()))
-
-
-def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:
-    """The settings as plain values, with the parameters of the rules that run.
-
-    What is sealed in the ledger, and what a check is judged by.
-    """
-    params = {f"{rule.id}.{name}": value for rule in rules for name, value in rule.params.items()}
-    return {**params, **effective_settings(config)}
-
-
-def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...]:
-    """The rules as `[rules]` in auditreg.toml has them: left out, with other severity, parameters.
-
-    Raises:
-        ConfigError: it names a rule that does not exist, or sets a parameter the rule does not have.
-    """
-
-    def named(name: str, key: str) -> str:
-        try:
-            return select_rules(rules, [name])[0].id
-        except UsageError as error:
-            raise ConfigError(
-                f"{config.path or FILE_NAME}: rules.{key}: {error.what}",
-                state="No rule was run.",
-                hint=error.hint,
-            ) from error
-
-    settings = config.rules
-    left_out = {named(name, "disabled") for name in settings.disabled}
-    severities = {
-        named(name, "severity"): Severity(value) for name, value in settings.severity.items()
-    }
-    params = {named(name, "params"): values for name, values in settings.params.items()}
-    chosen = []
-    for rule in rules:
-        if rule.id in left_out:
-            continue
-        given: Mapping[str, Any] = params.get(rule.id, {})
-        for name in given:
-            if name not in rule.params:
-                has = ", ".join(rule.params) or "none"
-                raise ConfigError(
-                    f"{config.path or FILE_NAME}: rules.params: rule {rule.id} has no parameter {name!r}.",
-                    state="No rule was run.",
-                    hint=f"It has: {has}.",
-                )
-        severity = severities.get(rule.id, rule.severity)
-        chosen.append(replace(rule, severity=severity, params={**rule.params, **given}))
-    return tuple(chosen)
 
 
 def _errors(results: Sequence[RuleResult]) -> list[Finding]:

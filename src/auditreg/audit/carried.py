@@ -12,13 +12,15 @@ What a rule does not answer for any more, because the record no longer has the e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.audit.answers import Columns, answer_columns, table_name
+from auditreg.audit.answers import Columns, answer_columns, answer_source, table_name
 from auditreg.audit.isolation import result_table
+from auditreg.audit.ratings import rank_of_word
 from auditreg.audit.snapshot import Extension, Moment, selection_condition
 from auditreg.config import Config, calendar
 from auditreg.ledger import definitions
@@ -39,7 +41,7 @@ _WAITING = listed((*OPEN, Status.WAIVED, Status.UNDECIDED))
 _ANSWER = (
     "rule VARCHAR, rank INTEGER, subject VARCHAR, status VARCHAR, reason VARCHAR, grade VARCHAR, "
     "fix VARCHAR, evidence VARCHAR, condition_since TIMESTAMP, registry VARCHAR, "
-    "workspace VARCHAR, model VARCHAR, version BIGINT"
+    "workspace VARCHAR, model VARCHAR, version BIGINT, kept BOOLEAN"
 )
 
 
@@ -76,58 +78,65 @@ class CarriedForward:
             problems: rule id to why it did not run, where it did not.
             columns: of the rules' tables.
         """
-        for scope in self._scopes:
-            for rule in rules:
-                if rule.scope is scope and rule.id not in problems:
-                    self._take(rule, columns[table_name(rule)])
-            self.con.execute(
-                f"delete from temp.population_{scope} "
-                f"where subject in (select subject from carried where scope = '{scope}')"
+        if not self._scopes:
+            return
+        ran = [rule for rule in rules if rule.id not in problems and rule.scope in self._scopes]
+        carrying = {
+            rule for (rule,) in self.con.execute("select distinct rule from carried").fetchall()
+        }
+        for rule in ran:
+            if rule.id in carrying and set(COLUMNS) <= set(columns[table_name(rule)]):
+                self._take(rule, columns[table_name(rule)])
+        carried = "in (select subject from carried where scope = '{}')".format
+        self.con.execute(
+            "; ".join(
+                [
+                    f"update carried_answer set grade = null where grade not in ({listed(Grade)})",
+                    *(
+                        f"delete from {result_table(rule)} "
+                        f"where subject::VARCHAR {carried(rule.scope)}"
+                        for rule in ran
+                        if "subject" in columns[table_name(rule)]
+                    ),
+                    *(
+                        f"delete from temp.population_{scope} where subject {carried(scope)}"
+                        for scope in self._scopes
+                    ),
+                ]
             )
-        if self._scopes:
-            self._keep_unanswered([rule for rule in rules if rule.id not in problems])
+        )
+        self._keep_unanswered(ran)
 
     def _take(self, rule: RuleInfo, columns: Sequence[str]) -> None:
         """The answers of one rule, where each is a proper one."""
-        table, about = (
-            result_table(rule),
-            f"c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)}",
+        table = result_table(rule)
+        self.con.execute(
+            f"insert into carried_answer by name "
+            f"select {answer_columns(rule, columns)}, false as kept "
+            f"from {answer_source(rule)} "
+            "join carried c on c.subject = r.subject "
+            f"and c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)} "
+            f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
+            f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
+            f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
         )
-        if set(COLUMNS) <= set(columns):
-            grades = listed(Grade)
-            self.con.execute(
-                f"insert into carried_answer by name select {answer_columns(rule, columns)} "
-                f"from {table} r join population_{rule.scope} p on p.subject = r.subject "
-                f"join carried c on c.subject = r.subject and {about} "
-                f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
-                f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
-                f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
-            )
-            self.con.execute(
-                f"update carried_answer set grade = null where grade not in ({grades})"
-            )
-        if "subject" in columns:
-            self.con.execute(
-                f"delete from {table} "
-                f"where subject::VARCHAR in (select subject from carried where scope = '{rule.scope}')"
-            )
 
     def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
         """What a rule no longer answers for stays as the log has it: open, with its evidence."""
-        ranks = " ".join(f"when {quoted(rule.id)} then {rule.severity.rank}" for rule in rules)
         ids = listed(rule.id for rule in rules)
 
         def said(name: str) -> str:
             return f"json_extract_string(l.entry, '$.body.{name}') as {name}"
 
+        severity = "json_extract_string(l.entry, '$.body.severity')"
         self.con.execute(
             "insert into carried_answer by name "
-            f"select k.rule, case k.rule {ranks} end as rank, k.subject, "
+            f"select k.rule, {rank_of_word(severity)} as rank, k.subject, "
             f"coalesce(o.status, 'not_evidenced') as status, {said('reason')}, {said('grade')}, "
             f"{said('fix')}, {said('evidence')}, "
             "make_timestamp(try_cast(json_extract_string(l.entry, '$.body.condition_since') "
             "as BIGINT) * 1000) as condition_since, "
-            "k.registry, k.workspace, k.model, k.version "
+            "k.registry, k.workspace, k.model, k.version, true as kept "
             "from carried c join known_finding k on k.rule = c.rule and k.subject = c.subject "
             "join ledger.log l on l.seq = k.seq "
             "left join (select subject, max_by(json_extract_string(entry, '$.body.status'), seq) "
@@ -158,7 +167,7 @@ def carried_forward(
     """
     prepare_carried(con)
     found = CarriedForward(con)
-    since = _judged_from(con, moment, config)
+    since = _judged_from(con, rules, moment, config)
     found.extension.starts.update(_starts(con, rules, moment, since, config))
     for scope in dict.fromkeys(rule.scope for rule in rules if rule.scope.is_event):
         _find(con, [rule for rule in rules if rule.scope is scope], moment, chosen, since)
@@ -178,25 +187,43 @@ def carried_forward(
     return found
 
 
-def _judged_from(con: duckdb.DuckDBPyConnection, moment: Moment, config: Config) -> datetime | None:
-    """The beginning of the last check's period, where that is an earlier one."""
-    row = con.execute(
-        "select period_first from checks where selection = '[]' and as_of <= ? "
-        "order by as_of desc, seq desc limit 1",
+def _judged_from(
+    con: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], moment: Moment, config: Config
+) -> dict[str, datetime]:
+    """Rule about events to the beginning of the period it was last judged in, where that is an earlier one.
+
+    Only a check of everything counts, in which the rule ran.
+    """
+    wanted = {rule.id for rule in rules if rule.is_about_events}
+    checks = "from checks where selection = '[]' and as_of <= ?"
+    last = con.execute(
+        f"select period_first, rules {checks} order by as_of desc, seq desc limit 1",
         [moment.as_of],
     ).fetchone()
-    if row is None:
-        return None
-    first: date = row[0]
-    begins = calendar.day_start(first, config.calendar.timezone)
-    return begins if begins < moment.period_start else None
+    if last is None:
+        return {}
+    ran = {entry.get("id") for entry in json.loads(last[1]) if not entry.get("error")}
+    first_days: dict[str, date] = dict.fromkeys(wanted & ran, last[0])
+    if wanted - ran:  # a check by one rule, or one in which another did not run
+        earlier = con.execute(
+            "select json_extract_string(rule, '$.id'), max_by(period_first, (as_of, seq)) from "
+            "(select as_of, seq, period_first, unnest(from_json(rules, '[\"JSON\"]')) as rule "
+            f"{checks}) where json_extract_string(rule, '$.error') is null group by 1",
+            [moment.as_of],
+        )
+        first_days |= {rule: day for rule, day in earlier.fetchall() if rule in wanted - ran}
+    zone = config.calendar.timezone
+    begins = {day: calendar.day_start(day, zone) for day in set(first_days.values())}
+    return {
+        rule: begins[day] for rule, day in first_days.items() if begins[day] < moment.period_start
+    }
 
 
 def _starts(
     con: duckdb.DuckDBPyConnection,
     rules: Sequence[RuleInfo],
     moment: Moment,
-    since: datetime | None,
+    since: Mapping[str, datetime],
     config: Config,
 ) -> Iterator[tuple[str, datetime]]:
     """Since when each rule that reads the period is to look: its oldest open finding is in it."""
@@ -217,7 +244,7 @@ def _starts(
     )
     for rule in reading:
         oldest, answered = known.get(rule.id, (None, False))
-        starts = [] if since is None or answered else [since]
+        starts = [since[rule.id]] if rule.id in since and not answered else []
         if oldest is not None:
             starts.append(config.quarter_of(oldest).start_utc)
         if starts and min(starts) < moment.period_start:
@@ -229,7 +256,7 @@ def _find(
     rules: Sequence[RuleInfo],
     moment: Moment,
     chosen: Selection | None,
-    since: datetime | None,
+    since: Mapping[str, datetime],
 ) -> None:
     """Put into `carried` what is carried forward to the rules, which are of one scope."""
     scope = rules[0].scope
@@ -240,10 +267,20 @@ def _find(
         f"where rule in ({listed(rule.id for rule in rules)}) and status in ({_WAITING}) "
         f"and since < {moment_literal(moment.period_end)} and {outside} and {selected}"
     )
-    if since is None:
-        return
-    _make_population(con, "since_last_check", scope, (since, moment.period_start), moment)
     for rule in rules:
+        if rule.aliases:  # what was found under a former name is judged under this one
+            con.execute(
+                f"insert into carried select distinct {quoted(rule.id)}, '{scope}', subject, false "
+                f"from known_finding where rule in ({listed(rule.aliases)}) "
+                f"and status in ({_WAITING}) and {outside} and {selected} and subject not in "
+                f"(select subject from known_finding where rule = {quoted(rule.id)})"
+            )
+    made: datetime | None = None
+    for rule in sorted((rule for rule in rules if rule.id in since), key=lambda r: since[r.id]):
+        begins = since[rule.id]
+        if begins != made:
+            _make_population(con, "since_last_check", scope, (begins, moment.period_start), moment)
+            made = begins
         con.execute(
             f"insert into carried select {quoted(rule.id)}, '{scope}', subject, false "
             f"from since_last_check where {outside} and {selected} "

@@ -12,13 +12,14 @@ have said is not asked, for the release that wrote it may be gone.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditreg.audit.answers import Answers
 from auditreg.audit.isolation import result_table
 from auditreg.ledger.seal import Closing
-from auditreg.models import NO_FINDING, ClosedWhy, RuleInfo, RuleResult, Status
+from auditreg.models import ClosedWhy, Finding, RuleInfo, Status
 from auditreg.sql import listed, quoted
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class RulesInForce:
     settings: Mapping[str, object]
 
 
+_Known = Mapping[str, tuple[str, Status]]
+"""Key of a finding that is not among the answers to its rule and its state before this check."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Left:
     """A finding that was among the answers, and what its rule says now; None where it says nothing."""
@@ -54,15 +59,14 @@ class _Left:
     key: str
     rule: RuleInfo
     subject: str
-    label: str
     was: Status
     now: Status | None
-    reason: str | None
+    reason: str
 
 
 def closings(
-    con: duckdb.DuckDBPyConnection,
-    results: Sequence[RuleResult],
+    answers: Answers,
+    found: Iterable[Finding],
     in_force: RulesInForce,
     rejudge: Rejudge,
     *,
@@ -72,17 +76,25 @@ def closings(
     """The findings that are not open any more, and why.
 
     Args:
-        con: the connection of the check, with its tables.
-        results: of the rules that ran.
+        answers: of the check, whose tables are there.
+        found: its findings.
         in_force: by what was judged.
         rejudge: judges once more; the tables of the check are another's afterwards.
         selected: whether the check was limited to some models: outside of them nothing closes.
         whole: whether all rules ran over everything, so that a rule that is missing is gone.
     """
-    closed = list(_of_gone_rules(con, in_force)) if whole else []
-    left = _left(con, results)
-    if selected:  # what is no longer in the population may only be outside of the selection
-        left = [one for one in left if one.now is not None]
+    con = answers.connection
+    open_before = con.execute(
+        "select key, rule, status from known_finding where status <> 'closed' order by number"
+    ).fetchall()
+    keys = {finding.key for finding in found}
+    was = {key: (rule, Status(status)) for key, rule, status in open_before if key not in keys}
+    if not was:
+        return ()
+    closed = list(_of_gone_rules(was, in_force)) if whole else []
+    left = list(_told_otherwise(answers, was))
+    if not selected:  # else what is not in the population may only be outside of the selection
+        left += _no_longer_asked(answers, was)
     changed = _Changes(con, in_force, {one.rule.id for one in left})
     stricter = _open_by_former_settings(left, changed, rejudge)
     for one in left:
@@ -92,38 +104,37 @@ def closings(
     return tuple(closed)
 
 
-def _left(con: duckdb.DuckDBPyConnection, results: Iterable[RuleResult]) -> list[_Left]:
-    """The findings that are not closed and of which the rules that ran say nothing open now."""
-    known = {
-        rule
-        for (rule,) in con.execute(
-            "select distinct rule from known_finding where status <> 'closed'"
-        ).fetchall()
-    }
-    rules = {r.rule.id: r.rule for r in results if r.error is None and r.rule.id in known}
-    if not rules:
-        return []
-    answers = [
-        f"select {quoted(rule.id)} as rule, subject, status, reason from {result_table(rule)} "
-        f"where subject in (select subject from known_finding where rule = {quoted(rule.id)})"
+def _told_otherwise(answers: Answers, was: _Known) -> Iterator[_Left]:
+    """Those of which their rules say now that they are no findings."""
+    for answer in answers.no_longer_found({rule for rule, _ in was.values()}):
+        if answer.key in was:
+            _, before = was[answer.key]
+            yield _Left(
+                answer.key, answer.rule, answer.subject.key, before, answer.status, answer.reason
+            )
+
+
+def _no_longer_asked(answers: Answers, was: _Known) -> Iterator[_Left]:
+    """Those of which their rules say nothing now."""
+    waiting = {rule for rule, _ in was.values()}
+    rules = {r.rule.id: r.rule for r in answers.results if r.error is None and r.rule.id in waiting}
+    asked = " union all ".join(
+        f"select {quoted(rule.id)} as rule, subject::VARCHAR as subject from {result_table(rule)}"
         for rule in rules.values()
-    ]
-    rows = con.execute(
-        "with answer as ("
-        f"{' union all '.join(answers)} "
-        "union all select rule, subject, status, reason from carried_answer) "
-        "select k.key, k.rule, k.subject, coalesce(k.model || coalesce('/' || k.version, ''), "
-        "'the ledger'), k.status, coalesce(o.status, a.status), a.reason "
-        "from known_finding k left join answer a on a.rule = k.rule and a.subject = k.subject "
-        "left join override o on o.rule = k.rule and o.subject = k.subject "
-        f"where k.status <> 'closed' and k.rule in ({listed(rules)}) "
-        f"and (a.status is null or coalesce(o.status, a.status) in ({listed(NO_FINDING)})) "
-        "order by k.number"
+    )
+    if not asked:
+        return
+    rows = answers.connection.execute(
+        "select k.key, k.rule, k.subject, "
+        "coalesce(k.model || coalesce('/' || k.version, ''), 'the ledger') "
+        f"from known_finding k anti join ({asked} union all select rule, subject from carried_answer) a "
+        "on a.rule = k.rule and a.subject = k.subject "
+        f"where k.status <> 'closed' and k.rule in ({listed(rules)}) order by k.number"
     ).fetchall()
-    return [
-        _Left(key, rules[rule], subject, label, Status(was), Status(now) if now else None, reason)
-        for key, rule, subject, label, was, now, reason in rows
-    ]
+    for key, rule, subject, label in rows:
+        if key in was:
+            reason = f"{label} is no longer among what the rule asks about."
+            yield _Left(key, rules[rule], subject, was[key][1], None, reason)
 
 
 def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | None:
@@ -133,7 +144,6 @@ def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | Non
     if one.now is None and one.rule.scope.is_event:
         # It did happen: the end of its period closes nothing, and undoes no answer.
         return Closing(one.key, "", "", kept=True) if one.was in _SETTLED else None
-    reason = one.reason or f"{one.label} is no longer among what the rule asks about."
     status = "undecided" if one.now is Status.UNDECIDED else "closed"
     open_then, failed = stricter
     if changed.rule(one.rule):
@@ -144,18 +154,16 @@ def _closing(one: _Left, changed: _Changes, stricter: Rejudged) -> Closing | Non
         why = ClosedWhy.OUT_OF_SCOPE
     else:
         why = ClosedWhy.UNDECIDED if status == "undecided" else ClosedWhy.REPAIRED
-    return Closing(one.key, why, reason, status)
+    return Closing(one.key, why, one.reason, status)
 
 
-def _of_gone_rules(con: duckdb.DuckDBPyConnection, in_force: RulesInForce) -> Iterable[Closing]:
+def _of_gone_rules(was: _Known, in_force: RulesInForce) -> Iterator[Closing]:
     """What is left of rules that are switched off, renamed or no longer there."""
     enabled = {rule.id for rule in in_force.enabled}
     renamed = {name: rule.id for rule in in_force.enabled for name in rule.aliases}
-    rows = con.execute(
-        "select key, rule from known_finding where status <> 'closed' "
-        f"and rule not in ({listed(sorted(enabled))}) order by number"
-    ).fetchall()
-    for key, rule in rows:
+    for key, (rule, _) in was.items():
+        if rule in enabled:
+            continue
         if rule in renamed:
             yield Closing(key, ClosedWhy.RULE_CHANGED, f"The rule is called {renamed[rule]} now.")
         elif rule in in_force.known:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from auditreg.audit.snapshot import (
     Extension,
     Moment,
-    relations_read_by,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -43,7 +43,7 @@ class Limits:
     """What one rule of a firm's own may use.
 
     `seconds` is processor time per rule, and a third of the wall-clock time it may take;
-    `megabytes` the child's whole address space.
+    `megabytes` the address space the child may reserve beyond what the state of the moment took.
     """
 
     seconds: int = 30
@@ -77,16 +77,14 @@ def run(
         except duckdb.Error as error:
             reason = f"its process could not be given the ledger: {first_line(error)}"
             return dict.fromkeys((rule.id for rule in rules), reason)
-        relations = relations_read_by(
-            (rule.sql for rule in rules), moment, selection=chosen is not None
-        )
+        reads = reads_of((rule.sql for rule in rules), moment, selection=chosen is not None)
         statements = [
-            *state_statements(moment, relations),
-            *selection_statements(chosen, relations),
+            *state_statements(moment, reads),
+            *selection_statements(chosen, reads),
             *(
                 text
                 for scope, text in extension.statements.items()
-                if f"population_{scope}" in relations
+                if f"population_{scope}" in reads.relations
             ),
         ]
         waiting = list(rules)

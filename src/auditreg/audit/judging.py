@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from auditreg.audit.answers import Columns, table_name
-from auditreg.audit.isolation import result_table
+from auditreg.audit.answers import Answers, Columns, table_name
 from auditreg.audit.results import Moments, waiver_overrides
 from auditreg.config import calendar
 from auditreg.models import NO_FINDING, JudgedWaiver, RuleInfo, RuleResult, Status
@@ -24,16 +23,9 @@ if TYPE_CHECKING:
 
 
 def with_carried(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> list[RuleResult]:
-    """The results with what is carried forward, and with why a rule was asked of nothing."""
+    """The results with what is carried forward."""
     carried = _carried_counts(con, "select rule, subject, status from carried_answer")
-    return [
-        replace(
-            result,
-            carried=carried.get(result.rule.id, {}),
-            not_asked=None if result.error else _not_asked(con, result),
-        )
-        for result in results
-    ]
+    return [replace(result, carried=carried.get(result.rule.id, {})) for result in results]
 
 
 def _carried_counts(con: duckdb.DuckDBPyConnection, answers: str) -> dict[str, dict[Status, int]]:
@@ -48,20 +40,23 @@ def _carried_counts(con: duckdb.DuckDBPyConnection, answers: str) -> dict[str, d
     return counts
 
 
-def _not_asked(con: duckdb.DuckDBPyConnection, result: RuleResult) -> str | None:
-    """Why a rule was asked of nothing, as a sentence; None where it was asked."""
-    if not result.population:
-        return result.rule.scope.nobody
-    if result.counts.get(Status.NOT_APPLICABLE, 0) != result.population:
-        return None
-    row = con.execute(
-        f"select count(distinct reason), min(reason) from {result_table(result.rule)}"
-    ).fetchone()
-    reasons, first = row or (0, "")
-    sentence = f"{str(first).rstrip('.')}."
-    if reasons == 1:
-        return sentence
-    return f"It applies to none of {result.population:,}. For example: {sentence}"
+def _not_asked(answers: Answers) -> dict[str, str]:
+    """Rule to why it was asked of nothing, as a sentence, for those that were."""
+    empty = [r for r in answers.results if not r.error and not r.population]
+    applying_to_none = [
+        r
+        for r in answers.results
+        if r.population and r.counts.get(Status.NOT_APPLICABLE, 0) == r.population
+    ]
+    why = {result.rule.id: result.rule.scope.nobody for result in empty}
+    examples = answers.examples(applying_to_none)
+    for result in applying_to_none:
+        reasons, example = examples[result.rule.id]
+        sentence = f"{example.reason.rstrip('.')}."
+        if reasons > 1 or example.subject.label in sentence:
+            sentence = f"It applies to none of {result.population:,}. For example: {sentence}"
+        why[result.rule.id] = sentence
+    return why
 
 
 def judge_waivers(
@@ -131,8 +126,9 @@ def judge_waivers(
     return tuple(judged)
 
 
-def counted(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> Iterator[RuleResult]:
-    """The results with their counts after waivers and policy."""
+def counted(answers: Answers) -> Iterator[RuleResult]:
+    """The results with their counts after waivers and policy, and why a rule was asked of nothing."""
+    con = answers.connection
     changed = con.execute(
         "select rule, was, status, count(*) from override where status <> was "
         "and (rule, subject) not in (select (rule, subject) from carried_answer) group by all"
@@ -142,7 +138,8 @@ def counted(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> It
         "select c.rule, c.subject, coalesce(o.status, c.status) as status from carried_answer c "
         "left join override o on o.rule = c.rule and o.subject = c.subject",
     )
-    for result in results:
+    why = _not_asked(answers)
+    for result in answers.results:
         counts = dict(result.counts)
         for rule, was, status, number in changed:
             if rule == result.rule.id:
@@ -152,4 +149,5 @@ def counted(con: duckdb.DuckDBPyConnection, results: Sequence[RuleResult]) -> It
             result,
             counts={s: counts[s] for s in Status if counts.get(s)},
             carried=carried.get(result.rule.id, {}),
+            not_asked=why.get(result.rule.id),
         )

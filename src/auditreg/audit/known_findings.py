@@ -25,7 +25,7 @@ def prepare_known_findings(con: duckdb.DuckDBPyConnection, past: datetime | None
         past: the moment; None for what the last check left.
     """
     text = LATEST_FINDINGS
-    if past is not None or not _has_ages(con):
+    if past is not None or not _has_ages(con) or _some_erased(con):
         at = "timestamp '9999-12-31'" if past is None else moment_literal(past)
         text = FINDINGS_BY.format(t=at)
     con.execute(f"create or replace temp table known_finding as {text}")
@@ -35,3 +35,11 @@ def _has_ages(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the table of findings is one of this release; else the log is asked."""
     columns = con.execute("from findings limit 0").description or ()
     return "first_reported" in {column[0] for column in columns}
+
+
+def _some_erased(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether entries were erased: the table then lacks findings whose last one was, and the log is asked.
+
+    To erase what a finding says answers nothing.
+    """
+    return con.execute("select 1 from erasures limit 1").fetchone() is not None

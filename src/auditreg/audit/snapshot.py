@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 _TIMELINE = re.compile(r"ledger\.timeline\((null|'\w+'), null::TIMESTAMP\)")
 """Where a view asks when the states of the log began; all that do share one table of it."""
 
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_UNUSUAL = re.compile(r"\$|\be'|\bquery", re.IGNORECASE)
+"""Other quotes than plain ones, and functions that read a relation whose name is given as a text."""
+
+_ASKED_IN_PART = ("field_evidence",)
+"""Views with a row per subject and field, of which a rule reads one field or two."""
+
 _MAKE_TIMELINE = "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
 
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
@@ -50,6 +57,17 @@ class Moment:
     settings: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What SQL texts read: `relations` are tables and views, `literals` the words that stand in quotes.
+
+    A governance field is named in quotes; only the evidence of those that are named is worked out.
+    """
+
+    relations: frozenset[str]
+    literals: frozenset[str]
+
+
 @dataclass(slots=True)
 class Extension:
     """What rules about events see beyond the period that is judged.
@@ -63,26 +81,24 @@ class Extension:
 
 
 def prepare_snapshot(
-    connection: duckdb.DuckDBPyConnection, moment: Moment, relations: frozenset[str] | None = None
+    connection: duckdb.DuckDBPyConnection, moment: Moment, reads: Reads | None = None
 ) -> None:
     """Make the temporary tables a check reads, and set the variables its macros read.
 
     Args:
         connection: a ledger.
         moment: what is judged.
-        relations: which tables and views, as `relations_read_by` gives them; all when None.
+        reads: what is read of it, as `reads_of` gives it; everything when None.
     """
-    for statement in (*state_statements(moment, relations), *selection_statements(None, relations)):
+    for statement in (*state_statements(moment, reads), *selection_statements(None, reads)):
         connection.execute(statement)
 
 
-def relations_read_by(
-    texts: Iterable[str], moment: Moment, *, selection: bool = False
-) -> frozenset[str]:
+def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -> Reads:
     """The tables and views that SQL texts name, with those that these are made of.
 
-    Every word of a text counts, also one in a comment: to prepare too much costs a little time, to
-    prepare too little would let a rule read the latest state instead of the moment's.
+    Every word counts that is not in a comment or in quotes: to prepare too much costs a little time,
+    to prepare too little would let a rule read the latest state instead of the moment's.
 
     Args:
         texts: SQL of rules, or bare names.
@@ -91,24 +107,36 @@ def relations_read_by(
     """
     known = frozenset(_state_tables()) | frozenset(definitions.VIEWS)
     named: set[str] = set(_SELECTABLE) if selection else set()
+    texts = list(texts)
     waiting = [*texts, *(_view_text(name, moment) for name in named)]
     while waiting:
-        fresh = (set(re.findall(r"\w+", waiting.pop().lower())) & known) - named
+        fresh = (set(re.findall(r"\w+", _without_texts(waiting.pop()).lower())) & known) - named
         named |= fresh
         waiting += [_view_text(name, moment) for name in fresh]
-    return frozenset(named)
+    literals = frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
+    return Reads(frozenset(named), literals)
 
 
-def state_statements(moment: Moment, relations: frozenset[str] | None = None) -> Iterator[str]:
-    """The SQL that makes the state of a moment; it needs nothing but the ledger's database."""
+def _without_texts(sql: str) -> str:
+    """SQL without what stands in quotes or comments; all of it where that cannot be told easily."""
+    if _UNUSUAL.search(sql):
+        return sql
+    return _TEXTS.sub(" ", sql)
+
+
+def state_statements(
+    moment: Moment, reads: Reads | None = None, *, large: bool = False
+) -> Iterator[str]:
+    """The SQL that makes the state of a moment; it needs nothing but the ledger's database.
+
+    Of a `large` ledger, what has a row per subject and field is not made as a table: that is more than
+    all rules together read. On a small one a table is planned sooner.
+    """
 
     def read(name: str) -> bool:
-        return relations is None or name in relations
+        return reads is None or name in reads.relations
 
-    yield "; ".join(
-        f"drop table if exists temp.{name}"
-        for name in (*_state_tables(), *definitions.VIEWS, "timeline")
-    )
+    yield "; ".join(_drops())
     yield from _settings_statements(moment)
     yield f"set variable as_of = {moment_literal(moment.as_of)}"
     yield f"set variable period_start = {moment_literal(moment.period_start)}"
@@ -121,14 +149,36 @@ def state_statements(moment: Moment, relations: frozenset[str] | None = None) ->
         for table in filter(read, _state_tables()):
             yield f"create temp table {table} as {_past_state(table, moment_literal(moment.past))}"
     sources = {
-        name: _view_source(name, moment)
+        name: _view_source(name, moment, reads)
         for name in filter(read, definitions.VIEWS)
         if name not in population_names()
     }
     if moment.past is None and any(map(_TIMELINE.search, sources.values())):
         yield _MAKE_TIMELINE
     for name, text in sources.items():
-        yield f"create temp table {name} as {_TIMELINE.sub(_timeline_of_kind, text)}"
+        rows = _TIMELINE.sub(_timeline_of_kind, text)
+        if name in _ASKED_IN_PART:
+            if not large:
+                yield f"create temp table {_every(name)} as {rows}"
+                rows = f"from {_every(name)}"
+            yield f"create temp view {name} as {rows}"
+        else:
+            yield f"create temp table {name} as {rows}"
+
+
+def _drops() -> Iterator[str]:
+    """The SQL that removes what an earlier moment left."""
+    for name in (*_state_tables(), *definitions.VIEWS, "timeline"):
+        if name in _ASKED_IN_PART:
+            yield f"drop view if exists temp.{name}"
+            yield f"drop table if exists temp.{_every(name)}"
+        else:
+            yield f"drop table if exists temp.{name}"
+
+
+def _every(name: str) -> str:
+    """The table with every row of a view that is asked in part."""
+    return f"every_{name}"
 
 
 def _timeline_of_kind(call: re.Match[str]) -> str:
@@ -149,9 +199,10 @@ def _past_state(table: str, past: str) -> str:
     return definitions.state_sql(table, candidates)
 
 
-def _view_source(name: str, moment: Moment) -> str:
+def _view_source(name: str, moment: Moment, reads: Reads | None = None) -> str:
     past = "null" if moment.past is None else moment_literal(moment.past)
-    return definitions.view_sql(name, as_of=False, moment=past)
+    fields = None if reads is None else reads.literals
+    return definitions.view_sql(name, as_of=False, moment=past, fields=fields)
 
 
 def _view_text(name: str, moment: Moment) -> str:
@@ -171,9 +222,7 @@ def _settings_statements(moment: Moment) -> Iterator[str]:
             yield f"insert into {table} {rows_select(table_rows)}"
 
 
-def selection_statements(
-    chosen: Selection | None, relations: frozenset[str] | None = None
-) -> Iterator[str]:
+def selection_statements(chosen: Selection | None, reads: Reads | None = None) -> Iterator[str]:
     """The SQL that makes the populations, all of them or those of a selection."""
     if chosen is not None and chosen.versions:
         yield (
@@ -185,7 +234,7 @@ def selection_statements(
             "and subject not in (select subject from live_versions) group by subject"
         )
     for name in population_names():
-        if relations is not None and name not in relations:
+        if reads is not None and name not in reads.relations:
             continue
         # Prepared again, it must not read the filtered table it replaces.
         yield f"create or replace temp table {name} as {definitions.view_sql(name, as_of=False)}"

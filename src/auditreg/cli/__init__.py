@@ -48,7 +48,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "reports": "List the reports that were issued.",
         "publish": "Put a dated, read-only copy of the ledger where auditors read it.",
     },
-    "Prove": {
+    "Verify": {
         "verify": "Recompute that nothing recorded was changed.",
         "control-totals": "Print SQL that counts a registry independently, or compare what it found.",
         "erase": "Remove the text of one entry and keep the proof.",

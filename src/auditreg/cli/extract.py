@@ -69,9 +69,13 @@ _UNLIMITED = 100_000
     help="Whose model files are looked at.  [default: of the source, all; with --observed-at none]",
 )
 @click.option(
-    "--manifest/--no-manifest",
-    default=None,
-    help="Hash every file of a model, which reads them all.",
+    "--manifest",
+    type=click.Choice(["local", "live", "all", "none"]),
+    is_flag=False,
+    flag_value="all",
+    help="Whose model files are hashed: of live versions on this machine's disks, of live versions "
+    "wherever they are, of all versions (also --manifest alone), or of none.  "
+    "[default: of the source, local]",
 )
 @click.option(
     "--observed-at",
@@ -98,7 +102,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one argument per option
     auth_from: str | None,
     runs: str | None,
     artifacts: str | None,
-    manifest: bool | None,
+    manifest: str | None,
     observed_at: str | None,
     allow_empty: bool,
     allow_replacement: bool,

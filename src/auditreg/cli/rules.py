@@ -88,20 +88,23 @@ def show_rule(rule_id: str, only_sql: bool, config: Config) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The cases.  [default: cases/<rule-id>.toml beside the rule]",
 )
-def test_rule(file: Path, cases: Path | None) -> None:
+@config_option
+def test_rule(file: Path, cases: Path | None, config: Config) -> None:
     """Run a rule on its cases.
 
-    A case file holds small registries and the answers expected of the rule, see `docs/rules`.
+    A case file holds small registries and the answers expected of the rule, see `docs/rules`. They are
+    judged by the settings of auditreg.toml, where there is one: fields of your own, names that count as live.
 
     Exit codes: 0 every case passes; 1 a case fails; 2 the rule or the cases cannot be read.
     """
     from auditreg.audit.testing import load_cases, run_cases
+    from auditreg.config import effective_settings
     from auditreg.models import quantity
     from auditreg.rules.parse import read_rule
 
     rule = read_rule(file)
     where = cases or file.parent / "cases" / f"{rule.id}.toml"
-    outcomes = run_cases(rule, load_cases(where))
+    outcomes = run_cases(rule, load_cases(where), settings=effective_settings(config))
     failed = 0
     for outcome in outcomes:
         failed += not outcome.passed

@@ -213,7 +213,7 @@ def effective_settings(config: Config) -> dict[str, object]:
 
     `timezone`, `fiscal_year_start_month`, `policy_effective` (ISO text or None),
     `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the lists `people`,
-    `bodies` and `authorities`; `fields`: tags by id for the governance fields the file sets; and
+    `bodies` and `authorities`, `fields.<id>.of`; `fields`: tags by id for the governance fields the file sets; and
     `conventions`: what differs in a registry (`pricing`) or one of its workspaces
     (`pricing/claims`), under the same names.
     Nothing secret is among them.
@@ -233,6 +233,9 @@ def effective_settings(config: Config) -> dict[str, object]:
             settings[f"{rule}.{name}"] = value
     settings |= people_settings(config)
     settings["fields"] = {name: list(_tags(setting)) for name, setting in config.fields.items()}
+    for name, setting in sorted(config.fields.items()):
+        if isinstance(setting, FieldSettings) and setting.of:
+            settings[f"fields.{name}.of"] = setting.of
     differing = {
         place: _differing(setting) for place, setting in sources.conventions(config.source)
     }

@@ -17,6 +17,7 @@ FieldId = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
 SeverityName = Literal["critical", "high", "medium", "low"]
 ActName = Literal["approve", "validate"]
+PeopleShown = Literal["names", "roles", "initials"]
 Roles = tuple[Annotated[str, Meta(min_length=1)], ...]
 Days = Annotated[int, Meta(ge=1)]
 
@@ -37,6 +38,13 @@ class FieldSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     tags: Annotated[Tags, Meta(description="Tags it is looked for in, the one that counts first.")]
     title: Annotated[str | None, Meta(description="The field as people read it.")] = None
+    of: Annotated[
+        Literal["version", "model"] | None,
+        Meta(
+            description="Whether it is about one version, so that a tag of the model does not answer "
+            "for it (approver, its role, date, decision and conditions by default), or about the model."
+        ),
+    ] = None
 
 
 class CalendarSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,7 +172,13 @@ class SourceSettings(Conventions, frozen=True, forbid_unknown_fields=True):
     artifacts: Annotated[
         Literal["all", "live", "none"], Meta(description="Whose model files are looked at.")
     ] = "all"
-    manifest: Annotated[bool, Meta(description="Hash every file of a model.")] = False
+    manifest: Annotated[
+        Literal["local", "live", "all", "none"],
+        Meta(
+            description="Whose model files are hashed: those of live versions on this machine's disks "
+            "up to 2 GiB each, of live versions wherever they are, of all, or of none."
+        ),
+    ] = "local"
     allow_replacement: Annotated[
         bool,
         Meta(
@@ -252,6 +266,13 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     severity: Annotated[
         dict[str, SeverityName], Meta(description="Severity by rule id, instead of the rule's own.")
     ] = field(default_factory=dict)
+    severity_by_rating: Annotated[
+        dict[str, dict[str, SeverityName]],
+        Meta(
+            description="Severity by risk rating and rule id, for models of that rating: "
+            "`[rules.severity_by_rating.low]`."
+        ),
+    ] = field(default_factory=dict)
     params: Annotated[
         dict[str, dict[str, str | int | float | bool]],
         Meta(description='Parameters by rule id: `[rules.params."description-present"]`.'),
@@ -288,10 +309,14 @@ class FrameworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[AppliedFramework, ...],
         Meta(description="What the firm says of each one that applies; no other is printed."),
     ] = ()
+    packs: Annotated[
+        tuple[str, ...],
+        Meta(description="Folders of your own framework files, relative to this file."),
+    ] = ()
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What stands on a report's cover."""
+    """What stands on a report's cover, and how it shows people."""
 
     entity: Annotated[str | None, Meta(description="The legal entity the report is about.")] = None
     title: Annotated[str | None, Meta(description="The report's title.")] = None
@@ -300,6 +325,14 @@ class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
     template: Annotated[
         str | None, Meta(description="A template's name or folder; the bundled one by default.")
     ] = None
+    people: Annotated[
+        PeopleShown,
+        Meta(
+            description="How HTML and PDF show people: by name, by the role they hold in `[[people]]` "
+            "(initials where they hold none), or by initials. Bodies and service accounts keep their "
+            "names, and so do data outputs."
+        ),
+    ] = "names"
 
 
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):

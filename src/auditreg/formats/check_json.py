@@ -18,7 +18,7 @@ from auditreg.formats.escape import json_bytes
 from auditreg.formats.findings import open_by_severity, shown_findings, totals
 from auditreg.formats.interface import CheckView
 from auditreg.formats.tables import plain
-from auditreg.models import CheckResult, Finding, RuleResult, Status, WaiverRef
+from auditreg.models import CheckResult, Finding, NothingLive, RuleResult, Status, WaiverRef
 
 SCHEMA: Final = "auditreg.check/1"
 
@@ -37,7 +37,13 @@ SeverityV1 = Literal["critical", "high", "medium", "low"]
 GradeV1 = Literal["none", "asserted", "observed", "captured", "signed", "timestamped"]
 RepairV1 = Literal["tag", "registry", "retrain", "history"]
 ScopeV1 = Literal[
-    "registered_model", "model_version", "live_version", "live_in_period", "promotion", "ledger"
+    "registered_model",
+    "model_version",
+    "live_version",
+    "live_in_period",
+    "retired_version",
+    "promotion",
+    "ledger",
 ]
 MomentV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]
 DateV1 = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
@@ -69,11 +75,31 @@ class SeverityCountsV1(Struct, forbid_unknown_fields=True):
     low: Count
 
 
+class FoundNameV1(Struct, forbid_unknown_fields=True):
+    """A stage, an alias or a tag that versions of the registry have."""
+
+    kind: Literal["stage", "alias", "tag"]
+    name: str
+    versions: Count
+
+
+class NothingLiveV1(Struct, forbid_unknown_fields=True):
+    """The names that count as live, and the commonest names that the registry has."""
+
+    stages: list[str]
+    aliases: list[str]
+    found: list[FoundNameV1]
+
+
 class SummaryV1(Struct, forbid_unknown_fields=True):
     """Counts over every subject of every rule that ran, and over what is carried forward."""
 
     status: StatusCountsV1
     severity: SeverityCountsV1
+    nothing_live: Annotated[
+        NothingLiveV1 | None,
+        Meta(description="Given where rules about versions had no version to judge: exit code 3."),
+    ]
 
 
 class RuleV1(Struct, forbid_unknown_fields=True):
@@ -83,8 +109,17 @@ class RuleV1(Struct, forbid_unknown_fields=True):
     """
 
     id: str
-    title: str
+    title: Annotated[str, Meta(description="What is asked.")]
+    finding: Annotated[str, Meta(description="What is wrong where an answer is open.")]
+    covered_by: Annotated[
+        str | None,
+        Meta(description="The rule whose finding is the cause where this does not apply."),
+    ]
     severity: SeverityV1
+    severity_by_rating: Annotated[
+        dict[str, SeverityV1],
+        Meta(description="Severity for models of a risk rating, where it differs."),
+    ]
     scope: ScopeV1
     repair: RepairV1
     population: Count
@@ -195,9 +230,20 @@ def check_v1(result: CheckResult, *, everything: bool = False) -> CheckV1:
         summary=SummaryV1(
             status=_counts(totals(result)),
             severity=SeverityCountsV1(**open_by_severity(result)),
+            nothing_live=_nothing_live(result.nothing_live),
         ),
         rules=[_rule(rule) for rule in sorted(result.rules, key=lambda r: r.rule.id)],
         findings=[finding_v1(a) for a in shown_findings(result, everything=everything)],
+    )
+
+
+def _nothing_live(nothing: NothingLive | None) -> NothingLiveV1 | None:
+    if nothing is None:
+        return None
+    return NothingLiveV1(
+        stages=list(nothing.stages),
+        aliases=list(nothing.aliases),
+        found=[FoundNameV1(kind, name, number) for kind, name, number in nothing.found],
     )
 
 
@@ -206,7 +252,10 @@ def _rule(result: RuleResult) -> RuleV1:
     return RuleV1(
         id=rule.id,
         title=rule.title,
+        finding=rule.finding,
+        covered_by=rule.covered_by,
         severity=rule.severity.value,
+        severity_by_rating={r: s.value for r, s in rule.severity_by_rating.items()},
         scope=rule.scope.value,
         repair=rule.repair.value,
         population=result.population,
@@ -225,7 +274,7 @@ def finding_v1(answer: Finding) -> FindingV1:
         id=answer.id,
         key=answer.key,
         rule=rule.id,
-        severity=rule.severity.value,
+        severity=answer.severity.value,
         subject=subject.key,
         registry=subject.registry,
         workspace=subject.workspace,

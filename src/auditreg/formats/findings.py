@@ -53,7 +53,7 @@ def open_by_severity(result: CheckResult) -> dict[str, int]:
     """How many findings are open of each severity, the worst first."""
     counts = dict.fromkeys((severity.value for severity in Severity), 0)
     for finding in result.open:
-        counts[finding.rule.severity.value] += 1
+        counts[finding.severity.value] += 1
     return counts
 
 
@@ -68,7 +68,7 @@ class FindingsTable:
         rows = [
             (
                 answer.id,
-                answer.rule.severity.value,
+                answer.severity.value,
                 answer.rule.id,
                 answer.subject.model,
                 answer.subject.version,

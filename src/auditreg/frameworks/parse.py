@@ -12,12 +12,16 @@ import enum
 from collections.abc import Collection, Iterable
 from datetime import date
 from importlib.resources import files
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from auditreg.errors import ConfigError
 from auditreg.fields import FIELD_IDS
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 class Coverage(enum.StrEnum):
@@ -176,7 +180,7 @@ def parse_framework(
 
     Args:
         text: the file's text.
-        name: the file's name, for messages; its stem must equal the framework's id.
+        name: the file's name or path, for messages; its stem must equal the framework's id.
         rules: ids of the rules there are. A clause that names another one is refused.
         fields: ids of the governance fields there are, the firm's own included.
 
@@ -189,7 +193,7 @@ def parse_framework(
         raise _wrong(name, _place(str(error), text)) from error
     except msgspec.DecodeError as error:
         raise _wrong(name, f"not TOML: {error}") from error
-    stem = name.rsplit("/", 1)[-1].removesuffix(".toml")
+    stem = Path(name).name.removesuffix(".toml")
     if raw.id != stem:
         raise _wrong(name, f'key "id" is "{raw.id}"; it must equal the file name, "{stem}"')
     if raw.status not in STATUSES:
@@ -253,26 +257,58 @@ def _wrong(name: str, what: str) -> ConfigError:
     )
 
 
-def library_ids() -> tuple[str, ...]:
-    """The ids of the frameworks that come with auditreg, in order."""
-    names = (entry.name for entry in (files("auditreg.frameworks") / "library").iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
-
-
 def load_library(
     rules: Collection[str],
     *,
     fields: Collection[str] = FIELD_IDS,
     ids: Iterable[str] | None = None,
+    packs: Iterable[Path] = (),
 ) -> tuple[Framework, ...]:
-    """The frameworks that come with auditreg: all of them in order of id, or those named."""
-    library = files("auditreg.frameworks") / "library"
+    """The frameworks that come with auditreg and those of a firm's own folders.
+
+    Args:
+        rules: ids of the rules there are.
+        fields: ids of the governance fields there are.
+        ids: the frameworks that are wanted, in this order; all of them, in order of id, if None.
+        packs: the firm's folders.
+
+    Raises:
+        ConfigError: a file that is wanted is not as it must be, or as `framework_files`.
+    """
+    known = framework_files(packs)
     return tuple(
-        parse_framework(
-            (library / f"{name}.toml").read_text(encoding="utf-8"),
-            f"{name}.toml",
-            rules=rules,
-            fields=fields,
-        )
-        for name in (library_ids() if ids is None else ids)
+        parse_framework(_read(known[name]), str(known[name]), rules=rules, fields=fields)
+        for name in (known if ids is None else ids)
     )
+
+
+def framework_files(packs: Iterable[Path] = ()) -> dict[str, Traversable]:
+    """Every framework's file by id, in order: auditreg's own, and each `*.toml` of the firm's folders.
+
+    Raises:
+        ConfigError: a folder is missing, or two files have one id.
+    """
+    known: dict[str, Traversable] = {}
+    for folder in (files("auditreg.frameworks") / "library", *packs):
+        if not folder.is_dir():
+            raise ConfigError(
+                f"There is no framework folder {folder}.",
+                state="No framework was used.",
+                hint="Check `packs` under [frameworks] in auditreg.toml; paths are relative to it.",
+            )
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if not entry.name.endswith(".toml"):
+                continue
+            name = entry.name.removesuffix(".toml")
+            if name in known:
+                raise _wrong(str(entry), f"the id {name!r} is already taken")
+            known[name] = entry
+    return dict(sorted(known.items()))
+
+
+def _read(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise _wrong(str(file), f"it cannot be read: {reason}") from error

@@ -78,7 +78,7 @@ KINDS: tuple[Kind, ...] = (
         "registered_model",
         StagingTable(
             "registered_models",
-            "Registered models, those seen deleted included (prompts too: see the view prompts)",
+            "Registered models, deleted ones included (prompts too: see the view prompts)",
             (
                 Column("workspace", place=HEADER, item="workspace"),
                 Column("model", place=HEADER, identity=True, mlflow="name", item="name"),

@@ -6,10 +6,13 @@ import functools
 import json
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping
 from importlib import resources
+from types import MappingProxyType
 
 from auditreg.fields import FIELD_IDS
 from auditreg.ledger import kind_sql
+from auditreg.sql import listed, quoted
 
 COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 """The columns every state table ends with."""
@@ -18,23 +21,40 @@ VIEWS = (
     "prompt_models",
     "live_versions",
     "signatures",
+    "promotions",
+    "running",
     "fields",
     "inventory",
-    "promotions",
     "captures",
     "capture_gaps",
     "changes",
-    "running",
     "version_logged_models",
     "prompts",
     "prompt_versions",
     "effective_permissions",
     "completeness",
+    "nearest_tags",
+    "field_history",
+    "evidence_subjects",
+    "field_found",
+    "field_evidence",
+    "training",
+    "field_records",
+    "file_states",
+    "file_changes",
+    "file_knowledge",
+    "developers",
+    "approvals",
+    "validations",
+    "record_verdicts",
+    "approval_verdicts",
+    "validation_verdicts",
     "population_registered_model",
     "population_model_version",
     "population_live_version",
     "population_promotion",
     "population_live_in_period",
+    "population_retired_version",
     "population_ledger",
 )
 """Views in the order they build on each other; each is a macro `<name>_as_of` too."""
@@ -150,7 +170,7 @@ def finding_statements() -> list[str]:
 
 @functools.cache
 def _views() -> dict[str, tuple[str, str]]:
-    files = ("views.sql", "imports.sql", "access.sql")
+    files = ("views.sql", "imports.sql", "access.sql", "files.sql", "evidence.sql")
     return {name: view for file in files for name, view in blocks(file, "block").items()}
 
 
@@ -179,25 +199,94 @@ def _pivot(fields: tuple[str, ...]) -> tuple[str, str]:
     return pivot, ", ".join(f"w.{field}" for field in fields)
 
 
-def view_sql(name: str, *, as_of: bool, moment: str = "null") -> str:
+def view_sql(
+    name: str, *, as_of: bool, moment: str = "null", fields: Collection[str] | None = None
+) -> str:
     """The SELECT of a view, over the latest state or, `as_of`, over that of the macro's `ts`.
 
-    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest.
+    `moment` is SQL for the moment that the tables it reads are of, where that is not the latest;
+    `fields` are the governance fields that are asked for, all when None.
     """
-    text = _view_text(name)
     if not as_of:
-        text = text.replace("{once}", "")
-        text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
-        return re.sub(r"\[(\w+)\]", lambda m: m[1] if m[1] in _relations() else m[0], text)
-    text = _past_text(text)
-    parts = {token: _past_select(token) for token in _built_on(name)}
-    used = Counter(re.findall(r"past_(\w+)", " ".join((text, *parts.values()))))
+        return _latest_text(_view_text(name), moment=moment, fields=fields)
+    read = [token for token in _built_on(name) if token not in VIEWS]
+    tables = ", ".join(f"read_{token} as ({_past_select(token)})" for token in read)
+    parts = {
+        token: _asked_text(_view_text(token)) if token in VIEWS else f"from read_{token}"
+        for token in _built_on(name)
+    }
+    text = planned_once(_over(_asked_text(_view_text(name)), "past_", parts))
+    return f"with asked as ({_ASKED}){', ' * bool(tables)}{tables} {text}"
+
+
+def stored_view_sql(name: str) -> str:
+    """The SELECT of a view as it stands in the file.
+
+    Evidence is made of evidence: what one of its views reads of others stands in its own text, so that
+    each is planned, and worked out, once. Other views are read as they are, which lets filters through.
+    """
+    if name not in evidence_views():
+        return view_sql(name, as_of=False)
+    beside = {token: f"now_{token}" for token in _built_on(name) if token in VIEWS}
+    parts = {
+        token: _latest_text(_view_text(token), beside, once="materialized ") for token in beside
+    }
+    text = _latest_text(_view_text(name), beside, once="materialized ")
+    return planned_once(_over(text, "now_", parts))
+
+
+@functools.cache
+def evidence_views() -> frozenset[str]:
+    """Views that are planned with what they read, each part once."""
+    return frozenset(blocks("evidence.sql", "block")) | frozenset(blocks("files.sql", "block"))
+
+
+_ASKED = "select ts::TIMESTAMP as moment, known_at::TIMESTAMP as known_by"
+"""What a macro was asked for, as a relation: the text that `query` plans does not see its parameters."""
+
+
+def planned_once(text: str) -> str:
+    """A SELECT as the file keeps it where its parts must be planned once.
+
+    The storage version that DuckDB 1.1 reads has no place for MATERIALIZED: a CTE mentioned twice would be
+    planned twice in DuckDB before 1.4, and so would what it reads. A text that `query` plans keeps the word.
+    """
+    return f"from query({quoted(text)})"
+
+
+def _asked_text(text: str) -> str:
+    """A view's text over what stands beside it as `past_<name>`, at the moment in `asked`."""
+    past = _past_text(text)
+    past = past.replace("known_at::TIMESTAMP", "(select known_by from asked)")
+    return past.replace("ts::TIMESTAMP", "(select moment from asked)")
+
+
+def _latest_text(
+    text: str,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    *,
+    moment: str = "null",
+    fields: Collection[str] | None = None,
+    once: str = "",
+) -> str:
+    """A view's text over the latest state; `beside` gives other names to what it reads."""
+    named = "true" if fields is None else f"field in ({listed(fields)})"
+    text = text.replace("{once}", once).replace("{named}", named)
+    text = text.replace("[ts]", f"{moment}::TIMESTAMP").replace("[known]", "null::TIMESTAMP")
+    return re.sub(
+        r"\[(\w+)\]", lambda m: beside.get(m[1], m[1]) if m[1] in _relations() else m[0], text
+    )
+
+
+def _over(text: str, prefix: str, parts: Mapping[str, str]) -> str:
+    """A SELECT with what it reads in front, each under its name behind the prefix."""
+    if not parts:
+        return text
+    used = Counter(re.findall(rf"\b{prefix}(\w+)", " ".join((text, *parts.values()))))
     ctes = ", ".join(
-        f"past_{token} as {'materialized ' if used[token] > 1 else ''}({select})"
+        f"{prefix}{token} as {'materialized ' if used[token] > 1 else ''}({select})"
         for token, select in parts.items()
     )
-    if not ctes:
-        return text
     rest = text.removeprefix("with ")
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 
@@ -260,6 +349,6 @@ def _past_select(token: str) -> str:
 
 def _past_text(text: str) -> str:
     """A view's text over what stands beside it as `past_<name>`."""
-    text = text.replace("{once}", "materialized ")
+    text = text.replace("{once}", "materialized ").replace("{named}", "true")
     text = text.replace("[ts]", "ts::TIMESTAMP").replace("[known]", "known_at::TIMESTAMP")
     return re.sub(r"\[(\w+)\]", lambda m: f"past_{m[1]}" if m[1] in _relations() else m[0], text)

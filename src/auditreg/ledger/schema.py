@@ -28,6 +28,7 @@ from auditreg.ledger.definitions import (
     sql,
     state_sql,
     state_tables,
+    stored_view_sql,
     view_sql,
 )
 from auditreg.sql import quoted, quoted_name
@@ -125,9 +126,10 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     ]
     for statement in timeline:
         con.execute(statement)
-    for statement in (*statements(sql("log.sql")), *statements(sql("settings.sql"))):
-        if statement.startswith("create macro"):
-            con.execute(statement.replace("create ", "create or replace ", 1))
+    for file in ("log.sql", "settings.sql", "stated.sql"):
+        for statement in statements(sql(file)):
+            if statement.startswith("create macro"):
+                con.execute(statement.replace("create ", "create or replace ", 1))
     macros = _macros_of_moments()
     con.execute(
         "create or replace macro ledger.candidates(entry_kind, ts, known_at) as table "
@@ -137,7 +139,7 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     # is a mere stub with the same columns, which takes half the time.
     for name in macros:
         if name in VIEWS:
-            con.execute(f"create or replace view {name} as {view_sql(name, as_of=False)}")
+            con.execute(f"create or replace view {name} as {stored_view_sql(name)}")
         con.execute(_macro(name, f"from {name}"))
     for name in reversed(macros):
         con.execute(_macro(name, macros[name]))

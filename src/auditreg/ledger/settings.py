@@ -120,7 +120,7 @@ def _make_stand_ins(con: duckdb.DuckDBPyConnection) -> None:
         "else 'person' end as kind, null::VARCHAR as minutes from people"
     )
     added = ("create table body_members", "create table authorities", "create macro")
-    for statement in statements(sql("settings.sql")):
+    for statement in (*statements(sql("settings.sql")), *statements(sql("stated.sql"))):
         if statement.startswith(added):
             con.execute(statement.replace("create", "create temp", 1))
 

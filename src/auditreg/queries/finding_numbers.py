@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditreg.models import FindingAge
+from auditreg.models import Finding
 from auditreg.queries.reader import Row, fetch_rows
 
 if TYPE_CHECKING:
@@ -47,6 +49,34 @@ order by number
 and a subject keep their number for good, so it is told also where a later check gave it. Asked of the
 log, so that the ledger of an older release answers too.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class FindingAge:
+    """The number of a finding and its age, as far as both are known at a moment."""
+
+    number: int
+    since: datetime | None = None
+    first_reported: datetime | None = None
+
+
+def with_ages(findings: Iterable[Finding], ages: Mapping[str, FindingAge]) -> tuple[Finding, ...]:
+    """The findings with the numbers and ages that the ledger knows by their keys.
+
+    What is no finding, because the rule is satisfied, has a number and no age.
+    """
+
+    def aged(finding: Finding) -> Finding:
+        age = ages.get(finding.key)
+        if age is None:
+            return finding
+        if not finding.status.is_finding:
+            return replace(finding, number=age.number)
+        return replace(
+            finding, number=age.number, since=age.since, first_reported=age.first_reported
+        )
+
+    return tuple(map(aged, findings))
 
 
 def finding_ages(connection: duckdb.DuckDBPyConnection) -> dict[str, FindingAge]:

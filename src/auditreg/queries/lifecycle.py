@@ -25,7 +25,7 @@ _DELETED = "Deleted_Internal"
 
 _PERIODS = """
 with state as (
-    select t.subject as holder, t.observed_at, t.place, t.seq, t.lo, t.hi, 'stage' as kind,
+    select t.subject as holder, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo, 'stage' as kind,
            split_part(t.subject, '/', 2)::BIGINT as version,
            case when t.op = 'put' then json_extract_string(l.entry, '$.body.stage')
                 else 'Deleted_Internal' end as name,
@@ -33,7 +33,7 @@ with state as (
     from ledger.timeline('model_version', null) t join ledger.log l using (seq)
     where t.op <> 'erased'
     union all
-    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi, 'alias',
+    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo, 'alias',
            case when t.op = 'put' then l.version end,
            case when t.op = 'put' then json_extract_string(l.entry, '$.body.alias') end,
            conventions_of(l.registry, l.workspace)
@@ -48,7 +48,7 @@ turn as (
     window states as (partition by holder order by observed_at, place, seq)
 ),
 period as (
-    select *, lead(lo) over turns as end_lo, lead(hi) over turns as end_hi,
+    select *, lead(until_lo) over turns as end_lo, lead(hi) over turns as end_hi,
            lead(seq) over turns is not null as over
     from turn where turned
     window turns as (partition by holder order by observed_at, place, seq)

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from auditreg.models import Certainty
+from auditreg.queries.approval_verdicts import ApprovalVerdict, approval_verdict
 from auditreg.queries.model_refs import Selection
 from auditreg.queries.reader import Row, as_of, fetch_rows
 from auditreg.queries.records import Interval
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("registry", "workspace", "model", "version", "live", "live_via", "live_not_before"),
     *("live_not_after", "put_live_by", "put_live_by_from", "approver", "approval_date"),
+    *("approval", "contested_by"),
     *("certainty", "grade", "at", "last_reading", "model_subject", "version_subject"),
 )
 """Columns of the rows of `live_rows`."""
@@ -29,20 +30,11 @@ _OPEN = (Certainty.UNCERTAIN, Certainty.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """What the governance fields held about the approval then; several values where not sure."""
-
-    approvers: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
-    sure: bool = True
-
-
-NO_APPROVAL = Approval()
-
-
-@dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """A version that was live, or may have been; bounds as the record has them, UTC."""
+    """A version that was live, or may have been; bounds as the record has them, UTC.
+
+    `approval` is what became of its approval when it went live; None where that was not asked for.
+    """
 
     subject: str
     version: int
@@ -55,7 +47,7 @@ class LiveVersion:
     actor: str | None
     actor_from: str | None
     grade: str | None
-    approval: Approval = NO_APPROVAL
+    approval: ApprovalVerdict | None = None
 
     @property
     def sure(self) -> bool:
@@ -103,10 +95,18 @@ class LiveAnswer:
             (v for v in self.versions if not v.sure),
             key=lambda v: (v.not_after is not None, str(v.not_after), v.version),
         )
-        return len(chain) > 1 and all(
-            (a.ended_not_before, a.ended_not_after) == (b.not_before, b.not_after)
-            for a, b in pairwise(chain)
-        )
+        return len(chain) > 1 and all(map(_hands_over, chain, chain[1:]))
+
+
+def _hands_over(before: LiveVersion, after: LiveVersion) -> bool:
+    """Whether one ceased to be live by the change that made the other live.
+
+    The other's bounds may be the closer ones: it cannot have been live before it was created.
+    """
+    if before.ended_not_after != after.not_after:
+        return False
+    last, first = before.ended_not_before, after.not_before
+    return last is None or first is None or last <= first
 
 
 def live_answers(
@@ -149,7 +149,7 @@ def _rows(answer: LiveAnswer) -> list[tuple[object, ...]]:
     place = (answer.registry, answer.workspace, answer.model)
     end = (answer.at, answer.last_reading, answer.subject)
     if not answer.versions:
-        unknown = (None,) * 7
+        unknown = (None,) * 9
         return [(*place, None, "no", *unknown, answer.certainty.value, None, *end, None)]
     return [
         (
@@ -161,8 +161,7 @@ def _rows(answer: LiveAnswer) -> list[tuple[object, ...]]:
             version.not_after,
             version.actor,
             version.actor_from,
-            " or ".join(version.approval.approvers) or None,
-            " or ".join(version.approval.dates) or None,
+            *_approval_values(version.approval),
             version.certainty.value,
             version.grade,
             *end,
@@ -170,6 +169,13 @@ def _rows(answer: LiveAnswer) -> list[tuple[object, ...]]:
         )
         for version in answer.versions
     ]
+
+
+def _approval_values(approval: ApprovalVerdict | None) -> tuple[str | None, ...]:
+    """Approver, date as stated, verdict, and the rule by whose finding it is contested."""
+    if approval is None:
+        return (None, None, None, None)
+    return (approval.approver, approval.stated, approval.verdict, approval.contested_by)
 
 
 def live_versions_sql(at: datetime | None) -> str:
@@ -253,12 +259,11 @@ def _versions(
     approvals = _approvals(connection, at, [row["subject"] for row in rows])
     versions: dict[str, list[LiveVersion]] = defaultdict(list)
     for row in rows:
-        approval = approvals.get(row["subject"], NO_APPROVAL)
-        versions[row["model_subject"]].append(live_version(row, approval))
+        versions[row["model_subject"]].append(live_version(row, approvals.get(row["subject"])))
     return versions
 
 
-def live_version(row: Row, approval: Approval = NO_APPROVAL) -> LiveVersion:
+def live_version(row: Row, approval: ApprovalVerdict | None = None) -> LiveVersion:
     """A row of `live_versions_sql` as what it is."""
     values = {name: value for name, value in row.items() if name != "model_subject"}
     return LiveVersion(**{**values, "certainty": Certainty(row["certainty"])}, approval=approval)
@@ -266,44 +271,22 @@ def live_version(row: Row, approval: Approval = NO_APPROVAL) -> LiveVersion:
 
 def _approvals(
     connection: duckdb.DuckDBPyConnection, at: datetime | None, subjects: Sequence[str]
-) -> dict[str, Approval]:
-    """Approver and date of versions, from the tags that hold them, as the view `fields` has them.
+) -> dict[str, ApprovalVerdict]:
+    """What became of the approval of versions, by subject.
 
-    That view looks for every field in every place, which takes seconds in a large ledger.
+    Of a version with a promotion on record it is the verdict of the last one, else the version's own.
     """
+    if not subjects:
+        return {}
     rows = fetch_rows(
         connection,
         f"""
-        with version as (
-            select unnest($subjects::VARCHAR[]) as subject, split_part(subject, '/', 1) as owner
-        ),
-        record as (
-            select a.subject, g.field, t.value, t.certainty, g.rank as place
-            from {as_of("model_version_tags", at)} t join version a on a.subject = t.subject
-            join governance_fields g
-              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
-            union all
-            select a.subject, g.field, t.value, t.certainty, 1000 + g.rank
-            from {as_of("registered_model_tags", at)} t join version a on a.owner = t.model_subject
-            join governance_fields g
-              on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
-        )
-        select distinct subject, field, value, certainty in ('uncertain', 'unknown') as open
-        from record
-        where field in ('approver', 'approval_date') and trim(value) <> ''
-        qualify place = min(place) over (partition by subject, field)
-        order by all
+        select v.version_subject as subject, verdict, contested_by, approver, entered, system, stated
+        from {as_of("approval_verdicts", at)} v
+        where list_contains($subjects::VARCHAR[], v.version_subject)
+        qualify row_number() over (partition by v.version_subject
+                                   order by about, live_not_after desc, v.subject) = 1
         """,
         {"subjects": list(subjects)},
     )
-    by_subject: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_subject[row["subject"]].append(row)
-    return {subject: _approval(values) for subject, values in by_subject.items()}
-
-
-def _approval(rows: Sequence[Row]) -> Approval:
-    def values(field: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(row["value"] for row in rows if row["field"] == field))
-
-    return Approval(values("approver"), values("approval_date"), not any(r["open"] for r in rows))
+    return {row["subject"]: approval_verdict(row) for row in rows}

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditreg.config import Config, Period
 from auditreg.errors import NothingToAudit
-from auditreg.models import CheckResult, with_ages
-from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of
+from auditreg.models import CheckResult
+from auditreg.queries.finding_numbers import FINDINGS_BY, ages_of, with_ages
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.queries.reader import Reader
 from auditreg.report import changes, findings, promotions, provenance
 from auditreg.report.coverage import Applied, coverage
 from auditreg.report.data import ReportData
 from auditreg.report.model import Identity, Report
+from auditreg.report.people import with_people
 from auditreg.report.summary import engines, notices, numbers
 from auditreg.resources import tool_version
 
 if TYPE_CHECKING:
     import duckdb
 
-_DEFAULT_TITLE = "Model inventory and change record"
+_DEFAULT_TITLE = "Registry record supporting the model inventory"
 
 
 def build_report(
@@ -54,7 +56,7 @@ def build_report(
     """
     reader = Reader(connection, check.as_of)
     check = _numbered(reader, check)
-    source = provenance.read(reader, check, ledger or config.ledger_path.name)
+    source = provenance.read(reader, check, ledger or config.ledger_path.name, draft=draft)
     data = ReportData(reader, check, config, period, source)
     if not data.models:
         refuse_prompts(connection, None, check.as_of, "No report was made.")
@@ -68,7 +70,7 @@ def build_report(
     fields = config.governance_fields()
     tags = frozenset(tag for field in fields for tag in field.tags)
     span = (period.start_utc, period.end_utc)
-    return Report(
+    report = Report(
         identity=_identity(data, config, draft=draft),
         notices=(*notices(data, config.calendar.timezone), *engines(data.deployments)),
         numbers=numbers(data),
@@ -97,6 +99,16 @@ def build_report(
         integrity=source.integrity,
         dossiers=dossiers,
     )
+    return with_people(report, config, partial(_naming_nobody, connection))
+
+
+def _naming_nobody(connection: duckdb.DuckDBPyConnection, spellings: list[str]) -> set[str]:
+    """Those that stand where a person should and name none, by the ledger's own word list."""
+    rows = connection.execute(
+        "select word from (select unnest(?::varchar[]) as word) where names_nobody(word)",
+        [spellings],
+    ).fetchall()
+    return {word for (word,) in rows}
 
 
 def _parted(applied: Iterable[Applied], *, drafts: bool) -> tuple[list[Applied], list[Applied]]:
@@ -139,4 +151,5 @@ def _identity(data: ReportData, config: Config, *, draft: bool) -> Identity:
         incomplete=tuple(
             account.registry for account in data.source.accounts if not account.complete
         ),
+        people=cover.people,
     )

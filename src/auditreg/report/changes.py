@@ -18,13 +18,14 @@ from auditreg.report.wording import how_known
 _SHOWN = 12
 _PARTS = 5
 
-BEHIND = "Changed behind the server's back"
-_BEHIND_NOTE = (
+NOT_IN_RECORD = "Changes not in the server's record"
+_NOT_IN_RECORD_NOTE = (
     "A reading found these in the registry. The server recorded its changes at that time, and these "
-    "are not among them: something wrote to the database without the server, or past its record."
+    "are not among them. Possible causes: a write to the database itself, a restored backup, a "
+    "migration, a fault of the capture. Which it was is not established."
 )
 _SORTS = (
-    BEHIND,
+    NOT_IN_RECORD,
     "Models and versions registered or removed",
     "Stages and aliases",
     "Governance fields",
@@ -94,7 +95,7 @@ def grouped(
     )
 
 
-def behind(changes: Iterable[Change], limit: int) -> ChangeGroup | None:
+def not_in_record(changes: Iterable[Change], limit: int) -> ChangeGroup | None:
     """What the server's record does not know, latest first; None where there is none."""
     rows = in_rows(change for change in changes if change.uncaptured)[::-1]
     return _group(0, rows, limit) if rows else None
@@ -103,7 +104,7 @@ def behind(changes: Iterable[Change], limit: int) -> ChangeGroup | None:
 def _group(place: int, rows: Sequence[ChangeRow], limit: int) -> ChangeGroup:
     return ChangeGroup(
         title=_SORTS[place],
-        note="" if place else _BEHIND_NOTE,
+        note="" if place else _NOT_IN_RECORD_NOTE,
         total=sum(row.count for row in rows),
         rows=tuple(rows[:limit]),
         more=sum(row.count for row in rows[limit:]),

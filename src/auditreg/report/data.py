@@ -63,10 +63,9 @@ class ReportData:
         ):
             self.live[row["model_subject"]].append(live_version(row))
         self.live_before = live_models(reader.connection, period.start_utc)
-        self.passed, approvals, self.undecided = _beside_findings(check)
+        self.passed, self.undecided = _beside_findings(check)
         self.promotions = promotions.read_promotions(
             reader,
-            approvals,
             {key: row["model"] for key, row in self.models.items()},
             (version for group in self.live.values() for version in group),
             source.first_reading,
@@ -178,7 +177,7 @@ class ReportData:
             fields={name: str(chosen[name]) for name in ids if chosen.get(name) is not None},
             uncertain=tuple(filter(None, (chosen["uncertain_fields"] or "").split(", "))),
             open_findings=len(opened),
-            worst=opened[0].rule.severity if opened else None,
+            worst=opened[0].severity if opened else None,
         )
 
     def _capture(self, registry: str) -> Capture | None:
@@ -198,21 +197,16 @@ class ReportData:
         )
 
 
-def _beside_findings(
-    check: CheckResult,
-) -> tuple[Counter[str], list[Finding], list[Finding]]:
-    """Out of all answers: how many passed per model, those about approvals, the undecided ones.
+def _beside_findings(check: CheckResult) -> tuple[Counter[str], list[Finding]]:
+    """Out of all answers: how many passed per model, and the undecided ones.
 
     There may be very many, so they are looked at once and let go.
     """
     passed: Counter[str] = Counter()
-    approvals = []
     undecided = []
     for answer in check.every:
         if answer.status is Status.PASS:
             passed[findings.model_key(answer)] += 1
         elif answer.status is Status.UNDECIDED:
             undecided.append(answer)
-        if answer.rule.id == promotions.APPROVAL_RULE:
-            approvals.append(answer)
-    return passed, approvals, undecided
+    return passed, undecided

@@ -11,7 +11,7 @@ from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, decoded, rows_by
 from auditreg.queries.records import Deployment, Lifecycle, Statement
-from auditreg.report.changes import behind, in_rows
+from auditreg.report.changes import in_rows, not_in_record
 from auditreg.report.findings import SET_ASIDE
 from auditreg.report.model import (
     Artifact,
@@ -36,15 +36,42 @@ _SHEETS = 4
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "What the model is",
-        ("model_id", "description", "purpose", "methodology", "origin", "regime_scope", "exposure"),
+        (
+            "model_id",
+            "description",
+            "purpose",
+            "methodology",
+            "origin",
+            "vendor_name",
+            "vendor_file",
+            "regime_scope",
+            "exposure",
+        ),
     ),
     (
         "Where it may be used",
-        ("approved_uses", "actual_use", "limitations", "assumptions", "users"),
+        (
+            "approved_uses",
+            "actual_use",
+            "limitations",
+            "assumptions",
+            "users",
+            "consumer_impact",
+        ),
     ),
     (
         "Risk and responsibility",
-        ("risk_rating", "risk_rationale", "owner", "developer", "compensating_controls"),
+        (
+            "risk_rating",
+            "risk_rationale",
+            "risk_rated_at",
+            "exemption",
+            "exemption_by",
+            "exemption_until",
+            "owner",
+            "developer",
+            "compensating_controls",
+        ),
     ),
     ("Data, inputs and outputs", ("data_sources", "inputs", "outputs", "dependencies")),
     (
@@ -55,6 +82,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "approval_decision",
             "approval_date",
             "approval_conditions",
+            "approval_until",
             "regulatory_approvals",
         ),
     ),
@@ -64,10 +92,15 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "reviewer",
             "validation_date",
             "validation_result",
+            "validation_findings",
+            "findings_owner",
+            "findings_due",
             "next_review",
             "valid_until",
             "performance",
+            "thresholds",
             "monitoring_status",
+            "monitoring_date",
             "fairness_evidence",
             "explainability_evidence",
             "human_oversight",
@@ -80,10 +113,16 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "deployed_at",
             "last_updated",
             "decommissioned_at",
+            "decommission_reason",
             "predecessor",
             "change_reason",
+            "change_class",
             "change_ticket",
+            "rollback_reason",
+            "recreation_reason",
             "overlays",
+            "overlay_reason",
+            "overlay_until",
         ),
     ),
     (
@@ -92,6 +131,26 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )
 """Every governance field, by what it is about. A field of the firm's own comes last."""
+
+ARISING = frozenset(
+    (
+        "vendor_name",
+        "vendor_file",
+        "exemption",
+        "exemption_by",
+        "exemption_until",
+        "approval_until",
+        "validation_findings",
+        "findings_owner",
+        "findings_due",
+        "decommission_reason",
+        "rollback_reason",
+        "recreation_reason",
+        "overlay_reason",
+        "overlay_until",
+    )
+)
+"""Fields about what need not be there, such as a vendor: without a record they are not named as missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +264,7 @@ def dossier(
         passed=passed,
         lifecycle=past.lifecycle,
         changes=tuple(rows[-_CHANGES:][::-1]),
-        uncaptured=behind(changes, _CHANGES),
+        uncaptured=not_in_record(changes, _CHANGES),
         more_changes=sum(row.count for row in rows[:-_CHANGES]),
         statements=tuple(past.statements[:_STATEMENTS]),
         more_statements=len(past.statements[_STATEMENTS:]),
@@ -313,7 +372,9 @@ def _groups(rows: Sequence[Row], definitions: tuple[Field, ...]) -> tuple[FieldG
                 if name in known and name in by_field
             ),
             missing=tuple(
-                known[name].title for name in names if name in known and name not in by_field
+                known[name].title
+                for name in names
+                if name in known and name not in by_field and name not in ARISING
             ),
         )
         for title, names in groups

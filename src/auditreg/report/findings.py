@@ -36,7 +36,7 @@ def oldest(answers: Iterable[Finding]) -> datetime | None:
 
 def severities(answers: Sequence[Finding]) -> tuple[SeverityCount, ...]:
     """Open findings by severity, every severity named."""
-    counts = Counter((answer.rule.severity, answer.status) for answer in answers)
+    counts = Counter((answer.severity, answer.status) for answer in answers)
     return tuple(
         SeverityCount(
             severity, counts[severity, Status.FAIL], counts[severity, Status.NOT_EVIDENCED]
@@ -75,7 +75,7 @@ def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:
             rows,
             key=lambda row: (
                 not row.findings,
-                row.rule.severity.rank,
+                row.severity.rank,
                 -len(row.findings),
                 row.rule.id,
             ),
@@ -93,7 +93,7 @@ def by_model(
     groups = []
     for key, group in by_key.items():
         row = rows.get(key)
-        counts = Counter(answer.rule.severity for answer in group)
+        counts = Counter(answer.severity for answer in group)
         statuses = Counter(answer.status for answer in group)
         groups.append(
             ModelFindings(

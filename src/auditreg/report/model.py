@@ -12,6 +12,7 @@ from datetime import date, datetime
 from auditreg.config.settings import AppliedFramework
 from auditreg.frameworks.parse import Clause, Framework
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status
+from auditreg.queries.approval_verdicts import ApprovalVerdict
 from auditreg.queries.captures import Capture
 from auditreg.queries.change_groups import Change
 from auditreg.queries.live_versions import LiveVersion
@@ -28,7 +29,10 @@ from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the cover says. `incomplete` names the registries whose last reading was incomplete."""
+    """What the cover says. `incomplete` names the registries whose last reading was incomplete.
+
+    `people` says how people are shown: `names`, `roles` or `initials`.
+    """
 
     title: str
     entity: str | None
@@ -46,6 +50,7 @@ class Identity:
     policy: str
     registries: tuple[str, ...]
     incomplete: tuple[str, ...]
+    people: str = "names"
 
     @property
     def state(self) -> str:
@@ -66,7 +71,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class SeverityCount:
-    """Open findings of one severity: a record contradicts, or there is none."""
+    """Open findings of one severity: a rule is not met, or there is no record."""
 
     severity: Severity
     contradicts: int
@@ -158,7 +163,7 @@ class Promotion:
     actor: str | None
     actor_from: str | None
     grade: Grade
-    approval: Status | None
+    approval: ApprovalVerdict | None
     known: str
     lasts: str
 
@@ -197,6 +202,13 @@ class RuleFindings:
     oldest: datetime | None
     error: str | None = None
     not_asked: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """That of its gravest finding, else the rule's own."""
+        return min(
+            (f.severity for f in self.findings), key=lambda s: s.rank, default=self.rule.severity
+        )
 
     @property
     def looked_at(self) -> int:

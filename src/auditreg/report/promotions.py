@@ -10,16 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from auditreg.models import Finding, Grade
+from auditreg.models import Grade
+from auditreg.queries.approval_verdicts import (
+    PROMOTION_VERDICTS,
+    ApprovalVerdict,
+    approval_verdict,
+)
 from auditreg.queries.live_versions import LiveVersion
 from auditreg.queries.reader import Reader, Row, interval
 from auditreg.queries.record_models import record_models_sql
 from auditreg.queries.records import Deployment, Interval, Statement, Stretch
 from auditreg.report.model import Lane, LivePeriod, Promotion
 from auditreg.report.wording import how_known
-
-APPROVAL_RULE = "approval-precedes-live"
-"""The rule whose answer for a promotion says whether an approval came before it."""
 
 _LANES = 26
 
@@ -53,27 +55,30 @@ order by system, environment, running_from, subject
 
 def read_promotions(
     reader: Reader,
-    approvals: Iterable[Finding],
     names: Mapping[str, str],
     live: Iterable[LiveVersion],
     first_reading: Mapping[str, Stretch],
 ) -> list[Promotion]:
-    """Every time a version became live, with what the check says of its approval.
+    """Every time a version became live, with what became of its approval.
 
     Args:
         reader: the ledger at the report's moment.
-        approvals: what the check says of approvals.
         names: the models' names at that moment, by key: a model has one name in a report.
         live: what is live, or possibly so, at that moment.
         first_reading: of each registry, when its first reading began and ended.
     """
-    by_subject = {answer.subject.key: answer for answer in approvals}
+    verdicts = {
+        row["subject"]: approval_verdict(row)
+        for row in reader.rows(
+            "approval_verdicts", "What became of each approval", PROMOTION_VERDICTS
+        )
+    }
     sure = {version.subject: version.sure for version in live}
     rows = reader.rows("promotions", "Every time a version became live", _PROMOTIONS)
     return [
         _promotion(
             row,
-            by_subject.get(row["subject"]),
+            verdicts.get(row["subject"]),
             names.get(row["model_subject"], row["model"]),
             sure=sure.get(row["version_subject"], True),
             first_reading=first_reading.get(row["registry"]),
@@ -83,7 +88,12 @@ def read_promotions(
 
 
 def _promotion(
-    row: Row, approval: Finding | None, model: str, *, sure: bool, first_reading: Stretch | None
+    row: Row,
+    approval: ApprovalVerdict | None,
+    model: str,
+    *,
+    sure: bool,
+    first_reading: Stretch | None,
 ) -> Promotion:
     over = row["ended_not_before"] is not None or row["ended_not_after"] is not None
     live = interval(row, "live_")
@@ -98,7 +108,7 @@ def _promotion(
         actor=row["actor"],
         actor_from=row["actor_from"],
         grade=Grade(row["grade"]),
-        approval=approval.status if approval else None,
+        approval=approval,
         known=how_known(Grade(row["grade"]), live, _shown_by(live, first_reading)),
         lasts="" if over else "in use" if sure else "possibly in use",
     )

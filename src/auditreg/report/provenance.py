@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditreg.models import CheckResult, quantity
+from auditreg.models import CheckResult, bytes_in_words, quantity
 from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.queries.readings import read_readings
 from auditreg.queries.records import Stretch
@@ -24,7 +24,7 @@ ALWAYS_UNSEEN = (
     ),
     "Requests, predictions and complaints: they are not in a model registry.",
     (
-        "Who really typed a tag or a name. MLflow stores what the client sends, unless its server "
+        "The identity of the person who entered a tag or a name. MLflow stores what the client sends, unless its server "
         "journals the signed-in user."
     ),
     (
@@ -70,6 +70,11 @@ _REQUESTED = {
     ("artifacts", "all"): "the files of every version",
     ("artifacts", "live"): "the files of versions in use",
     ("artifacts", "none"): "no model files",
+    ("manifest", "all"): "a hash of every file of a model",
+    ("manifest", "live"): "a hash of every file of versions in use",
+    ("manifest", "local"): "a hash of every file of versions in use that are on the disks of the "
+    "machine that read them",
+    ("manifest", "none"): "",
     ("manifest", "yes"): "a hash of every file of a model",
     ("manifest", "no"): "",
 }
@@ -213,7 +218,7 @@ _LEAVES = (
 )
 
 
-def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
+def read(reader: Reader, check: CheckResult, ledger: str, *, draft: bool) -> Provenance:
     """The readings that the state at the report's moment rests on, and the seal."""
     rows = read_readings(reader)
     by_then = [row for row in rows if not row["later"]]
@@ -234,7 +239,7 @@ def read(reader: Reader, check: CheckResult, ledger: str) -> Provenance:
         last_observed=by_then[-1]["observed_at"] if by_then else None,
         first_reading=first,
         cannot_show=(*_prompts(reader), *ALWAYS_UNSEEN),
-        integrity=_integrity(check, ledger, rows),
+        integrity=_integrity(check, ledger, rows, draft=draft),
     )
 
 
@@ -318,9 +323,20 @@ def _requested(options: object) -> tuple[str, ...]:
     words = [
         _REQUESTED.get((str(option), str(value)), f"{option}: {value}")
         for option, value in options.items()
-        if option != "workspaces"
+        if option not in ("workspaces", "hashed up to", "bytes hashed")
     ]
-    return (first, *filter(None, words))
+    return (first, *filter(None, (*words, _hashed(options))))
+
+
+def _hashed(options: dict[str, object]) -> str:
+    """How many bytes of model files were hashed, and of which size of a version none were."""
+    hashed, up_to = (str(options.get(name)) for name in ("bytes hashed", "hashed up to"))
+    if not hashed.isdecimal():
+        return ""
+    words = f"{bytes_in_words(int(hashed))} of model files hashed"
+    if not up_to.isdecimal():
+        return words
+    return f"{words}, none of a version of more than {bytes_in_words(int(up_to))}"
 
 
 def _left_out(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -386,8 +402,8 @@ def _extraction(row: Row) -> Extraction:
     )
 
 
-def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
-    """The seal the check was made on; else that of the last reading."""
+def _integrity(check: CheckResult, ledger: str, rows: list[Row], *, draft: bool) -> Integrity:
+    """The seal the check was made on; else that of the last reading. A draft was never issued."""
     size, root = check.ledger.get("tree_size"), check.ledger.get("root")
     file = shlex.quote(ledger)
     if rows and (size is None or root is None):
@@ -399,10 +415,19 @@ def _integrity(check: CheckResult, ledger: str, rows: list[Row]) -> Integrity:
         policy=check.policy,
         commands=(
             (
-                "The record is whole, and the one this report rests on",
+                "Check that the ledger is unaltered and is the one used here",
                 f"auditreg verify {file}" + (f" --root {size}:{root}" if root else ""),
             ),
-            ("This file is the one that was issued", "auditreg verify report.pdf"),
+            *(
+                ()
+                if draft
+                else (
+                    (
+                        "Check that this file is the one that was issued",
+                        "auditreg verify report.pdf",
+                    ),
+                )
+            ),
             (
                 "Without auditreg, in any DuckDB: entries that are not what was hashed (0 expected)",
                 f'duckdb -readonly {file} "{_LEAVES}"',

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from auditreg.models import Grade, Status, quantity
+from auditreg.queries.approval_verdicts import counted
 from auditreg.queries.captures import CaptureGap
 from auditreg.queries.change_groups import Change, collapse_registrations
 from auditreg.queries.records import Deployment
 from auditreg.report import changes, findings
 from auditreg.report.data import ReportData
-from auditreg.report.model import InventoryRow, Number, Promotion
+from auditreg.report.model import InventoryRow, Number
 from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
 
@@ -64,6 +65,12 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
             "Which findings the firm had accepted or answered is shown as the check of "
             f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
         )
+    if (nothing := data.check.nothing_live) is not None and nothing.found:
+        texts.append(
+            "No version counts as in use, so none was judged: neither the absence of findings nor the "
+            f"numbers of models in use say anything. Counts as in use: {nothing.counting}. "
+            f"The registry has: {nothing.having}. To set: {nothing.to_set}."
+        )
     if any(result.error for result in data.check.rules):
         texts.append("At least one rule could not be run. No conclusion rests on it.")
     return tuple(texts)
@@ -95,7 +102,7 @@ def engines(deployments: Sequence[Deployment]) -> tuple[str, ...]:
     """What a reader must know of engines that run another version than the registry calls live."""
     wrong = [deployment for deployment in deployments if deployment.agrees is False]
     texts = [
-        f"{deployment.system} is stated to run {_version(deployment)} of {deployment.model}, while "
+        f"{deployment.system} is reported to run {_version(deployment)} of {deployment.model}; "
         f"the registry shows {deployment.registry_says}."
         for deployment in wrong[:_ENGINES]
     ]
@@ -121,18 +128,18 @@ def numbers(data: ReportData) -> tuple[Number, ...]:
             "uncertain",
             "Uncertain or unknown",
             _uncertain(data),
-            "versions with a value that cannot be told for the moment",
+            "versions with a value that is uncertain at that moment",
             "inventory",
         ),
         Number(
             "deleted",
-            "Versions seen deleted",
+            "Versions deleted",
             sum(
                 row["version"] is not None and bool(row["deleted"])
                 for rows in data.versions.values()
                 for row in rows
             ),
-            "up to the moment of this report",
+            "by the last reading before the position shown",
             "changes",
         ),
         *_history_numbers(data),
@@ -152,7 +159,9 @@ def _model_numbers(data: ReportData) -> tuple[Number, ...]:
             "high_risk",
             "Rated high risk",
             sum(_is_high_risk(row) for row in in_use),
-            f"{unrated} in use without a rating" if unrated else "all models in use are rated",
+            f"{unrated} in use without a rating"
+            if unrated
+            else "all models in use have a rating recorded",
             "inventory",
         ),
         Number(
@@ -197,32 +206,12 @@ def _promotion_numbers(data: ReportData) -> tuple[Number, ...]:
         ),
         Number(
             "approved",
-            "Of those, approved before",
-            sum(promotion.approval is Status.PASS for promotion in promotions),
-            _of_the_others(promotions),
+            "of which with an approval that holds",
+            sum(bool(promotion.approval and promotion.approval.holds) for promotion in promotions),
+            counted(promotion.approval for promotion in promotions) or "none is without",
             "promotions",
         ),
     )
-
-
-def _of_the_others(promotions: Sequence[Promotion]) -> str:
-    counts = Counter(promotion.approval for promotion in promotions)
-    parts = [
-        f"{counts[status]} {words}"
-        for status, words in (
-            (Status.FAIL, "not before"),
-            (Status.NOT_EVIDENCED, "without a record"),
-            (Status.UNDECIDED, "cannot be told"),
-            (Status.WAIVED, "accepted"),
-            (Status.ANSWERED, "answered"),
-            (Status.NOT_APPLICABLE, "not asked"),
-            (Status.PREDATES_POLICY, "older than the policy"),
-            (Status.ERROR, "could not be judged"),
-            (None, "not judged"),
-        )
-        if counts[status]
-    ]
-    return ", ".join(parts) or "none is without"
 
 
 def _history_numbers(data: ReportData) -> tuple[Number, ...]:
@@ -236,7 +225,7 @@ def _history_numbers(data: ReportData) -> tuple[Number, ...]:
         numbers += [
             Number(
                 "uncaptured",
-                changes.BEHIND,
+                changes.NOT_IN_RECORD,
                 sum(change.uncaptured for change in changed),
                 "found by a reading, not in the server's record",
                 "changes",
@@ -255,9 +244,9 @@ def _history_numbers(data: ReportData) -> tuple[Number, ...]:
         numbers.append(
             Number(
                 "engines",
-                "Engines on another version",
+                "Engines running a different version",
                 sum(deployment.agrees is False for deployment in running),
-                f"of {len(running)} stated" + (f", {unclear} cannot be told" if unclear else ""),
+                f"of {len(running)} reported" + (f", {unclear} cannot be told" if unclear else ""),
                 "promotions",
             )
         )
@@ -312,7 +301,7 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "old",
             "Open for over 90 days",
             sum(_is_old(since, data.as_of) for since in dated) if dated or not opened else None,
-            f"for {unknown} it is not known since when"
+            f"first date not recorded for {unknown}"
             if unknown
             else "by the first check that saw it",
             "findings",
@@ -321,13 +310,13 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "accepted",
             "Accepted until a date",
             statuses[Status.WAIVED],
-            "by a named approver of the firm"
+            "by a person the firm names; authority not checked"
             + (f"; {statuses[Status.ANSWERED]} answered" if statuses[Status.ANSWERED] else ""),
             "set-aside",
         ),
         Number(
             "not_judged",
-            "Could not be judged",
+            "Not assessable",
             statuses[Status.ERROR],
             f"{statuses[Status.PREDATES_POLICY]} older than the policy"
             + (f"; {undecided} cannot be told from the readings" if undecided else ""),

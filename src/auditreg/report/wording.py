@@ -99,7 +99,7 @@ _SIGNED_IN = {
     "basic-auth": "signed in",
     "plugin": "signed in",
     "proxy": "named by the proxy",
-    "program": "named by the program",
+    "program": "as stated by the client",
 }
 
 

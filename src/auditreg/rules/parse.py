@@ -30,8 +30,10 @@ REQUIRED = (
 )
 """Keys every header has."""
 
-OPTIONAL = ("params", "aliases")
-"""Keys a header may have: `[params]` (name = default) and former ids."""
+OPTIONAL = ("finding", "severity_by_rating", "covered_by", "params", "aliases")
+"""Keys a header may have: what is wrong where the rule finds something (the title if left out), severities
+by the model's risk rating where they differ, the rule whose finding is the cause of what this one finds,
+`[params]` (name = default) and former ids."""
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
@@ -69,7 +71,10 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
     return RuleInfo(
         id=rule_id,
         title=_text(header, "title", name),
+        finding=_text(header, "finding" if "finding" in header else "title", name),
+        covered_by=_text(header, "covered_by", name) if "covered_by" in header else None,
         severity=_choice(header, "severity", Severity, name),
+        severity_by_rating=_by_rating(header.get("severity_by_rating", {}), name),
         scope=_choice(header, "scope", Scope, name),
         repair=_choice(header, "repair", Repair, name),
         looks_for=_text(header, "looks_for", name),
@@ -125,6 +130,11 @@ def load_rules(folders: Iterable[Path] = ()) -> tuple[RuleInfo, ...]:
             if used in owner:
                 raise _error(f"{rule.id}.sql", f"the id or alias {used!r} is already taken")
             owner[used] = rule
+    for rule in rules:
+        if rule.covered_by is not None and rule.covered_by not in owner:
+            raise _error(
+                f"{rule.id}.sql", f"'covered_by' names {rule.covered_by!r}, which is no rule"
+            )
     return tuple(rules)
 
 
@@ -172,6 +182,12 @@ def _text(header: dict[str, object], key: str, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _error(name, f"{key!r} has to be a text")
     return " ".join(value.split())
+
+
+def _by_rating(value: object, name: str) -> dict[str, Severity]:
+    if not isinstance(value, dict):
+        raise _error(name, "'severity_by_rating' has to be a table of ratings and severities")
+    return {rating.strip().lower(): _choice(value, rating, Severity, name) for rating in value}
 
 
 def _choice(header: dict[str, object], key: str, kind: type[_Word], name: str) -> _Word:

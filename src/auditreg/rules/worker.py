@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,24 @@ def write_note(path: Path, text: str) -> None:
     write_whole(path, text.encode(), durable=False)
 
 
+def reserved() -> int:
+    """Bytes of address space the process has reserved, as far as the operating system tells."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
 def limit_memory(megabytes: int) -> None:
-    """Cap the process's address space, where the operating system can (not on Windows)."""
+    """Cap what the process may reserve from now on, where the operating system can (not on Windows).
+
+    What the state of the moment took is not counted: it is no matter of the rules.
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        size = megabytes * 1024 * 1024
+        size = reserved() + megabytes * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 

@@ -29,7 +29,7 @@ def open_source(
     settings: SourceSettings | str,
     *,
     artifacts: str | None = None,
-    manifest: bool | None = None,
+    manifest: str | None = None,
     threads: int = 8,
 ) -> Source:
     """The source that settings describe. Nothing is opened yet: that is `Source.read`.
@@ -40,8 +40,8 @@ def open_source(
             `mysql://…` or `mariadb://…` as MLflow takes them, or `http(s)://…` of a tracking server.
         artifacts: whose model files are read, instead of what the settings say: `all` versions that
             are not deleted, `live` (an alias, or a stage other than None and Archived), or `none`.
-        manifest: whether to take the SHA-256 of every model file, which reads (and downloads) all
-            of them, instead of what the settings say.
+        manifest: of which versions every file is hashed, instead of what the settings say: `local`
+            (live ones on this machine's disks), `live`, `all`, or `none`.
         threads: how many requests or files are under way at once.
 
     Raises:
@@ -54,7 +54,7 @@ def open_source(
     artifacts = artifacts or settings.artifacts
     files = _artifact_reader(
         artifacts,
-        manifest=settings.manifest if manifest is None else manifest,
+        manifest=manifest or settings.manifest,
         threads=threads,
         server=uri if scheme_of(uri) in ("http", "https") else None,
     )
@@ -115,16 +115,22 @@ def _connector(uri: str, registry: str) -> Callable[[], DatabaseConnection]:
 
 
 def _artifact_reader(
-    versions: str, *, manifest: bool, threads: int, server: str | None
+    versions: str, *, manifest: str, threads: int, server: str | None
 ) -> ArtifactReader | None:
     """The reader of model files; None where none are read."""
-    from auditreg.sources.artifacts.reader import ArtifactReader
+    from auditreg.sources.artifacts.reader import MANIFESTS, ArtifactReader
 
     if versions not in ("all", "live", "none"):
         raise SourceError(
             f"Artifacts of {versions!r} versions cannot be read.",
             state=NOTHING_DONE,
             hint="Choose all, live or none.",
+        )
+    if manifest not in MANIFESTS:
+        raise SourceError(
+            f"Files of {manifest!r} versions cannot be hashed.",
+            state=NOTHING_DONE,
+            hint="Choose local, live, all or none.",
         )
     if versions == "none":
         return None

@@ -45,8 +45,8 @@ def limits(first_start: int | None) -> str:
         moment = None
     when = f" on {moment:%Y-%m-%d at %H:%M} UTC" if moment else ""
     return (
-        f"changes from before capture first started{when}, and who made changes behind "
-        "MLflow's back"
+        f"changes from before capture first started{when}, and who made changes that "
+        "did not go through the server"
     )
 
 

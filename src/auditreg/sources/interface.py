@@ -97,6 +97,11 @@ def is_of_unread_files(reason: str) -> bool:
     return re.match("model files (in .* )?not read[:,]", reason) is not None
 
 
+def is_of_unhashed_files(reason: str) -> bool:
+    """Whether a reason of `Completeness.left_out` is that files of live versions were not hashed."""
+    return re.match("model files of live versions .*, not hashed:", reason) is not None
+
+
 Progress = Callable[[str, int, int | None], None]
 """Called with (phase, done, total or None) while a source reads."""
 

@@ -12,7 +12,8 @@ from auditreg.errors import ExitCode, LedgerError, worst
 from auditreg.ledger.entries import epoch_ms
 from auditreg.ledger.policies import policy_digest
 from auditreg.ledger.seal import CheckRecord, Sealed
-from auditreg.models import CheckResult, ClosedWhy, Finding, FindingAge, Severity, Status, with_ages
+from auditreg.models import CheckResult, ClosedWhy, Finding, Severity, Status
+from auditreg.queries.finding_numbers import FindingAge, finding_ages, with_ages
 from auditreg.queries.prompts import refuse_prompts
 from auditreg.workflows.sealed_result import last_result, sealed_json
 
@@ -102,7 +103,9 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     if not any(rule.population or rule.error or rule.carried for rule in result.rules):
         # No rule had a subject: an empty result must not look like a passed check.
         codes.append(ExitCode.NOTHING)
-    if fail_on and any(finding.rule.severity.rank <= fail_on.rank for finding in result.open):
+    if result.nothing_live is not None:
+        codes.append(ExitCode.NOTHING)
+    if fail_on and any(finding.severity.rank <= fail_on.rank for finding in result.open):
         codes.append(ExitCode.FINDINGS)
     return worst(*codes)
 
@@ -213,7 +216,6 @@ def _seal(
     closings: Sequence[Closing],
 ) -> tuple[Sealed, dict[str, FindingAge]]:
     from auditreg.ledger.seal import seal_check
-    from auditreg.queries.finding_numbers import finding_ages
 
     record = CheckRecord(
         as_of=result.as_of,
@@ -270,7 +272,7 @@ def _row(answer: Finding, as_of: datetime) -> dict[str, Any]:
         "key": answer.key,
         "rule": rule.id,
         "subject": subject.key,
-        "severity": rule.severity.value,
+        "severity": answer.severity.value,
         "registry": subject.registry,
         "workspace": subject.workspace,
         "model": subject.model,

@@ -53,7 +53,7 @@ class ExtractOptions:
 
     runs: str | None = None
     artifacts: str | None = None
-    manifest: bool | None = None
+    manifest: str | None = None
     observed_at: datetime | None = None
     allow_empty: bool = False
     allow_replacement: bool = False

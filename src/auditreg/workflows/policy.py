@@ -96,10 +96,12 @@ def rules_in_force(config: Config) -> tuple[RuleInfo, ...]:
 
 
 def every_framework(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framework, ...]:
-    """The frameworks that come with auditreg, whether the firm says that they apply or not."""
+    """Auditreg's frameworks and the firm's own, whether the firm says that they apply or not."""
     from auditreg.frameworks.parse import load_library
 
-    return load_library({rule.id for rule in rules}, fields=_field_ids(config))
+    return load_library(
+        {rule.id for rule in rules}, fields=_field_ids(config), packs=_framework_packs(config)
+    )
 
 
 def frameworks_in_force(
@@ -110,15 +112,15 @@ def frameworks_in_force(
     The others are not even read: a check has no use for them.
 
     Raises:
-        ConfigError: the settings name a framework that does not exist.
+        ConfigError: the settings name a framework that does not exist, or one that is wrong.
     """
     from auditreg.config.check import near
-    from auditreg.frameworks.parse import library_ids, load_library
+    from auditreg.frameworks.parse import framework_files, load_library
 
     applied = config.frameworks.applied
     if not applied:
         return ()
-    known = library_ids()
+    known = tuple(framework_files(_framework_packs(config)))
     for index, statement in enumerate(applied):
         if statement.id not in known:
             meant = near(statement.id, known)
@@ -132,8 +134,13 @@ def frameworks_in_force(
         {rule.id for rule in rules},
         fields=_field_ids(config),
         ids=[statement.id for statement in applied],
+        packs=_framework_packs(config),
     )
     return tuple(zip(frameworks, applied, strict=True))
+
+
+def _framework_packs(config: Config) -> list[Path]:
+    return [config.resolve(pack) for pack in config.frameworks.packs]
 
 
 def _field_ids(config: Config) -> list[str]:

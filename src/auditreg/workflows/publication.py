@@ -20,7 +20,7 @@ SCHEMA: Literal["auditreg.publication/1"] = "auditreg.publication/1"
 MANIFEST, SUMS, LATEST = "manifest.json", "SHA256SUMS", "latest.txt"
 
 CopyName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.duckdb$")]
-"""A name of a file in the folder itself: a manifest that was tampered with leads nowhere else."""
+"""A name of a file in the folder itself: a manifest that somebody changed leads nowhere else."""
 
 
 class CopyExtraction(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +144,7 @@ def manifest_of(place: Path) -> Manifest:
         raise VerificationError(
             f"{path} is not a manifest that auditreg wrote.",
             state="Nothing was published.",
-            hint="Find out who changed it. Move it away to begin a new one.",
+            hint="Find out what changed it. Move it away to begin a new one.",
         ) from error
     return Manifest(list(document.copies))
 

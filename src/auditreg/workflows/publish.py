@@ -123,7 +123,7 @@ def _still_there(place: Path, copy: Copy) -> None:
         raise VerificationError(
             f"{path} {'is not what was published' if digest else 'was published and is gone'}.",
             state=_NOTHING,
-            hint="Find out who changed it. Move it and manifest.json away, and publish again.",
+            hint="Find out what changed it. Move it and manifest.json away, and publish again.",
         )
 
 

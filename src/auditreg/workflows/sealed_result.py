@@ -21,6 +21,7 @@ from auditreg.models import (
     JudgedWaiver,
     RuleInfo,
     RuleResult,
+    Severity,
     Status,
     Subject,
     WaiverRef,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from auditreg.waivers import Waiver
-    from auditreg.workflows.policy import PolicySet
+
+from auditreg.queries.nothing_live import nothing_live
+from auditreg.workflows.policy import PolicySet
 
 
 class SealedCheck(NamedTuple):
@@ -54,7 +57,7 @@ _CHANGED = "select 1 from ledger.log where seq > ? and kind is distinct from 're
 
 _FINDINGS = """
 select rule, subject, registry, workspace, model, version, status, reason, grade, fix, evidence,
-       waiver, number, since, first_reported, condition_since, carried
+       waiver, number, since, first_reported, condition_since, carried, severity
 from findings
 where status not in ('closed', 'undecided')
 """
@@ -93,24 +96,26 @@ def last_result(
     judged = _waivers(connection, waivers, policy_set.rules, answers)
     if judged is None:
         return None
+    results = tuple(
+        RuleResult(
+            rules[entry["id"]],
+            entry["population"],
+            entry["examined"],
+            _counts(entry["counts"]),
+            carried=_counts(entry["carried"]),
+            not_asked=entry["not_asked"],
+        )
+        for entry in sealed_rules
+    )
     return CheckResult(
         as_of=last.as_of,
         period=(last.period_first, last.period_last),
         policy=policy,
         ledger=ledger,
-        rules=tuple(
-            RuleResult(
-                rules[entry["id"]],
-                entry["population"],
-                entry["examined"],
-                _counts(entry["counts"]),
-                carried=_counts(entry["carried"]),
-                not_asked=entry["not_asked"],
-            )
-            for entry in sealed_rules
-        ),
+        rules=results,
         answers=answers,
         waivers=judged,
+        nothing_live=nothing_live(connection, results),
     )
 
 
@@ -138,7 +143,7 @@ def _answers(
 ) -> tuple[Finding, ...] | None:
     """The findings as they are sealed; None if one was covered by what is not in the file."""
     rows = connection.execute(_FINDINGS).fetchall()
-    if any(waiver and waiver not in waivers for *_, waiver, _, _, _, _, _ in rows):
+    if any(waiver and waiver not in waivers for *_, waiver, _, _, _, _, _, _ in rows):
         return None
     findings = (
         Finding(
@@ -155,10 +160,11 @@ def _answers(
             first_reported=first_reported,
             condition_since=condition_since,
             carried=carried,
+            by_rating=Severity(severity) if severity != rules[rule].severity else None,
         )
         for (
             rule, subject, registry, workspace, model, version, status, reason, grade, fix,
-            evidence, waiver, number, since, first_reported, condition_since, carried,
+            evidence, waiver, number, since, first_reported, condition_since, carried, severity,
         ) in rows
         if rule in rules
     )  # fmt: skip

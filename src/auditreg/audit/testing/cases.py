@@ -18,25 +18,28 @@ People, bodies and authorities have the keys they have in `auditreg.toml`, and t
     bodies.pricing-committee = { members = ["jane"], secretary = "bob", roles = ["committee"] }
     authorities = [{ role = "committee", may = ["approve"], ratings = ["high"] }]
 """
-# ruff: noqa: S608 - the names in SQL are those of the ledger's own tables, and of checked rules
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditreg.audit.answers import result_columns
-from auditreg.audit.isolation import put_answers, result_table
-from auditreg.audit.results import check_results
+from auditreg.audit.answers import Answers, result_columns
+from auditreg.audit.isolation import put_answers
+from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.results import check_results, policy_overrides
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError, first_line
-from auditreg.ledger.settings import create_state
-from auditreg.models import RuleInfo
+from auditreg.ledger import template
+from auditreg.ledger.settings import refresh_settings
+from auditreg.models import Finding, RuleInfo, RuleResult, Status
 from auditreg.rules.validate import wrapped
 from auditreg.sql import quoted, quoted_name
 
@@ -78,20 +81,31 @@ def load_cases(path: Path) -> tuple[Case, ...]:
         raise UsageError(f"{path}: {error}.", state="No case was run.") from error
 
 
-def empty_ledger() -> duckdb.DuckDBPyConnection:
-    """A connection to an empty ledger in memory, for `run_cases`."""
+@contextlib.contextmanager
+def empty_ledger(
+    settings: Mapping[str, object] | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty ledger that is gone afterwards, for `run_cases`.
+
+    Args:
+        settings: as `auditreg.config.effective_settings` gives them; defaults where absent.
+    """
     import duckdb
 
-    connection = duckdb.connect()
-    connection.execute("set threads = 1")
-    create_state(connection)
-    return connection
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.duckdb"
+        path.write_bytes(template.empty_ledger())
+        with duckdb.connect(path) as connection:
+            connection.execute("set threads = 1")
+            refresh_settings(connection, settings or {})
+            yield connection
 
 
 def run_cases(
     rule: RuleInfo,
     cases: Sequence[Case],
     connection: duckdb.DuckDBPyConnection | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> list[CaseOutcome]:
     """Build each case's registry in memory, run the rule on it and compare.
 
@@ -101,10 +115,12 @@ def run_cases(
         rule: the rule.
         cases: as `load_cases` gives them.
         connection: an `empty_ledger()` to use again; what a case builds is rolled back.
+        settings: those of the firm, for a ledger made here; defaults where absent.
     """
+    rule = replace(rule, severity_by_rating={})  # answers are compared, not how grave they are
     if connection is not None:
         return [_run(connection, rule, case) for case in cases]
-    with empty_ledger() as empty:
+    with empty_ledger(settings) as empty:
         return [_run(empty, rule, case) for case in cases]
 
 
@@ -123,6 +139,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
         [result] = check_results(connection, [rule], {}, result_columns(connection))
+        policy_overrides(connection, (), None)
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
         return CaseOutcome(case, answers, (*problems, *more))
@@ -154,20 +171,17 @@ def _build(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) ->
 def _compare(
     connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case
 ) -> tuple[dict[str, str], list[str]]:
-    has_fix = "fix" in result_columns(connection)[result_table(rule).strip('"')]
-    rows = connection.execute(
-        f"select r.subject, p.model, p.version, r.status::VARCHAR, r.reason::VARCHAR, "
-        f"{'r.fix::VARCHAR' if has_fix else 'null'} "
-        f"from {result_table(rule)} r left join population_{rule.scope} p on p.subject = r.subject "
-        "order by p.model, p.version, r.subject"
-    ).fetchall()
+    asked = RuleResult(rule, 0, 0, dict.fromkeys(Status, 1))
+    prepare_known_findings(connection, None)
+    read = Answers(connection, [asked], (), result_columns(connection))
     answers: dict[str, str] = {}
     texts: dict[str, tuple[str, str]] = {}
-    for subject, model, version, status, reason, fix in rows:
-        label = subject if model is None else model if version is None else f"{model}/{version}"
+    for answer in sorted(read.every(), key=_by_name):
+        label = "ledger" if answer.subject.model is None else answer.subject.label
         same = sum(known.split("#")[0] == label for known in answers)
         label = f"{label}#{same + 1}" if same else label
-        answers[label], texts[label] = status, (reason or "", fix or "")
+        answers[label] = answer.status.value
+        texts[label] = (answer.reason or "", answer.fix or "")
     problems = [
         f"{label}: {answers.get(label, 'no answer')}, expected {case.expect.get(label, 'none')}"
         + (f" ({texts[label][0]})" if label in texts else "")
@@ -184,3 +198,8 @@ def _compare(
                     else f"{label}: {text!r}, expected nothing"
                 )
     return answers, problems
+
+
+def _by_name(answer: Finding) -> tuple[str, int, str]:
+    subject = answer.subject
+    return (subject.model or "", subject.version or 0, subject.key)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,28 @@ _MARKS = {
     "alias": ":alias:{item}",
     "model_artifact": ":artifact",
 }
+
+
+def reading_rows(
+    connection: duckdb.DuckDBPyConnection,
+    readings: Mapping[str, Sequence[datetime]],
+    as_of: datetime,
+    kinds: Sequence[str],
+) -> None:
+    """Rows of `extractions`: that of `as_of` and the others, all of them complete."""
+    for registry, moments in (("default", (as_of,)), *readings.items()):
+        for moment in moments:
+            insert(
+                connection,
+                "extractions",
+                registry=registry,
+                source="sql",
+                observed_at=moment,
+                started_at=moment,
+                recorded_at=moment,
+                kinds=",".join(kinds),
+                complete=True,
+            )
 
 
 def tag_rows(
@@ -211,13 +233,129 @@ def change_row(
         )
 
 
-def capture_rows(
-    connection: duckdb.DuckDBPyConnection,
-    captures: tuple[CaseCapture, ...],
-    gaps: tuple[CaseGap, ...],
-    as_of: datetime,
+def write_field_history(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange]
 ) -> None:
-    """Rows of the prepared tables `captures` and `capture_gaps`."""
+    """Fill the prepared table `field_history` from the tags of the case and what was changed of them."""
+    if changes:
+        connection.execute(_CHANGED_TAGS)
+    connection.execute(
+        _STANDING_TAGS.format(changed="temp.changes" if changes else "(select null as subject)")
+    )
+
+
+_CHANGED_TAGS = """
+insert into temp.field_history by name
+with turn as (
+    select split_part(c.subject, ':tag:', 1) as subject, c.registry, c.workspace, c.model, c.version,
+           g.field, g.tag, g.rank, c.before, c.after, c.actor, c.actor_from, c.grade, c.seq,
+           c.changed_not_before as lo, c.changed_not_after as hi, l.observed_at as seen,
+           row_number() over turns as number, lead(c.changed_not_before) over turns as next_lo,
+           lead(c.changed_not_after) over turns as next_hi
+    from temp.changes c join governance_fields g on g.tag = c.item and g.applies_to = ''
+    left join ledger.log l on l.seq = c.seq and l.subject = c.subject
+    where c.kind like '%tag'
+    window turns as (partition by c.subject order by c.observed_at, c.seq)
+),
+stood as (
+    select *, after as value, lo as set_not_before, hi as set_not_after,
+           next_lo as until_not_before, next_hi as until_not_after from turn
+    union all
+    select * replace (null as actor, null as actor_from, 'observed' as grade, seq - 1000 as seq), before, null,
+           coalesce(least(seen, lo), hi), lo, hi
+    from turn where number = 1
+)
+select subject, split_part(subject, '/', 1) as model_subject, registry, workspace, model, version, field, value,
+       case when version is null then 'model tag' else 'version tag' end as found_in, tag, rank,
+       set_not_before, set_not_after, until_not_before, until_not_after, false as ended_with_subject,
+       actor, actor_from, grade, seq
+from stood where trim(value) <> ''
+"""
+
+_STANDING_TAGS = """
+insert into temp.field_history by name
+select t.owner as subject, t.model_subject, t.registry, t.workspace, t.model, t.version, g.field, t.value,
+       case when t.version is null then 'model tag' else 'version tag' end as found_in, g.tag, g.rank,
+       t.not_before as set_not_before, t.not_after as set_not_after, false as ended_with_subject,
+       t.actor, j.actor_from, t.grade, 10000 + row_number() over () as seq
+from (select subject as owner, model_subject, registry, workspace, model, version, key, value, not_before,
+             not_after, actor, grade, seq from model_version_tags
+      union all
+      select model_subject, model_subject, registry, workspace, model, null, key, value, not_before,
+             not_after, actor, grade, seq from registered_model_tags) t
+join governance_fields g on g.tag = t.key and g.applies_to = ''
+left join journal j on j.seq = t.seq and t.grade = 'captured'
+where trim(t.value) <> '' and t.owner || ':tag:' || t.key not in (select subject from {changed} where subject is not null)
+"""
+
+
+def write_file_changes(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange]
+) -> None:
+    """Fill the prepared table `file_changes` from the changes of model files that the case tells.
+
+    Those of item `files` were seen by digest where they name one, else by size; MLmodel stands alone.
+    """
+    if changes:
+        connection.execute(_FILE_CHANGES)
+
+
+_FILE_CHANGES = """
+insert into temp.file_changes by name
+with turn as (
+    select *, last_value(case when after is null then before end ignore nulls) over earlier as lost,
+           last_value(case when after is null then changed_not_before end ignore nulls) over earlier as lost_at
+    from temp.changes where kind = 'model_artifact'
+    window earlier as (partition by subject, item order by observed_at, seq
+                       rows between unbounded preceding and 1 preceding)
+)
+select split_part(subject, ':', 1) as subject, split_part(subject, '/', 1) as model_subject, registry,
+       workspace, model, version, coalesce(before, lost) as before, after, observed_at, grade, source, seq,
+       file_level(case when item = 'MLmodel' then 3 when contains(after, 'SHA-256') then 1 else 2 end) as level,
+       case item when 'files' then split_part(after, ' ', 1) else item end as files,
+       case when before is null then lost_at else changed_not_before end as changed_not_before,
+       changed_not_after
+from turn where after is not null and coalesce(before, lost) <> after
+"""
+
+
+def write_file_knowledge(
+    connection: duckdb.DuckDBPyConnection, changes: Sequence[CaseChange], as_of: datetime
+) -> None:
+    """Fill the prepared table `file_knowledge` from the files of the case and their changes."""
+    changed = "temp.changes" if changes else _NO_CHANGES
+    connection.execute(_FILE_KNOWLEDGE.format(changed=changed), {"as_of": as_of})
+
+
+_NO_CHANGES = """
+(select null as subject, null as kind, null as before, null::TIMESTAMP as changed_not_after, null as seq where false)
+"""
+
+_FILE_KNOWLEDGE = """
+insert into temp.file_knowledge by name
+with changed as (
+    select subject, max(changed_not_after) as at from temp.file_changes group by subject
+),
+first_read as (
+    select split_part(subject, ':', 1) as subject, min_by(before is null, (changed_not_after, seq)) as late,
+           min(changed_not_after) as at
+    from {changed} where kind = 'model_artifact' group by all
+)
+select a.subject, a.model_subject, a.registry, a.workspace, a.model, a.version, file_level(rank) as level, rank,
+       coalesce(c.at, case when f.late then f.at end, a.not_before) as known_not_before,
+       coalesce(c.at, case when f.late then f.at end, a.not_after) as known_not_after,
+       coalesce(a.last_read_at, $as_of) as last_read_at
+from (select *, unnest([1, 2, 3]) as rank from model_artifacts where mlmodel_sha256 is not null) a
+left join changed c on c.subject = a.subject
+left join first_read f on f.subject = a.subject
+where rank = 3 or rank = 2 and a.files_size_bytes is not null or a.manifest_sha256 is not null
+"""
+
+
+def capture_rows(
+    connection: duckdb.DuckDBPyConnection, captures: Sequence[CaseCapture], as_of: datetime
+) -> None:
+    """Rows of the prepared table `captures`."""
     for number, capture in enumerate(captures, 1):
         insert(
             connection,
@@ -229,6 +367,10 @@ def capture_rows(
             last_seen_at=capture.stopped_at or as_of,
             stopped_at=capture.stopped_at,
         )
+
+
+def gap_rows(connection: duckdb.DuckDBPyConnection, gaps: Sequence[CaseGap]) -> None:
+    """Rows of the prepared table `capture_gaps`."""
     for gap in gaps:
         insert(
             connection,

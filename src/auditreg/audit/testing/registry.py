@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import msgspec
 
 from auditreg.audit.snapshot import (
     Moment,
-    relations_read_by,
+    reads_of,
     selection_statements,
     state_statements,
 )
@@ -29,12 +30,20 @@ from auditreg.audit.testing.history import (
     capture_rows,
     change_row,
     deployment_row,
+    gap_rows,
     insert,
     promotion_row,
+    reading_rows,
     tag_rows,
+    write_field_history,
+    write_file_changes,
+    write_file_knowledge,
 )
 from auditreg.audit.testing.people import CaseAuthority, CaseBody, CasePerson, write_people
 from auditreg.audit.testing.permissions import CaseRole, CaseUser, write_permissions
+from auditreg.audit.testing.runs import CaseLoggedModel, CaseRun, logged_model_rows, run_rows
+from auditreg.fields import FIELD_IDS
+from auditreg.ledger import definitions
 from auditreg.ledger.schema import REGISTRY_KINDS
 from auditreg.sql import quoted
 
@@ -87,24 +96,6 @@ class CaseModel(CasePart, frozen=True):
     earlier: tuple[datetime, ...] = ()
 
 
-class CaseRun(CasePart, frozen=True):
-    """A run; `datasets` are rows of `run_datasets`."""
-
-    user: str | None = None
-    tags: dict[str, str] = {}
-    deleted: bool = False
-    gone: bool = False
-    datasets: tuple[dict[str, str], ...] = ()
-
-
-class CaseLoggedModel(CasePart, frozen=True):
-    """A logged model; `datasets` are name and digest of what its metrics were computed on."""
-
-    run: str | None = None
-    tags: dict[str, str] = {}
-    datasets: tuple[dict[str, str], ...] = ()
-
-
 class CaseUncertainty(CasePart, frozen=True):
     """A field of a version that changed around the moment judged; either value may be missing."""
 
@@ -115,15 +106,22 @@ class CaseUncertainty(CasePart, frozen=True):
 
 
 class CaseRows(CasePart, frozen=True):
-    """Rows changed by hand after everything is built: an UPDATE of a temporary state table."""
+    """Rows changed by hand after everything is built: an UPDATE of a temporary state table.
+
+    `unset` names columns that become NULL.
+    """
 
     table: str
-    set: dict[str, str | int | bool]
+    set: dict[str, str | int | bool] = {}
+    unset: tuple[str, ...] = ()
     where: str = "true"
 
 
 class Case(CasePart, frozen=True):
-    """One small registry and the answers expected."""
+    """One small registry and the answers expected.
+
+    `readings` are complete ones besides that of `as_of`, by the registry that was read.
+    """
 
     name: str
     expect: dict[str, str] = {}
@@ -148,6 +146,7 @@ class Case(CasePart, frozen=True):
     uncertain: tuple[CaseUncertainty, ...] = ()
     changed: tuple[CaseRows, ...] = ()
     kinds: tuple[str, ...] = REGISTRY_KINDS
+    readings: dict[str, tuple[datetime, ...]] = {}
     as_of: datetime = AS_OF
 
 
@@ -160,48 +159,84 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
         sql: what reads the state; without it, everything is prepared.
     """
     _settings(connection, case)
-    insert(
-        connection,
-        "extractions",
-        registry="default",
-        source="sql",
-        observed_at=case.as_of,
-        started_at=case.as_of,
-        recorded_at=case.as_of,
-        kinds=",".join(case.kinds),
-        complete=True,
-    )
+    reading_rows(connection, case.readings, case.as_of, case.kinds)
     for number, (name, model) in enumerate(case.models.items(), 1):
         _model(connection, f"m-{number}", name, model, case.as_of)
+    state = partial(_state, connection)
     for run_id, run in case.runs.items():
-        _run_rows(connection, run_id, run)
+        run_rows(state, run_id, run, gone=partial(_gone, connection))
     for model_id, logged in case.logged_models.items():
-        _logged_model(connection, model_id, logged)
-    write_permissions(partial(_state, connection), case.users, case.roles, case.default_permission)
+        logged_model_rows(state, model_id, logged)
+    write_permissions(state, case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
     moment = Moment(case.as_of, *PERIOD)
-    relations = None if sql is None else relations_read_by((sql, *_written_tables(case)), moment)
-    for statement in state_statements(moment, relations):
-        connection.execute(statement)
+    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
         for version in model.versions
     }
-    for number, promotion in enumerate(case.promotions, 1):
-        promotion_row(connection, subjects[promotion.version], promotion, number)
-    for number, change in enumerate(case.changes, 1):
-        change_row(connection, subjects[change.of], change, number)
-    capture_rows(connection, case.captures, case.gaps, case.as_of)
-    for doubt in case.uncertain:
-        _uncertain(connection, subjects[doubt.version], doubt)
-    for rows in case.changed:
-        values = ", ".join(f"{name} = {_sql(value)}" for name, value in rows.set.items())
-        connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
-        connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
-    for statement in selection_statements(None, relations):
+    written = _written_rows(connection, case, subjects)
+    changed = {rows.table for rows in case.changed}
+    for statement in state_statements(moment, reads):
         connection.execute(statement)
+        for table in _made_by(statement, changed):
+            written.get(table, lambda: None)()
+            for rows in (rows for rows in case.changed if rows.table == table):
+                _change_rows(connection, rows)
+    for statement in selection_statements(None, reads):
+        connection.execute(statement)
+
+
+def _made_by(statement: str, changed: Collection[str]) -> list[str]:
+    """The tables that stand now: what a case says of them goes in before others are made from them."""
+    if statement.startswith("drop table"):
+        return [table for table in changed if table not in definitions.VIEWS]
+    return re.findall(r"^create temp table (\w+)", statement)
+
+
+def _change_rows(connection: duckdb.DuckDBPyConnection, rows: CaseRows) -> None:
+    pairs = {name: _sql(value) for name, value in rows.set.items()} | dict.fromkeys(
+        rows.unset, "null"
+    )
+    values = ", ".join(f"{name} = {value}" for name, value in pairs.items())
+    connection.execute(f"create or replace temp table {rows.table} as from {rows.table}")
+    connection.execute(f"update temp.{rows.table} set {values} where {rows.where}")
+
+
+def _written_rows(
+    connection: duckdb.DuckDBPyConnection, case: Case, subjects: Mapping[str, str]
+) -> dict[str, Callable[[], None]]:
+    """Prepared table to what writes the case's own rows into it."""
+
+    def promotions() -> None:
+        for number, promotion in enumerate(case.promotions, 1):
+            promotion_row(connection, subjects[promotion.version], promotion, number)
+
+    def changes() -> None:
+        for number, change in enumerate(case.changes, 1):
+            change_row(connection, subjects[change.of], change, number)
+
+    def history() -> None:
+        write_field_history(connection, case.changes)
+        doubts("field_history")
+
+    def doubts(table: str) -> None:
+        for doubt in case.uncertain:
+            _uncertain(connection, table, subjects[doubt.version], doubt)
+
+    return {
+        "promotions": promotions,
+        "changes": changes,
+        "captures": lambda: capture_rows(connection, case.captures, case.as_of),
+        "capture_gaps": lambda: gap_rows(connection, case.gaps),
+        "fields": lambda: doubts("fields"),
+        "inventory": lambda: doubts("inventory"),
+        "field_history": history,
+        "file_changes": lambda: write_file_changes(connection, case.changes),
+        "file_knowledge": lambda: write_file_knowledge(connection, case.changes, case.as_of),
+    }
 
 
 def _written_tables(case: Case) -> Iterator[str]:
@@ -310,25 +345,6 @@ def _version(
         _state(connection, "model_artifacts", **names, **{"state": "read", **version.files})
 
 
-def _run_rows(connection: duckdb.DuckDBPyConnection, run_id: str, run: CaseRun) -> None:
-    names = {"registry": "default", "run_id": run_id}
-    _state(
-        connection,
-        "runs",
-        **names,
-        subject=f"r-{run_id}",
-        user_id=run.user,
-        deleted=run.deleted or run.gone,
-        started_at=CREATED,
-        lifecycle_stage="deleted" if run.deleted else "active",
-        **({"seq": _gone(connection, f"r-{run_id}")} if run.gone else {}),
-    )
-    for key, value in run.tags.items():
-        _state(connection, "run_tags", **names, run_subject=f"r-{run_id}", key=key, value=value)
-    for dataset in run.datasets:
-        _state(connection, "run_datasets", **names, run_subject=f"r-{run_id}", **dataset)
-
-
 def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     """The entry that says a run is not there any more; its number."""
     row = connection.execute("select coalesce(max(seq), 1) + 1 from ledger.log").fetchone()
@@ -337,69 +353,49 @@ def _gone(connection: duckdb.DuckDBPyConnection, subject: str) -> int:
     return seq
 
 
-def _logged_model(
-    connection: duckdb.DuckDBPyConnection, model_id: str, model: CaseLoggedModel
+def _uncertain(
+    connection: duckdb.DuckDBPyConnection, table: str, subject: str, doubt: CaseUncertainty
 ) -> None:
-    names = {"registry": "default", "model_id": model_id}
-    _state(
-        connection,
-        "logged_models",
-        **names,
-        subject=f"l-{model_id}",
-        source_run_id=model.run,
-        deleted=False,
-    )
-    for key, value in model.tags.items():
-        _state(
-            connection,
-            "logged_model_tags",
-            **names,
-            logged_model_subject=f"l-{model_id}",
-            key=key,
-            value=value,
+    if table == "inventory":
+        if doubt.field not in FIELD_IDS:  # a firm's own: no column of that view
+            return
+        connection.execute(
+            f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
+            [doubt.field, subject],
         )
-    for dataset in model.datasets:
-        _state(
-            connection,
-            "logged_model_metrics",
-            **names,
-            logged_model_subject=f"l-{model_id}",
-            key="metric",
-            value=0.5,
-            dataset_name=dataset.get("name"),
-            dataset_digest=dataset.get("digest"),
-        )
-
-
-def _uncertain(connection: duckdb.DuckDBPyConnection, subject: str, doubt: CaseUncertainty) -> None:
+        return
     model, _, version = doubt.version.rpartition("/")
     connection.execute(
-        "delete from temp.fields where subject = ? and field = ?", [subject, doubt.field]
+        f"delete from temp.{table} where subject = ? and field = ?", [subject, doubt.field]
     )
-    connection.execute(
-        f'update temp.inventory set "{doubt.field}" = null, uncertain_fields = ? where subject = ?',
-        [doubt.field, subject],
-    )
+    change = {"not_before": AS_OF - timedelta(days=1), "not_after": AS_OF + timedelta(days=1)}
     for candidate, value in (("before", doubt.before), ("after", doubt.after)):
-        if value is not None:
-            insert(
-                connection,
-                "temp.fields",
-                subject=subject,
-                model_subject=subject.partition("/")[0],
-                registry="default",
-                workspace="default",
-                model=model,
-                version=int(version),
-                field=doubt.field,
-                value=value,
-                found_in="version tag",
-                tag="gov.field",
-                grade="asserted",
-                certainty="uncertain",
-                candidate=candidate,
-                rank=1,
-            )
+        since = change if candidate == "after" else {"not_before": CREATED, "not_after": CREATED}
+        if value is None:
+            continue
+        if table == "fields":
+            sure = {**since, "certainty": "uncertain", "candidate": candidate}
+        else:
+            sure = {f"set_{bound}": at for bound, at in since.items()}
+            if candidate == "before":
+                sure |= {f"until_{bound}": at for bound, at in change.items()}
+        insert(
+            connection,
+            f"temp.{table}",
+            subject=subject,
+            model_subject=subject.partition("/")[0],
+            registry="default",
+            workspace="default",
+            model=model,
+            version=int(version),
+            field=doubt.field,
+            value=value,
+            found_in="version tag",
+            tag="gov.field",
+            grade="asserted",
+            rank=1,
+            **sure,
+        )
 
 
 def _tag(

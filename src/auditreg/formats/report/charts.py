@@ -36,7 +36,7 @@ _LABELS = 168.0
 
 
 def severity_chart(counts: Sequence[SeverityCount]) -> str:
-    """Open findings by severity: filled where a record contradicts, outlined where none exists."""
+    """Open findings by severity: filled where a rule is not met, outlined where there is no record."""
     width, left, row, bar = 640.0, 74.0, 25.0, 15.0
     most = max([count.total for count in counts] + [1])
     scale = (width - left - 150) / most
@@ -59,12 +59,12 @@ def severity_chart(counts: Sequence[SeverityCount]) -> str:
     body += [
         f'<line x1="{left}" y1="0" x2="{left}" y2="{len(counts) * row}" stroke="{RULE}"/>',
         rect(left, y - 9, 14, 10, f'fill="{QUIET}"'),
-        text(left + 20, y, "a record contradicts", 10.5, fill=QUIET),
+        text(left + 20, y, "not met", 10.5, fill=QUIET),
         rect(left + 150.6, y - 8.4, 13, 9, f'fill="{QUIET}" fill-opacity="0.22" stroke="{QUIET}"'),
         text(left + 171, y, "no record found", 10.5, fill=QUIET),
     ]
     words = "; ".join(
-        f"{count.severity} {count.total}, of which {count.contradicts} contradicted by a record "
+        f"{count.severity} {count.total}, of which {count.contradicts} not met "
         f"and {count.missing} without one"
         for count in counts
     )

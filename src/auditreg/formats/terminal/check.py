@@ -20,8 +20,8 @@ from auditreg.fields import FIELDS
 from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
-from auditreg.formats.terminal.layout import STYLES, cut, height, render
-from auditreg.models import Repair, RuleInfo, Scope, Status, quantity
+from auditreg.formats.terminal.layout import STYLES, cut, height, render, wrapped
+from auditreg.models import Repair, RuleInfo, Scope, Severity, Status, quantity
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
@@ -36,9 +36,9 @@ _DETAILED = 6  # as many open findings as are worth a paragraph each on the firs
 
 GROUPS = {
     Repair.TAG: "Set a tag or a description today",
-    Repair.REGISTRY: "Put right in the registry today",
-    Repair.RETRAIN: "Comes right with the next training",
-    Repair.HISTORY: "History: it happened, and nobody can repair it",
+    Repair.REGISTRY: "Fixable in the registry today",
+    Repair.RETRAIN: "Resolved by the next training",
+    Repair.HISTORY: "Past events (cannot be undone; need a response)",
 }
 """What it takes to repair, as headings; what can be done today comes first."""
 
@@ -49,9 +49,10 @@ _TAGS = {known.id: known.tags for known in FIELDS}
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule with open findings; its population with what is carried forward."""
+    """A rule with open findings: how grave the worst is, and its population with what is carried forward."""
 
     rule: RuleInfo
+    severity: Severity
     population: int
     open: int
     failed: int
@@ -65,11 +66,16 @@ class CheckText:
         width = view.target.width
         opened = result.open
         top = [cut(line, width) for line in _heading(result, view)]
-        bottom = _closing(opened, view)
+        bottom = _closing(
+            opened, view, unjudged=bool(result.nothing_live and result.nothing_live.found)
+        )
         if view.everything:
-            return render([*top, Text(), *everything(result, view), Text(), *bottom], view.target)
+            first = _nothing_live(result, width)
+            return render(
+                [*top, *first, Text(), *everything(result, view), Text(), *bottom], view.target
+            )
         room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
-        middle = [*_errors(result, width), *_waivers(result, width)]
+        middle = [*_nothing_live(result, width), *_errors(result, width), *_waivers(result, width)]
         room -= len(middle)
         middle += _details(opened, view, room) or _groups(result, opened, view, room)
         return render([*top, *middle, Text(), *bottom], view.target)
@@ -86,6 +92,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
             (Scope.REGISTERED_MODEL, "model"),
             (Scope.MODEL_VERSION, "version"),
             (Scope.LIVE_VERSION, "live version"),
+            (Scope.RETIRED_VERSION, "retired version"),
             (Scope.PROMOTION, "promotion"),
         )
         if scope in populations
@@ -103,6 +110,22 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]
+
+
+def _nothing_live(result: CheckResult, width: int) -> list[Text]:
+    """Why no version was judged, and what to set."""
+    nothing = result.nothing_live
+    if nothing is None:
+        return []
+    if not nothing.found:
+        return [Text(), Text("No version was registered by then, so none was judged.", "bold")]
+    return [
+        Text(),
+        Text("No version counts as in use, so none was judged.", "bold"),
+        *wrapped("counts", escape_control(nothing.counting), width),
+        *wrapped("found", escape_control(nothing.having), width),
+        *wrapped("do", escape_control(nothing.to_set), width),
+    ]
 
 
 def _readings(result: CheckResult) -> list[Text]:
@@ -135,12 +158,12 @@ def _counts(result: CheckResult) -> list[Text]:
         1 for a in result.answers if a.waiver is not None and a.waiver.status == "under_repair"
     )
     failed, missing = counts[Status.FAIL], counts[Status.NOT_EVIDENCED]
-    line = Text(f"{counts[Status.PASS]:,} with a record · ")
+    line = Text(f"{counts[Status.PASS]:,} met · ")
     if not failed + missing:
         line.append("nothing open", "green")
     else:
         line.append(f"{failed + missing:,} open", "bold red")
-        line.append(f" ({missing:,} no record, {failed:,} contradicted)")
+        line.append(f" ({missing:,} no record, {failed:,} not met)")
     others = [
         f"{number:,} {words}"
         for number, words in (
@@ -149,7 +172,7 @@ def _counts(result: CheckResult) -> list[Text]:
             (counts[Status.WAIVED], "accepted"),
             (counts[Status.ANSWERED], "answered"),
             (counts[Status.PREDATES_POLICY], "older than the policy"),
-            (counts[Status.NOT_APPLICABLE], "do not apply"),
+            (counts[Status.NOT_APPLICABLE], "not applicable"),
         )
         if number
     ]
@@ -190,7 +213,7 @@ def _waivers(result: CheckResult, width: int) -> list[Text]:
         return []
     lines = [
         Text(),
-        Text(f"{quantity(len(bad), 'waiver')} to look at: auditreg waivers", "bold yellow"),
+        Text(f"{quantity(len(bad), 'invalid waiver')}: auditreg waivers", "bold yellow"),
     ]
     lines += [Text(f"  {escape_control(waiver.sentence)}") for waiver in bad[:2]]
     return [cut(line, width) for line in lines]
@@ -235,16 +258,20 @@ def _groups(
 
 def _first(opened: Sequence[Finding]) -> Finding:
     """The open finding to begin with: of the gravest, one that takes the least to repair."""
-    return min(opened, key=lambda a: (a.rule.severity.rank, _EFFORT.index(a.rule.repair)))
+    return min(opened, key=lambda a: (a.severity.rank, _EFFORT.index(a.rule.repair)))
 
 
 def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
     counts: dict[str, Counter[Status]] = defaultdict(Counter)
+    gravest: dict[str, Severity] = {}
     for answer in opened:
         counts[answer.rule.id][answer.status] += 1
+        so_far = gravest.setdefault(answer.rule.id, answer.severity)
+        gravest[answer.rule.id] = min(so_far, answer.severity, key=lambda s: s.rank)
     rules = [
         _Rule(
             r.rule,
+            gravest[r.rule.id],
             r.population + sum(r.carried.values()),
             counts[r.rule.id].total(),
             counts[r.rule.id][Status.FAIL],
@@ -252,7 +279,7 @@ def _rules(result: CheckResult, opened: Sequence[Finding]) -> list[_Rule]:
         for r in result.rules
         if r.rule.id in counts
     ]
-    return sorted(rules, key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+    return sorted(rules, key=lambda r: (r.severity.rank, -r.open, r.rule.id))
 
 
 def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
@@ -264,22 +291,22 @@ def _chosen(by_repair: dict[Repair, list[_Rule]], room: int) -> set[str]:
     room -= 3 * len(by_repair)
     first = [rules[0] for rules in by_repair.values()]
     others = [rule for rules in by_repair.values() for rule in rules[1:]]
-    others.sort(key=lambda r: (r.rule.severity.rank, -r.open, r.rule.id))
+    others.sort(key=lambda r: (r.severity.rank, -r.open, r.rule.id))
     return {rule.rule.id for rule in [*first, *others][: max(room, len(first))]}
 
 
 def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: int) -> list[Text]:
     lines = [Text(), Text(f"{heading}: {sum(rule.open for rule in rules):,}", "bold")]
     for rule in shown:
-        severity = rule.rule.severity.value
-        contradicted = f"  {rule.failed:,} contradicted" if rule.failed else ""
+        severity = rule.severity.value
+        not_met = f"  {rule.failed:,} not met" if rule.failed else ""
         lines.append(
             Text.assemble(
                 "  ",
                 (f"{severity:<9}", STYLES[severity]),
                 f"{rule.rule.id:<{names}} ",
                 f"{rule.open:>7,} of {rule.population:<7,}",
-                contradicted,
+                not_met,
             )
         )
     if hidden := rules[len(shown) :]:
@@ -336,16 +363,16 @@ def _nearest(result: CheckResult) -> list[tuple[str, str]]:
     return [pair for pair, _ in seen.most_common()]
 
 
-def _closing(opened: Sequence[Finding], view: CheckView) -> list[Text]:
+def _closing(opened: Sequence[Finding], view: CheckView, *, unjudged: bool) -> list[Text]:
     """What the exit code means, and the next command."""
     limit = view.fail_on
     at = f" of severity {limit.value} or worse" if limit and limit.value != "low" else ""
-    counted = [a for a in opened if limit and a.rule.severity.rank <= limit.rank]
+    counted = [a for a in opened if limit and a.severity.rank <= limit.rank]
     meaning = {
         ExitCode.OK: f"nothing open{at}",
         ExitCode.FINDINGS: f"{quantity(len(counted), 'finding')}{at} open",
         ExitCode.ERROR: "not everything could be judged",
-        ExitCode.NOTHING: "there was nothing to judge",
+        ExitCode.NOTHING: "no version was judged" if unjudged else "there was nothing to judge",
         ExitCode.NOT_VERIFIED: "the record does not verify",
     }[view.code]
     if limit is None and view.code is ExitCode.OK:

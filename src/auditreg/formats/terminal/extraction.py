@@ -10,8 +10,8 @@ from auditreg.formats.interface import OutputTarget
 from auditreg.formats.terminal.text import masked_values, paragraph
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.result import ExtractionResult
-from auditreg.models import quantity
-from auditreg.sources.interface import is_of_unread_files
+from auditreg.models import bytes_in_words, quantity
+from auditreg.sources.interface import is_of_unhashed_files, is_of_unread_files
 
 NAMES = {
     "registered_model": ("model", "models"),
@@ -124,6 +124,7 @@ def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
     location = outcome.info.location if outcome.info else ""
     yield "from", f"{location}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z"
     yield from _model_files(done)
+    yield from _weights(done)
     yield from _journal(done)
     if left := _left_out(done):
         yield "left out", ", ".join(left)
@@ -171,13 +172,29 @@ def _model_files(done: IngestSummary) -> Iterator[tuple[str, str]]:
         yield "model files", "; ".join([f"{read:,} of {counted or 0:,} versions' read", *reasons])
 
 
+def _weights(done: IngestSummary) -> Iterator[tuple[str, str]]:
+    """How much was hashed of the files of models, and whose were not and how they would be."""
+    account = done.completeness
+    hashed = account.options.get("bytes hashed", "0")
+    if hashed != "0":
+        yield "hashed", f"{bytes_in_words(int(hashed))} of model files"
+    reasons = [
+        f"{count:,} {reason}"
+        for reason, count in account.left_out.items()
+        if is_of_unhashed_files(reason)
+    ]
+    if reasons:
+        how = "--manifest live (manifest of a [[source]]) hashes them, and downloads what is elsewhere"
+        yield "not hashed", "; ".join([*reasons, how])
+
+
 def _left_out(done: IngestSummary) -> list[str]:
     account = done.completeness
-    unread = _unread_files(done)
+    told = _unread_files(done)
     left = [
         f"{count:,} {what}"
         for what, count in account.left_out.items()
-        if count and what not in unread
+        if count and what not in told and not is_of_unhashed_files(what)
     ]
     if account.tombstones:
         left.append(f"{quantity(account.tombstones, 'deleted version')}, kept as such")
@@ -196,7 +213,7 @@ def _journal(done: IngestSummary) -> Iterator[tuple[str, str]]:
         yield (
             "unrecorded",
             (
-                f"{missing} from the server's journal, made behind its back or while it was off: "
+                f"{missing} from the server's journal; why is not established: "
                 "auditreg changes, auditreg capture status"
             ),
         )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _REPAIR_WORDS = {
     "tag": "a tag or a description can be set today",
     "registry": "can be put right in the registry today",
-    "retrain": "comes right with the next training",
-    "history": "it happened; nobody can repair it",
+    "retrain": "resolved by the next training",
+    "history": "a past event; it needs a response",
 }
 
 
@@ -31,7 +31,7 @@ _CARRIED = ", from an earlier period"
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
     """A finding as a paragraph that stands by itself; `brief` leaves out what was looked for."""
     width = view.target.width
-    severity = answer.rule.severity.value
+    severity = answer.severity.value
     number = f"{answer.id}  " if answer.id else ""
     head = Text.assemble(
         "  ",

@@ -22,7 +22,7 @@ _LABEL = 34
 _KNOWN = {
     "captured": "recorded by the server",
     "observed": "seen between two readings",
-    "uncaptured": "uncaptured: changed behind the server's back",
+    "uncaptured": "uncaptured: not in the server's record",
 }
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from auditreg.queries.model_refs import Selection
 
 
+_APPROVED = ("holds", "contested", "unidentified", "after going live")
+"""Verdicts of a record that somebody approved, whatever that is worth."""
+
+
 def sentences(answers: Sequence[LiveAnswer], selection: Selection, target: OutputTarget) -> bytes:
     """One line per model, and one per version where several are possible; wrapped on a terminal."""
     from rich.text import Text
@@ -83,9 +87,14 @@ def _details(live: LiveVersion) -> str:
         why = "the server knew no user" if captured else "nothing captured it"
         parts.append(f"put there by: not recorded, {why}")
     else:
-        how = f" ({escape_control(live.actor_from)})" if live.actor_from else ""
+        how = f" ({_named_by(live.actor_from)})" if live.actor_from else ""
         parts.append(f"put there by {escape_control(live.actor)}{how}")
     return "; ".join([*parts, _approval(live)])
+
+
+def _named_by(actor_from: str) -> str:
+    """How the server knows the name; one that a program gave itself is no more than stated."""
+    return "as stated by the client" if actor_from == "program" else escape_control(actor_from)
 
 
 def _bound(first: datetime | None, last: datetime | None) -> str:
@@ -94,13 +103,16 @@ def _bound(first: datetime | None, last: datetime | None) -> str:
 
 
 def _approval(live: LiveVersion) -> str:
+    """Who approved it and whether that holds; a record that was no approval is not called one."""
     approval = live.approval
-    if not approval.approvers:
+    if approval is None or approval.verdict == "none":
         return "approved by: no record"
-    text = f"approved by {' or '.join(map(escape_control, approval.approvers))}"
-    if approval.dates:
-        text += f" on {' or '.join(map(escape_control, approval.dates))}"
-    return text if approval.sure else f"{text} (not sure for that moment)"
+    who = f" by {escape_control(approval.approver)}" if approval.approver else ""
+    if approval.stated:
+        who += f" on {escape_control(approval.stated)}"
+    if approval.verdict in _APPROVED:
+        return f"approved{who} ({escape_control(approval.words)})"
+    return f"approval: {escape_control(approval.words)}{f' (recorded:{who})' if who else ''}"
 
 
 def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:
@@ -112,4 +124,4 @@ def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:
         words += f" {clock(answer.last_reading)}"
     if certainty is Certainty.UNKNOWN and answer.first_reading is not None:
         words += f": the first reading is of {clock(answer.first_reading)}"
-    return f"how sure: {words}"
+    return f"evidence: {words}"

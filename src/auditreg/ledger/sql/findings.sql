@@ -1,7 +1,7 @@
 -- Findings and waivers: the last entry of each; {log} as in events.sql. Then every entry of findings,
 -- {body} being what their text is decoded as, and what asks it.
 --
--- Entries of before 0.1 name neither when a finding was first reported nor why it closed, and give as
+-- Entries of older builds name neither when a finding was first reported nor why it closed, and give as
 -- `since` of a closed one when it closed. What their log tells takes the place of what they lack.
 
 -- table: findings of finding
@@ -19,7 +19,9 @@ select body.number as number, 'F-' || body.number as id, body.key as key, body.r
        make_timestamp(body.condition_since * 1000) as condition_since,
        coalesce(body.carried, false) as carried,
        case when body.status not in ('fail', 'not_evidenced')
-            then make_timestamp(coalesce(body.closed_at, body.since) * 1000) end as closed_at,
+            then make_timestamp(coalesce(body.closed_at, case when body.status = 'closed' then body.since
+                                                              else epoch_ms(observed_at) end) * 1000)
+       end as closed_at,
        coalesce(body.closed_why, case body.status when 'waived' then 'accepted'
                                                   when 'predates_policy' then 'policy changed'
                                                   when 'error' then 'could not be judged'

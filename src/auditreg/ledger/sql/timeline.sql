@@ -84,7 +84,8 @@ where again is distinct from true;
 
 -- macro: ledger.timeline
 -- every state of the subjects of one kind (all kinds where entry_kind is NULL), with the bounds of its beginning:
--- lo (not before) and hi (not after), and those of the states before and after it.
+-- lo (not before) and hi (not after), and those of the states before and after it. until_lo is since when the
+-- state before may have been over: an alias may have been free before the version existed that it was given to.
 -- A state the server recorded began when it says so, or when the one recorded before it began if its
 -- clock went back; where that lies outside of the readings around it, clocks differ, and the readings
 -- bound it instead
@@ -135,11 +136,14 @@ placed as (
     select * exclude (born), case when valid_at is not null and mlflow_time is not null then mlflow_time
                 when coalesce(previous_reading, born, recorded) is not null
                 then least(hi, greatest(previous_reading, born,
-                                        case when valid_at is null then recorded end)) end as lo
+                                        case when valid_at is null then recorded end)) end as lo,
+           case when valid_at is not null and mlflow_time is not null then mlflow_time
+                else least(hi, greatest(previous_reading,
+                                        case when valid_at is null then recorded end)) end as until_lo
     from (select *, case when created_at <= hi then created_at end as born from ended)
 )
 select *, lag(hi) over neighbours as previous_hi, lag(seq) over neighbours as previous_seq,
-       lead(lo) over neighbours as next_lo, lead(hi) over neighbours as next_hi,
+       lead(until_lo) over neighbours as next_lo, lead(hi) over neighbours as next_hi,
        lead(seq) over neighbours as next_seq
 from placed
 window neighbours as (partition by subject order by observed_at, place, seq);

@@ -102,17 +102,37 @@ where choice = 1
   and coalesce(logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params) is not null
 
 -- block: fields
-with version_identity as {once}(
-    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+with kept as (
+    -- MLflow takes the run from a version that it deletes
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+),
+version_identity as {once}(
+    select v.subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
            max_by(model, (not_after, seq)) as model, version,
-           any_value(run_id) as run_id, any_value(logged_model_id) as logged_model_id
-    from [model_versions]
-    group by subject, model_subject, registry, version
+           coalesce(any_value(k.run_id), any_value(v.run_id)) as run_id, any_value(logged_model_id) as logged_model_id
+    from [model_versions] v left join kept k on k.subject = v.subject
+    group by v.subject, model_subject, registry, version
 ),
 model_identity as {once}(
     select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
     from [registered_models]
     group by subject, registry
+),
+-- when a version went into use, as closely as the record bounds it
+first_use as {once}(
+    select version_subject as subject, 'promotion' as found_in, 400 as place, live_via as tag, grade,
+           live_not_before as lo, live_not_after as hi,
+           case when [ts] is not null and live_not_after > [ts] then 'uncertain' else 'certain' end as certainty
+    from [promotions]
+    qualify row_number() over (partition by version_subject order by live_not_after, seq) = 1
+    union all
+    select version_subject, 'deployment', 410, min_by(system, (running_from, seq)), max(grade), min(running_from),
+           min(running_from), 'certain'
+    from [running] where version_subject is not null group by version_subject
 ),
 -- how the server knows whom it names, by entry: also where a row of its journal stands in the log twice.
 -- Of tags only, because a journal is long
@@ -160,6 +180,13 @@ field_value as (
     select subject, 'lifecycle_status', stage, 'MLflow', 'stage', 400,
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_versions] where stage <> 'None'
+    union all
+    select subject, 'deployed_at',
+           case when date_trunc('second', lo) = date_trunc('second', hi) then strftime(hi, '%Y-%m-%dT%H:%M:%SZ')
+                when lo is null then 'by ' || strftime(hi, '%Y-%m-%dT%H:%M:%SZ')
+                else 'between ' || strftime(lo, '%Y-%m-%dT%H:%M:%SZ') || ' and ' || strftime(hi, '%Y-%m-%dT%H:%M:%SZ') end,
+           found_in, tag, place, grade, certainty, 'only' as candidate, lo, hi, null as actor, null as seq
+    from first_use
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
            'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor, null as seq
@@ -302,7 +329,7 @@ left join wide w on w.subject = s.subject
 
 -- block: promotions
 with state as (
-    select t.subject as trigger, t.observed_at, t.place, t.seq, t.lo, t.hi,
+    select t.subject as trigger, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo,
            case when t.op = 'put' and n.name is not null then t.subject end as live_subject,
            'stage ' || n.name as via
     from ledger.timeline('model_version', [known]) t
@@ -312,7 +339,7 @@ with state as (
       on n.kind = 'stage' and n.name = l.stage and n.applies_to = l.conventions
     where t.op <> 'erased'
     union all
-    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi,
+    select t.subject, t.observed_at, t.place, t.seq, t.lo, t.hi, t.until_lo,
            case when t.op = 'put' then split_part(t.subject, ':', 1) || '/' || l.version end,
            'alias ' || n.name
     from ledger.timeline('alias', [known]) t
@@ -331,7 +358,7 @@ turn as (
 ),
 spell as (
     select live_subject, via, seq, place, lo, hi,
-           lead(lo) over turns as end_lo, lead(hi) over turns as end_hi
+           lead(until_lo) over turns as end_lo, lead(hi) over turns as end_hi
     from turn where turned
     window turns as (partition by trigger order by observed_at, place, seq)
 ),
@@ -494,6 +521,34 @@ bounded as (
       on s.model_subject = m.model_subject and s.observed_at = m.observed_at
      and m.gone and m.grade = 'observed' and (m.lo is null or m.lo <= s.named_at)
 ),
+-- the files beside MLmodel that differ, where both entries list files; file_changes says more
+relisted as (
+    select seq, json_extract_string(previous_entry, ['$.body.files', '$.body.files_size_bytes']) as old,
+           json_extract_string(entry, ['$.body.files', '$.body.files_size_bytes']) as new
+    from moved where kind = 'model_artifact' and not gone and not absent
+),
+listed as (
+    select seq, old[2] is not null and new[2] is not null as whole, 'old' as side,
+           unnest(from_json(old[1], '[{"path":"VARCHAR","size":"BIGINT","sha256":"VARCHAR"}]')) as file
+    from relisted where old[1] <> new[1]
+    union all
+    select seq, old[2] is not null and new[2] is not null, 'new',
+           unnest(from_json(new[1], '[{"path":"VARCHAR","size":"BIGINT","sha256":"VARCHAR"}]'))
+    from relisted where old[1] <> new[1]
+),
+beside as (
+    select seq, file.path as path, count(*) = 1 and bool_and(whole) as lone,
+           any_value(file) filter (where side = 'old') as old, any_value(file) filter (where side = 'new') as new
+    from listed where file.path <> 'MLmodel' group by seq, file.path
+),
+refiled as (
+    select seq, a_few(list(path || ' ' || case when old is null then 'not there' when new.sha256 <> old.sha256 or new is null
+                           then coalesce('SHA-256 ' || old.sha256, old.size || ' bytes') else old.size || ' bytes' end order by path)) as before,
+           a_few(list(path || ' ' || case when new is null then 'not there' when new.sha256 <> old.sha256 or old is null
+                      then coalesce('SHA-256 ' || new.sha256, new.size || ' bytes') else new.size || ' bytes' end order by path)) as after
+    from beside where lone or old.sha256 <> new.sha256 or old.size <> new.size
+    group by seq
+),
 compared as (
     select m.*, i.item as name,
            i.path = '$.op' and not m.gone and m.grade = 'observed' and m.kind <> 'principal'
@@ -506,6 +561,8 @@ compared as (
     where i.path = '$.op'
        or m.kind not in ('registered_model', 'model_version', 'principal')
        or not m.gone and (not m.absent or i.item in ('stage', 'administrator'))
+    union all
+    select m.*, 'files', false, f.before, f.after from bounded m join refiled f using (seq)
 ),
 reading as (
     select registry, observed_at, max(started_at) as started_at, max(journal) as journal
@@ -593,7 +650,14 @@ where not deleted and model_subject not in (select model_subject from [prompt_mo
 group by subject, registry, version
 
 -- block: population_live_version
-select subject, registry, workspace, model, version from [live_versions]
+-- what is live by its name, and what an engine is stated to run
+select subject, any_value(registry) as registry, any_value(workspace) as workspace, any_value(model) as model,
+       any_value(version) as version
+from (select subject, registry, workspace, model, version from [live_versions]
+      union all
+      select version_subject, registry, workspace, model, version from [running]
+      where version_subject is not null and model_subject not in (select model_subject from [prompt_models]))
+group by subject
 
 -- block: population_promotion
 select subject, registry, workspace, model, version
@@ -602,12 +666,23 @@ where live_not_after > period_start()
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
-select version_subject as subject, any_value(registry) as registry,
+select subject, any_value(registry) as registry,
        any_value(workspace) as workspace, any_value(model) as model, any_value(version) as version
+from (select version_subject as subject, registry, workspace, model, version
+      from [promotions]
+      where (live_not_before is null or live_not_before < period_end())
+        and (ended_not_after is null or ended_not_after > period_start())
+      union all
+      from [population_live_version])
+group by subject
+
+-- block: population_retired_version
+-- what was live by its name and is in use no more, deleted or not
+select version_subject as subject, any_value(registry) as registry,
+       max_by(workspace, (live_not_after, seq)) as workspace, max_by(model, (live_not_after, seq)) as model, version
 from [promotions]
-where (live_not_before is null or live_not_before < period_end())
-  and (ended_not_after is null or ended_not_after > period_start())
-group by version_subject
+where version_subject not in (select subject from [population_live_version])
+group by version_subject, version
 
 -- block: population_ledger
 select 'ledger' as subject, null::VARCHAR as registry, null::VARCHAR as workspace,

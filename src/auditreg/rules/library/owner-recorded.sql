@@ -1,104 +1,29 @@
 /*
 title = "An owner is recorded"
+finding = "No owner is recorded"
 severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-The tags configured for the field `owner`, on the version, then on its registered model. A value
-such as `TBD` names nobody, and a service account cannot own a model."""
+The tags configured for the field `owner`, on the version, then on its registered model. A value such as
+`TBD` names nobody, a service account cannot own a model, and a person of `[[people]]` who has left owns
+none any more."""
 rationale = """
-Somebody has to answer for a model in use: for its limits, its reviews and its retirement. A
-model whose owner nobody can name is reviewed by nobody."""
+Somebody has to answer for a model in use: for its limits, its reviews and its retirement. A model whose
+owner nobody can name is reviewed by nobody."""
 remediation = """
-Set the owner's tag on the registered model, so that it holds for every version. Where another
-tag already says it, add that tag's name to the field `owner` in auditreg.toml."""
+Set the owner's tag on the registered model, so that it holds for every version. Where another tag already
+says it, add that tag's name to the field `owner` in auditreg.toml."""
 */
-with wanted as (
-    select applies_to, string_agg(tag, ', ' order by rank) as tags, arg_min(tag, rank) as tag
-    from governance_fields where field = 'owner'
-    group by applies_to
-),
-found as (
-    select subject, max(value) as value, max(found_in) as found_in, max(tag) as tag,
-           max(grade) as grade,
-           bool_or(certainty in ('uncertain', 'unknown'))
-               and (count(distinct value) > 1 or count(*) = 1) as open,
-           string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-               filter (where certainty in ('uncertain', 'unknown'))
-               || case when count(*) = 1 then ' or no record' else '' end as candidates
-    from fields
-    where field = 'owner' and rank = 1
-    group by subject
-),
-keys as (
-    select key from model_version_tags union select key from registered_model_tags
-),
--- every tag key in use that resembles one that is looked for
-alike as (
-    select k.key,
-           max(case when contains(k.plain, w.plain) and length(w.plain) >= 5 then 0.95
-                    else jaro_winkler_similarity(k.plain, w.plain) end) as score
-    from (select key, regexp_replace(lower(key), '[^a-z0-9]', '', 'g') as plain from keys) k,
-         (select regexp_replace(lower(regexp_extract(tag, '[^.]*$')), '[^a-z0-9]', '', 'g') as plain
-          from governance_fields where field = 'owner') w
-    where k.key not in (select tag from governance_fields)
-    group by k.key
-    having max(case when contains(k.plain, w.plain) and length(w.plain) >= 5 then 0.95
-                    else jaro_winkler_similarity(k.plain, w.plain) end) >= 0.85
-),
-near as (
-    select subject, max({'score': score, 'key': key, 'value': value}) as tag
-    from (
-        select p.subject, s.score, t.key, t.value
-        from population_live_version p
-        join model_version_tags t on t.subject = p.subject
-        join alike s on s.key = t.key
-        union all
-        select p.subject, s.score, t.key, t.value
-        from population_live_version p
-        join registered_model_tags t on t.model_subject = split_part(p.subject, '/', 1)
-        join alike s on s.key = t.key
-    )
-    group by subject
-),
-judged as (
-    select p.*, f.value, f.found_in, f.tag, f.grade, f.candidates, n.tag as near_tag,
-           w.tags as wanted_tags, w.tag as first_tag,
-           case when f.subject is null then 'missing'
-                when f.open then 'uncertain'
-                when regexp_matches(lower(trim(f.value)),
-                                    '^(tbd|tbc|todo|n/?a|none|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$') then 'placeholder'
-                when is_service(f.value) then 'service'
-                else 'recorded' end as found
-    from population_live_version p
-    left join wanted w on w.applies_to = conventions_of(p.registry, p.workspace)
-    left join found f on f.subject = p.subject
-    left join near n on n.subject = p.subject
-)
 select p.subject,
-       case found when 'recorded' then 'pass' when 'service' then 'fail' else 'not_evidenced' end as status,
-       case found
-           when 'recorded' then 'Owner of ' || model || '/' || version || ' recorded in ' || found_in || ' '
-                || tag || ': ' || left(value, 200)
-           when 'uncertain' then 'The owner of ' || model || '/' || version
-                || ' at this moment is one of: ' || left(candidates, 300)
-           when 'placeholder' then 'The owner of ' || model || '/' || version || ' is given as '''
-                || left(value, 80) || ''' in ' || found_in || ' ' || tag || ', which names nothing'
-           when 'service' then 'The owner of ' || model || '/' || version || ' is given as ''' || left(value, 80)
-                || ''', which is a service account; an owner is a person or a team'
-           else 'No owner recorded on ' || model || '/' || version || ' or on its model; looked for the tags '
-                || coalesce(wanted_tags, '(none configured)')
-                || case when near_tag is not null
-                        then '; nearest tag: ''' || near_tag.key || ''' = ''' || left(coalesce(near_tag.value, ''), 80) || ''''
-                        else '' end
-       end as reason,
-       case when found = 'missing' then 'none' else grade end as grade,
-       case when found <> 'recorded'
-            then case when found_in = 'version tag'
-                      then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
-                      else 'client.set_registered_model_tag(' || to_json(model)::VARCHAR || ', ' end
-                 || to_json(coalesce(tag, first_tag, 'gov.owner'))::VARCHAR || ', "<owner>")' end as fix,
-       value as owner, found_in, tag, candidates,
-       case when found = 'missing' then near_tag.key end as nearest_tag,
-       case when found = 'missing' then near_tag.value end as nearest_value
-from judged p
+       case when e.state = 'recorded' and (is_service(e.value) or in_office(e.value, local_day(as_of())) = false) then 'fail'
+            else field_status(e.state) end as status,
+       case when e.state = 'recorded' and is_service(e.value)
+            then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
+            when e.state = 'recorded' and in_office(e.value, local_day(as_of())) = false
+            then 'The owner of {subject} is given as ''{owner}'', who is not in office any more by auditreg.toml'
+            else field_reason('owner', 'owner', e.state, e.nearest_tag) end as reason,
+       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.value, e.candidates) as owner, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
+from population_live_version p
+join field_evidence e on e.subject = p.subject and e.field = 'owner'

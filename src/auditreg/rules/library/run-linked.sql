@@ -1,86 +1,41 @@
 /*
 title = "The version leads back to its training run"
-severity = "critical"
+finding = "The version does not lead back to a training run"
+severity = "high"
 scope = "live_version"
 repair = "retrain"
 looks_for = """
-The run that the version, or the logged model behind it, names; and that this run still exists."""
+The run that the version, or the logged model behind it, names; and that this run still exists. A model
+of a vendor has none here."""
 rationale = """
-Data, code, parameters and metrics hang on the run. When it is deleted, nothing about how the
-model in use was made can be shown any more."""
+Data, code, parameters and metrics hang on the run. Where it is deleted, only what was read of it before
+shows how the model in use was made."""
 remediation = """
 Restore a deleted run before `mlflow gc` removes it for good. A run removed for good cannot come
 back: the next training makes one, as for a version registered without a run."""
 */
-with named as (
-    -- the training run a version names: its own, else that of its logged model
-    select v.subject, v.registry, v.run_link, v.logged_model_id,
-           coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
-    from (select subject, v.registry, max(v.run_id) as run_id, max(v.run_link) as run_link,
-                 max(k.logged_model_id) as logged_model_id
-          from model_versions v left join version_logged_models k using (subject)
-          group by subject, v.registry) v
-    left join (select registry, model_id, max(source_run_id) as source_run_id
-               from logged_models group by registry, model_id) l
-      on l.registry = v.registry and l.model_id = v.logged_model_id
-),
-run as (
-    select registry, run_id, bool_and(deleted) as deleted,
-           count(distinct deleted) > 1
-               or (bool_or(certainty in ('uncertain', 'unknown')) and count(*) = 1) as open,
-           bool_or(seq in (select seq from ledger.log where kind = 'run' and op = 'gone')) as gone,
-           max(lifecycle_stage) as lifecycle_stage, max(user_id) as user_id, max(grade) as grade
-    from runs group by registry, run_id
-),
-covered as (
-    -- whether the last reading looked for runs: an earlier one knows nothing of later versions
-    select registry,
-           last(list_contains(string_split(replace(kinds, ' ', ''), ','), 'run')
-                order by observed_at, seq) as runs_read
-    from extractions
-    where observed_at <= as_of()
-    group by registry
-),
-judged as (
-    select p.*, n.run_id, n.run_link, n.logged_model_id, r.lifecycle_stage, r.grade,
-           case when n.run_id is null then 'unnamed'
-                when r.run_id is not null and r.open then 'uncertain'
-                when r.run_id is not null and not r.deleted then 'there'
-                when r.run_id is not null and r.gone then 'removed'
-                when r.run_id is not null then 'deleted'
-                when nullif(trim(n.run_link), '') is not null then 'elsewhere'
-                when c.runs_read then 'gone'
-                else 'unread' end as found
-    from population_live_version p
-    left join named n on n.subject = p.subject
-    left join run r on r.registry = n.registry and r.run_id = n.run_id
-    left join covered c on c.registry = p.registry
-)
-select subject,
-       case when found = 'there' then 'pass' when found in ('deleted', 'removed', 'gone') then 'fail'
+select p.subject,
+       case when t.run_state = 'there' then 'pass'
+            when t.run_state = 'none named' and t.from_vendor then 'not_applicable'
+            when t.run_state in ('deleted', 'removed', 'not in the store') then 'fail'
+            when t.run_state in ('uncertain', 'not read') then 'undecided'
             else 'not_evidenced' end as status,
-       case found
-           when 'there' then model || '/' || version || ' was made by run ' || run_id
-           when 'deleted' then 'Run ' || run_id || ', which made ' || model || '/' || version
-                || ', is deleted'
-           when 'removed' then 'Run ' || run_id || ', which made ' || model || '/' || version
-                || ', was removed for good (mlflow gc); the ledger keeps what was read of it'
-           when 'gone' then 'Run ' || run_id || ', which the registry names for ' || model || '/'
-                || version || ', does not exist in the tracking store'
-           when 'elsewhere' then 'The run of ' || model || '/' || version
-                || ' is on another tracking server: ' || left(run_link, 200)
-           when 'unread' then 'Run ' || run_id || ' of ' || model || '/' || version
-                || ' was not read: the source does not show runs'
-           when 'uncertain' then 'Whether run ' || run_id || ' of ' || model || '/' || version
-                || ' was deleted by this moment is uncertain'
-           else 'The registry names no run for ' || model || '/' || version
-                || case when logged_model_id is not null
-                        then ', and its logged model ' || logged_model_id || ' names none either'
-                        else '' end
+       case t.run_state
+            when 'there' then '{subject} was made by run {run_id}'
+            when 'deleted' then 'Run {run_id}, which made {subject}, is deleted'
+            when 'removed' then 'Run {run_id}, which made {subject}, was removed for good (mlflow gc); the ledger keeps what was read of it'
+            when 'not in the store' then 'Run {run_id}, which the registry names for {subject}, does not exist in the tracking store'
+            when 'on another server' then 'The run of {subject} is on another tracking server: {run_link}'
+            when 'not read' then 'Run {run_id} of {subject} was not read: the source does not show runs'
+            when 'uncertain' then 'Whether run {run_id} of {subject} was deleted by this moment cannot be told'
+            else case when t.from_vendor then '{subject} is from a vendor; the registry names no run of its own'
+                      when t.logged_model_id is null then 'The registry names no run for {subject}'
+                      else 'The registry names no run for {subject}, and its logged model {logged_model_id} names none either' end
        end as reason,
-       case when found in ('there', 'deleted', 'removed', 'gone') then coalesce(grade, 'observed')
+       case when t.run_state in ('there', 'deleted', 'removed', 'not in the store') then coalesce(t.grade, 'observed')
             else 'none' end as grade,
-       case when found = 'deleted' and lifecycle_stage = 'deleted'
-            then 'client.restore_run(' || to_json(run_id)::VARCHAR || ')' end as fix,
-       run_id, run_link, logged_model_id, found as run_state
-from judged
+       case when t.run_state = 'deleted' and t.lifecycle_stage = 'deleted'
+            then 'client.restore_run(' || to_json(t.run_id)::VARCHAR || ')' end as fix,
+       t.run_id, t.run_link, t.logged_model_id, t.run_state
+from population_live_version p
+join training t on t.subject = p.subject

@@ -1,152 +1,88 @@
 /*
 title = "The validation is still current"
+finding = "The validation is overdue"
 severity = "high"
+severity_by_rating = { low = "medium" }
 scope = "live_version"
 repair = "tag"
+covered_by = "validation-recorded"
 looks_for = """
-The dates of the next review and of the end of validity; where neither is recorded, the
-validation date plus the review cadence of the model's risk rating (`[review]` in
-auditreg.toml). A day counts to its end in the configured time zone."""
+The validation date plus the review cadence of the model's risk rating (`[review]` in auditreg.toml), and the dates
+of the next review and of the end of validity where they come earlier: a later one, by more than `tolerance_days`, does
+not prolong what the rating allows. A day counts to its end in the configured time zone."""
 rationale = """
-Models decay: portfolios, prices and behaviour move. A validation from before the last cycle
-says how the model was, not how it is."""
+Models decay: portfolios, prices and behaviour move. A validation from before the last cycle says how the model
+was, not how it is."""
 remediation = """
-Review the model and record the new validation and next review; where the review was done,
-record it."""
+Review the model and record the new validation and next review; where the review was done, record it."""
+
+[params]
+tolerance_days = 7
 */
-with best as (
-    select subject, field, max(value) as value, max(found_in) as found_in, max(tag) as tag,
-           max(grade) as grade, min(not_before) as recorded_not_before,
-           max(not_after) as recorded_not_after,
-           bool_or(certainty in ('uncertain', 'unknown'))
-               and (count(distinct value) > 1 or count(*) = 1) as open,
-           string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-               filter (where certainty in ('uncertain', 'unknown'))
-               || case when count(*) = 1 then ' or no record' else '' end as candidates
-    from fields
-    where field in ('validation_date', 'next_review', 'valid_until', 'risk_rating') and rank = 1
-    group by subject, field
+with asked as (
+    -- two years are 730 days or 731: a next review that far beyond the cadence is the firm's calendar, not a longer cadence
+    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::INTEGER as tolerance
 ),
-given as (select subject, field, value from best where field <> 'risk_rating'),
-split as (
-    -- a day, or a day with a time; nothing else is read
-    select subject, field, value,
-           regexp_extract(trim(value),
-               '^(\d\d\d\d-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?)?$',
-               ['day', 'clock', 'zone']) as part
-    from given
-),
-walled as (
-    select subject, field, value, part.clock as clock, part.zone as zone, try_cast(part.day as DATE) as day,
-           try_cast(part.day || ' ' || case length(part.clock) when 0 then '00:00:00'
-                                            when 5 then part.clock || ':00'
-                                            else part.clock end as TIMESTAMP) as wall
-    from split
-),
--- a day is the whole local day: from its first instant to the first of the next
-moment as (
-    select subject, field, value, day, wall is not null as readable,
-           case when zone = 'Z' then wall
-                when zone <> '' then wall - to_minutes((left(zone, 1) || '1')::INTEGER
-                     * (substr(zone, 2, 2)::INTEGER * 60 + right(zone, 2)::INTEGER))
-                else timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'), wall))
-           end as starts,
-           case when clock = ''
-                then timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'),
-                                              (day + 1)::TIMESTAMP))
-                when zone = 'Z' then wall
-                when zone <> '' then wall - to_minutes((left(zone, 1) || '1')::INTEGER
-                     * (substr(zone, 2, 2)::INTEGER * 60 + right(zone, 2)::INTEGER))
-                else timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'), wall))
-           end as ends
-    from walled
-),
-wide as (
-    select b.subject,
-           max(b.value) filter (where b.field = 'validation_date') as validation_date,
-           max(b.value) filter (where b.field = 'next_review') as next_review,
-           max(b.value) filter (where b.field = 'valid_until') as valid_until,
-           max(lower(trim(b.value))) filter (where b.field = 'risk_rating') as risk_rating,
-           max(m.day) filter (where b.field = 'validation_date') as validated,
-           max(m.ends) filter (where b.field = 'next_review') as review_ends,
-           max(m.ends) filter (where b.field = 'valid_until') as valid_ends,
-           bool_or(b.open and b.field <> 'risk_rating') as dates_open,
-           bool_or(b.open and b.field = 'risk_rating') as rating_open,
-           string_agg(b.field || ': ' || b.candidates, '; ' order by b.field) filter (where b.open)
-               as candidates,
-           string_agg(replace(b.field, '_', ' ') || ' ''' || left(b.value, 80) || '''', ', ' order by b.field)
-               filter (where not m.readable) as unreadable
-    from best b
-    left join moment m on m.subject = b.subject and m.field = b.field
-    group by b.subject
-),
-cadence as (
-    select substr(name, 9) as rating, try_cast(value as INTEGER) as days, applies_to
-    from settings where starts_with(name, 'cadence_')
+-- a day recorded elsewhere than the validation counts until a validation comes after it
+beside as (
+    select v.subject, e.field, e.value, e.state = 'uncertain' or e.state = 'recorded' and e.value is null as open
+    from validation_verdicts v join field_evidence e on e.subject = v.subject and e.field in ('next_review', 'valid_until')
+    where v.about = 'version' and e.state in ('recorded', 'uncertain')
+      and coalesce(e.value is null or v.verdict <> 'holds' or stated_until(e.value) > v.validated_not_before, false)
 ),
 due as (
-    select p.*, w.* exclude (subject), k.days,
-           timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'),
-                    (w.validated + k.days + 1)::TIMESTAMP)) as cadence_ends
-    from population_live_version p
-    left join wide w on w.subject = p.subject
-    left join cadence k
-      on k.rating = w.risk_rating and k.applies_to = conventions_of(p.registry, p.workspace)
+    select v.* exclude (next_review, valid_until, next_review_ends, valid_until_ends), a.tolerance,
+           coalesce(n.value, v.next_review) as next_review, stated_until(coalesce(n.value, v.next_review)) as next_review_ends,
+           coalesce(u.value, v.valid_until) as valid_until, stated_until(coalesce(u.value, v.valid_until)) as valid_until_ends,
+           coalesce(n.open and v.next_review is null or u.open and v.valid_until is null, false) as open,
+           lower(trim(e.value)) as risk_rating, k.days as cadence_days,
+           local_to_utc((local_day(v.validated_not_before) + k.days + 1)::TIMESTAMP) as cadence_ends,
+           coalesce(n.value, v.next_review) is not null and stated_until(coalesce(n.value, v.next_review)) is null
+               or coalesce(u.value, v.valid_until) is not null and stated_until(coalesce(u.value, v.valid_until)) is null as unreadable
+    from validation_verdicts v cross join asked a
+    left join beside n on n.subject = v.subject and n.field = 'next_review'
+    left join beside u on u.subject = v.subject and u.field = 'valid_until'
+    left join field_evidence e on e.subject = v.subject and e.field = 'risk_rating'
+    left join (select substr(name, 9) as rating, try_cast(value as INTEGER) as days, applies_to
+               from settings where starts_with(name, 'cadence_')) k
+      on k.rating = lower(trim(e.value)) and k.applies_to = conventions_of(v.registry, v.workspace)
+    where v.about = 'version'
 ),
 judged as (
-    select *,
-           case when dates_open then 'uncertain'
-                when review_ends <= as_of() then 'review overdue'
-                when valid_ends <= as_of() then 'expired'
-                when unreadable is not null then 'unreadable'
-                when validation_date is null then 'never'
-                when review_ends is not null or valid_ends is not null then 'current'
-                when rating_open then 'uncertain'
-                when risk_rating is null then 'no rating'
-                when days is null then 'unknown rating'
+    select *, least(cadence_ends, next_review_ends, valid_until_ends) as due,
+           case when verdict = 'order cannot be told' then 'which'
+                when next_review_ends <= as_of() then 'review overdue'
+                when valid_until_ends <= as_of() then 'expired'
+                when verdict in ('none', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
+                  or stated is null then 'no validation' when open then 'which'
                 when cadence_ends <= as_of() then 'cadence overdue'
-                else 'current by cadence' end as found
+                when unreadable then 'unreadable'
+                when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'
+                when coalesce(next_review_ends, valid_until_ends, cadence_ends) is not null then 'current'
+                when risk_rating is null then 'no rating'
+                else 'unknown rating' end as found
     from due
 )
-select subject,
-       case when found in ('current', 'current by cadence') then 'pass'
-            when found in ('review overdue', 'expired', 'cadence overdue') then 'fail'
-            else 'not_evidenced' end as status,
-       case found
-           when 'current' then 'The validation of ' || model || '/' || version || ' of '
-                || trim(validation_date) || ' holds until '
-                || trim(case when valid_ends < review_ends or review_ends is null
-                             then valid_until else next_review end)
-           when 'current by cadence' then 'The validation of ' || model || '/' || version || ' of '
-                || trim(validation_date) || ' is within ' || days || ' days, the cadence for rating '
-                || risk_rating
-           when 'review overdue' then 'The next review of ' || model || '/' || version
-                || ' was due on ' || trim(next_review)
-           when 'expired' then model || '/' || version || ' was valid until ' || trim(valid_until)
-           when 'cadence overdue' then model || '/' || version || ' was last validated on '
-                || trim(validation_date) || ', more than ' || days
-                || ' days ago, the cadence for rating ' || risk_rating
-           when 'unreadable' then 'Dates of ' || model || '/' || version || ' cannot be read: '
-                || unreadable || '; wanted: 2026-08-12'
-           when 'never' then case when next_review is null and valid_until is null
-                then 'No validation of ' || model || '/' || version || ' is recorded, and no next review'
-                else 'A next review of ' || model || '/' || version
-                     || ' is planned, but no validation is recorded' end
-           when 'no rating' then model || '/' || version || ' was validated on ' || trim(validation_date)
-                || '; neither a next review nor a risk rating says how long that holds'
-           when 'unknown rating' then model || '/' || version || ' was validated on '
-                || trim(validation_date) || '; its rating ''' || left(risk_rating, 80)
-                || ''' has no review cadence, and no next review is recorded'
-           else 'How long the validation of ' || model || '/' || version
-                || ' holds is uncertain at this moment: ' || left(candidates, 300)
+select p.subject,
+       case j.found when 'current' then 'pass' when 'no validation' then 'not_applicable' when 'which' then 'undecided'
+            when 'review overdue' then 'fail' when 'expired' then 'fail' when 'cadence overdue' then 'fail'
+            when 'too far' then 'fail' when 'unreadable' then 'not_evidenced' else 'not_applicable' end as status,
+       case j.found
+            when 'current' then 'The validation of {subject} of {stated} holds until {due}'
+            when 'no validation' then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
+            when 'which' then 'The validation of {subject} changed around this moment; which one stands cannot be told'
+            when 'review overdue' then 'The next review of {subject} was due on {next_review}'
+            when 'expired' then '{subject} was valid until {valid_until}'
+            when 'cadence overdue' then '{subject} was validated on {stated}, more than {cadence_days} days ago, the cadence for rating {risk_rating}'
+            when 'too far' then 'The next review of {subject} is set for {next_review}, more than {cadence_days} days after its '
+                 || 'validation of {stated}, the cadence for rating {risk_rating}'
+            when 'unreadable' then 'A date of {subject} cannot be read: ''{next_review}{valid_until}''; wanted: 2026-08-12'
+            when 'no rating' then '{subject} was validated on {stated}; nothing says how long that holds: see next-review-recorded'
+            else '{subject} was validated on {stated}; its rating ''{risk_rating}'' has no review cadence: see next-review-recorded'
        end as reason,
-       case when validation_date is null and next_review is null and valid_until is null then 'none'
-            else 'asserted' end as grade,
-       case when found in ('never', 'no rating', 'unknown rating', 'unreadable')
-            then 'client.set_model_version_tag(' || to_json(model)::VARCHAR || ', "' || version || '", '
-                 || to_json(coalesce((select arg_min(tag, rank) from governance_fields
-                     where field = case found when 'never' then 'validation_date' else 'next_review' end
-                       and applies_to = conventions_of(registry, workspace)),
-                     'gov.validation.next_due'))::VARCHAR || ', "<2026-08-12>")' end as fix,
-       validation_date, next_review, valid_until, risk_rating, days as cadence_days, candidates
-from judged
+       case when j.verdict = 'none' then 'none' else 'asserted' end as grade,
+       case when j.found in ('unreadable', 'too far')
+            then set_tag(p.model, p.version, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
+       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.cadence_days, j.due
+from population_live_version p
+join judged j on j.subject = p.subject

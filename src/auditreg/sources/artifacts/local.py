@@ -7,6 +7,7 @@ would otherwise choose what auditreg reads.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import stat
@@ -35,11 +36,13 @@ _PIECE = 1024 * 1024
 class FileListing:
     """The files of a folder, and what is not among them.
 
-    `whole` is whether every file is listed: nothing was left out.
+    `whole` is whether every file is listed: nothing was left out. `places` are where the files of a
+    folder on this machine can be opened, in the order of `files`.
     """
 
     files: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -83,13 +86,13 @@ def folder_columns(
         notes.append("MLmodel names an input example that is not among the files")
     return {
         **columns,
-        **_sums(listing),
+        **sums(listing),
         "state": "read",
         "problem": "; ".join(notes) or None,
     }
 
 
-def _sums(listing: FileListing) -> dict[str, Any]:
+def sums(listing: FileListing) -> dict[str, Any]:
     """The list itself, the size of it all, and a digest over it where every file was hashed."""
     files = sorted(listing.files, key=lambda file: str(file["path"]))
     sizes, listed = [file["size"] for file in files], to_json(files)
@@ -151,7 +154,18 @@ class Folder:
         raw = small_file(self._root, "MLmodel", mlmodel.MAX_BYTES)
         if raw is None:
             raise NoModelFiles("the folder holds no MLmodel")
-        return folder_columns(raw, _files(self._root, hasher), self._small)
+        if hasher is not None:
+            _hash(self._listing, hasher)
+        return folder_columns(raw, self._listing, self._small)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the listed files."""
+        return sum(file["size"] for file in self._listing.files)
+
+    @functools.cached_property
+    def _listing(self) -> FileListing:
+        return _files(self._root)
 
     def _small(self, name: str) -> bytes | None:
         with contextlib.suppress(Unreadable, OSError):
@@ -212,9 +226,9 @@ def _opened(path: Path) -> int | None:
     return None
 
 
-def _files(root: Path, hasher: FileHasher | None) -> FileListing:
+def _files(root: Path) -> FileListing:
     """The folder's regular files, and how many links and devices are not among them."""
-    listing, links, unread = FileListing(), 0, 0
+    listing, links = FileListing(), 0
     closed: list[OSError] = []
     for number, (folder, folders, names) in enumerate(os.walk(root, onerror=closed.append)):
         folders.sort()
@@ -232,17 +246,22 @@ def _files(root: Path, hasher: FileHasher | None) -> FileListing:
                 listing.notes.append(f"only the first {MAX_FILES} files are listed")
                 return listing
             relative = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
-            file: dict[str, Any] = {"path": relative, "size": status.st_size}
-            if hasher is not None:
-                try:
-                    file["sha256"] = hasher(path)
-                except OSError:
-                    unread += 1
-            listing.files.append(file)
+            listing.files.append({"path": relative, "size": status.st_size})
+            listing.places.append(path)
     if closed:
         listing.notes.append(f"{len(closed)} folder(s) may not be read")
     if links:
         listing.notes.append(f"{links} symbolic link(s) or devices not followed")
+    return listing
+
+
+def _hash(listing: FileListing, hasher: FileHasher) -> None:
+    """Add the SHA-256 of every listed file that can be read."""
+    unread = 0
+    for file, path in zip(listing.files, listing.places, strict=True):
+        try:
+            file["sha256"] = hasher(path)
+        except OSError:
+            unread += 1
     if unread:
         listing.notes.append(f"{unread} file(s) could not be read to be hashed")
-    return listing

@@ -2,7 +2,7 @@
 
 A version whose files cannot be read is a row that says so, and counts as not read; an outage does
 not stop an extraction. Local folders are read directly (`local.py`), everything else through MLflow's own
-artifact repositories (`remote.py`), and only the small files are fetched unless a manifest is asked for.
+artifact repositories (`remote.py`), and only the small files are fetched unless weights are to be hashed.
 """
 
 from __future__ import annotations
@@ -47,6 +47,24 @@ NOT_LIVE_UNSEEN = (
     "model files of versions that are not live: nobody looked, so what stands there is of an "
     "earlier reading, or unknown"
 )
+
+NOT_HASHED_ELSEWHERE = (
+    "model files of live versions in a store elsewhere, not hashed: weights exchanged for others of "
+    "the same size would not show"
+)
+"""What is left out of a reading that hashes on this machine's disks only."""
+
+NOT_HASHED_LARGE = (
+    "model files of live versions of more than 2 GiB, not hashed: weights exchanged for others of the "
+    "same size would not show"
+)
+"""What is left out of the same reading because it would take too long each night."""
+
+MAX_LOCAL = 2 * 2**30
+"""Bytes of one version that are hashed unasked: a core takes two seconds for them."""
+
+MANIFESTS = ("local", "live", "all", "none")
+"""Whose files may be hashed; see `ArtifactReader`."""
 
 OTHER_REASONS = "model files not read, for other reasons"
 """Sums up the reasons beyond the first `_REASONS`."""
@@ -149,7 +167,9 @@ class ArtifactReader:
     Args:
         versions: `all`, or `live` for those with an alias or in a stage other than None and
             Archived; the others get a row in state `not_looked_at`.
-        manifest: also take the SHA-256 of every file, which reads (and downloads) all of them.
+        manifest: of which versions the SHA-256 of every file is taken too, which reads all of them:
+            `local`, of live ones on this machine's disks, unless they are large; `live`, of live ones
+            wherever they are, which downloads those elsewhere; `all`; or `none`.
         threads: how many versions are read at once.
         tracking_uri: the server that `mlflow-artifacts:` locations are relative to.
     """
@@ -158,7 +178,7 @@ class ArtifactReader:
         self,
         *,
         versions: str = "all",
-        manifest: bool = False,
+        manifest: str = "none",
         threads: int = 8,
         tracking_uri: str | None = None,
     ) -> None:
@@ -177,16 +197,18 @@ class ArtifactReader:
         self._unread: dict[tuple[str, str], _Unread] = {}
         self._errors: dict[str, _Unread] = {}
         self._states: Counter[str] = Counter()
+        self._not_hashed: Counter[str] = Counter()
         self._bytes = 0
 
     @property
     def options(self) -> dict[str, str]:
-        """The options of the reading; with `manifest`, also the bytes that were hashed."""
-        options = {
-            "artifacts": "live" if self._live_only else "all",
-            "manifest": "yes" if self._manifest else "no",
-        }
-        return options | ({"bytes hashed": str(self._bytes)} if self._manifest else {})
+        """The options of the reading; where files are hashed, also how many bytes that were."""
+        options = {"artifacts": "live" if self._live_only else "all", "manifest": self._manifest}
+        if self._manifest == "local":
+            options["hashed up to"] = str(MAX_LOCAL)
+        if self._manifest != "none":
+            options["bytes hashed"] = str(self._bytes)
+        return options
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -207,6 +229,7 @@ class ArtifactReader:
         left_out = {self._line(unread): unread.versions for unread in reasons[:_REASONS]}
         counted = {
             OTHER_REASONS: sum(unread.versions for unread in reasons[_REASONS:]),
+            **self._not_hashed,
             NOT_LIVE: self._states["not_looked_at"],
             UNCHANGED: self._states["unchanged"],
         }
@@ -250,10 +273,12 @@ class ArtifactReader:
             while chunk := list(islice(remaining, _CHUNK)):
                 # A task per version would cost more than looking at one that is not there.
                 groups = [chunk[start : start + _GROUP] for start in range(0, len(chunk), _GROUP)]
-                rows = (row for group in pool.map(self._rows, groups) for row in group)
+                rows: list[dict[str, Any]] = []
+                for group in pool.map(self._rows, groups):
+                    rows += group
+                    progress("model_artifacts", done + len(rows), len(versions))
                 yield from batches("model_artifacts", rows, IncompletenessLog(), _CHUNK)
                 done += len(chunk)
-                progress("model_artifacts", done, len(versions))
         self._known = {}  # it holds for one reading
 
     def _rows(self, versions: list[VersionFiles]) -> list[dict[str, Any]]:
@@ -298,11 +323,28 @@ class ArtifactReader:
         folder = self._folder(location)
         # Before the files are read: what changes meanwhile is read again the next time.
         marker = folder.marker(location)
+        not_hashed = self._not_hashed_because(version, folder)
         if marker is not None:
-            marker += HASHED if self._manifest else ""
+            marker += HASHED if not_hashed is None else ""
             if not version.live and self._same(version, marker):
                 return {"state": "unchanged"}
-        return {**folder.read(self._hash if self._manifest else None), "marker": marker}
+        columns = folder.read(self._hash if not_hashed is None else None)
+        if not_hashed:
+            with self._lock:
+                self._not_hashed[not_hashed] += 1
+        return {**columns, "marker": marker}
+
+    def _not_hashed_because(
+        self, version: VersionFiles, folder: Folder | RemoteFolder
+    ) -> str | None:
+        """Why the files of a version are not hashed, None where they are; empty where nobody asked."""
+        if self._manifest == "none" or (self._manifest != "all" and not version.live):
+            return ""
+        if self._manifest != "local":
+            return None
+        if isinstance(folder, RemoteFolder):
+            return NOT_HASHED_ELSEWHERE
+        return NOT_HASHED_LARGE if folder.size > MAX_LOCAL else None
 
     def _same(self, version: VersionFiles, marker: str) -> bool:
         """Whether this is what the ledger has; a ledger entry with hashes also counts where none are

@@ -1,0 +1,81 @@
+"""The sentences of rules, completed with what their columns hold.
+
+A rule says `'{subject} went live {live} and was approved by {approver}'`: names in braces are columns it
+returns, `{subject}` is what it answers for, and `{live}`, where it returns `live_not_before` and
+`live_not_after`, the time between the two. So a rule writes no moment into a text, and one clock, the
+firm's, is on everything that is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_NAME = re.compile(r"\{(\w+)\}")
+LONGEST = 200
+"""Characters of a column's text that a sentence shows; the evidence holds all of it."""
+
+
+def complete(
+    sentence: str,
+    values: Mapping[str, Any],
+    subject: str,
+    *,
+    columns: Collection[str] = (),
+    moments: Collection[str] = (),
+    zone: ZoneInfo | None = None,
+) -> str:
+    """The sentence with its columns put in.
+
+    Args:
+        sentence: the rule's `reason`; a name in braces that is no column stays as it is.
+        values: column to value as in the evidence: moments are UTC, written `2026-08-05 06:30:00`.
+        columns: every column the rule returns; one without a value is left blank.
+        subject: the words for `{subject}`.
+        moments: the columns that hold moments.
+        zone: the firm's time zone, UTC if None.
+    """
+    if "{" not in sentence:
+        return sentence
+    clock = zone or ZoneInfo("UTC")
+
+    def words(match: re.Match[str]) -> str:
+        name = match[1]
+        if name == "subject":
+            return subject
+        if f"{name}_not_after" in moments:
+            return _between(
+                values.get(f"{name}_not_before"), values.get(f"{name}_not_after"), clock
+            )
+        if name in moments:
+            return "an unknown time" if values.get(name) is None else _moment(values[name], clock)
+        if name not in values:
+            return "" if name in columns else match[0]
+        return _clipped(values[name])
+
+    return _NAME.sub(words, sentence)
+
+
+def _clipped(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _between(low: str | None, high: str | None, clock: ZoneInfo) -> str:
+    """When something happened that lies between two moments."""
+    if high is None:
+        return "at an unknown time"
+    if low is None:
+        return f"by {_moment(high, clock)}"
+    if low[:19] == high[:19]:
+        return f"at {_moment(high, clock)}"
+    return f"between {_moment(low, clock)} and {_moment(high, clock)}"
+
+
+def _moment(text: str, clock: ZoneInfo) -> str:
+    """`2026-08-05 07:30 BST`; the seconds where there are any."""
+    local = datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone(clock)
+    return f"{local:%Y-%m-%d %H:%M:%S %Z}" if local.second else f"{local:%Y-%m-%d %H:%M %Z}"

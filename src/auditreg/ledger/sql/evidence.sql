@@ -1,0 +1,758 @@
+-- What the record holds of approvals and validations, asked once: for rules, reports and auditors alike.
+-- Made twice like the views of views.sql.
+
+-- block: nearest_tags
+-- of a field that no tag is found for: the tag of the version or its model that most resembles one looked for
+with wanted as (
+    -- a tag as a whole, and without what stands before its last dot
+    select distinct field, regexp_replace(lower(unnest([tag, regexp_extract(tag, '[^.]*$')])), '[^a-z0-9]', '', 'g') as plain
+    from governance_fields
+),
+used as (
+    select key, regexp_replace(lower(key), '[^a-z0-9]', '', 'g') as plain
+    from (select key from [model_version_tags] union select key from [registered_model_tags])
+    where not starts_with(key, 'mlflow.') and key not in (select tag from governance_fields)
+),
+alike as materialized (
+    select w.field, u.key,
+           max(case when length(w.plain) >= 5 and contains(u.plain, w.plain) then 0.95
+                    else jaro_winkler_similarity(u.plain, w.plain) end) as score
+    from used u, wanted w
+    group by w.field, u.key
+    having max(case when length(w.plain) >= 5 and contains(u.plain, w.plain) then 0.95
+                    else jaro_winkler_similarity(u.plain, w.plain) end) >= 0.85
+),
+near as (
+    select t.subject, a.field, a.score, t.key, t.value
+    from [model_version_tags] t join alike a using (key)
+    union all
+    select v.subject, a.field, a.score, t.key, t.value
+    from [registered_model_tags] t join alike a using (key)
+    join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = t.model_subject
+    union all
+    select t.model_subject, a.field, a.score, t.key, t.value
+    from [registered_model_tags] t join alike a using (key)
+)
+select subject, field, max_by(key, (score, key, value)) as tag, max_by(value, (score, key, value)) as value
+from near group by subject, field
+
+-- block: evidence_subjects
+-- versions and models that are no prompts, deleted ones too, by their latest names, and whose conventions hold for them
+select *, split_part(subject, '/', 1) as model_subject, conventions_of(registry, workspace) as conventions
+from (
+    select subject, registry, max_by(workspace, (not_after, seq)) as workspace,
+           max_by(model, (not_after, seq)) as model, version
+    from [model_versions] group by subject, registry, version
+    union all
+    select subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)), null
+    from [registered_models] group by subject, registry
+)
+where split_part(subject, '/', 1) not in (select model_subject from [prompt_models])
+
+-- block: field_found
+-- per subject and governance field the record that counts. Of several sources the first that names
+-- something counts; where a value and none are both possible, that is open
+with said as materialized (
+    select *, says_nothing(field, value) as nothing, count(*) over (partition by subject, field) as records
+    from (
+        select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
+        from [fields] where {named}
+        union all
+        -- what stood there when the model was deleted
+        select v.subject, h.field, h.value, h.found_in, h.tag, 'asserted', h.actor, 'certain', 'only', h.set_not_before, h.set_not_after,
+               h.rank - case when h.version is null then 1000 else 2000 end
+        from (select distinct subject, model_subject from [model_versions] where deleted) v
+        join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
+        where h.ended_with_subject and {named}
+    )
+)
+-- nearly all have one record, which is quickly told
+select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
+       not_before as recorded_not_before, not_after as recorded_not_after,
+       certainty in ('uncertain', 'unknown') as open,
+       case when open then value || ' (' || candidate || ') or no record' end as candidates
+from said where records = 1
+union all
+select subject, field,
+       bool_and(nothing),
+       case when count(distinct value) = 1 then any_value(value) end,
+       max(found_in), max(tag), max(grade), any_value(actor),
+       min(not_before), max(not_after),
+       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) or bool_or(nothing) and not bool_and(nothing),
+       case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
+            then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
+                 || case when count(*) = 1 then ' or no record' else '' end end
+from (
+    select * from said where records > 1
+    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
+                            min(rank) over (partition by subject, field))
+)
+group by subject, field
+
+-- block: field_evidence
+-- per version or model and governance field what the record holds of it
+with wanted as (
+    select applies_to, field, is_of_version(field) as of_version, string_agg(tag, ', ' order by rank) as tags,
+           arg_min(tag, rank) as first_tag
+    from governance_fields where {named}
+    group by applies_to, field
+)
+select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, w.field,
+       case when b.subject is null then 'missing'
+            when b.open then 'uncertain'
+            when b.placeholder then 'placeholder'
+            when b.found_in = 'model tag' and w.of_version and s.version is not null then 'on the model only'
+            else 'recorded' end as state,
+       b.value, b.candidates, b.found_in, b.tag, person_of(b.value) as person, b.grade,
+       b.entered_by, b.recorded_not_before, b.recorded_not_after,
+       n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
+       set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,
+               coalesce(b.tag, w.first_tag), w.field) as fix
+from [evidence_subjects] s
+join wanted w on w.applies_to = s.conventions
+left join [field_found] b on b.subject = s.subject and b.field = w.field
+left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.subject is null
+
+-- block: training
+-- per version the run that made it, and what that run or the logged model says of its code and its data.
+-- The run is the version's own, else that of its logged model
+with kept as (
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+),
+named as (
+    -- MLflow takes the run from a version that it deletes
+    select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, v.logged_model_id,
+           coalesce(k.run_id, nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+    from (select subject, v.registry, max_by(v.workspace, (v.not_after, v.seq)) as workspace,
+                 max_by(v.model, (v.not_after, v.seq)) as model, v.version, max(v.run_id) as run_id,
+                 max(v.run_link) as run_link, max(k.logged_model_id) as logged_model_id
+          from [model_versions] v left join (select subject, logged_model_id from [version_logged_models]) k using (subject)
+          group by subject, v.registry, v.version) v
+    left join kept k on k.subject = v.subject
+    left join (select registry, model_id, max(source_run_id) as source_run_id
+               from [logged_models] group by registry, model_id) l
+      on l.registry = v.registry and l.model_id = v.logged_model_id
+),
+run as (
+    -- a run that a later reading shows was there; of one that is gone by then nobody knows since when
+    select registry, run_id, bool_and(deleted) as deleted,
+           count(distinct deleted) > 1
+               or bool_and(deleted) and bool_or(certainty in ('uncertain', 'unknown')) as open,
+           bool_or(seq in (select seq from ledger.log where kind = 'run' and op = 'gone')) as gone,
+           max(lifecycle_stage) as lifecycle_stage, max(grade) as grade
+    from [runs] group by registry, run_id
+),
+-- whether the last reading looked for runs: an earlier one knows nothing of later versions
+covered as (
+    select registry, last(list_contains(string_split(replace(kinds, ' ', ''), ','), 'run')
+                          order by observed_at, seq) as runs_read
+    from extractions where observed_at <= coalesce([ts], as_of())
+    group by registry
+),
+-- tags of the run, and of the logged model, by which of them a version is known
+code as (
+    select registry, run_id, model_id,
+           max(value) filter (where is_commit) as commit_id, min(value) filter (where is_commit) as other_commit_id,
+           max(lower(trim(value))) filter (where is_mark) as dirty, min(lower(trim(value))) filter (where is_mark) as other_dirty,
+           bool_or(key = 'mlflow.source.git.diff') as difference_recorded
+    from (select *, key in ('mlflow.source.git.commit', 'mlflow.git.commit') as is_commit,
+                 key in ('mlflow.source.git.dirty', 'mlflow.git.dirty') as is_mark
+          from (select registry, run_id, '' as model_id, key, value from [run_tags]
+                union all
+                select registry, '', model_id, key, value from [logged_model_tags]))
+    where (is_commit or is_mark or key = 'mlflow.source.git.diff') and trim(value) <> ''
+    group by registry, run_id, model_id
+),
+-- what a run had logged by then, as far as readings leave it open
+data_uncertain as (
+    select distinct n.subject from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
+    where d.certainty in ('uncertain', 'unknown')
+),
+data_set as (
+    select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context
+    from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
+    where d.certainty not in ('uncertain', 'unknown')
+),
+used as (
+    select distinct subject, name, digest, source, context,
+           lower(context) in ('train', 'training') as is_training,
+           lower(context) in ('test', 'testing', 'eval', 'evaluation', 'holdout') as is_test,
+           lower(context) = 'validation' as is_validation
+    from data_set
+    union
+    -- what metrics of the logged model were computed on, where the run does not say what it is
+    select n.subject, m.dataset_name, m.dataset_digest, null, 'metric', false, true, false
+    from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
+    where m.dataset_name is not null
+      and (n.subject, m.dataset_name, coalesce(m.dataset_digest, ''))
+          not in (select (subject, name, coalesce(digest, '')) from data_set)
+),
+tested as (
+    select t.subject, bool_or(t.digest = b.digest) as same_digest,
+           bool_or(t.name = b.name and t.source is not distinct from b.source
+                   and coalesce(t.digest = b.digest, true)) as same_data
+    from used t join used b on b.subject = t.subject and b.is_training
+    where t.is_test
+    group by t.subject
+),
+listed as (
+    select subject,
+           string_agg(name || ' [' || coalesce(digest, 'no digest') || ']', ', ' order by name, digest) filter (where is_training) as training_data,
+           string_agg(name || ' [' || coalesce(digest, 'no digest') || ']', ', ' order by name, digest) filter (where is_test) as test_data,
+           string_agg(name, ', ' order by name) filter (where is_validation and not is_test) as validation_data,
+           string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
+    from used group by subject
+),
+-- by the tag that counts, as everywhere: the first that names something
+origin as (
+    select subject, tag, value from [fields]
+    where field = 'origin' and certainty not in ('uncertain', 'unknown') and not says_nothing('origin', value)
+    qualify rank = min(rank) over (partition by subject)
+),
+vendor as (
+    select distinct subject from origin
+    where contains(lower(tag), 'vendor')
+       or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased')
+)
+select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.workspace, n.model, n.version,
+       n.run_id, n.run_link, n.logged_model_id,
+       case when n.run_id is null then 'none named'
+            when r.open then 'uncertain'
+            when r.run_id is not null and not r.deleted then 'there'
+            when r.gone then 'removed'
+            when r.run_id is not null then 'deleted'
+            when nullif(trim(n.run_link), '') is not null then 'on another server'
+            when c.runs_read then 'not in the store'
+            else 'not read' end as run_state,
+       r.lifecycle_stage, r.grade, v.subject is not null as from_vendor,
+       coalesce(a.commit_id, b.commit_id) as commit_id,
+       nullif(coalesce(a.other_commit_id, b.other_commit_id), coalesce(a.commit_id, b.commit_id)) as other_commit_id,
+       coalesce(a.dirty, b.dirty) as dirty,
+       coalesce(a.dirty <> a.other_dirty, false) or coalesce(b.dirty <> b.other_dirty, false)
+           or coalesce(a.dirty <> b.dirty, false) as dirty_contradicted,
+       coalesce(a.difference_recorded, false) or coalesce(b.difference_recorded, false) as difference_recorded,
+       d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data,
+       u.subject is not null as data_uncertain
+from named n
+left join run r on r.registry = n.registry and r.run_id = n.run_id
+left join covered c on c.registry = n.registry
+left join code a on a.registry = n.registry and a.run_id = n.run_id and a.model_id = ''
+left join code b on b.registry = n.registry and b.run_id = '' and b.model_id = n.logged_model_id
+left join listed d on d.subject = n.subject
+left join tested t on t.subject = n.subject
+left join vendor v on v.subject = n.subject
+left join data_uncertain u on u.subject = n.subject
+
+-- block: field_history
+-- every value that a tag of a governance field had, and between which moments it was set and ceased to
+-- stand there. A tag that goes because its version or model is deleted did not cease: its subject did
+with deletion as (
+    select t.subject, t.observed_at, t.lo, t.hi
+    from ledger.timeline('model_version', [known]) t join ledger.log l using (seq)
+    where t.op = 'gone' or json_extract_string(l.entry, '$.body.stage') = 'Deleted_Internal'
+    union all
+    select subject, observed_at, lo, hi
+    from ledger.timeline('registered_model', [known]) where op = 'gone'
+),
+state as (
+    from ledger.timeline('model_version_tag', [known])
+    union all
+    from ledger.timeline('registered_model_tag', [known])
+),
+value as (
+    select split_part(t.subject, ':tag:', 1) as subject, t.seq, t.lo, t.hi, t.next_lo, t.next_hi, t.next_seq,
+           l.registry, l.workspace, l.model, l.version, l.actor, l.grade, g.field, g.tag, g.rank,
+           json_extract_string(l.entry, '$.body.value') as value,
+           json_extract_string(l.entry, '$.body.journal.actor_from') as actor_from
+    from state t join ledger.log l using (seq)
+    join governance_fields g
+      on g.tag = substr(t.subject, strpos(t.subject, ':tag:') + 5)
+     and g.applies_to = conventions_of(l.registry, l.workspace)
+    where t.op = 'put' and ([ts] is null or t.lo is null or t.lo < [ts] or t.hi <= [ts])
+),
+-- what ended with its subject
+ended as (
+    select distinct v.seq
+    from (select seq, next_seq, subject from value
+          union all
+          select seq, next_seq, split_part(subject, '/', 1) from value) v
+    join state n on n.seq = v.next_seq and n.op = 'gone'
+    join deletion d
+      on d.subject = v.subject and d.observed_at = n.observed_at
+     and (d.lo is null or d.lo <= n.hi + interval 1 second)
+     and (n.lo is null or n.lo <= d.hi + interval 1 second)
+)
+select v.subject, split_part(v.subject, '/', 1) as model_subject, v.registry, v.workspace, v.model, v.version,
+       v.field, v.value, case when v.version is null then 'model tag' else 'version tag' end as found_in,
+       v.tag, v.rank, v.lo as set_not_before, v.hi as set_not_after,
+       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_lo end as until_not_before,
+       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_hi end as until_not_after,
+       e.seq is not null as ended_with_subject, v.actor, v.actor_from, v.grade, v.seq
+from value v left join ended e using (seq)
+where trim(v.value) <> ''
+
+
+-- block: field_records
+-- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
+-- once, or the server recorded within an hour of the one before, was written in one act; an act that
+-- overwrites or removes something begins another record, one that only adds what was missing completes it
+with topic(field, topic) as (
+    values ('approver', 'approval'), ('approver_role', 'approval'), ('approval_date', 'approval'),
+           ('approval_decision', 'approval'), ('approval_conditions', 'approval'), ('approval_until', 'approval'),
+           ('reviewer', 'validation'), ('validation_date', 'validation'),
+           ('validation_result', 'validation'), ('next_review', 'validation'), ('valid_until', 'validation')
+),
+value as materialized (
+    select h.*, t.topic from [field_history] h join topic t using (field)
+),
+event as (
+    select topic, subject, tag, set_not_before as lo, set_not_after as hi from value
+    union
+    select topic, subject, tag, until_not_before, until_not_after from value where until_not_after is not null
+),
+sitting as (
+    select *, sum(fresh::INTEGER) over (partition by topic, subject order by hi, lo, tag
+                                        rows unbounded preceding) as number
+    from (
+        select *, coalesce(hi > lag(hi) over earlier
+                           and not (lo = hi and hi <= lag(hi) over earlier + interval 1 hour), true) as fresh
+        from event
+        window earlier as (partition by topic, subject order by hi, lo, tag)
+    )
+),
+-- to write the same tag again within the hour is another act
+turn as (
+    select *, max(again) over (partition by topic, subject, number order by hi, lo, tag
+                               rows unbounded preceding) as round
+    from (select *, row_number() over (partition by topic, subject, number, tag order by hi, lo) as again
+          from sitting)
+),
+act as materialized (
+    select topic, subject, min(lo) as lo, max(hi) as hi,
+           row_number() over (partition by topic, subject order by max(hi), min(lo), round) as act
+    from turn group by topic, subject, number, round
+),
+standing as materialized (
+    select a.topic, a.subject, a.act, v.field,
+           min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in, lo := v.set_not_before,
+                              hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from,
+                              grade := v.grade, seq := v.seq), (v.rank, -v.seq)) as held
+    from act a join value v
+      on v.topic = a.topic and v.subject = a.subject and v.set_not_after <= a.hi
+     and (v.until_not_after is null or v.until_not_after > a.hi)
+    group by a.topic, a.subject, a.act, v.field
+),
+overwriting as (
+    select distinct p.topic, p.subject, p.act + 1 as act
+    from standing p left join standing n
+      on n.topic = p.topic and n.subject = p.subject and n.field = p.field and n.act = p.act + 1
+    where n.held.value is distinct from p.held.value
+),
+numbered as materialized (
+    select a.*, count(o.act) over (partition by a.topic, a.subject order by a.act rows unbounded preceding) as number
+    from act a left join overwriting o using (topic, subject, act)
+),
+record as (
+    select *, lead(lo) over records as until_lo, lead(hi) over records as until_hi
+    from (select topic, subject, number, arg_min(lo, act) as lo, min(hi) as hi
+          from numbered group by topic, subject, number)
+    window records as (partition by topic, subject order by number)
+),
+held as (
+    select topic, subject, number, field, min_by(s.held, act) as held
+    from standing s join numbered using (topic, subject, act)
+    group by topic, subject, number, field
+),
+identity as (
+    select subject, max_by(registry, seq) as registry, max_by(workspace, seq) as workspace,
+           max_by(model, seq) as model, max(version) as version
+    from value group by subject
+)
+select r.topic, r.subject, i.registry, i.workspace, i.model, i.version, r.number, h.field, h.held.value as value,
+       h.held.tag as tag, h.held.found_in as found_in,
+       -- what began with an overwriting was not there before it
+       case when r.number > 0 and h.held.hi < r.hi then r.lo else h.held.lo end as recorded_not_before,
+       case when r.number > 0 and h.held.hi < r.hi then r.hi else h.held.hi end as recorded_not_after,
+       r.until_lo as until_not_before, r.until_hi as until_not_after,
+       h.held.actor as entered_by, h.held.actor_from as entered_from, h.held.grade as grade, h.held.seq as seq
+from record r join held h using (topic, subject, number) join identity i using (subject)
+
+-- block: developers
+-- everybody who is or ever was recorded as having developed a version
+select subject, value as developer
+from [fields] where field = 'developer' and version is not null and not says_nothing('developer', value)
+union
+select subject, value from [field_history] where field = 'developer' and version is not null and not says_nothing('developer', value)
+
+-- block: approvals
+-- one row per record of an approval: the tags of a version or model as they stood together, and what
+-- other systems were said to hold
+with record as (
+    select subject || ':approval:' || number as approval, subject, registry, workspace, model, version,
+           case when version is null then 'model tag' else 'version tag' end as source,
+           null as system, null as reference,
+           max(value) filter (where field = 'approver') as approver,
+           max(value) filter (where field = 'approver_role') as role,
+           max(value) filter (where field = 'approval_decision') as decision,
+           max(value) filter (where field = 'approval_conditions') as conditions,
+           max(value) filter (where field = 'approval_until') as approved_until,
+           max(value) filter (where field = 'approval_date') as stated,
+           stated_from(max(value) filter (where field = 'approval_date')) as decided_not_before,
+           stated_until(max(value) filter (where field = 'approval_date')) as decided_not_after,
+           -- when the approver was named; where nobody is, when the rest was written
+           coalesce(max(recorded_not_before) filter (where field = 'approver'),
+                    case when count(*) filter (where field = 'approver') = 0 then min(recorded_not_before) end)
+               as recorded_not_before,
+           coalesce(max(recorded_not_after) filter (where field = 'approver'), min(recorded_not_after)) as recorded_not_after,
+           any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
+           max(entered_by) filter (where field = 'approver') as entered_by,
+           max(entered_from) filter (where field = 'approver') as entered_from,
+           max(tag) filter (where field = 'approver') as tag,
+           max(grade) filter (where field = 'approver') as grade, max(seq) as seq
+    from [field_records] where topic = 'approval'
+    group by subject, number, registry, workspace, model, version
+    union all
+    select coalesce(subject, registry || '/' || model) || ':approval:import-' || seq,
+           coalesce(subject, registry || '/' || model), registry, workspace, model, version,
+           'import', system, reference, actor, null, after, note, null, null, happened_at, happened_at,
+           null, recorded_at, null, null, null, null, null, grade, seq
+    from history_records
+    where what = 'approval' and ([ts] is null or happened_at <= [ts])
+      and ([known] is null or recorded_at <= [known])
+),
+spelling as (
+    select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
+    from (select approver as words from record union select entered_by from record
+          union select developer from [developers])
+    where words is not null
+),
+developed as (
+    select r.approval, bool_or(d.plain = a.plain or d.party = a.party) as same,
+           count(*) filter (where d.party is null) as strangers,
+           count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           string_agg(v.developer, ', ' order by v.developer) as developers
+    from record r join [developers] v on v.subject = r.subject
+    join spelling d on d.words = v.developer
+    left join spelling a on a.words = r.approver
+    group by r.approval
+),
+known as (
+    select r.*, a.party, a.party_kind, d.developers,
+           case when d.same then 'developed it'
+                when a.party is null then 'approver unknown'
+                when d.approval is null then 'no developer'
+                when d.persons = 0 then 'service developer'
+                when d.strangers > 0 then 'developer unknown'
+                else 'independent' end as independence,
+           case when r.source = 'import' then 'imported'
+                when r.grade is distinct from 'captured' then 'not recorded'
+                when r.entered_by is null then 'nobody named'
+                when e.plain = a.plain or speaks_for(r.entered_by, r.approver) then 'approver'
+                when e.party_kind = 'service' then 'service account'
+                when e.party is null then 'unknown account'
+                when a.party is null then 'unknown approver'
+                else 'somebody else' end as entered,
+           decision_of(r.decision) as decided,
+           r.version is null and (r.source = 'import' or is_of_version('approver')) as of_model
+    from record r
+    left join spelling a on a.words = r.approver
+    left join spelling e on e.words = r.entered_by
+    left join developed d using (approval)
+)
+select approval, subject, split_part(subject, '/', 1) as model_subject,
+       registry, workspace, model, version, source, system, reference, approver, party, party_kind, role,
+       decision, conditions, approved_until, stated, decided_not_before, decided_not_after,
+       recorded_not_before, recorded_not_after, until_not_before, until_not_after,
+       -- when it was given: what the server recorded goes before what was written, and that before what readings
+       -- saw; what was written down by a moment of its day was given by that moment
+       case when entered not in ('not recorded', 'imported') then 'recorded'
+            when decided_not_after is not null then 'stated' else 'seen' end as given_as,
+       case given_as when 'stated' then decided_not_before else recorded_not_before end as given_not_before,
+       case when given_as <> 'stated' then recorded_not_after
+            when recorded_not_after > decided_not_before then least(decided_not_after, recorded_not_after)
+            else decided_not_after end as given_not_after,
+       entered, entered_by, entered_from, developers, independence,
+       -- what was decided of a model does not say of which version, that it was rejected neither
+       case when decided = 'rejected' and not of_model then 'rejected'
+            when approver is null or names_nobody(approver) then 'placeholder'
+            when decided = 'pending' then 'pending'
+            when of_model then 'on the model only'
+            when party_kind = 'service' or independence = 'developed it'
+              or entered in ('somebody else', 'service account') then 'contested'
+            when party is null then 'unidentified'
+            else 'holds' end as standing,
+       case when standing <> 'contested' then null
+            when party_kind = 'service' then 'approver-recorded'
+            when independence = 'developed it' then 'approver-independent'
+            else 'approval-set-by-approver' end as contested_by,
+       tag, grade, seq
+from known
+
+-- block: validations
+-- one row per record of a validation: the tags of a version or model as they stood together. What is recorded
+-- for the model is about each of its versions
+with record as (
+    select subject || ':validation:' || number as validation, subject, registry, workspace, model, version,
+           case when version is null then 'model tag' else 'version tag' end as source,
+           max(value) filter (where field = 'reviewer') as validator,
+           max(value) filter (where field = 'validation_result') as result,
+           max(value) filter (where field = 'validation_date') as stated,
+           max(value) filter (where field = 'next_review') as next_review,
+           max(value) filter (where field = 'valid_until') as valid_until,
+           -- when it was whole
+           max(recorded_not_before) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_before,
+           max(recorded_not_after) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_after,
+           any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
+           max(entered_by) as entered_by, max(entered_from) as entered_from,
+           max(tag) filter (where field = 'validation_date') as tag, min(grade) as grade, max(seq) as seq
+    from [field_records] where topic = 'validation'
+    group by subject, number, registry, workspace, model, version
+),
+spelling as (
+    select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
+    from (select validator as words from record union select developer from [developers])
+    where words is not null
+),
+-- a validation recorded for the model is compared with the developers of all its versions
+developed as (
+    select r.validation, bool_or(d.plain = a.plain or d.party = a.party) as same,
+           count(*) filter (where d.party is null) as strangers,
+           count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           string_agg(distinct r.developer, ', ' order by r.developer) as developers
+    from (select r.validation, r.validator, v.developer from record r join [developers] v on v.subject = r.subject
+          union all
+          select r.validation, r.validator, v.developer from record r
+          join [developers] v on split_part(v.subject, '/', 1) = r.subject
+          where r.version is null) r
+    join spelling d on d.words = r.developer
+    left join spelling a on a.words = r.validator
+    group by r.validation
+)
+select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, r.registry, r.workspace, r.model, r.version,
+       r.source, r.validator, a.party, a.party_kind, r.result, r.stated,
+       stated_from(r.stated) as validated_not_before, stated_until(r.stated) as validated_not_after,
+       r.next_review, stated_until(r.next_review) as next_review_ends,
+       r.valid_until, stated_until(r.valid_until) as valid_until_ends,
+       r.recorded_not_before, r.recorded_not_after, r.until_not_before, r.until_not_after,
+       r.entered_by, r.entered_from, d.developers,
+       case when d.same then 'developed it'
+            when r.validator is null or a.party is null then 'validator unknown'
+            when d.validation is null then 'no developer'
+            when d.persons = 0 then 'service developer'
+            when d.strangers > 0 then 'developer unknown'
+            else 'independent' end as independence,
+       case when decision_of(r.result) = 'rejected' then 'failed'
+            when decision_of(r.result) = 'pending' then 'pending'
+            when r.stated is null or r.result is null or r.validator is null then 'incomplete'
+            when names_nobody(r.validator) or a.party_kind = 'service' then 'placeholder'
+            else 'holds' end as standing,
+       r.tag, r.grade, r.seq
+from record r
+left join spelling a on a.words = r.validator
+left join developed d using (validation)
+
+-- block: record_verdicts
+-- for every promotion the approval and the validation that stood when the version went live, and for every
+-- version those that stand now. A contradiction outweighs a record that holds, and that one whatever is
+-- missing elsewhere
+with question as (
+    select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi
+    from [promotions]
+    union all
+    select distinct subject, subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of())
+    from [model_versions]
+    where model_subject not in (select model_subject from [prompt_models])
+),
+record as (
+    select 'approval' as topic, approval as record, subject, model_subject, version, source = 'import' as imported,
+           system, party, standing, contested_by, stated, decided_not_before, decided_not_after, given_not_after,
+           recorded_not_before, recorded_not_after, until_not_before, until_not_after, seq
+    from [approvals]
+    union all
+    select 'validation', validation, subject, model_subject, version, false, null, party, standing, null, stated,
+           validated_not_before, validated_not_after, null, recorded_not_before, recorded_not_after,
+           until_not_before, until_not_after, seq
+    from [validations]
+),
+beside as materialized (
+    select q.subject as asked, q.about, r.*, r.version is null as of_model,
+           coalesce(r.recorded_not_after <= q.lo, false) as written_before,
+           coalesce(r.recorded_not_before >= q.hi and r.recorded_not_after > q.lo, false) and q.about = 'promotion' as written_after,
+           coalesce(r.until_not_after <= q.lo, false) as replaced_before,
+           coalesce(r.decided_not_before > q.hi, false)
+               or q.about = 'promotion' and coalesce(r.decided_not_before = q.hi, false) as decided_after,
+           case q.about when 'version' then not decided_after
+                else coalesce(r.decided_not_after <= q.lo, false) end as decided_before
+    from question q join (
+        select *, subject as owner from record where version is not null
+        union all
+        select r.*, v.subject from record r
+        join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = r.subject
+        where r.version is null
+    ) r on r.owner = q.version_subject
+),
+-- approvals after which other files surely came: by now, or before the version went live
+outdated as (
+    select distinct b.asked, b.record
+    from beside b join question q on q.subject = b.asked and q.about = b.about
+    join [file_changes] c on c.subject = q.version_subject
+    where b.topic = 'approval' and c.changed_not_before >= b.given_not_after
+      and case q.about when 'version' then c.observed_at else c.changed_not_after end <= q.lo
+),
+-- of the tags, those that stood there then (1), else those that came later (2), else what named nobody (3); the
+-- version's own come before the model's
+weighed as (
+    select *,
+           case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
+               + case when of_model then 3 else 0 end as class,
+           case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
+                when stated is not null and decided_not_before is null then 'date unreadable'
+                when decided_after and about = 'version' and (written_before or imported) then 'dated in the future'
+                when outdated and standing in ('holds', 'unidentified') then 'contested'
+                when about = 'version' and not written_before and not imported then 'order cannot be told'
+                when decided_after or decided_not_before is null and written_after then 'after going live'
+                when written_after and decided_before and not imported and topic = 'approval' then 'contested'
+                when decided_before or decided_not_before is null and written_before then standing
+                else 'order cannot be told' end as verdict,
+           case when verdict = standing then contested_by
+                when verdict = 'contested' and outdated then 'model-unchanged-after-approval'
+                when verdict = 'contested' then 'approval-recorded-at-promotion' end as verdict_contested_by
+    from (select b.*, o.record is not null as outdated from beside b left join outdated o using (asked, record))
+    where imported or not replaced_before
+),
+-- of each other system the last decision before, else its first after
+chosen as (
+    select * from weighed where not imported
+    qualify class = min(class) over (partition by topic, asked)
+        and (class not in (2, 5) or recorded_not_after = min(recorded_not_after) over (partition by topic, asked, class))
+    union all
+    select * from weighed where imported
+    qualify row_number() over (partition by topic, asked, system
+                               order by decided_after,
+                                        case when decided_after then -1 else 1 end * epoch_ms(decided_not_before) desc,
+                                        seq desc) = 1
+),
+-- two records that may both have stood there then leave it open
+sourced as (
+    select topic, asked, imported, system,
+           case when count(*) > 1 then 'order cannot be told' else min(verdict) end as verdict,
+           case when count(*) = 1 then min(verdict_contested_by) end as contested_by,
+           min(record) as record, min(party) as party,
+           case when bool_and(written_before) then 'before' when bool_and(written_after) then 'after'
+                else 'open' end as written
+    from chosen group by topic, asked, imported, system
+),
+-- who entered it, and when, does not matter where another system holds the approval of the same person; nor
+-- what files came after it, where that one came after them
+answered as (
+    select s.topic, s.asked, s.imported, s.written,
+           case when h.record is not null then 'holds' else s.verdict end as verdict,
+           case when h.record is null then s.contested_by end as contested_by,
+           coalesce(h.record, s.record) as record
+    from sourced s left join (
+        select asked, party, min(record) as record from sourced
+        where imported and verdict = 'holds' group by asked, party
+    ) h on h.asked = s.asked and h.party = s.party and not s.imported
+       and s.contested_by in ('approval-set-by-approver', 'approval-recorded-at-promotion',
+                              'model-unchanged-after-approval')
+)
+select topic, asked as subject, verdict, contested_by, record, written
+from answered
+qualify row_number() over (
+    partition by topic, asked
+    order by list_position(['rejected', 'failed', 'contested', 'holds', 'order cannot be told', 'after going live',
+                            'date unreadable', 'dated in the future', 'unidentified', 'incomplete', 'pending',
+                            'on the model only', 'placeholder'], verdict), imported, record) = 1
+
+-- block: approval_verdicts
+-- the approval of every promotion when the version went live, and of every version now
+with question as (
+    select subject, version_subject, registry, workspace, model, version, 'promotion' as about, live_not_before,
+           live_not_after, live_via, actor as promoted_by, actor_from as promoted_from, grade as promotion_grade
+    from [promotions]
+    union all
+    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
+           version, 'version', null, null, null, null, null, null
+    from [model_versions]
+    where model_subject not in (select model_subject from [prompt_models])
+    group by subject, registry, version
+)
+select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
+       q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
+       q.promoted_by, q.promoted_from, q.promotion_grade,
+       coalesce(r.verdict, 'none') as verdict, r.contested_by,
+       coalesce(r.verdict not in ('placeholder', 'pending', 'rejected', 'on the model only')
+                and a.party_kind is distinct from 'service', false) as names_approver,
+       case q.about when 'promotion' then r.written end as written,
+       a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.role, a.decision,
+       a.conditions, a.approved_until, a.stated, a.decided_not_before, a.decided_not_after, a.given_as, a.given_not_before,
+       a.given_not_after, a.recorded_not_before, a.recorded_not_after, a.until_not_before, a.until_not_after, a.entered, a.entered_by, a.entered_from,
+       a.developers, a.independence, a.tag, a.grade
+from question q
+left join [record_verdicts] r on r.topic = 'approval' and r.subject = q.subject
+left join [approvals] a on a.approval = r.record
+
+-- block: validation_verdicts
+-- the validation of every promotion when the version went live, and of every version now; whether it covers
+-- the version: it came after the version was made, and after the training had ended
+with made as (
+    select v.subject, max(v.created_at) as created_at, max(r.ended_at) as trained_at
+    from [model_versions] v
+    left join [training] t on t.subject = v.subject
+    left join [runs] r on r.registry = v.registry and r.run_id = t.run_id
+    where v.model_subject not in (select model_subject from [prompt_models])
+    group by v.subject
+),
+question as (
+    select subject, version_subject, registry, workspace, model, version, 'promotion' as about, live_not_before, live_not_after, live_via
+    from [promotions]
+    union all
+    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
+           version, 'version', null, null, null
+    from [model_versions]
+    where model_subject not in (select model_subject from [prompt_models])
+    group by subject, registry, version
+),
+spelling as (
+    select developer, person_of(developer) as party, party_kind(developer) as party_kind
+    from (select distinct developer from [developers])
+),
+-- a validation recorded for the model, compared with the developers of this version
+developed as (
+    select r.subject, bool_or(lower(trim(d.developer)) = lower(trim(v.validator)) or p.party = v.party) as same,
+           count(*) filter (where p.party is null) as strangers,
+           count(*) filter (where p.party_kind is distinct from 'service') as persons,
+           string_agg(d.developer, ', ' order by d.developer) as developers
+    from question q join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
+    join [validations] v on v.validation = r.record and v.version is null
+    join [developers] d on d.subject = q.version_subject
+    join spelling p on p.developer = d.developer
+    group by r.subject
+)
+select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
+       q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
+       coalesce(r.verdict, 'none') as verdict, m.created_at as version_created_at, m.trained_at,
+       case when v.validated_not_after is null then 'no date'
+            when v.source = 'model tag' and v.validated_not_after <= m.created_at then 'older'
+            when v.validated_not_after <= m.trained_at then 'older'
+            when v.validated_not_before >= coalesce(m.trained_at, m.created_at) then 'covers'
+            -- a training that nobody recorded may have been long before the registration
+            when m.trained_at is null and (m.created_at is null or v.validated_not_after <= m.created_at) then 'not known'
+            else 'same day' end as coverage,
+       v.validation, v.source, v.validator, v.party, v.party_kind, v.result, v.stated, v.validated_not_before,
+       v.validated_not_after, v.next_review, v.next_review_ends, v.valid_until, v.valid_until_ends,
+       v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
+       v.entered_from, case when v.source = 'model tag' then d.developers else v.developers end as developers,
+       case when v.source is distinct from 'model tag' then v.independence
+            when d.same then 'developed it' when v.independence = 'validator unknown' then 'validator unknown'
+            when d.subject is null then 'no developer' when d.persons = 0 then 'service developer'
+            when d.strangers > 0 then 'developer unknown' else 'independent' end as independence, v.tag, v.grade
+from question q
+left join made m on m.subject = q.version_subject
+left join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
+left join [validations] v on v.validation = r.record
+left join developed d on d.subject = q.subject

@@ -1,0 +1,61 @@
+-- What the words stand for that people write into tags. A day, or a time without a zone, is one of the
+-- firm's time zone; a day reaches from its first instant to the first of the next.
+create macro is_placeholder(words) as regexp_matches(lower(trim(words)),
+    '^(tbd|tbc|todo|n/?a|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$');
+create macro names_nobody(words) as is_placeholder(words)
+    or lower(trim(words)) in ('none', 'true', 'yes', 'ok', 'approved', 'nobody', 'no one');
+-- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
+create macro says_nothing(field_id, words) as case
+    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by',
+                      'vendor_name') then names_nobody(words)
+    when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
+                      'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
+    else is_placeholder(words) or lower(trim(words)) = 'none' end;
+-- Whether a field is about one version, so that a tag of the model does not answer for it.
+create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id || '.of'),
+    case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
+                           'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
+         then 'version' end, 'model') = 'version';
+create macro decision_of(words) as case
+    when trim(words) = '' then null
+    when lower(trim(words)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked',
+                                'not approved', 'no', 'false', 'failed', 'fail', 'not validated',
+                                'unsatisfactory', 'not passed') then 'rejected'
+    when lower(trim(words)) in ('pending', 'requested', 'open', 'draft', 'in review', 'submitted',
+                                'to be approved', 'in progress', 'planned') then 'pending'
+    else 'approved' end;
+create macro overwrites(before, after) as coalesce(before <> after, before is not null);
+create macro stated_part(words, part) as regexp_extract(trim(words),
+    '^(\d\d\d\d-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-](?:0\d|1[0-5]):?\d\d)?)?$', part);
+create macro stated_day(words) as try_cast(stated_part(words, 1) as DATE);
+create macro local_to_utc(wall) as timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'), wall));
+create macro local_day(at_moment) as timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', at_moment::TIMESTAMP))::DATE;
+create macro stated_from(words) as case
+    when stated_part(words, 3) = '' then local_to_utc(
+        try_cast(stated_part(words, 1) || ' ' || coalesce(nullif(stated_part(words, 2), ''), '00:00') as TIMESTAMP))
+    else try_cast(try_cast(stated_part(words, 1) || ' ' || stated_part(words, 2) || stated_part(words, 3)
+                           as TIMESTAMPTZ) at time zone 'UTC' as TIMESTAMP) end;
+create macro stated_until(words) as case
+    when stated_part(words, 2) = '' then local_to_utc((stated_day(words) + 1)::TIMESTAMP)
+    else stated_from(words) end;
+create macro first_tag(wanted, of_registry, of_workspace) as (select arg_min(tag, rank) from governance_fields where governance_fields.field = wanted and applies_to = conventions_of(of_registry, of_workspace));
+create macro set_tag(of_model, of_version, tag_key, hint) as case when of_version is null
+    then 'client.set_registered_model_tag(' || to_json(of_model)::VARCHAR || ', '
+    else 'client.set_model_version_tag(' || to_json(of_model)::VARCHAR || ', "' || of_version || '", ' end
+    || to_json(tag_key)::VARCHAR || ', "<' || hint || '>")';
+create macro list_person(spelling) as 'auditreg.toml: [[people]] id = "<person>", accounts = [' || to_json(spelling)::VARCHAR || ']';
+-- What a rule answers that asks whether a field is recorded, by the state that field_evidence gives. In the
+-- sentence, names in braces are columns of the rule.
+create macro field_status(state) as case state when 'recorded' then 'pass' when 'uncertain' then 'undecided' else 'not_evidenced' end;
+create macro field_reason(label, field_id, state, nearest_tag) as case state
+    when 'recorded' then 'The ' || label || ' of {subject} is recorded in {found_in} {tag}: {' || field_id || '}'
+    when 'placeholder' then 'The ' || label || ' of {subject} is given as ''{' || field_id || '}'' in {found_in} {tag}, which says nothing'
+    when 'on the model only' then 'The ' || label || ' is recorded for the model only, which does not say for which version: {' || field_id || '}'
+    when 'uncertain' then 'Whether the ' || label || ' of {subject} is recorded at this moment cannot be told: {candidates}'
+    else 'No ' || label || ' of {subject} is recorded; looked for the tags {tags_looked_for}'
+         || case when nearest_tag is null then '' else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end end;
+-- How closely the files of a version were compared, and a list of names short enough to be read.
+create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
+    when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;
+create macro a_few(names) as array_to_string(names[1:3], ', ')
+    || case when len(names) > 3 then ' and ' || (len(names) - 3) || ' more' else '' end;

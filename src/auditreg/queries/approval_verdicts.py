@@ -1,0 +1,88 @@
+"""What became of the approval of a version when it went live: one answer for every output."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditreg.queries.reader import Row
+
+PROMOTION_VERDICTS = """
+select subject, verdict, contested_by, approver, entered, system, stated
+from approval_verdicts_as_of({t}) where about = 'promotion' order by subject
+"""
+"""The verdict of every promotion at a moment; `{t}` is the moment."""
+
+_WORDS = {
+    "rejected": "rejected",
+    "order cannot be told": "cannot be told",
+    "after going live": "given after it went live",
+    "date unreadable": "its date cannot be read",
+    "unidentified": "by nobody who is listed",
+    "pending": "not decided then",
+    "on the model only": "for the model only",
+    "placeholder": "names nobody",
+    "none": "none recorded",
+}
+
+_ENTERED = {
+    "approver": "entered by the approver",
+    "not recorded": "who entered it is not recorded",
+    "nobody named": "who entered it is not recorded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalVerdict:
+    """The verdict of one promotion or version, with the words of the view `approval_verdicts`.
+
+    `contested_by` is the rule whose finding contests it; `entered` says by whom it was entered,
+    `system` which other system holds it, and `stated` is its date as it was written.
+    """
+
+    verdict: str
+    contested_by: str | None = None
+    approver: str | None = None
+    entered: str | None = None
+    system: str | None = None
+    stated: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether a record shows an approval that came before, and none contradicts it."""
+        return self.verdict == "holds"
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the record shows that there was none, or one that is contested."""
+        return self.verdict in ("contested", "rejected", "after going live")
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it."""
+        if self.holds:
+            return f"holds, {self._entered}"
+        if self.verdict == "contested":
+            return f"contested: {self.contested_by}" if self.contested_by else "contested"
+        return _WORDS.get(self.verdict, self.verdict)
+
+    @property
+    def _entered(self) -> str:
+        if self.entered == "imported":
+            return f"kept in {self.system}"
+        return _ENTERED.get(self.entered or "", "entered by another account")
+
+
+def approval_verdict(row: Row) -> ApprovalVerdict:
+    """A row of `PROMOTION_VERDICTS`, or one with its columns."""
+    names = ("verdict", "contested_by", "approver", "entered", "system", "stated")
+    return ApprovalVerdict(*(row[name] for name in names))
+
+
+def counted(verdicts: Iterable[ApprovalVerdict | None]) -> str:
+    """How many promotions there are of each verdict but those that hold, in words, worst first."""
+    counts = Counter(verdict.verdict for verdict in verdicts if verdict and not verdict.holds)
+    words = {"contested": "contested", **_WORDS}
+    order = ["rejected", "contested", *(name for name in _WORDS if name != "rejected")]
+    return ", ".join(f"{counts[name]} {words[name]}" for name in order if counts[name])

@@ -1,0 +1,56 @@
+/*
+title = "The developer did not put the version live"
+finding = "The developer put the version live"
+severity = "medium"
+scope = "promotion"
+repair = "history"
+covered_by = "developer-recorded"
+looks_for = """
+The user the MLflow server recorded as having moved the stage or alias, compared as a person with everybody who is or
+ever was recorded as a developer of the version. Needs capture on the server; accounts are put together by `[[people]]`
+in auditreg.toml. A pipeline that moves versions is nobody's developer."""
+rationale = """
+Who writes a change and puts it into production alone can put there what nobody has seen. Change management keeps the
+two apart."""
+remediation = """
+What happened cannot be changed. Let another person or the release pipeline move stages and aliases."""
+*/
+with compared as (
+    select r.subject, r.version_subject, r.live_via, r.live_not_before, r.live_not_after, r.grade,
+           r.actor as promoted_by, r.actor_from as promoted_from,
+           string_agg(d.developer, ', ' order by d.developer) as developers,
+           coalesce(bool_and(is_service(d.developer)) filter (where d.developer is not null), true) as no_person,
+           bool_or(lower(trim(d.developer)) = lower(trim(r.actor)) or person_of(d.developer) = person_of(r.actor)) as same,
+           min(d.developer) filter (where person_of(d.developer) is null) as stranger
+    from promotions r left join developers d on d.subject = r.version_subject
+    group by all
+),
+judged as (
+    select c.*, v.names_approver,
+           case when c.no_person then 'no developer' when c.grade <> 'captured' then 'not recorded'
+                when c.promoted_by is null then 'nobody named' when c.same then 'same'
+                when party_kind(c.promoted_by) is null then 'unknown account' when c.stranger is not null then 'unknown developer'
+                else 'another' end as found
+    from compared c join approval_verdicts v on v.subject = c.subject
+)
+select p.subject,
+       case when j.found in ('nobody named', 'unknown account') and j.names_approver then 'not_applicable'
+            when j.found = 'no developer' then 'not_applicable' when j.found = 'not recorded' then 'undecided'
+            when j.found = 'another' then 'pass' when j.found = 'same' then 'fail' else 'not_evidenced' end as status,
+       case j.found
+            when 'no developer' then 'No developer of {subject} is recorded: see developer-recorded'
+            when 'not recorded' then 'Who put {subject} live {live} cannot be told: the server kept no journal of it'
+            when 'nobody named' then 'Who put {subject} live {live} is not known: the request bore no authenticated user'
+            when 'same' then '{promoted_by} put {subject} live {live}, and is among its developers ({developers})'
+            when 'unknown account' then '{promoted_by}, who put {subject} live {live}, is nobody listed in auditreg.toml'
+            when 'unknown developer' then '{promoted_by} put {subject} live {live}; its developer ''{stranger}'' is nobody listed in auditreg.toml'
+            else '{promoted_by} put {subject} live {live}; it was developed by {developers}' end
+            || case when j.found in ('nobody named', 'unknown account') and j.names_approver then ': see approver-not-promoter'
+                    when j.found in ('same', 'another') and j.promoted_from = 'program' then '; the program that did it named the account'
+                    else '' end as reason,
+       case when j.found in ('no developer', 'not recorded') then 'none' when j.promoted_from = 'program' then 'asserted'
+            else 'captured' end as grade,
+       case j.found when 'unknown account' then list_person(j.promoted_by) when 'unknown developer' then list_person(j.stranger) end as fix,
+       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.promoted_by, j.promoted_from, j.developers, j.stranger
+from population_promotion p
+join judged j on j.subject = p.subject

@@ -1,0 +1,83 @@
+/*
+title = "The metrics keep the limits that were declared"
+finding = "A metric does not keep its limit, or no limit is declared"
+severity = "high"
+severity_by_rating = { low = "medium" }
+scope = "live_version"
+repair = "retrain"
+covered_by = "run-linked"
+looks_for = """
+The field `thresholds`, a list such as `gini>=0.30, rmse<=120`, compared with the latest value of each metric of the
+training run, else of the logged model, by its exact name. The comparisons >=, <=, >, < and = are read. Whether the
+limits are the right ones, and how the model does since, is for the firm to show."""
+rationale = """
+A test without a limit that was set before cannot be failed."""
+remediation = """
+Declare the limits on the registered model before the next training, and have a version that keeps them put into use."""
+*/
+with declared as (
+    select e.subject, e.registry, trim(unnest(string_split_regex(e.value, '[,;]'))) as words
+    from field_evidence e where e.field = 'thresholds' and e.state = 'recorded' and e.value is not null
+),
+bound as (
+    select subject, words, part.metric as metric, part.comparison as comparison, try_cast(part.bound as DOUBLE) as bound
+    from (select *, regexp_extract(words, '^(.+?)\s*(>=|<=|>|<|=)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)$',
+                                   ['metric', 'comparison', 'bound']) as part from declared where words <> '')
+),
+measured as (
+    select t.subject, m.key, m.value, 1 as place
+    from training t join run_metrics m on m.registry = t.registry and m.run_id = t.run_id
+    union all
+    select t.subject, m.key, m.value, 2
+    from training t join logged_model_metrics m on m.registry = t.registry and m.model_id = t.logged_model_id
+),
+latest as (
+    select subject, key, min(value) as value, min(value) <> max(value) as several
+    from (from measured qualify place = min(place) over (partition by subject, key)) group by subject, key
+),
+compared as (
+    select b.subject, b.words, l.value,
+           case when b.bound is null then 'unreadable' when l.key is null then 'not measured' when isnan(l.value) then 'not measured'
+                when l.several then 'several'
+                when case b.comparison when '>=' then l.value >= b.bound when '<=' then l.value <= b.bound when '>' then l.value > b.bound
+                          when '<' then l.value < b.bound else l.value = b.bound end then 'kept' else 'missed' end as how
+    from bound b left join latest l on l.subject = b.subject and l.key = b.metric
+),
+counted as (
+    select subject, string_agg(words || ' (' || printf('%g', value) || ')', ', ' order by words) filter (where how = 'missed') as missed,
+           string_agg(words, ', ' order by words) filter (where how = 'unreadable') as unreadable,
+           string_agg(words, ', ' order by words) filter (where how = 'not measured') as not_measured,
+           string_agg(words, ', ' order by words) filter (where how = 'several') as several,
+           string_agg(words || ' (' || printf('%g', value) || ')', ', ' order by words) filter (where how = 'kept') as kept
+    from compared group by subject
+),
+judged as (
+    select e.*, c.* exclude (subject), t.run_id,
+           case when e.state <> 'recorded' then 'field' when e.value is null then 'which' when c.missed is not null then 'missed'
+                when c.unreadable is not null then 'unreadable'
+                when c.not_measured is not null and t.run_state in ('none named', 'not in the store', 'on another server') and not t.from_vendor
+                then 'no run'
+                when c.not_measured is not null and t.run_state in ('uncertain', 'not read') then 'run not told'
+                when c.not_measured is not null then 'not measured' when c.several is not null then 'several' else 'kept' end as found
+    from field_evidence e left join counted c on c.subject = e.subject left join training t on t.subject = e.subject
+    where e.field = 'thresholds'
+)
+select p.subject,
+       case j.found when 'field' then field_status(j.state) when 'kept' then 'pass' when 'missed' then 'fail' when 'no run' then 'not_applicable'
+            when 'unreadable' then 'not_evidenced' when 'not measured' then 'not_evidenced' else 'undecided' end as status,
+       case j.found
+            when 'field' then field_reason('limits', 'thresholds', j.state, j.nearest_tag)
+            when 'which' then 'The limits of {subject} changed around this moment: {candidates}'
+            when 'missed' then 'The metrics of {subject} do not keep its limits: {missed}'
+            when 'unreadable' then 'Limits of {subject} cannot be read: ''{unreadable}''; wanted: gini>=0.30, rmse<=120'
+            when 'no run' then 'The record holds no run of {subject} whose metrics could be compared: see run-linked'
+            when 'run not told' then 'What run {run_id} of {subject} had measured by this moment cannot be told'
+            when 'not measured' then 'Nothing was measured of {subject} that could be compared with {not_measured}'
+            when 'several' then 'Several values of {subject} are possible for {several}'
+            else 'The metrics of {subject} keep its limits: {kept}' end as reason,
+       case when j.found = 'field' then coalesce(j.grade, 'none') else 'asserted' end as grade,
+       case when j.found in ('field', 'unreadable') and j.state <> 'uncertain' then j.fix end as fix, coalesce(j.value, j.candidates) as thresholds,
+       j.missed, j.unreadable, j.not_measured, j.several, j.kept, j.run_id, j.found_in, j.tag, j.candidates, j.tags_looked_for,
+       j.nearest_tag, j.nearest_value
+from population_live_version p
+join judged j on j.subject = p.subject
