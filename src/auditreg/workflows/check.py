@@ -100,10 +100,9 @@ def exit_code(result: CheckResult, fail_on: Severity | None) -> ExitCode:
     extractions = result.ledger.get("extractions")
     if isinstance(extractions, list) and not all(reading["complete"] for reading in extractions):
         codes.append(ExitCode.ERROR)
-    if not any(rule.population or rule.error or rule.carried for rule in result.rules):
-        # No rule had a subject: an empty result must not look like a passed check.
-        codes.append(ExitCode.NOTHING)
-    if result.nothing_live is not None:
+    judged = any(rule.population or rule.error or rule.carried for rule in result.rules)
+    if not judged or result.nothing_live is not None:
+        # No rule had a subject, or no version was judged: that must not look like a passed check.
         codes.append(ExitCode.NOTHING)
     if fail_on and any(finding.severity.rank <= fail_on.rank for finding in result.open):
         codes.append(ExitCode.FINDINGS)
