@@ -186,13 +186,13 @@ class Answers:
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
                 rule = by_id[row[0]]
-                told = partial(
+                sentence = partial(
                     complete,
                     columns=self.columns[table_name(rule)],
                     moments=moments[rule.id],
                     zone=self.zone,
                 )
-                yield _answer(row, evidence, rule, self.waivers, told)
+                yield _answer(row, evidence, rule, self.waivers, sentence)
             start += _BATCH
 
     def _select(self, results: Sequence[RuleResult], *, all_carried: bool) -> str:

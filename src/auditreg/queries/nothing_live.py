@@ -56,8 +56,10 @@ def nothing_live(
         con: a ledger, or the state of a moment over it.
         results: what the rules answered.
     """
-    asked = [result for result in results if result.rule.scope in _OF_VERSIONS]
-    if not asked or any(result.population or result.carried or result.error for result in asked):
+    of_versions = [result for result in results if result.rule.scope in _OF_VERSIONS]
+    if not of_versions or any(
+        result.population or result.carried or result.error for result in of_versions
+    ):
         return None
     counting = con.execute(_COUNTING).fetchall()
     return NothingLive(
