@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from auditreg.cli import cli
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from tests.cli.running import run
@@ -112,6 +114,16 @@ def test_it_opens_verifies_and_answers_as_it_did(ledger: Ledger, answers: dict[s
     agree(ledger, answers)
     today = "select party_kind('nobody') as kind, (select count(*) from authorities) as n"
     assert ask(ledger, today) == [{"kind": None, "n": 0}]
+
+
+def test_commands_read_it_before_any_write_renews_it(ledger: Ledger, answers: dict[str, Any]):
+    ledger.path.chmod(0o444)
+    content = ledger.path.read_bytes()
+    for arguments in (["check"], ["live"], ["history", "motor"], ["status"], ["inventory"]):
+        done = CliRunner().invoke(cli, [*arguments, "--ledger", str(ledger.path)])
+        assert done.exit_code in (0, 1), (arguments, done.output)
+        assert "bug" not in done.output
+    assert ledger.path.read_bytes() == content
 
 
 @pytest.mark.integration

@@ -176,11 +176,11 @@ def texts_digest() -> str:
     return hashlib.sha256(texts).hexdigest()
 
 
-def writer_name() -> str:
+def writer_name(digest: str | None = None) -> str:
     """The release, and the beginning of the digest of what its views and macros follow from."""
     from auditreg.resources import tool_version
 
-    return f"{tool_version()} ({texts_digest()[:12]})"
+    return f"{tool_version()} ({(digest or texts_digest())[:12]})"
 
 
 def sign(con: duckdb.DuckDBPyConnection) -> None:
@@ -212,8 +212,8 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
 
 def renew(con: duckdb.DuckDBPyConnection) -> None:
     """Give a ledger written by an older release this release's views, macros and descriptions."""
-    row = con.execute("select version, written_by from ledger.format").fetchone()
     held = held_tables(con)
+    row = con.execute("select version, written_by from ledger.format").fetchone()
     if row == (FORMAT_VERSION, writer_name()) and not held:
         return
     for name in held:  # a published copy that is written to: its tables would stay as they are

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from auditreg.fields import FIELDS
-from auditreg.ledger.definitions import sql
-from auditreg.ledger.schema import create, statements
+from auditreg.ledger.schema import create
 from auditreg.sql import rows_select
 
 if TYPE_CHECKING:
@@ -97,32 +96,6 @@ def refresh_settings(
             con.execute(f"delete from {table}")
             if rows:
                 con.execute(f"insert into {table} {rows_select(rows)}")
-
-
-def stand_in(con: duckdb.DuckDBPyConnection) -> None:
-    """Give a read-only connection to an older ledger what its settings tables and macros lack.
-
-    Until the next write renews the file, temporary tables and macros stand in the place of its own.
-    """
-    import duckdb
-
-    try:
-        con.execute("select kind from people limit 0")
-    except duckdb.BinderException:
-        _make_stand_ins(con)
-    except duckdb.CatalogException:
-        return  # there is no such table: `verify` says so
-
-
-def _make_stand_ins(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(
-        "create temp table people as select *, case when service then 'service' "
-        "else 'person' end as kind, null::VARCHAR as minutes from people"
-    )
-    added = ("create table body_members", "create table authorities", "create macro")
-    for statement in (*statements(sql("settings.sql")), *statements(sql("stated.sql"))):
-        if statement.startswith(added):
-            con.execute(statement.replace("create", "create temp", 1))
 
 
 def create_state(

@@ -11,6 +11,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
-from auditreg.ledger import schema
+from auditreg.ledger import schema, template
 from auditreg.ledger.draft import finish, open_draft, out_of_space
 from auditreg.ledger.file_checks import (
     UNCHANGED,
@@ -31,7 +32,6 @@ from auditreg.ledger.file_checks import (
     unopenable,
     without_locks,
 )
-from auditreg.ledger.settings import stand_in
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -107,7 +107,6 @@ class Ledger:
         try:
             check_format(con, self.path)
             con.execute("set timezone = 'UTC'")
-            stand_in(con)
             if self.path.stat().st_size <= SMALL_FILE:
                 con.execute("set threads = 1")
         except duckdb.Error as error:
@@ -120,22 +119,41 @@ class Ledger:
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """`connect` as a context manager.
+        """A read-only connection that has this release's views and macros, whoever wrote the file.
+
+        Until the next write renews a file of another release, a copy of it is renewed and read.
 
         Raises:
-            LedgerError: as there, or a block of the file turns out to be damaged.
+            LedgerError: as `connect`, or a block of the file turns out to be damaged.
         """
         import duckdb
 
-        con = self.connect()
-        try:
-            yield con
-        except duckdb.Error as error:
-            if tells_damage(error):
-                raise unopenable(self.path, error) from error
-            raise
-        finally:
-            con.close()
+        with contextlib.ExitStack() as opened:
+            try:
+                con = opened.enter_context(contextlib.closing(self.connect()))
+                if not template.made(con):
+                    con.close()
+                    con = opened.enter_context(self._renewed())
+                yield con
+            except duckdb.Error as error:
+                if tells_damage(error):
+                    raise unopenable(self.path, error) from error
+                raise
+
+    @contextlib.contextmanager
+    def _renewed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection to a copy that has this release's views and macros."""
+        with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
+            copy = Path(folder) / self.path.name
+            shutil.copyfile(self.path, copy)
+            con = open_draft(copy, new=False)
+            try:
+                schema.renew(con)
+                finish(con)
+            finally:
+                con.close()
+            with contextlib.closing(Ledger(copy).connect()) as con:
+                yield con
 
     @contextlib.contextmanager
     def writer(self, *, fresh: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

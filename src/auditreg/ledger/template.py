@@ -13,9 +13,13 @@ import functools
 import tempfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditreg.ledger import schema
 from auditreg.sql import quoted
+
+if TYPE_CHECKING:
+    import duckdb
 
 PACKED = Path(__file__).with_name("empty_ledger.z")
 """A line with `schema.texts_digest()`, then the compressed file."""
@@ -39,11 +43,25 @@ def empty_ledger() -> bytes:
 
 def is_current() -> bool:
     """Whether the packed file was made from the texts of this release."""
+    return packed_digest() == schema.texts_digest()
+
+
+def packed_digest() -> str:
+    """The digest of the texts that the packed file was made from; empty where it cannot be read.
+
+    Read in a moment, which `schema.texts_digest()` is not.
+    """
     try:
         with PACKED.open("rb") as file:
-            return file.readline().decode("ascii").strip() == schema.texts_digest()
+            return file.readline().decode("ascii").strip()
     except (OSError, ValueError):
-        return False
+        return ""
+
+
+def made(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the views and macros of a ledger are those of the packed file."""
+    row = con.execute("select version, written_by from ledger.format").fetchone()
+    return row == (schema.FORMAT_VERSION, schema.writer_name(packed_digest()))
 
 
 def make() -> bytes:
