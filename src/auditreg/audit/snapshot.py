@@ -37,6 +37,14 @@ _ASKED_IN_PART = ("field_evidence",)
 
 _MAKE_TIMELINE = "create temp table timeline as from ledger.timeline(null, null::TIMESTAMP)"
 
+_PAST_ENTRIES = """(
+    select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry, l.seq, l.actor, l.grade,
+           s.certainty, s.candidate, s.not_before, s.not_after
+    from temp.states_at s join ledger.log l using (seq)
+    where s.kind = {kind} and l.entry is not null
+)"""
+"""The entries of the states of a past moment, as state tables are decoded from them."""
+
 _SELECTABLE = ("registered_models", "model_versions", "aliases", "live_versions")
 """What a selection is looked up in."""
 
@@ -143,11 +151,10 @@ def state_statements(
     yield f"set variable period_end = {moment_literal(moment.period_end)}"
     if moment.past is not None:
         yield _MAKE_TIMELINE
-        yield definitions.candidates_macro(
-            "candidates_of_timeline", "(from temp.timeline where kind = entry_kind)"
-        )
+        states = definitions.states_at_sql("temp.timeline", moment_literal(moment.past))
+        yield f"create temp table states_at as {states}"
         for table in filter(read, _state_tables()):
-            yield f"create temp table {table} as {_past_state(table, moment_literal(moment.past))}"
+            yield f"create temp table {table} as {_past_state(table, moment.past)}"
     sources = {
         name: _view_source(name, moment, reads)
         for name in filter(read, definitions.VIEWS)
@@ -168,7 +175,7 @@ def state_statements(
 
 def _drops() -> Iterator[str]:
     """The SQL that removes what an earlier moment left."""
-    for name in (*_state_tables(), *definitions.VIEWS, "timeline"):
+    for name in (*_state_tables(), *definitions.VIEWS, "timeline", "states_at"):
         if name in _ASKED_IN_PART:
             yield f"drop view if exists temp.{name}"
             yield f"drop table if exists temp.{_every(name)}"
@@ -191,12 +198,11 @@ def _state_tables() -> tuple[str, ...]:
     return (*definitions.state_tables(), "deployments")
 
 
-def _past_state(table: str, past: str) -> str:
+def _past_state(table: str, past: datetime) -> str:
     """The SELECT of a state table at a past moment."""
     if table not in definitions.state_tables():
-        return f"select * from {table}_as_of({past})"
-    candidates = f"candidates_of_timeline({{kind}}, {past}, null::TIMESTAMP)"
-    return definitions.state_sql(table, candidates)
+        return f"select * from {table}_as_of({moment_literal(past)})"
+    return definitions.state_sql(table, _PAST_ENTRIES)
 
 
 def _view_source(name: str, moment: Moment, reads: Reads | None = None) -> str:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from auditreg.ledger import definitions, entries, kind_sql, schema
+from auditreg.ledger.definitions import JOURNALLED
 from auditreg.ledger.erase import STATE, erased_states
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.secrets import IMAGE_TEXTS, IMAGED, Key, mask, name_pattern
@@ -22,9 +23,6 @@ from auditreg.ledger.state_entries import state_bodies
 
 if TYPE_CHECKING:
     import duckdb
-
-KINDS = ("registered_model", "registered_model_tag", "model_version", "model_version_tag", "alias")
-"""Kinds of states a journal tells of."""
 
 _READABLE = (
     "content is not null and content.name is not null "
@@ -165,9 +163,9 @@ def _run(con: duckdb.DuckDBPyConnection, file: str, parameters: Mapping[str, obj
 
 def _filled(text: str) -> str:
     """One of our files with the parts that stand in braces."""
-    for kind in KINDS:
+    for kind in JOURNALLED:
         text = text.replace(f"{{image of {kind}}}", kind_sql.image_columns(kind))
-    structure = kind_sql.journal_structure(KINDS)
+    structure = kind_sql.journal_structure(JOURNALLED)
     return (
         kind_sql.identified(text).replace("{readable}", _READABLE).replace("{structure}", structure)
     )
@@ -251,7 +249,7 @@ def _make_states(con: duckdb.DuckDBPyConnection, registry: str) -> None:
         "fingerprint VARCHAR, secrets VARCHAR, item VARCHAR, place BIGINT)"
     )
     blocks = definitions.blocks("ingest.sql", "kind")
-    for kind in KINDS:
+    for kind in JOURNALLED:
         text = blocks[kind][1].partition(";\n")[0]
         statement = (
             text.replace("into incoming", "into imaged")
@@ -270,7 +268,7 @@ def _withhold_erased(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         "update imaged i set erased = true from erased_subjects e "
         "where e.subject = i.subject and e.fingerprint = i.fingerprint"
     ).fetchall()
-    for kind in KINDS if number else ():
+    for kind in JOURNALLED if number else ():
         table = kind_sql.BY_NAME[kind].table
         emptied = ", ".join(f"{c.name} = null" for c in table.body if not c.identity)
         erased = f"(select place from imaged where erased and kind = '{kind}')"
@@ -283,7 +281,7 @@ def _append_states(intake: Intake) -> None:
         "create or replace temp table batch as select seq, kind, image.item as item, "
         "image.place as place from journal_entry"
     )
-    bodies = state_bodies(KINDS).replace("stage_", "image_")
+    bodies = state_bodies(JOURNALLED).replace("stage_", "image_")
     intake.appender.append(
         f"""
         select e.seq, $recorded_at::TIMESTAMP as recorded_at,

@@ -11,6 +11,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from auditreg.fields import FIELD_IDS
+from auditreg.kinds.registry import KINDS
 from auditreg.ledger import kind_sql
 from auditreg.sql import listed, quoted
 
@@ -20,6 +21,8 @@ COMMON = "seq, actor, grade, certainty, candidate, not_before, not_after"
 VIEWS = (
     "prompt_models",
     "live_versions",
+    "version_identity",
+    "model_identity",
     "signatures",
     "promotions",
     "running",
@@ -209,14 +212,14 @@ def view_sql(
     """
     if not as_of:
         return _latest_text(_view_text(name), moment=moment, fields=fields)
-    read = [token for token in _built_on(name) if token not in VIEWS]
-    tables = ", ".join(f"read_{token} as ({_past_select(token)})" for token in read)
-    parts = {
-        token: _asked_text(_view_text(token)) if token in VIEWS else f"from read_{token}"
-        for token in _built_on(name)
-    }
+    read = _built_on(name)
+    parts = {token: _past_select(token) for token in read}
+    kinds = sorted({state_tables()[token][0] for token in read if token in state_tables()})
+    if kinds:
+        entries = f"from ledger.candidates('{' '.join(kinds)}', ts::TIMESTAMP, known_at::TIMESTAMP)"
+        parts = {"entries": _asked_text(entries), **parts}
     text = planned_once(_over(_asked_text(_view_text(name)), "past_", parts))
-    return f"with asked as ({_ASKED}){', ' * bool(tables)}{tables} {text}"
+    return f"with asked as ({_ASKED}) {text}"
 
 
 def stored_view_sql(name: str) -> str:
@@ -291,18 +294,36 @@ def _over(text: str, prefix: str, parts: Mapping[str, str]) -> str:
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 
 
-def candidates_macro(name: str, timeline: str) -> str:
-    """The statement that makes the temporary macro `name`: `ledger.candidates`, over another relation.
+JOURNALLED = ("registered_model", "registered_model_tag", "model_version", "model_version_tag", "alias")
+"""Kinds whose changes the server's journal holds."""
 
-    The relation holds what `ledger.timeline` gives, so that it is made once for several kinds.
+
+def timeline_sql() -> str:
+    """The text of `timeline.sql`, with the kinds of entries that it tells of."""
+    kinds = listed(kind.name for kind in KINDS)
+    asked = (
+        f"kind = entry_kind or entry_kind is null and kind in ({kinds}) "
+        "or contains(entry_kind, ' ') and list_contains(string_split(entry_kind, ' '), kind)"
+    )
+    text = sql("timeline.sql").replace("{asked}", asked)
+    return text.replace("{journalled}", listed(JOURNALLED))
+
+
+def states_at_sql(timeline: str, moment: str) -> str:
+    """The SELECT of `ledger.states_at` for all kinds, over a relation that holds `ledger.timeline`.
+
+    Args:
+        timeline: the relation, which is made once where several ask.
+        moment: SQL of the moment.
     """
-    body = sql("timeline.sql").partition("create macro ledger.candidates")[2]
-    body = body.replace("ledger.timeline(entry_kind, known_at)", timeline)
-    return f"create or replace temp macro {name}{body}"
+    made = timeline_sql().partition("create macro ledger.states_at(entry_kind, ts, known_at) as table")
+    body = made[2].partition(";\n")[0].replace("ledger.timeline(entry_kind, known_at)", timeline)
+    given = {"entry_kind": "null::VARCHAR", "ts": moment, "known_at": "null::TIMESTAMP"}
+    return re.sub(r"\b(entry_kind|ts|known_at)\b", lambda m: given[m[1]], body)
 
 
 def state_sql(table: str, candidates: str) -> str:
-    """The SELECT of a state table over a relation of entries, as `ledger.candidates` gives them.
+    """The SELECT of a state table over a relation of entries as `ledger.candidates` gives them.
 
     What the relation says of the kind of entries is `{kind}`.
     """
@@ -341,10 +362,15 @@ def _built_on(name: str) -> list[str]:
 
 
 def _past_select(token: str) -> str:
-    """What gives the rows of a table or view at the moment of the macro around it."""
+    """What gives the rows of a table or view at the moment in `asked`.
+
+    Tables are decoded from `past_entries`, which are worked out once.
+    """
     if token in VIEWS:
-        return _past_text(_view_text(token))
-    return f"select * from {token}_as_of(ts, known_at := known_at)"
+        return _asked_text(_view_text(token))
+    if token in state_tables():
+        return state_sql(token, "(select * from past_entries where kind = {kind})")
+    return _asked_text(f"from {token}_as_of(ts::TIMESTAMP, known_at := known_at::TIMESTAMP)")
 
 
 def _past_text(text: str) -> str:

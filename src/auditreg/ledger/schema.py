@@ -29,6 +29,7 @@ from auditreg.ledger.definitions import (
     state_sql,
     state_tables,
     stored_view_sql,
+    timeline_sql,
     view_sql,
 )
 from auditreg.sql import quoted, quoted_name
@@ -46,7 +47,7 @@ REGISTRY_KINDS = tuple(kind.name for kind in KINDS)
 """Kinds of entries that are states of a registry; the others are auditreg's own events."""
 
 _EMPTY_ROWS = (
-    "(select subject, registry, workspace, model, version, op, entry, seq, actor, grade, "
+    "(select subject, registry, workspace, model, version, op, entry, seq, kind, actor, grade, "
     "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
     "from ledger.log)"
 )
@@ -119,10 +120,9 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make (or make anew) every view and macro; older ledgers get today's that way."""
     for former in ("readings", "erased_states"):  # macros now: see timeline.sql
         con.execute(f"drop view if exists ledger.{former}")
-    kinds = ", ".join(f"'{kind}'" for kind in REGISTRY_KINDS)
     timeline = [
         statement.replace("create ", "create or replace ", 1)
-        for statement in statements(sql("timeline.sql").replace("{kinds}", kinds))
+        for statement in statements(timeline_sql())
     ]
     for statement in timeline:
         con.execute(statement)

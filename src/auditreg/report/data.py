@@ -26,7 +26,7 @@ from auditreg.report.provenance import Provenance
 from auditreg.report.wording import slugs
 
 _MODELS = """
-select subject, registry, workspace, model, any_value(description) as description,
+select subject, registry, workspace, model, max_by(description, (not_after, seq)) as description,
        min(created_at) as created_at, bool_and(deleted) as deleted
 from registered_models_as_of({t}) group by subject, registry, workspace, model
 order by registry, workspace, model, subject

@@ -99,7 +99,7 @@ version as (
            max_by(model, (not_after, seq)) as model, version,
            case when count(distinct coalesce(description, '')) = 1
                 then any_value(description) end as commit_message,
-           any_value(user_id) as user_id, min(created_at) as created_at,
+           max_by(user_id, (not_after, seq)) as user_id, min(created_at) as created_at,
            bool_and(deleted) as deleted,
            bool_or(certainty in ('uncertain', 'unknown')) as open,
            any_value(certainty) as certainty

@@ -28,7 +28,7 @@ near as (
     union all
     select v.subject, a.field, a.score, t.key, t.value
     from [registered_model_tags] t join alike a using (key)
-    join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = t.model_subject
+    join [version_identity] v on v.model_subject = t.model_subject
     union all
     select t.model_subject, a.field, a.score, t.key, t.value
     from [registered_model_tags] t join alike a using (key)
@@ -40,12 +40,9 @@ from near group by subject, field
 -- versions and models that are no prompts, deleted ones too, by their latest names, and whose conventions hold for them
 select *, split_part(subject, '/', 1) as model_subject, conventions_of(registry, workspace) as conventions
 from (
-    select subject, registry, max_by(workspace, (not_after, seq)) as workspace,
-           max_by(model, (not_after, seq)) as model, version
-    from [model_versions] group by subject, registry, version
+    select subject, registry, workspace, model, version from [version_identity]
     union all
-    select subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)), null
-    from [registered_models] group by subject, registry
+    select subject, registry, workspace, model, null from [model_identity]
 )
 where split_part(subject, '/', 1) not in (select model_subject from [prompt_models])
 
@@ -116,26 +113,15 @@ left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.
 -- block: training
 -- per version the run that made it, and what that run or the logged model says of its code and its data.
 -- The run is the version's own, else that of its logged model
-with kept as (
-    select subject, arg_max(run_id, seq) as run_id
-    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
-          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
-            and ([known] is null or recorded_at <= [known]))
-    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
-),
-named as (
-    -- MLflow takes the run from a version that it deletes
-    select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, v.logged_model_id,
-           coalesce(k.run_id, nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
-    from (select subject, v.registry, max_by(v.workspace, (v.not_after, v.seq)) as workspace,
-                 max_by(v.model, (v.not_after, v.seq)) as model, v.version, max(v.run_id) as run_id,
-                 max(v.run_link) as run_link, max(k.logged_model_id) as logged_model_id
-          from [model_versions] v left join (select subject, logged_model_id from [version_logged_models]) k using (subject)
-          group by subject, v.registry, v.version) v
-    left join kept k on k.subject = v.subject
+with named as (
+    select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, k.logged_model_id,
+           coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+    from [version_identity] v
+    left join (select subject, max(logged_model_id) as logged_model_id from [version_logged_models] group by subject) k
+      on k.subject = v.subject
     left join (select registry, model_id, max(source_run_id) as source_run_id
                from [logged_models] group by registry, model_id) l
-      on l.registry = v.registry and l.model_id = v.logged_model_id
+      on l.registry = v.registry and l.model_id = k.logged_model_id
 ),
 run as (
     -- a run that a later reading shows was there; of one that is gone by then nobody knows since when
@@ -563,8 +549,8 @@ with question as (
     select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi
     from [promotions]
     union all
-    select distinct subject, subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of())
-    from [model_versions]
+    select subject, subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of())
+    from [version_identity]
     where model_subject not in (select model_subject from [prompt_models])
 ),
 record as (
@@ -591,7 +577,7 @@ beside as materialized (
         select *, subject as owner from record where version is not null
         union all
         select r.*, v.subject from record r
-        join (select distinct subject, model_subject from [model_versions]) v on v.model_subject = r.subject
+        join [version_identity] v on v.model_subject = r.subject
         where r.version is null
     ) r on r.owner = q.version_subject
 ),
@@ -675,11 +661,9 @@ with question as (
            live_not_after, live_via, actor as promoted_by, actor_from as promoted_from, grade as promotion_grade
     from [promotions]
     union all
-    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
-           version, 'version', null, null, null, null, null, null
-    from [model_versions]
+    select subject, subject, registry, workspace, model, version, 'version', null, null, null, null, null, null
+    from [version_identity]
     where model_subject not in (select model_subject from [prompt_models])
-    group by subject, registry, version
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
        q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
@@ -711,11 +695,9 @@ question as (
     select subject, version_subject, registry, workspace, model, version, 'promotion' as about, live_not_before, live_not_after, live_via
     from [promotions]
     union all
-    select subject, subject, registry, max_by(workspace, (not_after, seq)), max_by(model, (not_after, seq)),
-           version, 'version', null, null, null
-    from [model_versions]
+    select subject, subject, registry, workspace, model, version, 'version', null, null, null
+    from [version_identity]
     where model_subject not in (select model_subject from [prompt_models])
-    group by subject, registry, version
 ),
 spelling as (
     select developer, person_of(developer) as party, party_kind(developer) as party_kind

@@ -42,7 +42,7 @@ from (
 select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
        created_at, changed_at, workspace, model, fingerprint, secrets
 from ledger.log
-where journal is null and (kind = entry_kind or entry_kind is null and kind in ({kinds}))
+where journal is null and ({asked})
   and (known_at is null or recorded_at <= known_at)
 union all
 select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
@@ -51,7 +51,7 @@ from (
     select *, row_number() over (partition by subject, source, journal
                                  order by observed_at, seq) as turn
     from ledger.log
-    where journal is not null and (kind = entry_kind or entry_kind is null and kind in ({kinds}))
+    where journal is not null and ({asked})
       and (known_at is null or recorded_at <= known_at)
 )
 where turn = 1
@@ -59,7 +59,7 @@ union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
 from ledger.erased_states()
-where (kind = entry_kind or entry_kind is null and kind in ({kinds}))
+where ({asked})
   and (known_at is null or recorded_at <= known_at)
 ) p left join ledger.fingerprints renewed using (seq);
 
@@ -92,7 +92,7 @@ where again is distinct from true;
 create macro ledger.timeline(entry_kind, known_at) as table
 with reading as (
     select registry, kind, max(started_at) as started_at, observed_at from ledger.readings()
-    where (entry_kind is null or kind = entry_kind) and (known_at is null or recorded_at <= known_at)
+    where ({asked}) and (known_at is null or recorded_at <= known_at)
     group by registry, kind, observed_at
 ),
 entry as (
@@ -148,22 +148,20 @@ select *, lag(hi) over neighbours as previous_hi, lag(seq) over neighbours as pr
 from placed
 window neighbours as (partition by subject order by observed_at, place, seq);
 
--- macro: ledger.candidates
--- the entries that hold, or may hold, at a moment, with how sure that is
-create macro ledger.candidates(entry_kind, ts, known_at) as table
+-- macro: ledger.states_at
+-- the states that hold, or may hold, at a moment, with how sure that is
+create macro ledger.states_at(entry_kind, ts, known_at) as table
 with last_reading as (
     -- what a reading that took its time saw at its beginning may have changed before its end
-    select registry, max(started_at) as last_at,
+    select registry, kind, max(started_at) as last_at,
            bool_or(started_at = ts and observed_at = ts) as read_now
     from ledger.readings()
-    where kind = entry_kind and (known_at is null or recorded_at <= known_at)
-    group by registry
+    where ({asked}) and (known_at is null or recorded_at <= known_at)
+    group by registry, kind
 ),
 recorded as (
     select registry, true as recorded_now from ledger.recorded
     where ts >= begins and ts < ends
-      and entry_kind in ('registered_model', 'registered_model_tag', 'model_version',
-                     'model_version_tag', 'alias')
     group by registry
 ),
 chosen as (
@@ -191,7 +189,7 @@ counted as (
     select * from distinct_states where several and turn = 1 or not several and turn_back = 1
 ),
 judged as (
-    select seq, lo as not_before, hi as not_after,
+    select seq, kind, lo as not_before, hi as not_after,
            case
              when several then 'uncertain'
              when repeated then 'seen_same'
@@ -200,7 +198,7 @@ judged as (
              when next_seq is not null and (next_lo is null or next_lo < ts) then 'uncertain'
              when next_seq is null and ts > greatest(last_at, read_from) then 'not_seen_since'
              when mlflow_time is not null and changed_at is not null
-               or coalesce(recorded_now, false) or coalesce(read_now, false)
+               or coalesce(recorded_now, false) and kind in ({journalled}) or coalesce(read_now, false)
                or ts = observed_at and read_from = observed_at
              then 'certain'
              else 'seen_same'
@@ -213,9 +211,15 @@ judged as (
              then 'before'
              else 'only'
            end as candidate
-    from counted left join last_reading using (registry) left join recorded using (registry)
+    from counted left join last_reading using (registry, kind) left join recorded using (registry)
 )
+select seq, kind, certainty, candidate, not_before, not_after
+from judged;
+
+-- macro: ledger.candidates
+-- the entries of these states
+create macro ledger.candidates(entry_kind, ts, known_at) as table
 select l.subject, l.registry, l.workspace, l.model, l.version, l.op, l.entry,
-       j.seq, l.actor, l.grade, j.certainty, j.candidate, j.not_before, j.not_after
-from judged j join ledger.log l using (seq)
+       j.seq, j.kind, l.actor, l.grade, j.certainty, j.candidate, j.not_before, j.not_after
+from ledger.states_at(entry_kind, ts, known_at) j join ledger.log l using (seq)
 where l.entry is not null;

@@ -41,19 +41,35 @@ from named join version v using (subject)
 where v.model_subject not in (select model_subject from [prompt_models])
 group by v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version
 
+-- block: version_identity
+-- every version by its latest name, deleted ones too. MLflow takes the run from a version that it deletes
+with kept as (
+    select subject, arg_max(run_id, seq) as run_id
+    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
+          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
+            and ([known] is null or recorded_at <= [known]))
+    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
+)
+select subject, model_subject, registry, max_by(workspace, (not_after, v.seq)) as workspace,
+       max_by(model, (not_after, v.seq)) as model, version,
+       coalesce(any_value(k.run_id), max_by(v.run_id, (not_after, v.seq))) as run_id,
+       max_by(run_link, (not_after, v.seq)) as run_link, max_by(source, (not_after, v.seq)) as source,
+       max_by(logged_model_id, (not_after, v.seq)) as logged_model_id
+from [model_versions] v left join kept k using (subject)
+group by subject, model_subject, registry, version
+
+-- block: model_identity
+-- every registered model by its latest name, deleted ones too
+select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
+from [registered_models]
+group by subject, registry
+
 -- block: signatures
 -- what is said of the inputs and outputs of a version: by its MLmodel file, and by the tag of the
 -- run that older releases of MLflow 2 wrote it to when they logged the model; whoever may write to
 -- the run may change that one. An entry of the tag is this version's by MLflow's id of the model, else by the
 -- path below the run, else where the run logged only one
-with version as (
-    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
-           max_by(model, (not_after, seq)) as model, version,
-           max_by(run_id, (not_after, seq)) as run_id, max_by(source, (not_after, seq)) as source
-    from [model_versions]
-    group by subject, model_subject, registry, version
-),
-logged as (
+with logged as (
     select registry, run_id, certainty, candidate, not_before, not_after, seq,
            from_json(case when json_valid(value) then value end,
                      '[{"artifact_path":"VARCHAR","model_uuid":"VARCHAR",
@@ -77,7 +93,7 @@ matched as (
         select *, rtrim(coalesce(nullif(regexp_extract(source, '^runs:/[^/]+/(.+)$', 1), ''),
                                  nullif(split_part(source, run_id || '/artifacts/', 2), '')), '/')
                   as path
-        from version where run_id <> ''
+        from [version_identity] where run_id <> ''
     ) v
     join entry e on e.registry = v.registry and e.run_id = v.run_id
     left join (select subject, max(model_uuid) as model_uuid from [model_artifacts] group by subject) f
@@ -90,7 +106,7 @@ select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
        a.signature_inputs as inputs, a.signature_outputs as outputs, a.signature_params as params,
        'MLmodel' as found_in, 'signature' as tag, a.grade, a.certainty, a.candidate,
        a.not_before, a.not_after, a.seq
-from [model_artifacts] a join version v on v.subject = a.subject
+from [model_artifacts] a join [version_identity] v on v.subject = a.subject
 where coalesce(a.signature_inputs, a.signature_outputs, a.signature_params) is not null
 union all
 select subject, model_subject, registry, workspace, model, version,
@@ -102,28 +118,8 @@ where choice = 1
   and coalesce(logged_entry.signature.inputs, logged_entry.signature.outputs, logged_entry.signature.params) is not null
 
 -- block: fields
-with kept as (
-    -- MLflow takes the run from a version that it deletes
-    select subject, arg_max(run_id, seq) as run_id
-    from (select subject, seq, json_extract_string(entry, '$.body.run_id') as run_id from ledger.log
-          where kind = 'model_version' and op = 'put' and subject in (select subject from [model_versions] where deleted)
-            and ([known] is null or recorded_at <= [known]))
-    where trim(run_id) not in ('', 'REDACTED-RUN-ID') group by subject
-),
-version_identity as {once}(
-    select v.subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
-           max_by(model, (not_after, seq)) as model, version,
-           coalesce(any_value(k.run_id), any_value(v.run_id)) as run_id, any_value(logged_model_id) as logged_model_id
-    from [model_versions] v left join kept k on k.subject = v.subject
-    group by v.subject, model_subject, registry, version
-),
-model_identity as {once}(
-    select subject, registry, max_by(workspace, (not_after, seq)) as workspace, max_by(model, (not_after, seq)) as model
-    from [registered_models]
-    group by subject, registry
-),
--- when a version went into use, as closely as the record bounds it
-first_use as {once}(
+with first_use as {once}(
+    -- when a version went into use, as closely as the record bounds it
     select version_subject as subject, 'promotion' as found_in, 400 as place, live_via as tag, grade,
            live_not_before as lo, live_not_after as hi,
            case when [ts] is not null and live_not_after > [ts] then 'uncertain' else 'certain' end as certainty
@@ -158,7 +154,7 @@ field_value as (
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor, t.seq
     from [registered_model_tags] t join governance_fields g
       on g.tag = t.key and g.applies_to = conventions_of(t.registry, t.workspace)
-    join version_identity v on v.model_subject = t.model_subject
+    join [version_identity] v on v.model_subject = t.model_subject
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
@@ -170,7 +166,7 @@ field_value as (
     union all
     select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
            m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor, null as seq
-    from [registered_models] m join version_identity v on v.model_subject = m.subject
+    from [registered_models] m join [version_identity] v on v.model_subject = m.subject
     where trim(m.description) <> ''
     union all
     select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
@@ -190,14 +186,14 @@ field_value as (
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
            'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor, null as seq
-    from [runs] r join version_identity v on v.registry = r.registry and v.run_id = r.run_id
+    from [runs] r join [version_identity] v on v.registry = r.registry and v.run_id = r.run_id
     left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
                           and t.candidate = r.candidate
     where coalesce(t.value, r.user_id, '') <> ''
     union all
     select v.subject, 'code_reference', t.value, 'run', t.key, 400,
            'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor, null as seq
-    from [run_tags] t join version_identity v on v.registry = t.registry and v.run_id = t.run_id
+    from [run_tags] t join [version_identity] v on v.registry = t.registry and v.run_id = t.run_id
     where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
     union all
     select v.subject, 'data_sources',
@@ -205,14 +201,14 @@ field_value as (
                       order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
            'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
            min(d.not_before), min(d.not_after), null as actor, null as seq
-    from [run_datasets] d join version_identity v on v.registry = d.registry and v.run_id = d.run_id
+    from [run_datasets] d join [version_identity] v on v.registry = d.registry and v.run_id = d.run_id
     group by v.subject, d.candidate
     union all
     select v.subject, 'performance',
            string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
            'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
            min(m.not_before), min(m.not_after), null as actor, null as seq
-    from [run_metrics] m join version_identity v on v.registry = m.registry and v.run_id = m.run_id
+    from [run_metrics] m join [version_identity] v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
     select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,
@@ -232,9 +228,9 @@ field_value as (
     from [model_artifacts] where mlmodel_sha256 is not null
 ),
 named as (
-    select subject, model_subject, registry, workspace, model, version from version_identity
+    select subject, model_subject, registry, workspace, model, version from [version_identity]
     union all
-    select subject, subject, registry, workspace, model, null from model_identity
+    select subject, subject, registry, workspace, model, null from [model_identity]
 )
 select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.field, f.value, f.found_in, f.tag,
@@ -260,7 +256,7 @@ with version as {once}(
            case when not stage_open then any_value(stage) end as stage,
            bool_and(deleted) as deleted,
            min(created_at) as version_created_at, max(last_updated_at) as last_updated_at,
-           any_value(run_id) as run_id, any_value(source) as source,
+           max_by(run_id, (not_after, seq)) as run_id, max_by(source, (not_after, seq)) as source,
            any_value(certainty) as certainty,
            count(distinct deleted) > 1 as deleted_open
     from [model_versions]
@@ -650,12 +646,12 @@ where not deleted and model_subject not in (select model_subject from [prompt_mo
 group by subject, registry, version
 
 -- block: population_live_version
--- what is live by its name, and what an engine is stated to run
-select subject, any_value(registry) as registry, any_value(workspace) as workspace, any_value(model) as model,
-       any_value(version) as version
-from (select subject, registry, workspace, model, version from [live_versions]
+-- what is live by its name, and what an engine is stated to run; by the name it has there, if any
+select subject, min_by(registry, place) as registry, min_by(workspace, place) as workspace,
+       min_by(model, place) as model, min_by(version, place) as version
+from (select subject, registry, workspace, model, version, (0, model) as place from [live_versions]
       union all
-      select version_subject, registry, workspace, model, version from [running]
+      select version_subject, registry, workspace, model, version, (1, model) from [running]
       where version_subject is not null and model_subject not in (select model_subject from [prompt_models]))
 group by subject
 
@@ -666,13 +662,15 @@ where live_not_after > period_start()
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
-select subject, any_value(registry) as registry,
-       any_value(workspace) as workspace, any_value(model) as model, any_value(version) as version
-from (select version_subject as subject, registry, workspace, model, version
+-- what was live at some moment of the period, by the last name it had as such
+select subject, max_by(registry, place) as registry, max_by(workspace, place) as workspace,
+       max_by(model, place) as model, max_by(version, place) as version
+from (select version_subject as subject, registry, workspace, model, version, (live_not_after, seq) as place
       from [promotions]
       where (live_not_before is null or live_not_before < period_end())
         and (ended_not_after is null or ended_not_after > period_start())
       union all
+      select subject, registry, workspace, model, version, (timestamp 'infinity', 0::BIGINT)
       from [population_live_version])
 group by subject
 
