@@ -41,12 +41,6 @@ PAST = (2, 6, 9)
 """Which quarters' ends are asked about afterwards."""
 HALF_A_QUARTER = 45 * 86_400_000
 WRONG = ("false pass", "false failure", "left out")
-KNOWN = {
-    "approval-precedes-live", "approver-authorised", "dependencies-sound", "one-live-version",
-    "owner-recorded", "retired-version-kept", "sequence-kept", "validation-precedes-live",
-}  # fmt: skip
-"""What is not right yet about a moment between two readings; see `test_between_two_readings`."""
-
 Estate = tuple[dict[int, Path], Truth, str]
 
 
@@ -145,11 +139,8 @@ def test_between_two_readings(quarterly: tuple[Court, Told], estate: Estate):
     for number in PAST:
         court.compare(told, past=list(estate[0])[number] - HALF_A_QUARTER)
     say(told, "read quarterly, asked about moments between readings")
-    found = told.of("false pass", "false failure")
-    # A record that may have been there by then is judged as if it was, and of two owners, one of whom
-    # has left, neither is.
-    assert {one.rule for one in found} <= KNOWN
-    assert len(found) < 0.002 * told.total.total()
+    assert wrong(told, "false pass", "false failure") == ""
+    assert told.total["undecided"] < 0.3 * told.total.total()
 
 
 @pytest.mark.integration

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from auditreg.errors import SourceError
-from auditreg.ledger import capture_journal, definitions, entries, schema
+from auditreg.ledger import definitions, entries, schema
+from auditreg.ledger.definitions import JOURNALLED
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.out_of_order import reposition_by_state
 from auditreg.sources.interface import READS
@@ -94,7 +95,7 @@ def unexplained_changes(intake: Intake) -> int:
           and (select max_by(journal, (observed_at, seq)) from extractions
                where registry = $registry and journal is not null) = $journal
         """,
-        {"kinds": list(capture_journal.KINDS), "registry": intake.registry, "journal": journal},
+        {"kinds": list(JOURNALLED), "registry": intake.registry, "journal": journal},
     )
 
 

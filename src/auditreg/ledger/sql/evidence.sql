@@ -595,11 +595,14 @@ weighed as (
     select *,
            case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
                + case when of_model then 3 else 0 end as class,
-           case when standing in ('rejected', 'failed', 'placeholder', 'pending', 'on the model only') then standing
+           case when standing in ('placeholder', 'pending', 'on the model only') then standing
+                when standing in ('rejected', 'failed')
+                then case when unplaced and not decided_before then 'order cannot be told' else standing end
                 when stated is not null and decided_not_before is null then 'date unreadable'
                 when decided_after and about = 'version' and (written_before or imported) then 'dated in the future'
                 when outdated and standing in ('holds', 'unidentified') then 'contested'
                 when about = 'version' and not written_before and not imported then 'order cannot be told'
+                when unplaced and decided_after then 'order cannot be told'
                 when decided_after or decided_not_before is null and written_after then 'after going live'
                 when written_after and decided_before and not imported and topic = 'approval' then 'contested'
                 when decided_before or decided_not_before is null and written_before then standing
@@ -607,7 +610,12 @@ weighed as (
            case when verdict = standing then contested_by
                 when verdict = 'contested' and outdated then 'model-unchanged-after-approval'
                 when verdict = 'contested' then 'approval-recorded-at-promotion' end as verdict_contested_by
-    from (select b.*, o.record is not null as outdated from beside b left join outdated o using (asked, record))
+    from (select b.*, o.record is not null as outdated,
+                 -- written between the readings around the promotion or around the moment asked for: what stood
+                 -- there then may have been overwritten, and nobody read it
+                 about = 'promotion' and not imported
+                     and (not (written_before or written_after) or coalesce(recorded_not_after > [ts], false)) as unplaced
+          from beside b left join outdated o using (asked, record))
     where imported or not replaced_before
 ),
 -- of each other system the last decision before, else its first after

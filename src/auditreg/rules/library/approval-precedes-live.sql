@@ -18,19 +18,21 @@ What happened cannot be changed; record the approval's date where it was given i
 MLflow server narrows the moment of going live to the millisecond."""
 */
 select p.subject,
-       case when v.verdict = 'rejected' then 'fail'
+       case when v.verdict = 'rejected' and v.written is distinct from 'after' then 'fail'
             when not v.names_approver or v.verdict = 'contested' then 'not_applicable'
             when v.verdict = 'after going live' then 'fail'
             when v.verdict = 'order cannot be told' then 'undecided'
             when v.verdict = 'date unreadable' then 'not_evidenced'
             else 'pass' end as status,
-       case case when v.names_approver or v.verdict = 'rejected' then v.verdict end
+       case case when v.names_approver or v.verdict = 'rejected' and v.written is distinct from 'after' then v.verdict end
             when 'rejected' then '{subject} went live {live}, and the approval decision recorded then was ''{decision}'''
             when 'after going live' then '{subject} went live {live}, before its approval by {approver}'
                  || case when v.stated is null then ', entered {recorded}' else ' of {stated}' end
-            when 'order cannot be told' then 'Whether {subject} was approved by {approver}'
+            when 'order cannot be told' then case when v.decided_not_before >= v.live_not_after
+                 then '{subject} went live {live}, and the approval by {approver} that is recorded is of {stated}; whether another '
+                      || 'was recorded before and overwritten, no reading shows' else 'Whether {subject} was approved by {approver}'
                  || case when v.stated is null then ', entered {recorded},' else ' ({stated})' end
-                 || ' before it went live {live} cannot be told'
+                 || ' before it went live {live} cannot be told' end
             when 'date unreadable' then 'The approval date of {subject} cannot be read: ''{stated}''; wanted: 2026-08-12 or 2026-08-12T14:30:00Z'
             when 'holds' then '{subject} was approved by {approver}' || case when v.stated is not null then ' on {stated}'
                  when v.source = 'import' then ' {decided}, as {system} says,' else ', recorded {recorded},' end

@@ -28,7 +28,8 @@ answer as (
     from (select distinct approver, risk_rating, approved_on from approval)
 ),
 judged as (
-    select a.*, w.in_office,
+    select a.*, w.in_office, case when a.approved_on is null then '' else ' on {approved_on}' end as dated,
+           case when a.approved_on is null then '' else ' that day' end as that_day,
            case when not a.names_approver then 'no approver' when a.verdict = 'order cannot be told' then 'which'
                 when a.party is null then 'unknown approver' when w.may then 'may'
                 when w.may = false and w.in_office = false then 'not in office' when w.may = false then 'may not'
@@ -43,9 +44,9 @@ select p.subject,
             when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
             when 'which' then 'The approver of {subject} changed around this moment; which one stands cannot be told'
             when 'unknown approver' then 'The approver ''{approver}'' of {subject} is nobody listed in auditreg.toml: see approver-independent'
-            when 'may' then '{approver}, who approved {subject} on {approved_on}, was in office and entitled to'
-            when 'not in office' then '{approver}, who approved {subject} on {approved_on}, was not in office that day by auditreg.toml'
-            when 'may not' then '{approver}, who approved {subject} on {approved_on}, held no role that day that may approve'
+            when 'may' then '{approver}, who approved {subject}' || j.dated || ', was in office and entitled to'
+            when 'not in office' then '{approver}, who approved {subject}' || j.dated || ', was not in office' || j.that_day || ' by auditreg.toml'
+            when 'may not' then '{approver}, who approved {subject}' || j.dated || ', held no role' || j.that_day || ' that may approve'
                  || case when j.rated then ' a model rated {risk_rating}' else ' any model' end
             when 'no day' then 'On what day {approver} approved {subject} is not known, so whether they were entitled to cannot be judged'
             else 'The authority of {approver} depends on the rating of {subject}, which is not known: see risk-rating-recorded' end as reason,

@@ -40,44 +40,51 @@ target as (
                                k.workspace is distinct from n.workspace, k.model_subject) = 1
 ),
 version as (
-    select subject, bool_and(deleted) as deleted, bool_or(stage = 'Archived') as archived from model_versions group by subject
+    select subject, bool_and(deleted) as deleted, bool_or(stage = 'Archived') as archived,
+           bool_or(certainty in ('uncertain', 'unknown')) as open
+    from model_versions group by subject
 ),
 in_use as (
-    select subject, split_part(subject, '/', 1) as model_subject from live_versions
+    select subject, split_part(subject, '/', 1) as model_subject, certainty in ('uncertain', 'unknown') as open from live_versions
     union
-    select version_subject, model_subject from running where version_subject is not null
+    select version_subject, model_subject, false from running where version_subject is not null
 ),
 found as (
     select t.subject, t.words,
            case when t.model_subject is null or t.version is not null and v.subject is null then 'unknown'
-                when t.deleted or v.deleted then 'deleted' when u.subject is not null then 'sound'
+                when t.deleted or v.deleted then 'deleted'
                 when t.version is null and m.model_subject is null then 'without a version in use'
-                when t.version is null then 'sound' when v.archived then 'archived' when a.verdict = 'rejected' then 'rejected'
+                when t.version is null then case when m.open then 'open' else 'sound' end
+                when v.archived and not v.open then 'archived' when v.open or u.open then 'open'
+                when u.subject is not null then 'sound' when a.verdict = 'rejected' then 'rejected'
                 when not a.names_approver then 'not approved' else 'sound' end as how
     from target t
     left join version v on v.subject = t.model_subject || '/' || t.version
-    left join in_use u on u.subject = t.model_subject || '/' || t.version
-    left join (select distinct model_subject from in_use) m on m.model_subject = t.model_subject
+    left join (select subject, bool_and(open) as open from in_use group by subject) u on u.subject = t.model_subject || '/' || t.version
+    left join (select model_subject, bool_and(open) as open from in_use group by model_subject) m on m.model_subject = t.model_subject
     left join approval_verdicts a on a.subject = t.model_subject || '/' || t.version
 ),
 counted as (
     select subject, string_agg(words, ', ' order by words) filter (where how = 'sound') as sound,
            string_agg(words, ', ' order by words) filter (where how = 'unknown') as unresolved,
            string_agg(words, ', ' order by words) filter (where how = 'not approved') as not_approved,
-           string_agg(words || ' (' || how || ')', ', ' order by words) filter (where how not in ('sound', 'unknown', 'not approved')) as broken
+           string_agg(words, ', ' order by words) filter (where how = 'open') as unclear,
+           string_agg(words || ' (' || how || ')', ', ' order by words) filter (where how not in ('sound', 'unknown', 'not approved', 'open')) as broken
     from found group by subject
 )
 select p.subject,
        case when e.state in ('missing', 'placeholder') then 'not_applicable' when e.state = 'uncertain' or e.value is null then 'undecided'
-            when c.broken is not null then 'fail' when c.not_approved is not null or c.unresolved is not null then 'not_evidenced' else 'pass' end as status,
+            when c.broken is not null then 'fail' when c.not_approved is not null or c.unresolved is not null then 'not_evidenced'
+            when c.unclear is not null then 'undecided' else 'pass' end as status,
        case when e.state in ('missing', 'placeholder') then 'No dependencies of {subject} are recorded: see dependencies-recorded'
             when e.state = 'uncertain' or e.value is null then 'What {subject} depends on changed around this moment: {candidates}'
             when c.broken is not null then '{subject} depends on {broken}'
             when c.not_approved is not null then '{subject} depends on {not_approved}, of which no approval is recorded'
             when c.unresolved is not null then '{subject} is stated to depend on what the registry does not know: {unresolved}'
+            when c.unclear is not null then '{subject} depends on {unclear}, whose state at this moment cannot be told'
             when c.sound is null then '{subject} is stated to depend on no model: {dependencies}'
             else '{subject} depends on {sound}, which the registry knows as there and in use or approved' end as reason,
-       coalesce(e.grade, 'none') as grade, coalesce(e.value, e.candidates) as dependencies, c.broken, c.not_approved, c.unresolved, c.sound,
+       coalesce(e.grade, 'none') as grade, coalesce(e.value, e.candidates) as dependencies, c.broken, c.not_approved, c.unresolved, c.unclear, c.sound,
        e.candidates
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'dependencies'

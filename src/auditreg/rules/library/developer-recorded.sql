@@ -17,9 +17,11 @@ Record the developer on the version, or on the registered model where one team d
 */
 select p.subject,
        case when e.state in ('missing', 'placeholder') and t.from_vendor then 'not_applicable'
+            when e.state = 'recorded' and e.value is null then 'undecided'
             when e.state = 'recorded' and is_service(e.value) then 'not_evidenced' else field_status(e.state) end as status,
        case when e.state in ('missing', 'placeholder') and t.from_vendor
             then '{subject} is from a vendor, who developed it: see vendor-file'
+            when e.state = 'recorded' and e.value is null then 'The developer of {subject} changed around this moment: {candidates}'
             when e.state = 'recorded' and is_service(e.value)
             then 'The developer of {subject} is given as ''{developer}'', a service account, which develops nothing'
             else field_reason('developer', 'developer', e.state, e.nearest_tag) end as reason,

@@ -21,8 +21,11 @@ with bearer as (
     group by registry, lower(trim(value))
     having count(distinct model_subject) > 1
 )
-select p.subject, case when b.id is not null then 'fail' else field_status(e.state) end as status,
-       case when b.id is not null then 'The model identifier of {subject} is ''{model_id}'', and so is that of others: {bearers}'
+select p.subject,
+       case when b.id is not null then 'fail' when e.state = 'recorded' and e.value is null then 'undecided'
+            else field_status(e.state) end as status,
+       case when e.state = 'recorded' and e.value is null then 'The model identifier of {subject} changed around this moment: {candidates}'
+             when b.id is not null then 'The model identifier of {subject} is ''{model_id}'', and so is that of others: {bearers}'
             else field_reason('model identifier', 'model_id', e.state, e.nearest_tag) end as reason,
        coalesce(e.grade, 'none') as grade, case when b.id is not null or e.state <> 'recorded' then e.fix end as fix,
        coalesce(e.value, e.candidates) as model_id, e.found_in, e.tag, b.bearers, e.candidates, e.tags_looked_for,

@@ -26,15 +26,19 @@ named as (
       on n.kind = 'stage' and n.name = v.stage and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     union all
+    -- what it was between two readings that show different stages, nobody read
+    select v.model_subject, 'stage', v.version, 'between' from model_versions v
+    where not v.deleted and v.certainty in ('uncertain', 'unknown')
+    union all
     select a.model_subject, 'alias', a.version, a.certainty
     from aliases a join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(a.alias) and n.applies_to = conventions_of(a.registry, a.workspace)
 ),
 counted as (
     select model_subject, kind, count(distinct version) as possible,
-           count(distinct version) filter (where certainty not in ('uncertain', 'unknown')) as certain,
+           count(distinct version) filter (where certainty not in ('uncertain', 'unknown', 'between')) as certain,
            string_agg(distinct version::VARCHAR, ', ' order by version::VARCHAR) as versions
-    from named group by model_subject, kind
+    from named group by model_subject, kind having bool_or(certainty <> 'between')
 ),
 worst as (
     select * from counted qualify row_number() over (partition by model_subject order by certain desc, possible desc, kind) = 1

@@ -67,15 +67,17 @@ approved as (
     from approvals where standing in ('holds', 'contested', 'unidentified') group by subject
 ),
 judged as (
-    select w.*, o.opens, o.closes, lower(trim(e.value)) = 'emergency' as emergency, a.approved_at,
+    select w.*, o.opens, o.closes, lower(trim(e.value)) = 'emergency' as emergency, e.candidates,
+           e.state = 'uncertain' or e.state = 'recorded' and e.value is null as maybe_emergency, a.approved_at,
            w.live_not_after + to_seconds(w.emergency_days * 86400) as approval_due,
            concat_ws(' to ', strftime(w.first_day, '%a'), nullif(strftime(w.last_day, '%a'), strftime(w.first_day, '%a'))) as weekday,
            case when not w.wanted then 'no window' when not w.readable then 'unreadable' when w.loose then 'open'
                 when o.opens <= w.live_not_before and w.live_not_after < o.closes then 'inside'
                 when o.opens <= w.live_not_after then 'open' when a.approved_at <= approval_due and emergency then 'emergency'
-                when emergency and approval_due > as_of() then 'emergency to approve' else 'outside' end as found
+                when emergency and approval_due > as_of() then 'emergency to approve'
+                when maybe_emergency then 'which' else 'outside' end as found
     from went_live w asof left join open_time o on w.live_not_before < o.closes
-    left join field_evidence e on e.subject = w.version_subject and e.field = 'change_class' and e.state = 'recorded'
+    left join field_evidence e on e.subject = w.version_subject and e.field = 'change_class' and e.state in ('recorded', 'uncertain')
     left join approved a on a.subject = w.version_subject
 )
 select p.subject,
@@ -88,13 +90,14 @@ select p.subject,
             when 'outside' then '{subject} went live {live} ({weekday}), outside the window {release_window}'
                  || case when j.actor is null then '' else '; {moved_by} moved it' end
                  || case when j.emergency then '; it is recorded as an emergency, and no approval by {approval_due} is' else '' end
+            when 'which' then '{subject} went live {live} ({weekday}), outside the window {release_window}; whether as an emergency cannot be told: {candidates}'
             when 'no window' then 'No release window is configured ([rules.params."promotion-in-window"])'
             when 'unreadable' then 'The release window ''{release_window}'' cannot be read; wanted: days = "Mon,Tue", from = "09:00", until = "16:00"'
             else 'Whether {subject} went live inside the window {release_window} cannot be told: it went live {live}' end as reason,
        case when j.found in ('no window', 'unreadable') then 'none' else j.grade end as grade,
        case when j.found = 'unreadable'
             then 'auditreg.toml: [rules.params."promotion-in-window"] days = "Mon,Tue,Wed,Thu", from = "09:00", until = "16:00"' end as fix,
-       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.weekday, j.release_window, j.actor as moved_by,
+       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.candidates, j.weekday, j.release_window, j.actor as moved_by,
        j.approval_due, j.approved_at, j.opens as window_opens, j.closes as window_closes
 from population_promotion p
 join judged j on j.subject = p.subject

@@ -17,12 +17,15 @@ Archive versions instead of deleting them, and record when and why they were tak
 kept. Restore a deleted run before `mlflow gc` removes it for good."""
 */
 with deletion as (
-    select p.subject, case when v.subject is null then m.lo else v.lo end as lo, coalesce(v.hi, m.hi) as hi
+    select p.subject, case when v.subject is null then m.lo else v.lo end as lo, coalesce(v.hi, m.hi) as hi,
+           case when v.subject is null then m.open when m.subject is null then v.open else v.open and m.open end as open
     from population_retired_version p
-    left join (select subject, min(not_before) as lo, max(not_after) as hi
-               from model_versions group by subject having bool_and(deleted)) v on v.subject = p.subject
-    left join (select subject, min(not_before) as lo, max(not_after) as hi
-               from registered_models group by subject having bool_and(deleted)) m on m.subject = split_part(p.subject, '/', 1)
+    left join (select subject, min(not_before) filter (where deleted) as lo,
+                      max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
+               from model_versions group by subject having bool_or(deleted)) v on v.subject = p.subject
+    left join (select subject, min(not_before) filter (where deleted) as lo,
+                      max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
+               from registered_models group by subject having bool_or(deleted)) m on m.subject = split_part(p.subject, '/', 1)
     where v.subject is not null or m.subject is not null
 ),
 spell as (
@@ -48,7 +51,8 @@ judged as (
            coalesce(k.kept_until, m.kept_until) as kept_until,
            case when k.subject is null then m.kept_ends else k.kept_ends end as due,
            d.lo as gone_not_before, d.hi as gone_not_after,
-           case when d.subject is not null and (s.open_end or d.lo = d.hi and s.ended_not_before = d.lo and s.ended_not_after = d.hi)
+           case when d.open and coalesce(due > d.lo, true) then 'there or gone'
+                when d.subject is not null and (s.open_end or d.lo = d.hi and s.ended_not_before = d.lo and s.ended_not_after = d.hi)
                 then 'while live'
                 when due <= d.lo then 'kept long enough' when due > d.hi then 'deleted too early'
                 when d.subject is not null then case when due is null then 'deleted' else 'deleted around' end
@@ -61,12 +65,14 @@ judged as (
 )
 select subject,
        case found when 'kept' then 'pass' when 'kept long enough' then 'pass' when 'deleted too early' then 'fail' when 'run gone' then 'fail'
-            when 'open' then 'undecided' when 'deleted around' then 'undecided' when 'while live' then 'not_applicable' else 'not_evidenced' end as status,
+            when 'open' then 'undecided' when 'there or gone' then 'undecided' when 'deleted around' then 'undecided'
+            when 'while live' then 'not_applicable' else 'not_evidenced' end as status,
        case found
             when 'while live' then '{subject} was deleted {gone} while it was live: see not-deleted-while-live'
             when 'kept long enough' then '{subject} was to be kept until {kept_until} and was deleted {gone}'
             when 'deleted too early' then '{subject} is to be kept until {kept_until} and was deleted {gone}'
             when 'deleted around' then 'Whether {subject}, deleted {gone}, was kept until {kept_until} cannot be told'
+            when 'there or gone' then 'Whether {subject}, deleted {gone}, was there at this moment cannot be told'
             when 'deleted' then '{subject} was deleted {gone}, and '
                  || case when kept_until is null then 'no day is recorded until which it had to be kept'
                          else 'until when it had to be kept cannot be read: ''{kept_until}''' end

@@ -20,17 +20,18 @@ with version as materialized (
 ),
 -- what is older than the version was about another one
 validated as (
-    select v.subject, w.stated, w.validator, w.validated_not_before
+    select v.subject, w.stated, w.validator, w.validated_not_before, w.recorded_not_before, w.recorded_not_after
     from version v join validations w on w.subject = v.subject
     where w.standing = 'holds' and w.validated_not_after > coalesce(v.trained_at, timestamp '0001-01-01')
     union all
-    select v.subject, w.stated, w.validator, w.validated_not_before
+    select v.subject, w.stated, w.validator, w.validated_not_before, w.recorded_not_before, w.recorded_not_after
     from version v join validations w on w.subject = v.model_subject and w.version is null
     where w.standing = 'holds' and w.validated_not_after > coalesce(v.trained_at, v.version_created_at, timestamp '0001-01-01')
 ),
 first as (
     select subject, min_by(stated, validated_not_before) as validated, min_by(validator, validated_not_before) as validator,
-           min(validated_not_before) as validated_not_before
+           min(validated_not_before) as validated_not_before, arg_min(recorded_not_before, validated_not_before) as recorded_not_before,
+           arg_min(recorded_not_after, validated_not_before) as recorded_not_after
     from validated group by subject
 ),
 judged as (
@@ -40,12 +41,14 @@ judged as (
                 when a.decided_not_after <= v.trained_at then 'before training'
                 when f.subject is null then 'no validation'
                 when f.validated_not_before < a.decided_not_after or f.validated_not_before = a.decided_not_before then 'kept'
-                else 'before validation' end as found
+                -- one that stood there before it may have been overwritten unread
+                when not coalesce(f.recorded_not_before >= a.decided_not_after or f.recorded_not_after <= a.decided_not_before, false)
+                then 'overwritten' else 'before validation' end as found
     from version v join approval_verdicts a on a.subject = v.subject
     left join first f on f.subject = v.subject
 )
 select p.subject,
-       case j.found when 'kept' then 'pass' when 'which' then 'undecided' when 'no date' then 'not_evidenced'
+       case j.found when 'kept' then 'pass' when 'which' then 'undecided' when 'overwritten' then 'undecided' when 'no date' then 'not_evidenced'
             when 'before training' then 'fail' when 'before validation' then 'fail' else 'not_applicable' end as status,
        case j.found
             when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
@@ -54,7 +57,10 @@ select p.subject,
             when 'before training' then '{subject} was approved on {approved} by {approver}, before its training ended {trained_at}'
             when 'no validation' then 'No dated validation of {subject} is recorded that its approval could have come after: see validation-recorded'
             when 'kept' then '{subject} was validated on {validated} by {validator} and approved on {approved} by {approver}'
-            else '{subject} was approved on {approved} by {approver}, before it was first validated, on {validated} by {validator}' end as reason,
+            else '{subject} was approved on {approved} by {approver}, before '
+                 || case j.found when 'overwritten' then 'the first validation on record, of {validated} by {validator}; '
+                              || 'whether an earlier one was overwritten, no reading shows'
+                         else 'it was first validated, on {validated} by {validator}' end end as reason,
        case when j.found in ('no approver', 'no date') then 'none' else 'asserted' end as grade,
        case when j.found = 'no date'
             then set_tag(p.model, p.version, first_tag('approval_date', p.registry, p.workspace), '2026-08-12T14:30:00Z') end as fix,

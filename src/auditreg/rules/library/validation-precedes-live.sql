@@ -20,6 +20,9 @@ select p.subject,
             when v.verdict = 'holds' and v.coverage <> 'older' then 'pass' else 'not_applicable' end as status,
        case when v.verdict = 'after going live' then '{subject} went live {live}, before its validation'
                  || case when v.stated is null then ', recorded {recorded}' else ' of {stated}' end
+            when v.verdict = 'order cannot be told' and v.validated_not_before >= v.live_not_after
+            then '{subject} went live {live}, and the validation that is recorded is of {stated}; whether another was recorded '
+                 || 'before and overwritten, no reading shows'
             when v.verdict = 'order cannot be told' then 'Whether {subject} was validated'
                  || case when v.stated is null then '' else ' ({stated})' end || ' before it went live {live} cannot be told'
             when v.verdict = 'holds' and v.coverage = 'older'
