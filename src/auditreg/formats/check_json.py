@@ -18,7 +18,8 @@ from auditreg.formats.escape import json_bytes
 from auditreg.formats.findings import open_by_severity, shown_findings, totals
 from auditreg.formats.interface import CheckView
 from auditreg.formats.tables import plain
-from auditreg.models import CheckResult, Finding, NothingLive, RuleResult, Status, WaiverRef
+from auditreg.live_names import NothingLive
+from auditreg.models import CheckResult, Finding, RuleResult, Status, WaiverRef
 
 SCHEMA: Final = "auditreg.check/1"
 

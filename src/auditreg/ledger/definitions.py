@@ -294,7 +294,13 @@ def _over(text: str, prefix: str, parts: Mapping[str, str]) -> str:
     return f"with {ctes}{' ' if rest == text else ', '}{rest}"
 
 
-JOURNALLED = ("registered_model", "registered_model_tag", "model_version", "model_version_tag", "alias")
+JOURNALLED = (
+    "registered_model",
+    "registered_model_tag",
+    "model_version",
+    "model_version_tag",
+    "alias",
+)
 """Kinds whose changes the server's journal holds."""
 
 
@@ -316,7 +322,9 @@ def states_at_sql(timeline: str, moment: str) -> str:
         timeline: the relation, which is made once where several ask.
         moment: SQL of the moment.
     """
-    made = timeline_sql().partition("create macro ledger.states_at(entry_kind, ts, known_at) as table")
+    made = timeline_sql().partition(
+        "create macro ledger.states_at(entry_kind, ts, known_at) as table"
+    )
     body = made[2].partition(";\n")[0].replace("ledger.timeline(entry_kind, known_at)", timeline)
     given = {"entry_kind": "null::VARCHAR", "ts": moment, "known_at": "null::TIMESTAMP"}
     return re.sub(r"\b(entry_kind|ts|known_at)\b", lambda m: given[m[1]], body)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from auditreg.models import NothingLive, RuleResult, Scope
+from auditreg.live_names import NothingLive
+from auditreg.models import RuleResult, Scope
 
 if TYPE_CHECKING:
     import duckdb
