@@ -18,6 +18,7 @@ from tools.demo.events import (
     DemoReading,
     Event,
     Explore,
+    Monitor,
     MoveToStage,
     Overwrite,
     Promote,
@@ -42,6 +43,8 @@ _GLASS, _BOX, _LAPSE = "motor-windscreen-tweedie", "motor-telematics-score", "mo
 _VAN, _WATER_OLD, _WATER = "van-frequency", "home-water-frequency", "household-water-frequency"
 _COST, _SUBS = "household-severity-gamma", "household-subsidence-tweedie"
 _BROKER = "broker-referral-summary"
+
+_ALL = (_FREQ, _SEV, _GBM, _GLASS, _BOX, _LAPSE, _VAN, _WATER, _COST, _SUBS)
 
 _OSEI, _BRANDT = "Samuel Osei", "Leonie Brandt"
 _SOLBERG, _DE_SOUZA = "Ingrid Solberg", "Anita de Souza"
@@ -154,6 +157,7 @@ _SPRING: tuple[Event, ...] = (
     ),
     Approve("2026-06-25 15:00", _BOX, 2, _SOLBERG),
     Promote("2026-06-26 07:30", _BOX, 2),
+    Monitor("2026-06-29 06:00", _ALL),
     Validate("2026-06-29 11:00", _GLASS, 2, _BRANDT, date(2028, 6, 29)),
     Approve("2026-06-30 10:00", _GLASS, 2, _DE_SOUZA, _DEPUTY),
     DemoReading("2026-06-30 22:00"),
@@ -268,6 +272,7 @@ _SUMMER: tuple[Event, ...] = (
     Overwrite("2026-09-23 19:40", _COST, 2, "gov.validation.next_due", "2029-07-31"),
     MoveToStage("2026-09-24 09:00", _SEV, 3, "Staging"),
     DemoReading("2026-09-25 22:00"),
+    Monitor("2026-09-28 06:00", _ALL),
     Validate("2026-09-28 16:00", _SEV, 3, _BRANDT, date(2027, 9, 28)),
     DemoReading("2026-09-30 22:00"),
     DemoReading("2026-10-05 22:00"),

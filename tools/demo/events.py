@@ -139,6 +139,15 @@ class TagModel:
 
 
 @dataclass(frozen=True)
+class Monitor:
+    """The monitoring of several registered models is gone through, and the day noted on each."""
+
+    at: str
+    models: tuple[str, ...]
+    account: str = "svc-monitoring"
+
+
+@dataclass(frozen=True)
 class Rename:
     """A registered model gets another name."""
 
@@ -220,6 +229,7 @@ Event = (
     | MoveToStage
     | Challenge
     | TagModel
+    | Monitor
     | Rename
     | DeleteVersion
     | DeleteModel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,15 @@ class Card:
     limitations: str
     description: str
     lob: str
-    depends_on: str = "rating-engine"
+    depends_on: str = "system: rating-engine"
     origin: str = "in-house"
     vendor: str = ""
     exposure: str = ""
+    assumptions: str = "The portfolio and the settlement of claims stay as they were in training"
+    explanation: str = "relativities of every factor"
 
-    def tags(self) -> dict[str, str]:
-        """The tags of the registered model, in auditreg's default convention."""
+    def tags(self, day: date) -> dict[str, str]:
+        """The tags of the registered model on the day it is created, in auditreg's default convention."""
         tags = {
             "gov.model_id": self.model_id,
             "gov.owner": self.owner,
@@ -33,14 +36,21 @@ class Card:
             "gov.purpose": self.purpose,
             "gov.risk.rating": self.risk,
             "gov.risk.rationale": self.rationale,
+            "gov.risk.rated_at": day.isoformat(),
             "gov.approved_uses": self.uses,
             "gov.limitations": self.limitations,
+            "gov.assumptions": self.assumptions,
+            "gov.explainability": self.explanation,
+            "gov.thresholds": "test_gini>=0.10",
+            "gov.doc.index": f"DMS/{self.model_id}",
             "gov.depends_on": self.depends_on,
             "gov.origin": self.origin,
             "gov.vendor.name": self.vendor,
             "gov.lob": self.lob,
             "gov.exposure": self.exposure,
             "gov.monitoring.status": "green",
+            "gov.monitoring.date": day.isoformat(),
+            "gov.retention.until": "2036-12-31",
         }
         return {key: value for key, value in tags.items() if value}
 
@@ -182,6 +192,7 @@ CARDS: dict[str, Card] = {
         lob="household",
         origin="vendor",
         vendor="Terrafirm Analytics Ltd",
+        explanation="",
         exposure="GBP 46m premium",
     ),
 }

@@ -22,6 +22,7 @@ from tools.demo.events import (
     DemoReading,
     Event,
     Explore,
+    Monitor,
     MoveToStage,
     Overwrite,
     Promote,
@@ -38,6 +39,7 @@ from tools.demo.model_cards import CARDS
 from tools.demo.organisation import CHALLENGER, CHAMPION, LIVE_STAGE, account_of
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from mlflow import MlflowClient
@@ -61,6 +63,7 @@ class DemoRegistry:
         self._clock = clock
         self._workstation = workstation
         self._runs: dict[tuple[str, int], str] = {}
+        self._live: dict[str, int] = {}
         self._experiments = {
             name: self._client.create_experiment(name, (artifacts / name).as_uri())
             for name in _EXPERIMENTS
@@ -103,8 +106,9 @@ class DemoRegistry:
     def _create_model(self, event: CreateModel) -> str:
         card = CARDS[event.model]
         self._client.create_registered_model(
-            event.model, tags=card.tags(), description=card.description or None
+            event.model, tags=card.tags(self._today()), description=card.description or None
         )
+        self._live.pop(event.model, None)
         return f"{event.model} created"
 
     @_do.register(Train)
@@ -120,7 +124,7 @@ class DemoRegistry:
             tags={
                 "gov.change.reason": event.reason,
                 "gov.change.ticket": event.ticket,
-                "gov.change.class": "initial" if event.version == 1 else "update",
+                **({} if event.version == 1 else {"gov.change.class": "minor"}),
             },
             description=f"{event.reason}." if event.described else None,
             await_creation_for=0,
@@ -139,7 +143,7 @@ class DemoRegistry:
 
     @_do.register(Validate)
     def _validate(self, event: Validate) -> str:
-        day = event.on or self._clock.now.astimezone(LONDON).date()
+        day = event.on or self._today()
         self._tag(
             event.model,
             event.version,
@@ -150,6 +154,8 @@ class DemoRegistry:
                 "gov.validation.next_due": event.next_due.isoformat(),
             },
         )
+        if self._client.get_model_version(event.model, str(event.version)).current_stage == "None":
+            self._move(event.model, event.version, "Staging", archive=False)
         return f"{event.model}/{event.version} validated"
 
     @_do.register(Approve)
@@ -169,11 +175,25 @@ class DemoRegistry:
     @_do.register(Promote)
     def _promote(self, event: Promote) -> str:
         self._go_live(event.model, event.version, event.ways)
+        before = self._live.get(event.model)
+        if before not in (None, event.version) and "stage" in event.ways:
+            self._tag(
+                event.model,
+                before,
+                {
+                    "gov.decommissioned_at": self._today().isoformat(),
+                    "gov.decommission.reason": f"Replaced by version {event.version}",
+                },
+            )
+        self._live[event.model] = event.version
         return f"{event.model}/{event.version} promoted"
 
     @_do.register(RollBack)
     def _roll_back(self, event: RollBack) -> str:
         self._go_live(event.model, event.back_to, ("stage", "alias"))
+        for key in ("gov.decommissioned_at", "gov.decommission.reason"):
+            self._client.delete_model_version_tag(event.model, str(event.back_to), key)
+        self._live[event.model] = event.back_to
         return f"{event.model}/{event.version} rolled back"
 
     @_do.register(MoveToStage)
@@ -191,9 +211,19 @@ class DemoRegistry:
         self._client.set_registered_model_tag(event.model, event.key, event.value)
         return f"{event.model} tagged"
 
+    @_do.register(Monitor)
+    def _monitor(self, event: Monitor) -> str:
+        for model in event.models:
+            self._client.set_registered_model_tag(
+                model, "gov.monitoring.date", self._today().isoformat()
+            )
+        return f"{len(event.models)} models monitored"
+
     @_do.register(Rename)
     def _rename(self, event: Rename) -> str:
         self._client.rename_registered_model(event.model, event.to)
+        if event.model in self._live:
+            self._live[event.to] = self._live.pop(event.model)
         return f"{event.model} renamed to {event.to}"
 
     @_do.register(DeleteVersion)
@@ -222,6 +252,9 @@ class DemoRegistry:
                 thread.join()
         self._expect(event.model, event.version, prompt.version)
         return f"{event.model}/{event.version} registered"
+
+    def _today(self) -> date:
+        return self._clock.now.astimezone(LONDON).date()
 
     def _expect(self, model: str, expected: int, got: int | str) -> None:
         if int(got) != expected:

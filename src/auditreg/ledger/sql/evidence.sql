@@ -569,6 +569,7 @@ beside as materialized (
            coalesce(r.recorded_not_after <= q.lo, false) as written_before,
            coalesce(r.recorded_not_before >= q.hi and r.recorded_not_after > q.lo, false) and q.about = 'promotion' as written_after,
            coalesce(r.until_not_after <= q.lo, false) as replaced_before,
+           r.until_not_after is not null and not replaced_before and coalesce(r.until_not_before < q.hi, true) as perhaps_replaced,
            coalesce(r.decided_not_before > q.hi, false)
                or q.about = 'promotion' and coalesce(r.decided_not_before = q.hi, false) as decided_after,
            case q.about when 'version' then not decided_after
@@ -596,9 +597,12 @@ weighed as (
            case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
                + case when of_model then 3 else 0 end as class,
            case when standing in ('placeholder', 'pending', 'on the model only') then standing
+                when perhaps_replaced then 'order cannot be told'
                 when standing in ('rejected', 'failed')
-                then case when unplaced and not decided_before then 'order cannot be told' else standing end
-                when stated is not null and decided_not_before is null then 'date unreadable'
+                then case when unplaced and not coalesce(decided_not_before is not null and decided_before, false)
+                          then 'order cannot be told' else standing end
+                when stated is not null and decided_not_before is null
+                then case when unplaced then 'order cannot be told' else 'date unreadable' end
                 when decided_after and about = 'version' and (written_before or imported) then 'dated in the future'
                 when outdated and standing in ('holds', 'unidentified') then 'contested'
                 when about = 'version' and not written_before and not imported then 'order cannot be told'
@@ -613,8 +617,8 @@ weighed as (
     from (select b.*, o.record is not null as outdated,
                  -- written between the readings around the promotion or around the moment asked for: what stood
                  -- there then may have been overwritten, and nobody read it
-                 about = 'promotion' and not imported
-                     and (not (written_before or written_after) or coalesce(recorded_not_after > [ts], false)) as unplaced
+                 not imported and (about = 'promotion' and not (written_before or written_after)
+                                   or coalesce(recorded_not_after > coalesce([ts], as_of()), false)) as unplaced
           from beside b left join outdated o using (asked, record))
     where imported or not replaced_before
 ),

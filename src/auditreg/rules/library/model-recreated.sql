@@ -15,23 +15,25 @@ Nothing brings the old model back; the ledger keeps what was read of it. Record 
 take the right to delete registered models away from jobs and people who do not need it."""
 */
 with known as (
-    select subject, registry, workspace, model, min(created_at) as created_at, min(seq) as first_seq, bool_and(deleted) as deleted,
+    select subject, registry, workspace, model, min(created_at) as created_at, min(seq) as first_seq, bool_and(deleted) as deleted, bool_or(deleted) as perhaps_deleted,
            min(not_before) filter (where deleted) as gone_not_before, max(not_after) filter (where deleted) as gone_not_after
     from registered_models group by subject, registry, workspace, model
 ),
 earlier as (
     select p.subject, count(distinct k.subject) as earlier_models, string_agg(distinct k.subject, ', ' order by k.subject) as earlier_subjects,
            max(k.created_at) as earlier_created_at, arg_max(k.gone_not_before, k.gone_not_after) as gone_not_before,
-           max(k.gone_not_after) as gone_not_after, max(o.created_at) as created_at
+           max(k.gone_not_after) as gone_not_after, max(o.created_at) as created_at, bool_or(k.deleted) as surely
     from population_registered_model p
     join known o on o.subject = p.subject and o.model = p.model
     join known k on k.registry = p.registry and k.workspace = p.workspace and k.model = p.model and k.subject <> p.subject
-                and k.deleted and coalesce(k.created_at < o.created_at, k.first_seq < o.first_seq)
+                and k.perhaps_deleted and coalesce(k.created_at < o.created_at, k.first_seq < o.first_seq)
     group by p.subject
 )
 select p.subject,
-       case when e.subject is null or r.state = 'recorded' then 'pass' when r.state = 'uncertain' then 'undecided' else 'fail' end as status,
+       case when e.subject is null or r.state = 'recorded' then 'pass' when r.state = 'uncertain' or not e.surely then 'undecided' else 'fail' end as status,
        case when e.subject is null then 'One registered model is on record under the name {subject}'
+            when not e.surely and r.state is distinct from 'recorded'
+            then 'Whether an earlier model named {subject}, created {earlier_created_at}, was gone at this moment cannot be told'
             else 'An earlier model named {subject}, created {earlier_created_at}, was gone {gone}; this one was created {created_at}: '
                  || case r.state when 'recorded' then '{recreation_reason}' when 'uncertain' then 'whether a reason is recorded cannot be told'
                          else 'no reason is recorded' end end as reason,

@@ -42,7 +42,8 @@ judged as (
                 when f.subject is null then 'no validation'
                 when f.validated_not_before < a.decided_not_after or f.validated_not_before = a.decided_not_before then 'kept'
                 -- one that stood there before it may have been overwritten unread
-                when not coalesce(f.recorded_not_before >= a.decided_not_after or f.recorded_not_after <= a.decided_not_before, false)
+                when f.recorded_not_after > as_of()
+                  or not coalesce(f.recorded_not_before >= a.decided_not_after or f.recorded_not_after <= a.decided_not_before, false)
                 then 'overwritten' else 'before validation' end as found
     from version v join approval_verdicts a on a.subject = v.subject
     left join first f on f.subject = v.subject
