@@ -210,12 +210,16 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
     describe(con)
 
 
-def renew(con: duckdb.DuckDBPyConnection) -> None:
-    """Give a ledger written by an older release this release's views, macros and descriptions."""
+def renew(con: duckdb.DuckDBPyConnection) -> bool:
+    """Give a ledger written by another release this release's views, macros and descriptions.
+
+    Returns:
+        Whether it was another release's.
+    """
     held = held_tables(con)
     row = con.execute("select version, written_by from ledger.format").fetchone()
     if row == (FORMAT_VERSION, writer_name()) and not held:
-        return
+        return False
     for name in held:  # a published copy that is written to: its tables would stay as they are
         con.execute(f"drop table {name}")
     outdated = _create_tables(con)
@@ -233,6 +237,7 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
     )
+    return True
 
 
 def hold_tables(con: duckdb.DuckDBPyConnection) -> None:

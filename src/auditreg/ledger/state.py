@@ -40,6 +40,12 @@ _STAGED_ROWS = """(
 """The same rows for entries of the reading that is still staged, without their text."""
 
 
+def renew(con: duckdb.DuckDBPyConnection) -> None:
+    """Bring a ledger written by another release to this one; fields it did not know get their tags."""
+    if schema.renew(con):
+        _refresh_settings(con)
+
+
 def refresh(
     con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = False, staged: bool = False
 ) -> None:

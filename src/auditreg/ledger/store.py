@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import NO_LOCKS, LedgerError
 from auditreg.files import draft_of, locked, sync_file, sync_folder
-from auditreg.ledger import schema, template
+from auditreg.ledger import state, template
 from auditreg.ledger.draft import finish, open_draft, out_of_space
 from auditreg.ledger.file_checks import (
     UNCHANGED,
@@ -148,7 +148,7 @@ class Ledger:
             shutil.copyfile(self.path, copy)
             con = open_draft(copy, new=False)
             try:
-                schema.renew(con)
+                state.renew(con)
                 finish(con)
             finally:
                 con.close()
@@ -198,7 +198,7 @@ class Ledger:
             try:
                 if not new and not fresh:
                     check_format(con, self.path)
-                    schema.renew(con)
+                    state.renew(con)
                 if fresh and not new:
                     self._attach_old(con)
                 yield con

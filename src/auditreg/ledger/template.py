@@ -60,8 +60,9 @@ def packed_digest() -> str:
 
 def made(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the views and macros of a ledger are those of the packed file."""
-    row = con.execute("select version, written_by from ledger.format").fetchone()
-    return row == (schema.FORMAT_VERSION, schema.writer_name(packed_digest()))
+    # Read to its end: a result that is left open keeps the connection's next relation from its own.
+    rows = con.execute("select version, written_by from ledger.format").fetchall()
+    return rows == [(schema.FORMAT_VERSION, schema.writer_name(packed_digest()))]
 
 
 def make() -> bytes:
