@@ -131,26 +131,18 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
             if statement.startswith("create macro"):
                 con.execute(statement.replace("create ", "create or replace ", 1))
     macros = _macros_of_moments()
+    # DuckDB plans a macro when it is made, with all that it calls: a stub of what all call saves time.
     con.execute(
         "create or replace macro ledger.candidates(entry_kind, ts, known_at) as table "
         f"from {_EMPTY_ROWS}"
     )
-    # DuckDB plans a macro when it is made, with all that it calls. Each is made while what it calls
-    # is a mere stub with the same columns, which takes half the time.
-    for name in macros:
+    for name, text in macros.items():
         if name in VIEWS:
             con.execute(f"create or replace view {name} as {stored_view_sql(name)}")
-        con.execute(_macro(name, f"from {name}"))
-    for name in reversed(macros):
-        con.execute(_macro(name, macros[name]))
+        con.execute(f"create or replace macro {name}_as_of(ts, known_at := null) as table {text}")
     for statement in finding_statements():
         con.execute(statement)
     con.execute(next(made for made in timeline if "macro ledger.candidates(" in made))
-
-
-def _macro(name: str, text: str) -> str:
-    """The statement that makes the macro of a table or view at a moment."""
-    return f"create or replace macro {name}_as_of(ts, known_at := null) as table {text}"
 
 
 def _macros_of_moments() -> dict[str, str]:
