@@ -73,6 +73,7 @@ def shown(report):
                 "promotions",
                 "changes",
                 "set_aside",
+                "left_open",
                 "waivers",
             ),
             (),

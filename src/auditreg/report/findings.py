@@ -9,6 +9,7 @@ from datetime import datetime
 from auditreg.models import CheckResult, Finding, Severity, Status
 from auditreg.report.model import (
     InventoryRow,
+    LeftOpen,
     ModelFindings,
     RuleFindings,
     SeverityCount,
@@ -49,6 +50,14 @@ def set_aside(answers: Iterable[Finding]) -> tuple[Finding, ...]:
     """The answers of `SET_ASIDE` in that order, the worst of each first."""
     shown = (answer for answer in answers if answer.status in SET_ASIDE)
     return tuple(sorted(shown, key=lambda answer: SET_ASIDE.index(answer.status)))
+
+
+def left_open(undecided: Iterable[Finding]) -> tuple[LeftOpen, ...]:
+    """What the readings do not tell, by rule: one cause, the distance of the readings, one line."""
+    by_id: dict[str, list[Finding]] = defaultdict(list)
+    for answer in undecided:
+        by_id[answer.rule.id].append(answer)
+    return tuple(LeftOpen(group[0].rule, tuple(group)) for group in by_id.values())
 
 
 def by_rule(check: CheckResult) -> tuple[RuleFindings, ...]:

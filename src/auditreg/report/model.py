@@ -186,6 +186,14 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """What one rule asked and the readings do not tell."""
+
+    rule: RuleInfo
+    answers: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFindings:
     """The open findings of one rule, worst and oldest first.
 
@@ -426,6 +434,7 @@ class Report:
     drafts_left_out: tuple[tuple[Framework, AppliedFramework], ...]
     by_model: tuple[ModelFindings, ...]
     set_aside: tuple[Finding, ...]
+    left_open: tuple[LeftOpen, ...]
     waivers: tuple[JudgedWaiver, ...]
     accounts: tuple[ExtractionAccount, ...]
     cannot_show: tuple[str, ...]
