@@ -441,3 +441,14 @@ def test_what_ran_at_a_moment_and_what_was_live_then(filled: Book, registry: Reg
     at = filled.rows(f"select make_timestamp({first} * 1000)")[0][0]
     assert filled.rows(known.format(at, "2000-01-01")) == [(0,)]
     assert filled.rows(known.format(at, "2100-01-01")) == [(1,)]
+
+
+def test_what_no_reading_showed_and_what_is_still_to_come_is_said(filled: Book, registry: Registry):
+    done = history(
+        filled,
+        {"at": iso(registry.clock), "version": 2, "what": "approval", "after": "approved"},
+        {"at": iso(registry.clock), "version": 99, "what": "approval", "after": "approved"},
+        {"at": "2999-01-01T00:00:00Z", "version": 2, "what": "approval", "after": "approved"},
+    )
+    assert (done.added, done.unknown_models, done.unknown_versions) == (3, (), ("motor/99",))
+    assert done.to_come == 1

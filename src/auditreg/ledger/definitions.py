@@ -217,9 +217,9 @@ def view_sql(
     kinds = sorted({state_tables()[token][0] for token in read if token in state_tables()})
     if kinds:
         entries = f"from ledger.candidates('{' '.join(kinds)}', ts::TIMESTAMP, known_at::TIMESTAMP)"
-        parts = {"entries": _asked_text(entries), **parts}
-    text = planned_once(_over(_asked_text(_view_text(name)), "past_", parts))
-    return f"with asked as ({_ASKED}) {text}"
+        parts = {"entries": _at_moment(entries), **parts}
+    text = planned_once(_over(_at_moment(_view_text(name)), "past_", parts))
+    return f"with moments as ({_MOMENTS}) {text}"
 
 
 def stored_view_sql(name: str) -> str:
@@ -244,7 +244,7 @@ def evidence_views() -> frozenset[str]:
     return frozenset(blocks("evidence.sql", "block")) | frozenset(blocks("files.sql", "block"))
 
 
-_ASKED = "select ts::TIMESTAMP as moment, known_at::TIMESTAMP as known_by"
+_MOMENTS = "select ts::TIMESTAMP as moment, known_at::TIMESTAMP as known_by"
 """What a macro was asked for, as a relation: the text that `query` plans does not see its parameters."""
 
 
@@ -257,11 +257,11 @@ def planned_once(text: str) -> str:
     return f"from query({quoted(text)})"
 
 
-def _asked_text(text: str) -> str:
-    """A view's text over what stands beside it as `past_<name>`, at the moment in `asked`."""
+def _at_moment(text: str) -> str:
+    """A view's text over what stands beside it as `past_<name>`, at the moment in `moments`."""
     past = _past_text(text)
-    past = past.replace("known_at::TIMESTAMP", "(select known_by from asked)")
-    return past.replace("ts::TIMESTAMP", "(select moment from asked)")
+    past = past.replace("known_at::TIMESTAMP", "(select known_by from moments)")
+    return past.replace("ts::TIMESTAMP", "(select moment from moments)")
 
 
 def _latest_text(
@@ -370,15 +370,15 @@ def _built_on(name: str) -> list[str]:
 
 
 def _past_select(token: str) -> str:
-    """What gives the rows of a table or view at the moment in `asked`.
+    """What gives the rows of a table or view at the moment in `moments`.
 
     Tables are decoded from `past_entries`, which are worked out once.
     """
     if token in VIEWS:
-        return _asked_text(_view_text(token))
+        return _at_moment(_view_text(token))
     if token in state_tables():
         return state_sql(token, "(select * from past_entries where kind = {kind})")
-    return _asked_text(f"from {token}_as_of(ts::TIMESTAMP, known_at := known_at::TIMESTAMP)")
+    return _at_moment(f"from {token}_as_of(ts::TIMESTAMP, known_at := known_at::TIMESTAMP)")
 
 
 def _past_text(text: str) -> str:

@@ -34,9 +34,10 @@ _ABOUT = {
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: lines added and known before, and the models the ledger does not know.
+    """What an import did: lines added and known before, and the models and versions no reading showed.
 
-    `masked` counts the values that look like credentials; moments are UTC.
+    `unknown_versions` are written `model/version`. `to_come` counts lines dated after the import, `masked`
+    values that look like credentials; moments are UTC.
     """
 
     lines: int
@@ -44,7 +45,9 @@ class Imported:
     known: int
     masked: int
     unknown_models: tuple[str, ...]
+    unknown_versions: tuple[str, ...]
     unresolved: int
+    to_come: int
     systems: tuple[str, ...]
     first: datetime
     last: datetime
@@ -77,6 +80,7 @@ def record(
     masked = _mask(con, records, key, secret_patterns)
     new = _unseen(con, records, key)
     about, unknown = _resolve(con, records)
+    unknown_versions = _unknown_versions(con, records, about)
     recorded_at = now_ms()
     base = entries.size(con)
     if new:
@@ -98,7 +102,9 @@ def record(
         known=len(records) - len(new),
         masked=masked,
         unknown_models=unknown,
+        unknown_versions=unknown_versions,
         unresolved=sum(1 for n in new if n not in about),
+        to_come=sum(record.at > recorded_at for record in records),
         systems=tuple(sorted({record.texts["system"] or "" for record in records})),
         first=moments[0],
         last=moments[-1],
@@ -242,3 +248,24 @@ def _resolve(
     return {place: (subject, space) for place, subject, space in matches}, tuple(
         name for (name,) in unknown
     )
+
+
+def _unknown_versions(
+    con: duckdb.DuckDBPyConnection,
+    records: Sequence[ImportedRecord],
+    about: dict[int, tuple[str, str]],
+) -> tuple[str, ...]:
+    """Versions of known models that records name and no reading showed, as `model/version`."""
+    named = {
+        f"{about[place][0]}/{record.version}": f"{record.model}/{record.version}"
+        for place, record in enumerate(records)
+        if record.version is not None and place in about
+    }
+    if not named:
+        return ()
+    known = con.execute(
+        "select distinct subject from ledger.log "
+        "where kind = 'model_version' and list_contains(?::VARCHAR[], subject)",
+        [list(named)],
+    ).fetchall()
+    return tuple(sorted(set(named.values()) - {named[subject] for (subject,) in known}))

@@ -35,6 +35,13 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
         number = quantity(len(done.unknown_models), "model")
         names = _listed(done.unknown_models)
         lines.append(("unknown", f"{number} the ledger does not know: {names}"))
+    if done.unknown_versions:
+        number = quantity(len(done.unknown_versions), "version")
+        names = _listed(done.unknown_versions)
+        lines.append(("unknown", f"{number} that no reading showed so far: {names}"))
+    if done.to_come:
+        number = quantity(done.to_come, "record")
+        lines.append(("note", f"{number} dated after today; they count from then on"))
     return labelled([*lines, ("ledger", str(ledger)), ("next", following)])
 
 
