@@ -220,12 +220,12 @@ def unqualified() -> list[str]:
 
 
 def every_unqualified() -> list[str]:
-    """The same, whole, and some rules, which read nothing else."""
+    """The same, whole, with macros of every way in which views read others, and some rules."""
     names = (*definitions.state_tables(), *definitions.VIEWS)
     return [
         *unqualified(),
-        *(f"from {name}_as_of(timestamp '2100-01-01')" for name in names),
-        *(rule.text for rule in builtin_rules()[::4]),
+        *(f"from {name}_as_of(timestamp '2100-01-01')" for name in names[::3]),
+        *(rule.text for rule in builtin_rules()[::12]),
     ]
 
 
