@@ -17,7 +17,7 @@ def demo(folder: Path) -> None:
 
     Half a year of a pricing team in MLflow, recorded from real trainings, approvals and promotions with
     everything that goes wrong in it, is laid out below FOLDER as it stood at each of 28 readings. Each is
-    extracted, some are checked, and the report is written. Takes less than a minute and needs neither
+    extracted, some are checked, and the report is written. Takes a minute or two and needs neither
     MLflow's server nor scikit-learn.
     """
     from auditreg import demo as recorded
