@@ -168,8 +168,13 @@ def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[st
     asked = queries(moments)
     expected = ours(ledger, moments)["answers"]
     oldest, *newer = FOLDERS
-    # What works in the oldest and in this one works between them: those answer a part of it each.
-    parts = {oldest: asked, **{f: _part(asked, n, len(newer)) for n, f in enumerate(newer)}}
+    # What works in the oldest and in this one works between them: those answer a part of it each. The
+    # oldest plans the macros of evidence in ten seconds each: it is asked every third.
+    slow = [name for name in asked if name.endswith(" between")]
+    asked_oldest = {
+        name: sql for name, sql in asked.items() if name not in slow or name in slow[::3]
+    }
+    parts = {oldest: asked_oldest, **{f: _part(asked, n, len(newer)) for n, f in enumerate(newer)}}
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda folder: answers(ledger, parts[folder], folder), parts))
     for folder, theirs in zip(parts, found, strict=True):
