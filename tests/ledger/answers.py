@@ -1,7 +1,7 @@
 """Prints, as JSON, what a ledger answers to the queries given as JSON on standard input.
 
 Runs in whatever DuckDB the Python path gives and knows nothing of auditreg.
-`python answers.py LEDGER [SETTING]`; SETTING is a statement to begin with.
+`python answers.py LEDGER`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ def main() -> None:
     """Answer every query; rows in a fixed order, values as DuckDB writes them as text."""
     con = duckdb.connect(sys.argv[1], read_only=True)
     con.execute("set threads = 1")
-    for setting in sys.argv[2:]:
-        con.execute(setting)
     answers = {}
     for name, query in json.load(sys.stdin).items():
         rows = con.execute(query).fetchall()

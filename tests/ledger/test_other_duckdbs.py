@@ -108,13 +108,11 @@ def queries(moments: list[str]) -> dict[str, str]:
     return asked
 
 
-def answers(
-    ledger: Ledger, asked: dict[str, str], path: Path | None, *settings: str
-) -> dict[str, Any]:
+def answers(ledger: Ledger, asked: dict[str, str], path: Path | None) -> dict[str, Any]:
     program = Path(__file__).with_name("answers.py")
     environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(program), str(ledger.path), *settings],
+        [sys.executable, "-W", "error", str(program), str(ledger.path)],
         input=json.dumps(asked), capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -125,10 +123,9 @@ _OURS: dict[Path, dict[str, Any]] = {}
 
 
 def ours(ledger: Ledger, moments: list[str]) -> dict[str, Any]:
-    """The answers of the DuckDB the tests run on, asked for once, as they are without its optimizer."""
+    """The answers of the DuckDB the tests run on, asked for once."""
     if ledger.path not in _OURS:
-        plainly = "pragma disable_optimizer"  # planning takes nearly all the time
-        _OURS[ledger.path] = answers(ledger, queries(moments), None, plainly)
+        _OURS[ledger.path] = answers(ledger, queries(moments), None)
     return _OURS[ledger.path]
 
 
@@ -168,13 +165,8 @@ def test_every_other_duckdb_gives_the_same_answers(filled: tuple[Ledger, list[st
     asked = queries(moments)
     expected = ours(ledger, moments)["answers"]
     oldest, *newer = FOLDERS
-    # What works in the oldest and in this one works between them: those answer a part of it each. The
-    # oldest plans the macros of evidence in ten seconds each: it is asked every third.
-    slow = [name for name in asked if name.endswith(" between")]
-    asked_oldest = {
-        name: sql for name, sql in asked.items() if name not in slow or name in slow[::3]
-    }
-    parts = {oldest: asked_oldest, **{f: _part(asked, n, len(newer)) for n, f in enumerate(newer)}}
+    # What works in the oldest and in this one works between them: those answer a part of it each.
+    parts = {oldest: asked, **{f: _part(asked, n, len(newer)) for n, f in enumerate(newer)}}
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda folder: answers(ledger, parts[folder], folder), parts))
     for folder, theirs in zip(parts, found, strict=True):
