@@ -307,11 +307,11 @@ JOURNALLED = (
 def timeline_sql() -> str:
     """The text of `timeline.sql`, with the kinds of entries that it tells of."""
     kinds = listed(kind.name for kind in KINDS)
-    asked = (
+    of_kind = (
         f"kind = entry_kind or entry_kind is null and kind in ({kinds}) "
         "or contains(entry_kind, ' ') and list_contains(string_split(entry_kind, ' '), kind)"
     )
-    text = sql("timeline.sql").replace("{asked}", asked)
+    text = sql("timeline.sql").replace("{of_kind}", of_kind)
     return text.replace("{journalled}", listed(JOURNALLED))
 
 

@@ -42,7 +42,7 @@ from (
 select seq, registry, kind, subject, op, observed_at, 9223372036854775807 as place, valid_at,
        created_at, changed_at, workspace, model, fingerprint, secrets
 from ledger.log
-where journal is null and ({asked})
+where journal is null and ({of_kind})
   and (known_at is null or recorded_at <= known_at)
 union all
 select seq, registry, kind, subject, op, observed_at, journal, valid_at, created_at, changed_at,
@@ -51,7 +51,7 @@ from (
     select *, row_number() over (partition by subject, source, journal
                                  order by observed_at, seq) as turn
     from ledger.log
-    where journal is not null and ({asked})
+    where journal is not null and ({of_kind})
       and (known_at is null or recorded_at <= known_at)
 )
 where turn = 1
@@ -59,7 +59,7 @@ union all
 select seq, registry, kind, subject, 'erased', observed_at,
        coalesce(journal, 9223372036854775807), valid_at, created_at, null, null, null, null, null
 from ledger.erased_states()
-where ({asked})
+where ({of_kind})
   and (known_at is null or recorded_at <= known_at)
 ) p left join ledger.fingerprints renewed using (seq);
 
@@ -92,7 +92,7 @@ where again is distinct from true;
 create macro ledger.timeline(entry_kind, known_at) as table
 with reading as (
     select registry, kind, max(started_at) as started_at, observed_at from ledger.readings()
-    where ({asked}) and (known_at is null or recorded_at <= known_at)
+    where ({of_kind}) and (known_at is null or recorded_at <= known_at)
     group by registry, kind, observed_at
 ),
 entry as (
@@ -156,7 +156,7 @@ with last_reading as (
     select registry, kind, max(started_at) as last_at,
            bool_or(started_at = ts and observed_at = ts) as read_now
     from ledger.readings()
-    where ({asked}) and (known_at is null or recorded_at <= known_at)
+    where ({of_kind}) and (known_at is null or recorded_at <= known_at)
     group by registry, kind
 ),
 recorded as (
