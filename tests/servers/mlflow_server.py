@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.servers.process import (
+    PATIENCE,
     Server,
     end_group,
     free_port,
@@ -37,6 +38,14 @@ admin_password = {password}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 grant_default_workspace_access = true
 auth_cache_ttl_seconds = {cache}
+"""
+
+
+_MAKE_TABLES = """
+import sys
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+SqlAlchemyStore().init_db(sys.argv[1])
 """
 
 
@@ -110,16 +119,31 @@ class MlflowServer:
             "--port", str(self.port), "--workers", str(self.workers),
             *(["--app-name", self.app] if self.app else []), *self.options,
         ]  # fmt: skip
-        more = {"cwd": self.folder, "env": self._environment()}
-        if self.python == sys.executable and not self.apart:
-            self.process = warm().start(arguments, self.log, **more)
-        else:
-            self.process = start([self.python, *arguments], self.log, **more)
+        environment = self._environment()
+        if self.app == "basic-auth" and self.workers > 1 and not self._users.exists():
+            self._make_users(environment)
+        self.process = self._start(arguments, environment)
         try:
             wait_until(self.answers, self.process, self.log)
         except BaseException:
             self.kill()
             raise
+
+    @property
+    def _users(self) -> Path:
+        return self.folder / "users.db"
+
+    def _make_users(self, environment: Mapping[str, str]) -> None:
+        """Make the tables of users first: of two workers that make them at once, one can fail to boot."""
+        program = ["-c", _MAKE_TABLES, f"sqlite:///{self._users}"]
+        made = self._start(program, {**environment, "AUDITREG_CAPTURE": "off"})
+        assert made.wait(PATIENCE) == 0, self.said()
+
+    def _start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Server:
+        """Start a program of its interpreter."""
+        if self.python == sys.executable and not self.apart:
+            return warm().start(arguments, self.log, cwd=self.folder, env=environment)
+        return start([self.python, *arguments], self.log, cwd=self.folder, env=environment)
 
     def _environment(self) -> dict[str, str]:
         """The environment of the server: no settings of this machine or of the test run."""
@@ -127,7 +151,7 @@ class MlflowServer:
         if self.app and not auth.exists():
             text = _AUTH.format(
                 permission=self.permission,
-                database=self.folder / "users.db",
+                database=self._users,
                 admin=ADMIN[0],
                 password=ADMIN[1],
                 cache=self.auth_cache,
