@@ -165,7 +165,7 @@ def rules(ledger: str) -> Answer:
         # The last thing a check does is to read the open answers as objects. That is output, not
         # judging: it is done once more here so that its time can be taken off.
         begun = time.perf_counter()
-        answers = len(Answers(con, result.rules, (), result_columns(con)).findings())
+        answers = len(Answers(con, result.rules, (), result_columns(con, library)).findings())
         materialised = time.perf_counter() - begun
     errors = {one.rule.id: one.error for one in result.rules if one.error}
     if errors:

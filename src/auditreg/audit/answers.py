@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-Columns = Mapping[str, Sequence[str]]
-"""The bare name of a rule's table to its columns."""
+Columns = Mapping[str, Mapping[str, str]]
+"""The bare name of a rule's table to its columns, and these to their types."""
 
 CONDITION = "condition_since"
 """The column in which a rule says since when its condition holds, where it can tell."""
@@ -40,23 +40,14 @@ _STATUS_RANK = " ".join(["case status", *(f"when '{s}' then {s.rank}" for s in S
 _GRADES = {grade.value: grade for grade in Grade}
 
 
-def result_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """The columns of every rule's table, by the table's bare name."""
-    rows = connection.execute(
-        "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = 'temp' and starts_with(table_name, 'result_') group by table_name"
-    ).fetchall()
-    return dict(rows)
-
-
-def moment_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """The columns of every rule's table that hold moments, by the table's bare name."""
-    rows = connection.execute(
-        "select table_name, list(column_name) from duckdb_columns() "
-        "where database_name = 'temp' and starts_with(table_name, 'result_') "
-        "and starts_with(data_type, 'TIMESTAMP') group by table_name"
-    ).fetchall()
-    return dict(rows)
+def result_columns(connection: duckdb.DuckDBPyConnection, rules: Iterable[RuleInfo]) -> Columns:
+    """The columns of the tables of rules that ran."""
+    # The engine's own list of columns is made of every view of the ledger, which takes longer.
+    tables = {table_name(rule): connection.table(f"temp.{result_table(rule)}") for rule in rules}
+    return {
+        name: dict(zip(table.columns, map(str, table.types), strict=True))
+        for name, table in tables.items()
+    }
 
 
 def table_name(rule: RuleInfo) -> str:
@@ -64,7 +55,7 @@ def table_name(rule: RuleInfo) -> str:
     return result_table(rule).strip('"')
 
 
-def condition_sql(columns: Sequence[str]) -> str:
+def condition_sql(columns: Collection[str]) -> str:
     """SQL for since when a row `r` of a rule's table says that its condition holds."""
     # A rule of a firm's own may return anything under that name.
     return (
@@ -80,7 +71,7 @@ def answer_source(rule: RuleInfo) -> str:
     return f"{result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject {rated}"
 
 
-def answer_columns(rule: RuleInfo, columns: Sequence[str]) -> str:
+def answer_columns(rule: RuleInfo, columns: Collection[str]) -> str:
     """SQL for what a rule says of a row `r` of its table, and the names in `p` that people use.
 
     Evidence is JSON, in the order of the columns' names, in which it is sealed.
@@ -120,14 +111,16 @@ class Answers:
         gc.disable()
         try:
             results = [result for result in self.results if _shows_findings(result)]
-            return tuple(self._read(results, f"status not in ({listed(NO_FINDING)})"))
+            found = f"status not in ({listed(NO_FINDING)})"
+            # No waiver makes a finding of what is none, so nothing else is read.
+            return tuple(self._read(results, found, lambda _: f"r.{found}"))
         finally:
             if collecting:
                 gc.enable()
 
     def every(self) -> Iterator[Finding]:
         """Every answer of every rule, worst first."""
-        return self._read([r for r in self.results if r.error is None], "true")
+        return self._read([r for r in self.results if r.error is None])
 
     def examples(self, results: Sequence[RuleResult]) -> dict[str, tuple[int, Finding]]:
         """By rule, how many different reasons it gives, and one of its answers: always the same."""
@@ -142,23 +135,33 @@ class Answers:
             rule: (number, subject)
             for rule, number, subject in self.connection.execute(counted).fetchall()
         }
-        chosen = ", ".join(
-            f"({quoted(rule)}, {quoted(subject)})" for rule, (_, subject) in reasons.items()
-        )
-        found = self._read(results, f"(rule, subject) in ({chosen})")
+        found = self._read(results, of=lambda rule: f"r.subject = {quoted(reasons[rule.id][1])}")
         return {answer.rule.id: (reasons[answer.rule.id][0], answer) for answer in found}
 
     def no_longer_found(self, rules: Collection[str]) -> Iterator[Finding]:
         """What these rules answer about what the ledger knows as findings, and that are none any more."""
         results = [r for r in self.results if r.error is None and r.rule.id in rules]
         return self._read(
-            results, f"status in ({listed(NO_FINDING)}) and known <> 'closed'", all_carried=True
+            results,
+            f"status in ({listed(NO_FINDING)}) and known <> 'closed'",
+            lambda rule: (
+                f"r.subject in (select subject from known_finding where rule = {quoted(rule.id)})"
+            ),
+            all_carried=True,
         )
 
     def _read(
-        self, results: Sequence[RuleResult], condition: str, *, all_carried: bool = False
+        self,
+        results: Sequence[RuleResult],
+        condition: str = "true",
+        of: Callable[[RuleInfo], str] = lambda _: "true",
+        *,
+        all_carried: bool = False,
     ) -> Iterator[Finding]:
         """Read answers in batches, so that the reader may use the connection in between.
+
+        `condition` is asked of the answers as they are judged, `of` before of the rows of a rule's own
+        table: what it leaves out costs no more than a look.
 
         An open result would end with the connection's next statement, and another connection does
         not see temporary tables; so the ordered answers become a table that is read by position.
@@ -166,8 +169,7 @@ class Answers:
         if not results:
             return
         by_id = {result.rule.id: result.rule for result in results}
-        by_table = moment_columns(self.connection)
-        moments = {rule: by_table.get(table_name(by_id[rule]), ()) for rule in by_id}
+        completed = {rule: self._completing(by_id[rule]) for rule in by_id}
         self.connection.execute(
             "create or replace temp table ordered_answers as "
             "select rule, subject, status, reason, grade, fix, evidence, registry, workspace, "
@@ -175,7 +177,7 @@ class Answers:
             "rank, "
             f"row_number() over (order by rank, {_STATUS_RANK}, rule, coalesce(model, ''), "
             "coalesce(version, 0), subject) as place "
-            f"from ({self._select(results, all_carried=all_carried)}) where {condition} "
+            f"from ({self._select(results, of, all_carried=all_carried)}) where {condition} "
             "order by place"
         )
         start = 1
@@ -185,24 +187,30 @@ class Answers:
             [start, start + _BATCH],
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
-                rule = by_id[row[0]]
-                sentence = partial(
-                    complete,
-                    columns=self.columns[table_name(rule)],
-                    moments=moments[rule.id],
-                    zone=self.zone,
-                )
-                yield _answer(row, evidence, rule, self.waivers, sentence)
+                rule = row[0]
+                yield _answer(row, evidence, by_id[rule], self.waivers, completed[rule])
             start += _BATCH
 
-    def _select(self, results: Sequence[RuleResult], *, all_carried: bool) -> str:
+    def _columns_of(self, rule: RuleInfo) -> Mapping[str, str]:
+        return self.columns[table_name(rule)]
+
+    def _completing(self, rule: RuleInfo) -> Callable[[str, Mapping[str, object], str], str]:
+        """What completes the sentences of a rule."""
+        columns = self._columns_of(rule)
+        moments = [name for name, kind in columns.items() if kind.startswith("TIMESTAMP")]
+        return partial(complete, columns=columns, moments=moments, zone=self.zone)
+
+    def _select(
+        self, results: Sequence[RuleResult], of: Callable[[RuleInfo], str], *, all_carried: bool
+    ) -> str:
         """SQL for the answers of rules with names, evidence (JSON), numbers and ages.
 
         Of what is carried forward, only findings are answers of the check, unless `all_carried`.
         """
         parts = [
-            f"select {answer_columns(result.rule, self.columns[table_name(result.rule)])}, "
-            f"false as kept, false as carried from {answer_source(result.rule)}"
+            f"select {answer_columns(result.rule, self._columns_of(result.rule))}, "
+            f"false as kept, false as carried from {answer_source(result.rule)} "
+            f"where {of(result.rule)}"
             for result in results
         ]
         found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"

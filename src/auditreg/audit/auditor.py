@@ -165,6 +165,22 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
+        with _planned_plainly(self._connection):
+            return self._check(
+                moment, period, rules, selection, all_views=all_views, only=bool(only)
+            )
+
+    def _check(
+        self,
+        moment: Moment,
+        period: Period,
+        rules: Sequence[RuleInfo],
+        selection: Sequence[str],
+        *,
+        all_views: bool,
+        only: bool,
+    ) -> CheckResult:
+        """Judge the moment; `only` says that these are not all rules."""
         reads = None if all_views else self._reads(rules, moment, bool(selection))
         self._prepare(moment, reads)
         chosen = select(self._connection, selection)
@@ -172,11 +188,11 @@ class Auditor:
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
         for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
-        prepare_known_findings(self._connection, as_of)
+        prepare_known_findings(self._connection, moment.past)
         carried = carried_forward(self._connection, rules, moment, chosen, self._config)
         carried.extend_populations()
         problems = self._run(rules, moment, chosen, carried.extension)
-        columns = result_columns(self._connection)
+        columns = result_columns(self._connection, [r for r in rules if r.id not in problems])
         rate_subjects(self._connection, rules)
         carried.take_answers(rules, problems, columns)
         results = with_carried(
@@ -197,7 +213,7 @@ class Auditor:
         zone = calendar.zone(self._config.calendar.timezone)
         answers = Answers(self._connection, results, self._waivers, columns, zone)
         findings = tuple(_merged(_errors(results), answers.findings()))
-        self._judged = _Judged(moment, chosen, answers, findings, carried, bool(only))
+        self._judged = _Judged(moment, chosen, answers, findings, carried, only)
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
@@ -219,14 +235,15 @@ class Auditor:
         judged = self._judged
         if judged is None:
             return ()
-        return closings(
-            judged.answers,
-            judged.findings,
-            RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
-            self._open_by,
-            selected=judged.chosen is not None,
-            whole=judged.chosen is None and not judged.only,
-        )
+        with _planned_plainly(self._connection):
+            return closings(
+                judged.answers,
+                judged.findings,
+                RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
+                self._open_by,
+                selected=judged.chosen is not None,
+                whole=judged.chosen is None and not judged.only,
+            )
 
     def _open_by(self, settings: Mapping[str, object], rules: Sequence[RuleInfo]) -> Rejudged:
         """What the rules find open in the state of the last check by other settings."""
@@ -261,9 +278,8 @@ class Auditor:
     def _prepare(self, moment: Moment, reads: Reads | None) -> None:
         """Make the tables of the moment."""
         large = not _is_small(self._connection)
-        with _planned_plainly(self._connection):
-            for statement in state_statements(moment, reads, large=large):
-                self._connection.execute(statement)
+        for statement in state_statements(moment, reads, large=large):
+            self._connection.execute(statement)
 
     def _reads(self, rules: Sequence[RuleInfo], moment: Moment, selection: bool) -> Reads:
         """What the rules read, and what waivers, prompts and the age of things are judged by."""
@@ -291,16 +307,15 @@ class Auditor:
         """
         custom = [rule for rule in rules if rule.custom]
         problems: dict[str, str] = {}
-        with _planned_plainly(self._connection):
-            sizes = population_sizes(self._connection, rules)
-            for rule in rules:
-                if rule.custom:
-                    continue
-                start = extension.starts.get(rule.id, moment.period_start)
-                with self._period_from(start, moment):
-                    problem = self._run_here(rule, sizes[rule.scope])
-                if problem:
-                    problems[rule.id] = problem
+        sizes = population_sizes(self._connection, rules)
+        for rule in rules:
+            if rule.custom:
+                continue
+            start = extension.starts.get(rule.id, moment.period_start)
+            with self._period_from(start, moment):
+                problem = self._run_here(rule, sizes[rule.scope])
+            if problem:
+                problems[rule.id] = problem
         if custom:
             problems |= isolation.run(
                 self._connection, custom, moment, chosen, self._limits, extension

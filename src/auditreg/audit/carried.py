@@ -107,7 +107,7 @@ class CarriedForward:
         )
         self._keep_unanswered(ran)
 
-    def _take(self, rule: RuleInfo, columns: Sequence[str]) -> None:
+    def _take(self, rule: RuleInfo, columns: Collection[str]) -> None:
         """The answers of one rule, where each is a proper one."""
         table = result_table(rule)
         self.con.execute(

@@ -7,7 +7,7 @@ reads both together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -187,7 +187,7 @@ def _drop_unselected(connection: duckdb.DuckDBPyConnection, rule: RuleInfo) -> N
 
 
 def _faulty_result(
-    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, columns: Sequence[str], size: int
+    connection: duckdb.DuckDBPyConnection, rule: RuleInfo, columns: Collection[str], size: int
 ) -> RuleResult:
     """The result of a rule whose table is not as it has to be, with the reason in words."""
     table, population = result_table(rule), f"population_{rule.scope}"
@@ -205,7 +205,7 @@ def _faulty_result(
 
 
 def _column_problem(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]
 ) -> str | None:
     """What is wrong with the columns and values, apart from the subjects."""
     missing = [name for name in COLUMNS if name not in columns]
@@ -299,7 +299,7 @@ def _given(rule: RuleInfo) -> str:
 def waiver_overrides(
     connection: duckdb.DuckDBPyConnection,
     rule: RuleInfo | None,
-    columns: Sequence[str],
+    columns: Collection[str],
     number: int,
     waiver: Waiver,
     judged_at: Moments,
@@ -342,7 +342,7 @@ class Moments:
 
 
 def _covered(
-    rule: RuleInfo, columns: Sequence[str], waiver: Waiver, judged_at: Moments
+    rule: RuleInfo, columns: Collection[str], waiver: Waiver, judged_at: Moments
 ) -> tuple[str, list[object]]:
     """SELECT of the open findings a waiver names, with its values.
 
@@ -381,7 +381,7 @@ def _covered(
     return covered, values
 
 
-def _named_answers(rule: RuleInfo, columns: Sequence[str]) -> str:
+def _named_answers(rule: RuleInfo, columns: Collection[str]) -> str:
     """SELECT of what a rule answers, carried forward or not, with names and when it began."""
     here = (
         f"select r.subject, r.status, {condition_sql(columns)} as condition_since, p.model, p.version "

@@ -138,7 +138,7 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
             put_answers(connection, rule, answers)
         except duckdb.Error as error:
             return CaseOutcome(case, {}, (str(error),))
-        [result] = check_results(connection, [rule], {}, result_columns(connection))
+        [result] = check_results(connection, [rule], {}, result_columns(connection, [rule]))
         policy_overrides(connection, (), None)
         problems = [result.error] if result.error else []
         answers, more = _compare(connection, rule, case)
@@ -173,7 +173,7 @@ def _compare(
 ) -> tuple[dict[str, str], list[str]]:
     asked = RuleResult(rule, 0, 0, dict.fromkeys(Status, 1))
     prepare_known_findings(connection, None)
-    read = Answers(connection, [asked], (), result_columns(connection))
+    read = Answers(connection, [asked], (), result_columns(connection, [rule]))
     answers: dict[str, str] = {}
     texts: dict[str, tuple[str, str]] = {}
     for answer in sorted(read.every(), key=_by_name):
