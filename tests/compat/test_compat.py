@@ -7,7 +7,7 @@ import lzma
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +16,9 @@ from auditreg.cli import cli
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from tests.cli.running import run
+
+if TYPE_CHECKING:
+    import duckdb
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/answers.json"))
@@ -57,16 +60,21 @@ def database(release: Path, tmp_path: Path) -> Path:
     return path
 
 
-def ask(ledger: Ledger, query: str) -> list[dict[str, Any]]:
+def rows_of(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     """The rows of a query, as the answers hold them."""
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description]
+    plain = (int, float, bool, str, type(None))
+    return [
+        {n: v if isinstance(v, plain) else str(v) for n, v in zip(names, row, strict=True)}
+        for row in cursor.fetchall()
+    ]
+
+
+def ask(ledger: Ledger, query: str) -> list[dict[str, Any]]:
+    """The rows of one query."""
     with ledger.reader() as con:
-        cursor = con.execute(query)
-        names = [column[0] for column in cursor.description]
-        plain = (int, float, bool, str, type(None))
-        return [
-            {n: v if isinstance(v, plain) else str(v) for n, v in zip(names, row, strict=True)}
-            for row in cursor.fetchall()
-        ]
+        return rows_of(con, query)
 
 
 def extract(ledger: Ledger, database: Path) -> dict[str, Any]:
@@ -89,16 +97,16 @@ ADDED = {"deployed_at"}
 """Columns that a later release fills from what the log always held: when a version went live."""
 
 
-def agree(ledger: Ledger, answers: dict[str, Any]) -> None:
+def agree(con: duckdb.DuckDBPyConnection, answers: dict[str, Any]) -> None:
     """Every answer is the one given then, as far as its columns go; changes may have become more."""
     for name, relation in LISTS.items():
         expected = answers[name]
         assert expected
-        rows = ask(ledger, "from " + relation.format(**answers))
+        rows = rows_of(con, "from " + relation.format(**answers))
         expected = [{c: row[c] for c in row if c not in ADDED} for row in expected]
         kept = [{column: row[column] for column in expected[0]} for row in rows]
         assert sorted(map(repr, kept)) == sorted(map(repr, expected)), name
-    rows = ask(ledger, "from changes")
+    rows = rows_of(con, "from changes")
     changes = [{column: row[column] for column in answers["changes"][0]} for row in rows]
     assert [change for change in answers["changes"] if change not in changes] == []
 
@@ -109,11 +117,12 @@ def test_it_opens_verifies_and_answers_as_it_did(ledger: Ledger, answers: dict[s
     assert (proof.entries, proof.root, proof.roots) == tuple(
         answers[name] for name in ("entries", "root", "roots")
     )
-    for table, number in answers["counts"].items():
-        assert ask(ledger, f"select count(*) as n from {table}") == [{"n": number}], table
-    agree(ledger, answers)
-    today = "select party_kind('nobody') as kind, (select count(*) from authorities) as n"
-    assert ask(ledger, today) == [{"kind": None, "n": 0}]
+    with ledger.reader() as con:  # which makes a renewed copy of it
+        for table, number in answers["counts"].items():
+            assert rows_of(con, f"select count(*) as n from {table}") == [{"n": number}], table
+        agree(con, answers)
+        today = "select party_kind('nobody') as kind, (select count(*) from authorities) as n"
+        assert rows_of(con, today) == [{"kind": None, "n": 0}]
 
 
 def test_commands_read_it_before_any_write_renews_it(ledger: Ledger, answers: dict[str, Any]):
@@ -137,7 +146,8 @@ def test_an_unchanged_registry_shows_no_change_after_the_upgrade(
         assert entries(ledger) == before + turn  # that it was read
     proof = verify(ledger)
     assert proof.ok, proof.problems
-    agree(ledger, answers)
+    with ledger.reader() as con:
+        agree(con, answers)
 
 
 @pytest.mark.integration
