@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -200,6 +201,41 @@ def test_two_outputs_to_one_place(ledger):
     done = auditreg("inventory", "--format", "csv", "--format", "json")
     assert done.returncode == 2
     assert "Two outputs would go to one place." in done.stderr
+
+
+FRAMEWORK = """id = "house"
+title = "Model policy of the firm"
+publisher = "Model Risk"
+edition = "3"
+status = "in force"
+source = "intranet"
+
+[[clause]]
+ref = "4.2"
+title = "Owner"
+coverage = "automated"
+rules = ["owner-known"]
+verified = { on = 2026-11-22, how = "primary", source = "the policy" }
+"""
+
+
+def test_a_framework_that_names_an_unknown_rule_stops_no_check(ledger):
+    Path("texts").mkdir()
+    Path("texts/house.toml").write_text(FRAMEWORK)
+    with Path("auditreg.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '[frameworks]\npacks = ["texts"]\n[[frameworks.applied]]\nid = "house"\n'
+            'applies = "yes"\nreason = "ours"\nby = "Model Risk"\nsince = 2026-01-01\n'
+        )
+    said = 'texts/house.toml: clause "4.2", key "rules": there is no "owner-known".'
+    done = auditreg("check", "--rule", "owner-recorded", "--format", "json")
+    assert [said in line for line in done.stderr.splitlines() if line.startswith("error")] == [True]
+    assert "The framework was not used." in done.stderr
+    assert [rule["id"] for rule in json.loads(done.stdout)["rules"]] == ["owner-recorded"]
+    assert done.returncode == 1
+    done = auditreg("report", "--draft", "--output", "report")
+    assert (said in done.stderr, "No report was made." in done.stderr) == (True, True)
+    assert (done.returncode, Path("report").exists()) == (2, False)
 
 
 def test_the_reader_goes_away(ledger):

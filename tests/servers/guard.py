@@ -15,7 +15,9 @@ import threading
 
 
 def _watch() -> None:
-    os.read(0, 1)  # not sys.stdin: whoever waits in it makes the guard abort when its server has ended
+    os.read(
+        0, 1
+    )  # not sys.stdin: whoever waits in it makes the guard abort when its server has ended
     os.killpg(0, signal.SIGKILL)
 
 

@@ -88,14 +88,18 @@ def test_a_framework_of_the_firm_s_own_is_listed_and_applies_like_the_others(tmp
 )
 def test_what_is_wrong_with_a_framework_of_the_firm_s_own_is_named(tmp_path, options, said):
     config = own_framework(tmp_path, applied="model-policy", **options)
-    with pytest.raises(ConfigError) as caught:
-        PolicySet.load(config)
-    assert said in caught.value.what
-    assert str(tmp_path / "texts" / "model-policy.toml") in caught.value.what
+    policy_set = PolicySet.load(config)
+    [error] = policy_set.unusable
+    assert said in error.what
+    assert str(tmp_path / "texts" / "model-policy.toml") in error.what
+    # What else is in force stands all the same: rules are judged, a registry is read.
+    assert policy_set.frameworks == ()
+    assert {policy.kind for policy in policy_set.policies()} == {"rule", "settings", "config"}
 
 
 def test_a_framework_that_does_not_apply_stops_no_check(tmp_path):
-    assert PolicySet.load(own_framework(tmp_path, rule="owner-known")).frameworks == ()
+    policy_set = PolicySet.load(own_framework(tmp_path, rule="owner-known"))
+    assert (policy_set.frameworks, policy_set.unusable) == ((), ())
 
 
 def test_a_framework_id_is_taken_once(tmp_path):

@@ -16,7 +16,7 @@ RATINGS = "field_evidence 'risk_rating'"
 
 _RATED = (
     "create or replace temp table rated as select subject, lower(trim(value)) as rating "
-    "from field_evidence where field = 'risk_rating' and state = 'recorded' and value is not null"
+    "from field_evidence where field = 'risk_rating' and state = 'recorded'"
 )
 
 _SEVERITIES = {severity.rank: severity for severity in Severity}

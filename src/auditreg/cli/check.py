@@ -74,6 +74,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
     Exit codes: 0 nothing open at or above --fail-on; 1 open findings; 2 a rule could not be
     evaluated, or the last extraction was incomplete: trust no result; 3 nothing to check.
     """
+    from auditreg.cli.errors import print_error
     from auditreg.workflows.check import CheckOptions, exit_code, run_check
     from auditreg.workflows.policy import PolicySet
 
@@ -102,6 +103,8 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
         ledger_file = open_ledger(config, ledger)
         outcome = run_check(ledger_file, PolicySet.load(config), options)
         tell_notes(ledger_file)
+    for error in outcome.unusable:
+        print_error(error)
     if outcome.unsealed:
         click.echo(f"{'not sealed':<12} {outcome.unsealed}", err=True)
     limit = severity_of(fail_on)

@@ -19,7 +19,7 @@ from auditreg.cli.options import (
     tell_notes,
     write_file,
 )
-from auditreg.errors import AuditregError, ExitCode, UsageError
+from auditreg.errors import AuditregError, ConfigError, ExitCode, UsageError
 from auditreg.formats.escape import escape_control
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
             hint="Leave one of the two out.",
         )
     policy_set = PolicySet.load(config)
+    for error in policy_set.unusable:
+        raise ConfigError(error.what, state="No report was made.", hint=error.hint)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template
     if not draft:  # what is reported on must be what is sealed

@@ -88,7 +88,7 @@ def run(
     emit(outputs, lambda output: _render(output, done, ledger_file))
     report_errors(results)
     tell_notes(ledger_file)
-    for error in done.errors.values():
+    for error in (*done.errors.values(), *(done.check.unusable if done.check else ())):
         print_error(error)
     click.get_current_context().exit(int(done.code))
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from auditreg.errors import ExitCode, LedgerError, worst
+from auditreg.errors import AuditregError, ExitCode, LedgerError, worst
 from auditreg.ledger.entries import epoch_ms
 from auditreg.ledger.policies import policy_digest
 from auditreg.ledger.seal import CheckRecord, Sealed
@@ -50,11 +50,15 @@ class CheckOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
-    """A check's result, what sealing it did (None where nothing was), and why it was not."""
+    """A check's result, what sealing it did (None where nothing was), and why it was not.
+
+    `unusable` says what is wrong with frameworks that the settings name: no rule depends on them.
+    """
 
     result: CheckResult
     sealed: Sealed | None = None
     unsealed: str = ""
+    unusable: tuple[AuditregError, ...] = ()
 
 
 def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> CheckOutcome:
@@ -63,6 +67,10 @@ def run_check(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> C
     Raises:
         AuditregError: the ledger cannot be read, or a selection or rule names nothing.
     """
+    return replace(_run(ledger, policy_set, options), unusable=policy_set.unusable)
+
+
+def _run(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> CheckOutcome:
     if options.sealable:  # what is judged must be what is sealed
         ledger.set_wal_aside()
     with ledger.reader() as connection:

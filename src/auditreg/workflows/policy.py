@@ -106,21 +106,27 @@ def every_framework(config: Config, rules: tuple[RuleInfo, ...]) -> tuple[Framew
 
 def frameworks_in_force(
     config: Config, rules: tuple[RuleInfo, ...]
-) -> tuple[tuple[Framework, AppliedFramework], ...]:
+) -> tuple[list[tuple[Framework, AppliedFramework]], list[ConfigError]]:
     """The frameworks the settings name, each with the firm's word on whether it applies.
 
     The others are not even read: a check has no use for them.
 
+    Returns:
+        those that can be read, and what is wrong with the others.
+
     Raises:
-        ConfigError: the settings name a framework that does not exist, or one that is wrong.
+        ConfigError: the settings name a framework that does not exist.
     """
     from auditreg.config.check import near
     from auditreg.frameworks.parse import framework_files, load_library
 
+    usable: list[tuple[Framework, AppliedFramework]] = []
+    wrong: list[ConfigError] = []
     applied = config.frameworks.applied
     if not applied:
-        return ()
+        return usable, wrong
     known = tuple(framework_files(_framework_packs(config)))
+    ids, fields = {rule.id for rule in rules}, _field_ids(config)
     for index, statement in enumerate(applied):
         if statement.id not in known:
             meant = near(statement.id, known)
@@ -130,13 +136,15 @@ def frameworks_in_force(
                 state="Nothing was done.",
                 hint=f"Did you mean {meant}?" if meant else f"There are: {', '.join(known)}.",
             )
-    frameworks = load_library(
-        {rule.id for rule in rules},
-        fields=_field_ids(config),
-        ids=[statement.id for statement in applied],
-        packs=_framework_packs(config),
-    )
-    return tuple(zip(frameworks, applied, strict=True))
+        try:
+            [framework] = load_library(
+                ids, fields=fields, ids=[statement.id], packs=_framework_packs(config)
+            )
+        except ConfigError as error:
+            wrong.append(error)
+        else:
+            usable.append((framework, statement))
+    return usable, wrong
 
 
 def _framework_packs(config: Config) -> list[Path]:
@@ -154,19 +162,24 @@ def waivers_path(config: Config) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """What results follow from."""
+    """What results follow from.
+
+    `unusable` says what is wrong with frameworks that the settings name. Rules are judged without them;
+    no report is made.
+    """
 
     config: Config
     rules: tuple[RuleInfo, ...]
     frameworks: tuple[tuple[Framework, AppliedFramework], ...]
     waivers: str | None
+    unusable: tuple[ConfigError, ...] = ()
 
     @classmethod
     def load(cls, config: Config) -> PolicySet:
         """Read everything. Settings from a ledger bring the waivers sealed beside them.
 
         Raises:
-            AuditregError: a file is wrong; it is named.
+            AuditregError: a file is wrong; it is named. Not of a framework: see `unusable`.
         """
         from auditreg.waivers import read_waivers
 
@@ -174,7 +187,8 @@ class PolicySet:
         waivers = read_waivers(waivers_path(config))
         if waivers is None:
             waivers = config.sealed_waivers
-        return cls(config, rules, frameworks_in_force(config, rules), waivers)
+        usable, wrong = frameworks_in_force(config, rules)
+        return cls(config, rules, tuple(usable), waivers, tuple(wrong))
 
     def parsed_waivers(self) -> tuple[Waiver, ...]:
         """The entries of waivers.toml.

@@ -99,8 +99,9 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, 
             when b.open then 'uncertain'
             when b.placeholder then 'placeholder'
             when b.found_in = 'model tag' and w.of_version and s.version is not null then 'on the model only'
+            when b.value is null then 'ambiguous'
             else 'recorded' end as state,
-       b.value, b.candidates, b.found_in, b.tag, person_of(b.value) as person, b.grade,
+       case when not b.open then b.value end as value, b.candidates, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
        b.entered_by, b.recorded_not_before, b.recorded_not_after,
        n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
        set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,

@@ -46,9 +46,11 @@ create macro set_tag(of_model, of_version, tag_key, hint) as case when of_versio
 create macro list_person(spelling) as 'auditreg.toml: [[people]] id = "<person>", accounts = [' || to_json(spelling)::VARCHAR || ']';
 -- What a rule answers that asks whether a field is recorded, by the state that field_evidence gives. In the
 -- sentence, names in braces are columns of the rule.
-create macro field_status(state) as case state when 'recorded' then 'pass' when 'uncertain' then 'undecided' else 'not_evidenced' end;
+-- Whichever of several values holds at the moment, one is recorded; a rule that asks which says that it is open.
+create macro field_status(state) as case when state in ('recorded', 'ambiguous') then 'pass' when state = 'uncertain' then 'undecided' else 'not_evidenced' end;
 create macro field_reason(label, field_id, state, nearest_tag) as case state
     when 'recorded' then 'The ' || label || ' of {subject} is recorded in {found_in} {tag}: {' || field_id || '}'
+    when 'ambiguous' then 'The ' || label || ' of {subject} is recorded in {found_in} {tag} and changed around this moment: {' || field_id || '}'
     when 'placeholder' then 'The ' || label || ' of {subject} is given as ''{' || field_id || '}'' in {found_in} {tag}, which says nothing'
     when 'on the model only' then 'The ' || label || ' is recorded for the model only, which does not say for which version: {' || field_id || '}'
     when 'uncertain' then 'Whether the ' || label || ' of {subject} is recorded at this moment cannot be told: {candidates}'

@@ -16,7 +16,7 @@ Record on the registered model for which products, decisions and users it was ap
 */
 select p.subject, field_status(e.state) as status,
        field_reason('approved uses', 'approved_uses', e.state, e.nearest_tag) as reason,
-       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as approved_uses, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'approved_uses'

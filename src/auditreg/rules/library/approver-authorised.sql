@@ -16,7 +16,7 @@ remediation = """
 Have somebody approve the version who may, and record it; or complete roles and authorities in auditreg.toml."""
 */
 with approval as materialized (
-    select v.*, case when e.state = 'recorded' then lower(trim(e.value)) end as risk_rating, e.state = 'recorded' and e.value is not null as rated,
+    select v.*, case when e.state = 'recorded' then lower(trim(e.value)) end as risk_rating,
            -- an undated approval was given no later than it was entered: its day is known where that day is
            local_day(coalesce(v.decided_not_before,
                case when local_day(v.recorded_not_before) = local_day(v.recorded_not_after) then v.recorded_not_after end)) as approved_on
@@ -47,7 +47,7 @@ select p.subject,
             when 'may' then '{approver}, who approved {subject}' || j.dated || ', was in office and entitled to'
             when 'not in office' then '{approver}, who approved {subject}' || j.dated || ', was not in office' || j.that_day || ' by auditreg.toml'
             when 'may not' then '{approver}, who approved {subject}' || j.dated || ', held no role' || j.that_day || ' that may approve'
-                 || case when j.rated then ' a model rated {risk_rating}' else ' any model' end
+                 || case when j.risk_rating is not null then ' a model rated {risk_rating}' else ' any model' end
             when 'no day' then 'On what day {approver} approved {subject} is not known, so whether they were entitled to cannot be judged'
             else 'The authority of {approver} depends on the rating of {subject}, which is not known: see risk-rating-recorded' end as reason,
        case when j.found = 'no approver' then 'none' else 'asserted' end as grade,

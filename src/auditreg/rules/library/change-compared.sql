@@ -23,7 +23,7 @@ with replaced as (
 judged as (
     select r.*, t.run_id, t.test_data, b.test_data as previous_test_data, e.value as change_class, e.candidates,
            case when r.previous_subject is null then 'first'
-                when e.state = 'uncertain' or e.state = 'recorded' and e.value is null then 'which' when coalesce(lower(trim(e.value)), '') <> 'major' then 'not major'
+                when e.state in ('uncertain', 'ambiguous') then 'which' when coalesce(lower(trim(e.value)), '') <> 'major' then 'not major'
                 when 'uncertain' in (t.run_state, b.run_state) or 'not read' in (t.run_state, b.run_state)
                   or t.data_uncertain or b.data_uncertain then 'not told'
                 when t.test_data is null then 'no test' when b.test_data is null then 'not tested before'
@@ -31,7 +31,7 @@ judged as (
                 else 'different' end as found
     from replaced r join training t on t.subject = r.version_subject
     left join training b on b.subject = r.previous_subject
-    left join field_evidence e on e.subject = r.version_subject and e.field = 'change_class' and e.state in ('recorded', 'uncertain')
+    left join field_evidence e on e.subject = r.version_subject and e.field = 'change_class' and e.state in ('recorded', 'ambiguous', 'uncertain')
 )
 select p.subject,
        case j.found when 'same' then 'pass' when 'different' then 'not_evidenced' when 'not tested before' then 'not_evidenced'

@@ -28,12 +28,12 @@ follower as (
       on f.model_subject = r.model_subject and f.first_subject <> r.version_subject
 ),
 told as (
-    select subject, bool_or(state = 'recorded') filter (where field <> 'change_class') as given,
+    select subject, bool_or(state in ('recorded', 'ambiguous')) filter (where field <> 'change_class') as given,
            bool_or(state = 'uncertain') filter (where field <> 'change_class') as open,
            bool_or(state = 'on the model only') filter (where field = 'change_reason') as of_model,
-           max(coalesce(value, candidates)) filter (where field = 'change_reason' and state = 'recorded') as change_reason,
-           max(coalesce(value, candidates)) filter (where field = 'change_ticket' and state = 'recorded') as change_ticket,
-           max(coalesce(value, candidates)) filter (where field = 'change_class' and state = 'recorded') as change_class,
+           max(coalesce(value, candidates)) filter (where field = 'change_reason' and state in ('recorded', 'ambiguous')) as change_reason,
+           max(coalesce(value, candidates)) filter (where field = 'change_ticket' and state in ('recorded', 'ambiguous')) as change_ticket,
+           max(coalesce(value, candidates)) filter (where field = 'change_class' and state in ('recorded', 'ambiguous')) as change_class,
            max(value) filter (where field = 'change_class' and state = 'recorded') as one_class,
            max(fix) filter (where field = 'change_reason') as fix,
            max(tags_looked_for) filter (where field = 'change_reason') as tags_looked_for

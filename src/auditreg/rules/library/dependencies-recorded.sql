@@ -15,7 +15,7 @@ Record the models and systems whose output the model takes, separated by commas,
 */
 select p.subject, field_status(e.state) as status,
        field_reason('dependencies', 'dependencies', e.state, e.nearest_tag) as reason,
-       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as dependencies, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'dependencies'

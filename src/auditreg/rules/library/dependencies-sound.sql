@@ -73,11 +73,11 @@ counted as (
     from found group by subject
 )
 select p.subject,
-       case when e.state in ('missing', 'placeholder') then 'not_applicable' when e.state = 'uncertain' or e.value is null then 'undecided'
+       case when e.state in ('missing', 'placeholder') then 'not_applicable' when e.state in ('uncertain', 'ambiguous') then 'undecided'
             when c.broken is not null then 'fail' when c.not_approved is not null or c.unresolved is not null then 'not_evidenced'
             when c.unclear is not null then 'undecided' else 'pass' end as status,
        case when e.state in ('missing', 'placeholder') then 'No dependencies of {subject} are recorded: see dependencies-recorded'
-            when e.state = 'uncertain' or e.value is null then 'What {subject} depends on changed around this moment: {candidates}'
+            when e.state in ('uncertain', 'ambiguous') then 'What {subject} depends on changed around this moment: {candidates}'
             when c.broken is not null then '{subject} depends on {broken}'
             when c.not_approved is not null then '{subject} depends on {not_approved}, of which no approval is recorded'
             when c.unresolved is not null then '{subject} is stated to depend on what the registry does not know: {unresolved}'

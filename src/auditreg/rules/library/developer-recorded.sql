@@ -17,16 +17,16 @@ Record the developer on the version, or on the registered model where one team d
 */
 select p.subject,
        case when e.state in ('missing', 'placeholder') and t.from_vendor then 'not_applicable'
-            when e.state = 'recorded' and e.value is null then 'undecided'
+            when e.state = 'ambiguous' then 'undecided'
             when e.state = 'recorded' and is_service(e.value) then 'not_evidenced' else field_status(e.state) end as status,
        case when e.state in ('missing', 'placeholder') and t.from_vendor
             then '{subject} is from a vendor, who developed it: see vendor-file'
-            when e.state = 'recorded' and e.value is null then 'The developer of {subject} changed around this moment: {candidates}'
+            when e.state = 'ambiguous' then 'The developer of {subject} changed around this moment: {candidates}'
             when e.state = 'recorded' and is_service(e.value)
             then 'The developer of {subject} is given as ''{developer}'', a service account, which develops nothing'
             else field_reason('developer', 'developer', e.state, e.nearest_tag) end as reason,
        coalesce(e.grade, 'none') as grade,
-       case when e.state <> 'recorded' or is_service(e.value)
+       case when e.state not in ('recorded', 'ambiguous') or is_service(e.value)
             then set_tag(p.model, p.version, first_tag('developer', p.registry, p.workspace), 'account of the developer') end as fix,
        coalesce(e.value, e.candidates) as developer, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_in_period p

@@ -28,12 +28,12 @@ artifact as (
 ),
 judged as (
     select p.subject, e.value as risk_rating, k.ratings, e.candidates, a.* exclude (subject),
-           case when e.state = 'uncertain' or e.state = 'recorded' and e.value is null then 'which'
+           case when e.state in ('uncertain', 'ambiguous') then 'which'
                 when not coalesce(list_contains(string_split(replace(lower(k.ratings), ' ', ''), ','), replace(lower(e.value), ' ', '')), false)
                 then 'not asked' when not coalesce(a.was_read, false) then 'not read' when a.open then 'open'
                 when a.unpinned > 0 then 'unpinned' when a.pinned > 0 then 'pinned' else 'none' end as found
     from population_live_version p cross join asked k
-    left join field_evidence e on e.subject = p.subject and e.field = 'risk_rating' and e.state in ('recorded', 'uncertain')
+    left join field_evidence e on e.subject = p.subject and e.field = 'risk_rating' and e.state in ('recorded', 'ambiguous', 'uncertain')
     left join artifact a on a.subject = p.subject
 )
 select subject,

@@ -17,7 +17,7 @@ with said as (
            max(value) filter (where field = 'exemption') as exemption,
            max(value) filter (where field = 'exemption_by' and state = 'recorded') as granted_by,
            max(value) filter (where field = 'exemption_until' and state = 'recorded') as granted_until,
-           bool_or(state = 'uncertain' or state = 'recorded' and value is null) as open,
+           bool_or(state in ('uncertain', 'ambiguous')) as open,
            arg_min(fix, field) filter (where field <> 'exemption' and state in ('missing', 'placeholder')) as fix
     from field_evidence where field in ('exemption', 'exemption_by', 'exemption_until') group by subject
 )

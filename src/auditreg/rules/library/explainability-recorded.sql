@@ -18,17 +18,25 @@ ratings = "high"
 */
 with asked as (
     select string_split(replace(lower(coalesce(getvariable('ratings')::VARCHAR, setting('explainability-recorded.ratings'), 'high')), ' ', ''), ',') as ratings
+),
+judged as (
+    select e.*, r.value as risk_rating, r.candidates as possible_ratings, array_to_string(a.ratings, ', ') as ratings,
+           case when list_contains(a.ratings, replace(lower(r.value), ' ', '')) then 'asked'
+                when r.state in ('uncertain', 'ambiguous') then case when e.state in ('recorded', 'ambiguous') then 'asked' else 'which' end
+                when r.value is null then 'not rated' else 'not asked' end as found
+    from field_evidence e cross join asked a
+    left join field_evidence r on r.subject = e.subject and r.field = 'risk_rating' and r.state in ('recorded', 'ambiguous', 'uncertain')
+    where e.field = 'explainability_evidence'
 )
 select p.subject,
-       case when list_contains(a.ratings, replace(lower(r.value), ' ', '')) then field_status(e.state) else 'not_applicable' end as status,
-       case when list_contains(a.ratings, replace(lower(r.value), ' ', ''))
-            then field_reason('explanation', 'explainability_evidence', e.state, e.nearest_tag)
-            when r.value is null then 'No risk rating of {subject} is recorded; explanations are asked for: {ratings}'
+       case j.found when 'asked' then field_status(j.state) when 'which' then 'undecided' else 'not_applicable' end as status,
+       case j.found when 'asked' then field_reason('explanation', 'explainability_evidence', j.state, j.nearest_tag)
+            when 'which' then 'The rating of {subject} changed around this moment ({possible_ratings}); explanations are asked for: {ratings}'
+            when 'not rated' then 'No risk rating of {subject} is recorded; explanations are asked for: {ratings}'
             else '{subject} is rated {risk_rating}; explanations are asked for: {ratings}' end as reason,
-       case when list_contains(a.ratings, replace(lower(r.value), ' ', '')) then coalesce(e.grade, 'none') else 'none' end as grade,
-       case when list_contains(a.ratings, replace(lower(r.value), ' ', '')) and e.state <> 'recorded' then e.fix end as fix,
-       coalesce(e.value, e.candidates) as explainability_evidence, r.value as risk_rating, array_to_string(a.ratings, ', ') as ratings,
-       e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
-from population_live_version p cross join asked a
-join field_evidence e on e.subject = p.subject and e.field = 'explainability_evidence'
-left join field_evidence r on r.subject = p.subject and r.field = 'risk_rating' and r.state = 'recorded'
+       case when j.found = 'asked' then coalesce(j.grade, 'none') else 'none' end as grade,
+       case when j.found = 'asked' and j.state not in ('recorded', 'ambiguous') then j.fix end as fix,
+       coalesce(j.value, j.candidates) as explainability_evidence, j.risk_rating, j.possible_ratings, j.ratings,
+       j.found_in, j.tag, j.candidates, j.tags_looked_for, j.nearest_tag, j.nearest_value
+from population_live_version p
+join judged j on j.subject = p.subject

@@ -16,16 +16,19 @@ Record the test's run or result on the version or its registered model; or that 
 */
 with said as (
     select subject, max(value) filter (where field = 'consumer_impact' and state = 'recorded') as consumer_impact,
-           max(value) filter (where field = 'purpose' and state = 'recorded') as purpose,
-           bool_or(field = 'consumer_impact' and (state = 'uncertain' or state = 'recorded' and value is null)) as open
-    from field_evidence where field in ('consumer_impact', 'purpose') group by subject
+           bool_or(field = 'consumer_impact' and state in ('uncertain', 'ambiguous')) as open,
+           max(words) filter (where field = 'purpose') as purpose,
+           max(state) filter (where field = 'purpose' and state in ('recorded', 'ambiguous', 'uncertain')
+                              and regexp_matches(lower(words), '\b(consumer|customer|policyholder)s?\b')) as of_consumers
+    from (select *, coalesce(value, candidates) as words from field_evidence where field in ('consumer_impact', 'purpose'))
+    group by subject
 ),
 judged as (
     select e.*, s.consumer_impact, s.purpose,
            case when s.open then 'which'
                 when lower(trim(s.consumer_impact)) in ('none', 'no', 'false', 'internal', 'not consumer facing') then 'stated none'
-                when s.consumer_impact is null and not regexp_matches(lower(coalesce(s.purpose, '')), '\b(consumer|customer|policyholder)s?\b')
-                then 'not said' else 'affects' end as found
+                when s.consumer_impact is not null or s.of_consumers = 'recorded' then 'affects'
+                when s.of_consumers is null then 'not said' else 'which' end as found
     from field_evidence e join said s on s.subject = e.subject where e.field = 'fairness_evidence'
 )
 select p.subject,
@@ -37,7 +40,7 @@ select p.subject,
                       else 'The effect of {subject} on consumers is recorded: ' end
                  || field_reason('fairness test', 'fairness_evidence', j.state, j.nearest_tag) end as reason,
        case when j.found = 'affects' then coalesce(j.grade, 'none') else 'none' end as grade,
-       case when j.found = 'affects' and j.state <> 'recorded' then j.fix end as fix,
+       case when j.found = 'affects' and j.state not in ('recorded', 'ambiguous') then j.fix end as fix,
        coalesce(j.value, j.candidates) as fairness_evidence, j.consumer_impact, j.purpose, j.found_in, j.tag, j.candidates,
        j.tags_looked_for, j.nearest_tag, j.nearest_value
 from population_live_version p

@@ -18,7 +18,7 @@ with said as (
            max(value) filter (where field = 'validation_findings' and state = 'recorded') as open_findings,
            max(value) filter (where field = 'findings_owner' and state = 'recorded') as findings_owner,
            max(value) filter (where field = 'findings_due' and state = 'recorded') as findings_due,
-           bool_or(state = 'uncertain' or state = 'recorded' and value is null) as open,
+           bool_or(state in ('uncertain', 'ambiguous')) as open,
            min(fix) filter (where field <> 'validation_findings' and state in ('missing', 'placeholder')) as fix
     from field_evidence where field in ('validation_findings', 'findings_owner', 'findings_due') group by subject
 ),

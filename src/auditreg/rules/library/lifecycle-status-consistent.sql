@@ -21,7 +21,7 @@ with asked as (
 ),
 judged as (
     select e.*, case when e.found_in not in ('version tag', 'model tag') or e.state in ('missing', 'placeholder') then 'none'
-                     when e.state = 'uncertain' or e.value is null then 'which'
+                     when e.state in ('uncertain', 'ambiguous') then 'which'
                      when list_contains(string_split(replace(lower(a.words), ' ', ''), ','), replace(lower(trim(e.value)), ' ', '')) then 'out of use'
                      else 'other' end as found
     from field_evidence e cross join asked a where e.field = 'lifecycle_status'

@@ -22,12 +22,12 @@ with bearer as (
     having count(distinct model_subject) > 1
 )
 select p.subject,
-       case when b.id is not null then 'fail' when e.state = 'recorded' and e.value is null then 'undecided'
+       case when b.id is not null then 'fail' when e.state = 'ambiguous' then 'undecided'
             else field_status(e.state) end as status,
-       case when e.state = 'recorded' and e.value is null then 'The model identifier of {subject} changed around this moment: {candidates}'
+       case when e.state = 'ambiguous' then 'The model identifier of {subject} changed around this moment: {candidates}'
              when b.id is not null then 'The model identifier of {subject} is ''{model_id}'', and so is that of others: {bearers}'
             else field_reason('model identifier', 'model_id', e.state, e.nearest_tag) end as reason,
-       coalesce(e.grade, 'none') as grade, case when b.id is not null or e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when b.id is not null or e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as model_id, e.found_in, e.tag, b.bearers, e.candidates, e.tags_looked_for,
        e.nearest_tag, e.nearest_value
 from population_live_version p

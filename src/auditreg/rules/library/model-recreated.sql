@@ -30,14 +30,14 @@ earlier as (
     group by p.subject
 )
 select p.subject,
-       case when e.subject is null or r.state = 'recorded' then 'pass' when r.state = 'uncertain' or not e.surely then 'undecided' else 'fail' end as status,
+       case when e.subject is null or r.state in ('recorded', 'ambiguous') then 'pass' when r.state = 'uncertain' or not e.surely then 'undecided' else 'fail' end as status,
        case when e.subject is null then 'One registered model is on record under the name {subject}'
-            when not e.surely and r.state is distinct from 'recorded'
+            when not e.surely and coalesce(r.state, '') not in ('recorded', 'ambiguous')
             then 'Whether an earlier model named {subject}, created {earlier_created_at}, was gone at this moment cannot be told'
             else 'An earlier model named {subject}, created {earlier_created_at}, was gone {gone}; this one was created {created_at}: '
-                 || case r.state when 'recorded' then '{recreation_reason}' when 'uncertain' then 'whether a reason is recorded cannot be told'
+                 || case when r.state in ('recorded', 'ambiguous') then '{recreation_reason}' when r.state = 'uncertain' then 'whether a reason is recorded cannot be told'
                          else 'no reason is recorded' end end as reason,
-       'observed' as grade, case when e.subject is not null and r.state is distinct from 'recorded' then r.fix end as fix,
+       'observed' as grade, case when e.subject is not null and coalesce(r.state, '') not in ('recorded', 'ambiguous') then r.fix end as fix,
        coalesce(e.earlier_models, 0) as earlier_models, e.earlier_subjects, e.earlier_created_at, e.gone_not_before, e.gone_not_after,
        e.created_at, r.value as recreation_reason
 from population_registered_model p

@@ -29,7 +29,7 @@ dated as (
 ),
 judged as (
     select *, case when state in ('missing', 'placeholder') and status_state in ('missing', 'placeholder') then 'not monitored'
-                   when state in ('missing', 'placeholder') then 'no date' when state = 'uncertain' or value is null then 'which'
+                   when state in ('missing', 'placeholder') then 'no date' when state in ('uncertain', 'ambiguous') then 'which'
                    when monitored_from is null then 'unreadable' when monitored_from > as_of() then 'to come'
                    when monitored_until + to_seconds(days * 86400) <= as_of() then 'old' else 'current' end as found
     from dated

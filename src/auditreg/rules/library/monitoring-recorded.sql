@@ -15,7 +15,7 @@ Let the monitoring job set the status and its date as tags of the registered mod
 */
 select p.subject, field_status(e.state) as status,
        field_reason('monitoring status', 'monitoring_status', e.state, e.nearest_tag) as reason,
-       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as monitoring_status, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'monitoring_status'

@@ -26,13 +26,13 @@ select p.subject,
             then 'The next review of {subject} follows from its rating {risk_rating}: {cadence_days} days after its validation'
             else field_reason('next review', 'next_review', n.state, n.nearest_tag) end as reason,
        coalesce(n.grade, r.grade, 'none') as grade,
-       case when n.state <> 'recorded' and k.days is null
+       case when n.state not in ('recorded', 'ambiguous') and k.days is null
             then set_tag(p.model, null, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
        coalesce(n.value, n.candidates) as next_review, n.found_in, n.tag, r.value as risk_rating, k.days as cadence_days,
        n.candidates, n.tags_looked_for, n.nearest_tag, n.nearest_value
 from population_live_version p
 join field_evidence n on n.subject = p.subject and n.field = 'next_review'
-left join (select *, state = 'uncertain' or value is null as open, conventions_of(registry, workspace) as conventions,
+left join (select *, state in ('uncertain', 'ambiguous') as open, conventions_of(registry, workspace) as conventions,
                   case when state = 'recorded' then lower(trim(value)) end as rated
-           from field_evidence where field = 'risk_rating' and state in ('recorded', 'uncertain')) r on r.subject = p.subject
+           from field_evidence where field = 'risk_rating' and state in ('recorded', 'ambiguous', 'uncertain')) r on r.subject = p.subject
 left join cadence k on k.rating = r.rated and k.applies_to = r.conventions

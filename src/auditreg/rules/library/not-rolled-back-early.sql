@@ -43,7 +43,7 @@ taken as (
     from successor group by subject
 ),
 judged as (
-    select w.*, t.replaced_by, t.taken_back_by, e.value as rollback_reason, e.fix as reason_fix, e.state,
+    select w.*, t.replaced_by, t.taken_back_by, coalesce(e.value, e.candidates) as rollback_reason, e.fix as reason_fix, e.state,
            case when t.older_by is not null and (t.newer_by is null or t.newer_by > t.older_by)
                 then case when t.certainly and w.ended_not_after - w.live_not_before <= w.allowed then 'rolled back' else 'open' end
                 when w.ended_not_after is null then 'still live' when w.short then 'replaced' else 'lasted' end as found
@@ -59,9 +59,9 @@ select subject,
             when 'open' then 'Whether {subject}, live {live}, was rolled back to version {replaced_by} within {days} days cannot be told; it ceased to be {ended}'
             else '{subject} went live {live} and was rolled back to version {replaced_by} {ended}'
                  || case when taken_back_by is null then '' else ' by {taken_back_by}' end
-                 || case state when 'recorded' then ': {rollback_reason}' when 'uncertain' then '; whether a reason is recorded cannot be told'
+                 || case when state in ('recorded', 'ambiguous') then ': {rollback_reason}' when state = 'uncertain' then '; whether a reason is recorded cannot be told'
                          else '; no reason is recorded' end end as reason,
-       grade, case when found = 'rolled back' and state <> 'recorded' then reason_fix end as fix,
+       grade, case when found = 'rolled back' and state not in ('recorded', 'ambiguous') then reason_fix end as fix,
        version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, replaced_by, taken_back_by,
        rollback_reason, printf('%g', days) as days
 from judged

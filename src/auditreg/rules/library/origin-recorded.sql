@@ -14,7 +14,7 @@ Record `in-house` or `vendor` on the registered model, and for a vendor the name
 */
 select p.subject, field_status(e.state) as status,
        field_reason('origin', 'origin', e.state, e.nearest_tag) as reason,
-       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as origin, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'origin'

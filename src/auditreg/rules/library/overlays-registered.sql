@@ -18,7 +18,7 @@ with said as (
            max(value) filter (where field = 'overlays' and state = 'recorded') as overlays,
            max(value) filter (where field = 'overlay_reason' and state = 'recorded') as overlay_reason,
            max(value) filter (where field = 'overlay_until' and state = 'recorded') as overlay_until,
-           bool_or(state = 'uncertain' or state = 'recorded' and value is null) as open,
+           bool_or(state in ('uncertain', 'ambiguous')) as open,
            min(fix) filter (where field <> 'overlays' and state in ('missing', 'placeholder')) as fix
     from field_evidence where field in ('overlays', 'overlay_reason', 'overlay_until') group by subject
 ),

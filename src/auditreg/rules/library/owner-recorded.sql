@@ -16,16 +16,16 @@ Set the owner's tag on the registered model, so that it holds for every version.
 says it, add that tag's name to the field `owner` in auditreg.toml."""
 */
 select p.subject,
-       case when e.state = 'recorded' and e.value is null then 'undecided'
+       case when e.state = 'ambiguous' then 'undecided'
             when e.state = 'recorded' and (is_service(e.value) or in_office(e.value, local_day(as_of())) = false) then 'fail'
             else field_status(e.state) end as status,
-       case when e.state = 'recorded' and e.value is null then 'The owner of {subject} changed around this moment: {candidates}'
+       case when e.state = 'ambiguous' then 'The owner of {subject} changed around this moment: {candidates}'
             when e.state = 'recorded' and is_service(e.value)
             then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
             when e.state = 'recorded' and in_office(e.value, local_day(as_of())) = false
             then 'The owner of {subject} is given as ''{owner}'', who is not in office any more by auditreg.toml'
             else field_reason('owner', 'owner', e.state, e.nearest_tag) end as reason,
-       coalesce(e.grade, 'none') as grade, case when e.state <> 'recorded' then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as owner, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'owner'

@@ -68,7 +68,7 @@ approved as (
 ),
 judged as (
     select w.*, o.opens, o.closes, lower(trim(e.value)) = 'emergency' as emergency, e.candidates,
-           e.state = 'uncertain' or e.state = 'recorded' and e.value is null as maybe_emergency, a.approved_at,
+           e.state in ('uncertain', 'ambiguous') as maybe_emergency, a.approved_at,
            w.live_not_after + to_seconds(w.emergency_days * 86400) as approval_due,
            concat_ws(' to ', strftime(w.first_day, '%a'), nullif(strftime(w.last_day, '%a'), strftime(w.first_day, '%a'))) as weekday,
            case when not w.wanted then 'no window' when not w.readable then 'unreadable' when w.loose then 'open'
@@ -77,7 +77,7 @@ judged as (
                 when emergency and approval_due > as_of() then 'emergency to approve'
                 when maybe_emergency then 'which' else 'outside' end as found
     from went_live w asof left join open_time o on w.live_not_before < o.closes
-    left join field_evidence e on e.subject = w.version_subject and e.field = 'change_class' and e.state in ('recorded', 'uncertain')
+    left join field_evidence e on e.subject = w.version_subject and e.field = 'change_class' and e.state in ('recorded', 'ambiguous', 'uncertain')
     left join approved a on a.subject = w.version_subject
 )
 select p.subject,

@@ -18,7 +18,7 @@ with rated as (
     select r.subject, r.value as risk_rating, r.state, d.state as day_state, d.value as risk_rated_at, d.candidates, d.tags_looked_for,
            d.fix, d.grade, stated_from(d.value) as rated_from, stated_until(d.value) as rated_until, try_cast(k.value as INTEGER) as cadence_days,
            c.state = 'recorded' and lower(trim(c.value)) = 'major' as major,
-           c.state = 'uncertain' or c.state = 'recorded' and c.value is null as perhaps_major, v.version_created_at
+           c.state in ('uncertain', 'ambiguous') as perhaps_major, v.version_created_at
     from field_evidence r
     join field_evidence d on d.subject = r.subject and d.field = 'risk_rated_at'
     left join field_evidence c on c.subject = r.subject and c.field = 'change_class'
@@ -28,7 +28,7 @@ with rated as (
 ),
 judged as (
     select *, case when state in ('missing', 'placeholder') then 'no rating' when day_state in ('missing', 'placeholder') then 'no day'
-                   when state = 'uncertain' or risk_rating is null or day_state = 'uncertain' or risk_rated_at is null then 'which'
+                   when state in ('uncertain', 'ambiguous') or day_state in ('uncertain', 'ambiguous') then 'which'
                    when rated_from is null then 'unreadable' when rated_from > as_of() then 'to come'
                    when major and rated_until <= version_created_at then 'before change'
                    when perhaps_major and rated_until <= version_created_at then 'which'

@@ -25,15 +25,15 @@ dated as (
     where e.field = 'retention_until'
 )
 select p.subject,
-       case when d.state = 'recorded' and d.value is null then 'undecided' when d.state <> 'recorded' then field_status(d.state)
+       case when d.state = 'ambiguous' then 'undecided' when d.state <> 'recorded' then field_status(d.state)
             when d.last_day is null then 'not_evidenced' when d.last_day < d.earliest and d.minimum_years > 0 then 'fail' else 'pass' end as status,
-       case when d.state = 'recorded' and d.value is null then 'Until when {subject} is kept changed around this moment: {candidates}'
+       case when d.state = 'ambiguous' then 'Until when {subject} is kept changed around this moment: {candidates}'
             when d.state <> 'recorded' then field_reason('end of retention', 'retention_until', d.state, d.nearest_tag)
             when d.last_day is null then 'The day until which {subject} is kept cannot be read: ''{retention_until}''; wanted: 2036-12-31'
             when d.last_day < d.earliest and d.minimum_years > 0
             then '{subject} is kept until {retention_until}, less than {minimum_years} years after it was registered {version_created_at}'
             else '{subject} is kept until {retention_until}' end as reason,
-       coalesce(d.grade, 'none') as grade, case when d.state <> 'recorded' or d.last_day is null then d.fix end as fix,
+       coalesce(d.grade, 'none') as grade, case when d.state <> 'ambiguous' and (d.state <> 'recorded' or d.last_day is null) then d.fix end as fix,
        coalesce(d.value, d.candidates) as retention_until, d.minimum_years, d.created_at as version_created_at, d.found_in, d.tag,
        d.candidates, d.tags_looked_for, d.nearest_tag, d.nearest_value
 from population_live_version p

@@ -40,10 +40,10 @@ told as materialized (
           where field = 'retention_until' and (until_not_after is null or ended_with_subject) group by subject)
 ),
 said as (
-    select subject, string_agg(field, ' and ' order by field) filter (where state not in ('recorded', 'uncertain')) as missing,
-           bool_or(state = 'uncertain') as open, max(value) filter (where field = 'decommissioned_at') as decommissioned_at,
-           max(value) filter (where field = 'decommission_reason') as decommission_reason,
-           min(fix) filter (where state not in ('recorded', 'uncertain')) as fix
+    select subject, string_agg(field, ' and ' order by field) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as missing,
+           bool_or(state = 'uncertain') as open, max(coalesce(value, candidates)) filter (where field = 'decommissioned_at') as decommissioned_at,
+           max(coalesce(value, candidates)) filter (where field = 'decommission_reason') as decommission_reason,
+           min(fix) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as fix
     from field_evidence where field in ('decommissioned_at', 'decommission_reason') group by subject
 ),
 judged as (

@@ -23,10 +23,10 @@ with rating as (
 select p.subject,
        case when e.state = 'recorded' and not list_contains(string_split(e.ratings, ', '), lower(trim(e.value)))
             then 'not_evidenced'
-            when e.state = 'recorded' and e.value is null then 'undecided' else field_status(e.state) end as status,
+            when e.state = 'ambiguous' then 'undecided' else field_status(e.state) end as status,
        case when e.state = 'recorded' and not list_contains(string_split(e.ratings, ', '), lower(trim(e.value)))
             then 'The risk rating of {subject} is given as ''{risk_rating}'', which is none of: {ratings}'
-            when e.state = 'recorded' and e.value is null
+            when e.state = 'ambiguous'
             then 'The risk rating of {subject} changed around this moment: {candidates}'
             else field_reason('risk rating', 'risk_rating', e.state, e.nearest_tag) end as reason,
        coalesce(e.grade, 'none') as grade, e.fix,

@@ -26,13 +26,13 @@ regime as (
 decided as (
     select e.subject, lower(trim(part.regime)) as regime, lower(part.decision) as decision, trim(part.why, ' ,:.-') as why
     from (select subject, regexp_extract(unnest(string_split(value, ';')), '^(.+?):\s*(?i:(in|out))\b(.*)$', ['regime', 'decision', 'why']) as part
-          from field_evidence where field = 'regime_scope' and state = 'recorded' and value is not null) e
+          from field_evidence where field = 'regime_scope' and state = 'recorded') e
 ),
 counted as (
     select e.subject, string_agg(r.regime, ', ' order by r.regime) filter (where d.decision is null) as undecided_regimes,
            string_agg(r.regime, ', ' order by r.regime) filter (where d.decision = 'out' and d.why = '') as unexplained,
            max(e.value) as regime_scope, max(e.candidates) as candidates,
-           bool_or(e.state = 'uncertain' or e.state = 'recorded' and e.value is null) as open, max(e.fix) as fix, max(e.grade) as grade
+           bool_or(e.state in ('uncertain', 'ambiguous')) as open, max(e.fix) as fix, max(e.grade) as grade
     from field_evidence e cross join regime r
     left join (select subject, regime, max(decision) as decision, max(why) as why from decided group by subject, regime) d
       on d.subject = e.subject and d.regime = lower(r.regime)

@@ -26,7 +26,7 @@ with side as (
 ),
 judged as (
     select subject, bool_or(declared and field = 'inputs') as inputs, bool_or(declared and field = 'outputs') as outputs,
-           bool_or(state = 'uncertain' or state = 'recorded' and value is null) as open, min(grade) filter (where declared) as grade,
+           bool_or(state in ('uncertain', 'ambiguous')) as open, min(grade) filter (where declared) as grade,
            string_agg(field || ' in ' || found_in || ' ' || tag, ', ' order by field) filter (where declared) as places,
            max(case when declared and json_valid(value) and field = 'inputs' then json_array_length(value) end) as input_count,
            max(case when declared and json_valid(value) and field = 'outputs' then json_array_length(value) end) as output_count,

@@ -16,7 +16,7 @@ Log the next training's model with a signature or with an input example, from wh
 inputs in a tag."""
 */
 with declared as (
-    select subject, bool_or(state = 'uncertain' or state = 'recorded' and value is null) as open, max(grade) as grade,
+    select subject, bool_or(state in ('uncertain', 'ambiguous')) as open, max(grade) as grade,
            string_agg(field, ' and ' order by field) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as sides,
            min_by(found_in, (found_in = 'run tag', field)) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as found_in,
            min_by(tag, (found_in = 'run tag', field)) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as tag

@@ -17,7 +17,7 @@ Declare the limits on the registered model before the next training, and have a 
 */
 with declared as (
     select e.subject, e.registry, trim(unnest(string_split_regex(e.value, '[,;]'))) as words
-    from field_evidence e where e.field = 'thresholds' and e.state = 'recorded' and e.value is not null
+    from field_evidence e where e.field = 'thresholds' and e.state = 'recorded'
 ),
 bound as (
     select subject, words, part.metric as metric, part.comparison as comparison, try_cast(part.bound as DOUBLE) as bound
@@ -53,7 +53,7 @@ counted as (
 ),
 judged as (
     select e.*, c.* exclude (subject), t.run_id,
-           case when e.state <> 'recorded' then 'field' when e.value is null then 'which' when c.missed is not null then 'missed'
+           case when e.state = 'ambiguous' then 'which' when e.state <> 'recorded' then 'field' when c.missed is not null then 'missed'
                 when c.unreadable is not null then 'unreadable'
                 when c.not_measured is not null and t.run_state in ('none named', 'not in the store', 'on another server') and not t.from_vendor
                 then 'no run'

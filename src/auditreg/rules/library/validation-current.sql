@@ -25,9 +25,9 @@ with asked as (
 ),
 -- a day recorded elsewhere than the validation counts until a validation comes after it
 beside as (
-    select v.subject, e.field, e.value, e.state = 'uncertain' or e.state = 'recorded' and e.value is null as open
+    select v.subject, e.field, e.value, e.state in ('uncertain', 'ambiguous') as open
     from validation_verdicts v join field_evidence e on e.subject = v.subject and e.field in ('next_review', 'valid_until')
-    where v.about = 'version' and e.state in ('recorded', 'uncertain')
+    where v.about = 'version' and e.state in ('recorded', 'ambiguous', 'uncertain')
       and coalesce(e.value is null or v.verdict <> 'holds' or stated_until(e.value) > v.validated_not_before, false)
 ),
 due as (
