@@ -156,7 +156,7 @@ def test_a_small_ledger_is_judged_like_any_other(
     """Without DuckDB's optimizer, that is, which is in force again afterwards."""
     judged = []
     for most in (-1, 10**9):
-        monkeypatch.setattr("auditreg.audit.auditor.SMALL_LOG", most)
+        monkeypatch.setattr("auditreg.ledger.planning.SMALL_LOG", most)
         result = check(ledger, *builtin_rules())
         judged.append((result.rules, result.answers, list(result.every)))
         assert ledger.execute("select current_setting('enable_optimizer')").fetchone() == (True,)

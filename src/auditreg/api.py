@@ -140,7 +140,7 @@ class LedgerView:
 
     def query(self, sql: str, as_of: Moment = None) -> pd.DataFrame:
         """The rows of a SELECT. `as_of()` in it is the given moment."""
-        with self._reader() as connection:
+        with self._reader(any_sql=True) as connection:
             if as_of is not None:
                 connection.execute("set variable as_of = ?::timestamp", [self.config.moment(as_of)])
             frame: Any = connection.sql(sql).df()
@@ -191,7 +191,9 @@ class LedgerView:
             return None
         return start_of(self.config, given) if begins else self.config.moment(given)
 
-    def _reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def _reader(
+        self, *, any_sql: bool = False
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         from auditreg.ledger.store import Ledger
 
-        return Ledger(self.path).reader()
+        return Ledger(self.path).reader(any_sql=any_sql)

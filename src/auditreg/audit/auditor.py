@@ -28,6 +28,7 @@ from auditreg.audit.snapshot import (
 )
 from auditreg.config import Config, Period, calendar
 from auditreg.errors import NothingToAudit, SourceError, first_line
+from auditreg.ledger.planning import is_small, planned_plainly
 from auditreg.models import (
     OPEN,
     CheckResult,
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 
     from auditreg.ledger.seal import Closing
 
-
-SMALL_LOG = 2_000
-"""Up to so many entries rules are planned without the optimizer, which takes longer than it saves."""
 
 _NO_ANSWERS = (
     "select null::VARCHAR as subject, null::VARCHAR as status, null::VARCHAR as reason where false"
@@ -165,7 +163,7 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        with _planned_plainly(self._connection):
+        with planned_plainly(self._connection):
             return self._check(
                 moment, period, rules, selection, all_views=all_views, only=bool(only)
             )
@@ -235,7 +233,7 @@ class Auditor:
         judged = self._judged
         if judged is None:
             return ()
-        with _planned_plainly(self._connection):
+        with planned_plainly(self._connection):
             return closings(
                 judged.answers,
                 judged.findings,
@@ -277,7 +275,7 @@ class Auditor:
 
     def _prepare(self, moment: Moment, reads: Reads | None) -> None:
         """Make the tables of the moment."""
-        large = not _is_small(self._connection)
+        large = not is_small(self._connection)
         for statement in state_statements(moment, reads, large=large):
             self._connection.execute(statement)
 
@@ -361,25 +359,6 @@ class Auditor:
         since = calendar.day_start(effective, self._config.calendar.timezone) if effective else None
         rules = [result.rule for result in results if any(s.is_open for s in result.counts)]
         policy_overrides(self._connection, rules, since)
-
-
-def _is_small(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether to plan a question takes longer than to answer it."""
-    row = connection.execute("select count(*) from ledger.log").fetchone()
-    return row is not None and row[0] <= SMALL_LOG
-
-
-@contextlib.contextmanager
-def _planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Switch DuckDB's optimizer off while a small ledger is judged; results are the same."""
-    if not _is_small(connection):
-        yield
-        return
-    connection.execute("pragma disable_optimizer")
-    try:
-        yield
-    finally:
-        connection.execute("pragma enable_optimizer")
 
 
 class _Every:

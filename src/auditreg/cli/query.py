@@ -54,7 +54,7 @@ def query(
 
     text = _standard_input() if sql == "-" else sql
     at = moment(config, as_of)
-    with open_ledger(config, ledger).reader() as con:
+    with open_ledger(config, ledger).reader(any_sql=True) as con:
         try:
             lock_down(con)
             if at is not None:

@@ -32,6 +32,7 @@ from auditreg.ledger.file_checks import (
     unopenable,
     without_locks,
 )
+from auditreg.ledger.planning import is_small, plan_plainly
 from auditreg.sql import quoted
 
 if TYPE_CHECKING:
@@ -118,10 +119,13 @@ class Ledger:
         return con
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reader(self, *, any_sql: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection that has this release's views and macros, whoever wrote the file.
 
         Until the next write renews a file of another release, a copy of it is renewed and read.
+
+        Args:
+            any_sql: for SQL that is not our own, and may need a better plan than the one it writes down.
 
         Raises:
             LedgerError: as `connect`, or a block of the file turns out to be damaged.
@@ -134,6 +138,8 @@ class Ledger:
                 if not template.made(con):
                     con.close()
                     con = opened.enter_context(self._renewed())
+                if not any_sql and is_small(con):
+                    plan_plainly(con)
                 yield con
             except duckdb.Error as error:
                 if tells_damage(error):

@@ -1,0 +1,42 @@
+"""How our own questions to a small ledger are planned.
+
+Views build on each other, and for a registry of a few models DuckDB takes longer to improve a plan than to
+follow it as it is written. What is answered is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+SMALL_LOG = 2_000
+"""Up to so many entries a ledger is small."""
+
+
+def is_small(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether to plan a question takes longer than to answer it."""
+    row = connection.execute("select count(*) from ledger.log").fetchone()
+    return row is not None and row[0] <= SMALL_LOG
+
+
+def plan_plainly(connection: duckdb.DuckDBPyConnection) -> None:
+    """Switch DuckDB's optimizer off for the rest of a connection."""
+    connection.execute("pragma disable_optimizer")
+
+
+@contextlib.contextmanager
+def planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Switch DuckDB's optimizer off while a small ledger is asked."""
+    on = connection.execute("select current_setting('enable_optimizer')").fetchone() == (True,)
+    if not (on and is_small(connection)):
+        yield
+        return
+    plan_plainly(connection)
+    try:
+        yield
+    finally:
+        connection.execute("pragma enable_optimizer")
