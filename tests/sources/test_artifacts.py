@@ -188,12 +188,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("content", "says"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_mlmodel_is_unreadable_in_one_line_and_little_time(tmp_path, content, says):
-    started = time.monotonic()
+    started = time.process_time()  # others may be using the processor
     row = look(str(model_folder(tmp_path, content)))
     assert row["state"] == "unreadable"
     assert says in row["problem"]
     assert "\n" not in row["problem"]
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_what_nobody_thought_of_is_a_doubt_and_not_the_end(tmp_path, monkeypatch):
