@@ -460,6 +460,18 @@ def changed_rule(firm: Firm, name: str, old: str, new: str) -> None:
     firm.rules[name] = (scope, sql.replace(old, new))
 
 
+def test_a_rule_about_a_period_finds_again_what_came_between_two_periods(firm: Firm):
+    # It came after the last check of the third quarter; that of the fourth is the first to see it.
+    firm.live(datetime(2026, 9, 26), "frozen")
+    for day in (datetime(2026, 10, 6), datetime(2026, 10, 7), datetime(2027, 1, 8)):
+        firm.read(day)
+        found = of(firm.check().result, "frozen", "the ledger")
+        assert (found.status, found.since) == (Status.FAIL, datetime(2026, 10, 6))
+    assert ask(firm.ledger, "select count(*) from finding_history where closed_at is not null") == [
+        (0,)
+    ]
+
+
 @pytest.mark.integration
 def test_a_check_by_one_rule_does_not_stand_for_the_others(firm: Firm):
     """What happened after the third quarter's last check is still judged by the rule that was not run."""

@@ -226,7 +226,10 @@ def _starts(
     since: Mapping[str, datetime],
     config: Config,
 ) -> Iterator[tuple[str, datetime]]:
-    """Since when each rule that reads the period is to look: its oldest open finding is in it."""
+    """Since when each rule that reads the period is to look, so that it finds again what is still open.
+
+    The check that first saw it looked from the period of the check before it on.
+    """
     reading = [rule for rule in rules if rule.reads_period]
     if not reading:
         return
@@ -247,8 +250,22 @@ def _starts(
         starts = [since[rule.id]] if rule.id in since and not answered else []
         if oldest is not None:
             starts.append(config.quarter_of(oldest).start_utc)
+            starts += _period_before(con, oldest, config)
         if starts and min(starts) < moment.period_start:
             yield rule.id, min(starts)
+
+
+def _period_before(
+    con: duckdb.DuckDBPyConnection, moment: datetime, config: Config
+) -> Iterator[datetime]:
+    """When the period of the last check of everything before a moment began, if there was one."""
+    days = con.execute(
+        "select period_first from checks where selection = '[]' and as_of < ? "
+        "order by as_of desc, seq desc limit 1",
+        [moment],
+    ).fetchall()
+    for (day,) in days:
+        yield calendar.day_start(day, config.calendar.timezone)
 
 
 def _find(
