@@ -598,6 +598,20 @@ def test_what_is_not_checked_does_not_close(firm: Firm):
     assert rows == [("motor", "repaired"), ("motor", "repaired")]
 
 
+def test_of_one_version_only_its_own_findings_are_carried_forward(firm: Firm):
+    changed_rule(firm, "kept", "when v.deleted then 'fail'", "when v.version = 1 then 'fail'")
+    firm.live(datetime(2026, 9, 26), "motor", 2)
+    firm.read(datetime(2026, 10, 6))
+    everything = told(firm.check().result)
+    result = firm.check(selection=("motor/1",)).result
+    assert [f"{a.rule.id} {a.subject.label}" for a in result.answers] == [
+        name for name in everything if name.endswith((" motor/1", " motor"))
+    ]
+    for rule in result.rules:  # none is counted for another rule, or twice
+        found = [a for a in result.answers if a.rule.id == rule.rule.id]
+        assert sum(rule.carried.values()) == len([a for a in found if a.carried])
+
+
 @pytest.mark.integration
 def test_readings_that_no_longer_tell_close_nothing_as_repaired(firm: Firm):
     firm.rules["owned"] = (

@@ -263,4 +263,4 @@ def selection_condition(population: str, chosen: Selection) -> str:
     if population == "population_registered_model":
         return f"subject in ({listed(chosen.owners)})"
     # A promotion's subject is that of its version, a plus sign and a number.
-    return f"{whole} or split_part(subject, '+', 1) in ({versions})"
+    return f"({whole} or split_part(subject, '+', 1) in ({versions}))"
