@@ -155,7 +155,7 @@ def parse_waivers(text: str, path: Path) -> tuple[Waiver, ...]:
     """
     try:
         waivers = msgspec.convert(tomllib.loads(text), WaiverFile).waiver
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.", state=_STATE) from error
     except msgspec.ValidationError as error:
         raise ConfigError(
@@ -178,9 +178,15 @@ def _check(waiver: Waiver, where: str) -> None:
                 f"{where}: {key!r} is missing; a waiver with status {waiver.status} needs it.",
                 state=_STATE,
             )
+    for key in ("expires", "due", "answered_on"):
+        day = getattr(waiver, key)
+        if day is not None and not 1900 <= day.year <= 9000:
+            raise ConfigError(
+                f"{where}: {key!r} is {day}; use a year between 1900 and 9000.", state=_STATE
+            )
     for text in waiver.versions:
         model, _, number = text.rpartition("/")
-        if not model or not (number.isascii() and number.isdigit()):
+        if not model or not re.fullmatch(r"[0-9]{1,18}", number):
             raise ConfigError(
                 f"{where}: {text!r} is not a version; write it as model/3.", state=_STATE
             )

@@ -583,6 +583,67 @@ def test_a_renamed_rule_finds_again_what_it_had_found(firm: Firm):
     assert rows == [("rule changed", "The rule is called sanctioned now.")]
 
 
+OF_PROMOTIONS = "from population_promotion p join promotions r using (subject)"
+FAULTS = {
+    "no reason": f"select p.subject, 'fail' as status {OF_PROMOTIONS}",
+    "an empty reason": f"select p.subject, 'fail' as status, null as reason {OF_PROMOTIONS}",
+    "no status of ours": f"select p.subject, 'maybe' as status, 'x' as reason {OF_PROMOTIONS}",
+    "no grade of ours": f"select p.subject, 'fail' as status, 'x' as reason, 'good' as grade {OF_PROMOTIONS}",
+    "twice": f"select p.subject, 'fail' as status, 'x' as reason {OF_PROMOTIONS}, range(2)",
+    "not all": f"select p.subject, 'fail' as status, 'x' as reason {OF_PROMOTIONS} where p.model <> 'boat'",
+    "no SQL that runs": f"select p.subject, 'fail' as status, p.model::INTEGER::VARCHAR as reason {OF_PROMOTIONS}",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_a_faulty_rule_had_found_stays_as_it_was(firm: Firm, fault: str):
+    firm.waivers = ACCEPTED.format(day="2027-12-31")
+    before = told(firm.check().result)
+    assert before["approved motor/1"][:2] == ("F-1", "waived")
+    assert before["approved home/1"][1] == "fail"
+    firm.live(datetime(2026, 10, 20), "boat")
+    firm.read(datetime(2026, 10, 21))
+    firm.rules["approved"] = ("promotion", FAULTS[fault])
+    result = firm.check().result
+    found = told(result)
+    assert found.pop("approved the ledger")[1] == "error"
+    assert found.pop("owned boat")[1] == "not_evidenced"
+    assert found == before
+    approved = next(rule for rule in result.rules if rule.rule.id == "approved")
+    assert (approved.counts, approved.carried) == ({}, {Status.FAIL: 1, Status.WAIVED: 1})
+    assert [waiver.judged for waiver in result.waivers] == ["in_force"]
+    assert {row[0] for row in firm.states(1)} == {"fail", "waived"}
+    assert "reopened" not in firm.adds_up(Q3_CHECK, datetime(2026, 10, 21))
+
+
+@pytest.mark.integration
+def test_an_event_carried_forward_may_predate_the_policy(firm: Firm):
+    firm.config = parse_config("[policy]\neffective = 2026-09-10\n", firm.folder / "auditreg.toml")
+    # Nothing went live in the quarter that is judged; what is carried forward into it is older.
+    found = told(firm.check().result)
+    assert (found["approved motor/1"][1], found["approved home/1"][1]) == (
+        "predates_policy",
+        "fail",
+    )
+
+
+@pytest.mark.integration
+def test_a_check_of_a_part_leaves_other_waivers_as_they_were_judged(firm: Firm):
+    accepted = ACCEPTED.format(day="2027-12-31")
+    unused = accepted.replace('"motor"', '"none"') + accepted.replace("approved", "kept")
+    firm.waivers = accepted + unused
+
+    def judged() -> list[tuple[str, str]]:
+        return ask(firm.ledger, "select rule, judged from waivers order by all")
+
+    firm.check()
+    whole = judged()
+    assert whole == [("approved", "in_force"), ("approved", "unused"), ("kept", "unused")]
+    firm.check(selection=("home",))
+    firm.check(only=("owned",))
+    assert judged() == whole
+
+
 @pytest.mark.integration
 def test_what_is_not_checked_does_not_close(firm: Firm):
     firm.check()

@@ -58,11 +58,10 @@ def table_name(rule: RuleInfo) -> str:
 def condition_sql(columns: Collection[str]) -> str:
     """SQL for since when a row `r` of a rule's table says that its condition holds."""
     # A rule of a firm's own may return anything under that name.
-    return (
-        "try_cast(r.condition_since::VARCHAR as TIMESTAMP)"
-        if CONDITION in columns
-        else "null::TIMESTAMP"
-    )
+    if CONDITION not in columns:
+        return "null::TIMESTAMP"
+    moment = "try_cast(r.condition_since::VARCHAR as TIMESTAMP)"
+    return f"case when year({moment}) between 1 and 9999 then {moment} end"
 
 
 def answer_source(rule: RuleInfo) -> str:
@@ -136,7 +135,11 @@ class Answers:
             for rule, number, subject in self.connection.execute(counted).fetchall()
         }
         found = self._read(results, of=lambda rule: f"r.subject = {quoted(reasons[rule.id][1])}")
-        return {answer.rule.id: (reasons[answer.rule.id][0], answer) for answer in found}
+        return {
+            answer.rule.id: (reasons[answer.rule.id][0], answer)
+            for answer in found
+            if not answer.carried
+        }
 
     def no_longer_found(self, rules: Collection[str]) -> Iterator[Finding]:
         """What these rules answer about what the ledger knows as findings, and that are none any more."""
@@ -192,12 +195,17 @@ class Answers:
             start += _BATCH
 
     def _columns_of(self, rule: RuleInfo) -> Mapping[str, str]:
-        return self.columns[table_name(rule)]
+        """Those of its table; none where it did not run."""
+        return self.columns.get(table_name(rule), {})
 
     def _completing(self, rule: RuleInfo) -> Callable[[str, Mapping[str, object], str], str]:
         """What completes the sentences of a rule."""
         columns = self._columns_of(rule)
-        moments = [name for name, kind in columns.items() if kind.startswith("TIMESTAMP")]
+        moments = [
+            name
+            for name, kind in columns.items()
+            if kind.startswith("TIMESTAMP") and not kind.endswith("]")
+        ]
         return partial(complete, columns=columns, moments=moments, zone=self.zone)
 
     def _select(
@@ -212,6 +220,7 @@ class Answers:
             f"false as kept, false as carried from {answer_source(result.rule)} "
             f"where {of(result.rule)}"
             for result in results
+            if result.error is None  # nothing in the table of a faulty rule is to be trusted
         ]
         found = f"coalesce(o.status, r.status) not in ({listed(NO_FINDING)})"
         if carrying := [r.rule.id for r in results if r.carried or all_carried]:

@@ -193,10 +193,11 @@ class Auditor:
         columns = result_columns(self._connection, [r for r in rules if r.id not in problems])
         rate_subjects(self._connection, rules)
         carried.take_answers(rules, problems, columns)
-        results = with_carried(
-            self._connection,
-            check_results(self._connection, rules, problems, columns, selected=chosen is not None),
+        results = check_results(
+            self._connection, rules, problems, columns, selected=chosen is not None
         )
+        carried.keep_as_sealed([result.rule for result in results if result.error])
+        results = with_carried(self._connection, results)
         self._judge_policy(results)
         waivers = judge_waivers(
             self._connection,
@@ -357,7 +358,11 @@ class Auditor:
     def _judge_policy(self, results: Sequence[RuleResult]) -> None:
         effective = self._config.policy.effective
         since = calendar.day_start(effective, self._config.calendar.timezone) if effective else None
-        rules = [result.rule for result in results if any(s.is_open for s in result.counts)]
+        rules = [
+            result.rule
+            for result in results
+            if not result.error and any(s.is_open for s in (*result.counts, *result.carried))
+        ]
         policy_overrides(self._connection, rules, since)
 
 

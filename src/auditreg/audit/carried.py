@@ -107,6 +107,14 @@ class CarriedForward:
         )
         self._keep_unanswered(ran)
 
+    def keep_as_sealed(self, rules: Sequence[RuleInfo]) -> None:
+        """Take no answer of these rules, which turned out to be faulty: what was carried stays as it was."""
+        if self._scopes and rules:
+            self.con.execute(
+                f"delete from carried_answer where rule in ({listed(rule.id for rule in rules)})"
+            )
+            self._keep_unanswered(rules)
+
     def _take(self, rule: RuleInfo, columns: Collection[str]) -> None:
         """The answers of one rule, where each is a proper one."""
         table = result_table(rule)

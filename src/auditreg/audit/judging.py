@@ -82,10 +82,12 @@ def judge_waivers(
         known: the names of all rules there are.
         whole: whether everything was checked, so that covering nothing means something.
     """
+    # Of a faulty rule there is only what is carried forward.
+    faulty = {result.rule.id for result in results if result.error}
     by_name = {
         name: result.rule
         for result in results
-        if result.error is None
+        if not result.error or result.carried
         for name in (result.rule.id, *result.rule.aliases)
     }
     today: date = calendar.local_day(as_of, zone)
@@ -104,7 +106,7 @@ def judge_waivers(
                 waiver,
                 today,
                 covers=covers,
-                whole=whole and rule is not None,
+                whole=whole and rule is not None and rule.id not in faulty,
                 known=waiver.rule in known,
                 self_approved=self_approved,
                 about_events=rule is None or rule.is_about_events,
@@ -116,7 +118,7 @@ def judge_waivers(
             waiver_overrides(
                 con,
                 rule,
-                () if rule is None else columns[table_name(rule)],
+                None if rule is None or rule.id in faulty else columns[table_name(rule)],
                 number,
                 waiver,
                 Moments(as_of, calendar.moment(day, zone) if day else None),

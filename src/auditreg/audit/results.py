@@ -299,7 +299,7 @@ def _given(rule: RuleInfo) -> str:
 def waiver_overrides(
     connection: duckdb.DuckDBPyConnection,
     rule: RuleInfo | None,
-    columns: Collection[str],
+    columns: Collection[str] | None,
     number: int,
     waiver: Waiver,
     judged_at: Moments,
@@ -310,7 +310,7 @@ def waiver_overrides(
     Args:
         connection: where results, `override` and `known_finding` are.
         rule: the rule it names, None if that did not run.
-        columns: of that rule's table.
+        columns: of that rule's table; None where only what is carried forward of it is there.
         number: its place in the file, from 0.
         waiver: the waiver.
         judged_at: the moments its cover depends on.
@@ -342,7 +342,7 @@ class Moments:
 
 
 def _covered(
-    rule: RuleInfo, columns: Collection[str], waiver: Waiver, judged_at: Moments
+    rule: RuleInfo, columns: Collection[str] | None, waiver: Waiver, judged_at: Moments
 ) -> tuple[str, list[object]]:
     """SELECT of the open findings a waiver names, with its values.
 
@@ -381,18 +381,19 @@ def _covered(
     return covered, values
 
 
-def _named_answers(rule: RuleInfo, columns: Collection[str]) -> str:
+def _named_answers(rule: RuleInfo, columns: Collection[str] | None) -> str:
     """SELECT of what a rule answers, carried forward or not, with names and when it began."""
+    carried = (
+        "select subject, status, condition_since, model, version "
+        f"from carried_answer where rule = {quoted(rule.id)}"
+    )
+    if columns is None:
+        return carried
     here = (
         f"select r.subject, r.status, {condition_sql(columns)} as condition_since, p.model, p.version "
         f"from {result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject"
     )
-    if not rule.scope.is_event:
-        return here
-    return (
-        f"{here} union all select subject, status, condition_since, model, version "
-        f"from carried_answer where rule = {quoted(rule.id)}"
-    )
+    return f"{here} union all {carried}" if rule.scope.is_event else here
 
 
 def _answered(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, waiver: Waiver) -> int:

@@ -76,6 +76,9 @@ def _between(low: str | None, high: str | None, clock: ZoneInfo) -> str:
 
 
 def _moment(text: str, clock: ZoneInfo) -> str:
-    """`2026-08-05 07:30 BST`; the seconds where there are any."""
-    local = datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone(clock)
+    """`2026-08-05 07:30 BST`; the seconds where there are any. What no calendar holds stays as it is."""
+    try:
+        local = datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone(clock)
+    except (ValueError, OverflowError):
+        return _clipped(text)
     return f"{local:%Y-%m-%d %H:%M:%S %Z}" if local.second else f"{local:%Y-%m-%d %H:%M %Z}"

@@ -183,7 +183,7 @@ def parse_config(text: str, path: Path) -> Config:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not TOML: {error}.",
             state="No settings were loaded.",

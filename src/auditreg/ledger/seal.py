@@ -97,6 +97,7 @@ def seal_check(
     *,
     closings: Sequence[Closing] = (),
     waivers: Sequence[Mapping[str, Any]] = (),
+    whole: bool = True,
     policies: Sequence[Policy] = (),
 ) -> Sealed:
     """Seal a check on a writable connection to the ledger.
@@ -108,6 +109,7 @@ def seal_check(
             or in error.
         closings: the findings that were among the answers of earlier checks and are not any more.
         waivers: the waivers as judged, with the columns of the table `waivers`.
+        whole: whether these are all waivers, so that another one is no longer in the file.
         policies: the governing texts in force.
     """
     entries.prepare(con)
@@ -119,7 +121,7 @@ def seal_check(
     _stage_closings(con, closings)
     _compare(con, record)
     count = _append_findings(con, appender, record, recorded_at)
-    appender.append_events(_waiver_events(con, waivers), recorded_at)
+    appender.append_events(_waiver_events(con, waivers, whole=whole), recorded_at)
     tree = entries.load_tree(con)
     body = {
         "as_of": epoch_ms(record.as_of),
@@ -308,7 +310,7 @@ def _append_findings(
 
 
 def _waiver_events(
-    con: duckdb.DuckDBPyConnection, waivers: Sequence[Mapping[str, Any]]
+    con: duckdb.DuckDBPyConnection, waivers: Sequence[Mapping[str, Any]], *, whole: bool
 ) -> list[Event]:
     """Waivers that are new or judged differently, and those that are no longer in the file."""
     known = dict(
@@ -338,10 +340,11 @@ def _waiver_events(
                     grade="asserted",
                 )
             )
-    events += [
-        Event(kind="waiver", op="gone", subject=subject, body={}, grade="asserted")
-        for subject in sorted(known.keys() - current)
-    ]
+    if whole:
+        events += [
+            Event(kind="waiver", op="gone", subject=subject, body={}, grade="asserted")
+            for subject in sorted(known.keys() - current)
+        ]
     return events
 
 

@@ -11,16 +11,8 @@ from auditreg.models import RuleResult, Scope
 if TYPE_CHECKING:
     import duckdb
 
-_OF_VERSIONS = frozenset(
-    (
-        Scope.MODEL_VERSION,
-        Scope.LIVE_VERSION,
-        Scope.LIVE_IN_PERIOD,
-        Scope.PROMOTION,
-        Scope.RETIRED_VERSION,
-    )
-)
-"""What rules about versions answer for."""
+_OF_LIVE_VERSIONS = frozenset((Scope.LIVE_VERSION, Scope.LIVE_IN_PERIOD, Scope.PROMOTION))
+"""What rules about versions in use answer for."""
 
 _COUNTING = "select distinct kind, name from live_names order by kind desc, name"
 _FOUND = """
@@ -51,16 +43,14 @@ READ_FOR_NAMES = "model_versions aliases model_version_tags prompt_models"
 def nothing_live(
     con: duckdb.DuckDBPyConnection, results: Iterable[RuleResult]
 ) -> NothingLive | None:
-    """What there is, where rules about versions ran and had none to answer for; else None.
+    """What there is, where rules about versions in use ran and had none to answer for; else None.
 
     Args:
         con: a ledger, or the state of a moment over it.
         results: what the rules answered.
     """
-    of_versions = [result for result in results if result.rule.scope in _OF_VERSIONS]
-    if not of_versions or any(
-        result.population or result.carried or result.error for result in of_versions
-    ):
+    of_live = [result for result in results if result.rule.scope in _OF_LIVE_VERSIONS]
+    if not of_live or any(result.population or result.error for result in of_live):
         return None
     counting = con.execute(_COUNTING).fetchall()
     return NothingLive(

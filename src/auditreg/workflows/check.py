@@ -84,7 +84,8 @@ def _run(ledger: Ledger, policy_set: PolicySet, options: CheckOptions) -> CheckO
     if not options.sealable:
         return CheckOutcome(result)
     try:
-        sealed, ages = _seal(ledger, judge.policies, result, closings)
+        whole = not (options.selection or options.only)
+        sealed, ages = _seal(ledger, judge.policies, result, closings, whole=whole)
     except LedgerError as error:
         # A published copy or a folder without the right to write can be checked all the same.
         return CheckOutcome(result, unsealed=error.what)
@@ -221,6 +222,8 @@ def _seal(
     policies: Sequence[Policy],
     result: CheckResult,
     closings: Sequence[Closing],
+    *,
+    whole: bool,
 ) -> tuple[Sealed, dict[str, FindingAge]]:
     from auditreg.ledger.seal import seal_check
 
@@ -246,6 +249,7 @@ def _seal(
     waivers = [
         {k: v for k, v in asdict(waiver).items() if k not in ("sentence", "covers")}
         for waiver in result.waivers
+        if whole or waiver.covers  # a check of a part says nothing of what it did not look at
     ]
     with ledger.writer() as connection:
         sealed = seal_check(
@@ -254,6 +258,7 @@ def _seal(
             (_row(answer, result.as_of) for answer in result.answers),
             closings=closings,
             waivers=waivers,
+            whole=whole,
             policies=policies,
         )
         return sealed, finding_ages(connection)

@@ -121,8 +121,8 @@ beside as (
                over (partition by f.subject, f.path order by f.number
                      rows between unbounded preceding and 1 preceding) as digest
     from file f
-    left join state before on before.subject = f.subject and before.number = f.number - 1
-    left join state after on after.subject = f.subject and after.number = f.number + 1
+    left join (select subject, number, whole from state) before on before.subject = f.subject and before.number = f.number - 1
+    left join (select subject, number, whole from state) after on after.subject = f.subject and after.number = f.number + 1
     window paths as (partition by f.subject, f.path order by f.number)
 ),
 compared as (
@@ -145,7 +145,7 @@ difference as (
     from beside where after_whole and next_number is distinct from number + 1
 ),
 placed as (
-    select s.*, d.path, d.was, d.is_now, case when d.by_digest then b.hashed_from else b.read_from end as not_before,
+    select s.* exclude (files), d.path, d.was, d.is_now, case when d.by_digest then b.hashed_from else b.read_from end as not_before,
            case when d.by_digest or b.manifest_sha256 is not null and s.manifest_sha256 is not null then 1
                 when d.path <> 'MLmodel' or b.whole and s.whole then 2 else 3 end as rank
     from difference d
