@@ -62,6 +62,12 @@ def test_entries() -> None:
         (ACCEPTED.replace("home/with/slash/3", "/3"), "write it as model/3"),
         (REPAIR.replace('owner = "ops"', ""), "'owner' is missing"),
         (REPAIR.replace("due = 2026-12-31", ""), "'due' is missing"),
+        (ACCEPTED.replace("slash/3", f"slash/{'9' * 5000}"), "write it as model/3"),
+        (
+            ACCEPTED.replace("2026-12-31", "9999-12-31"),
+            "waiver 1 (owner-recorded): 'expires' is 9999-12-31",
+        ),
+        (f"a = {'[' * 5000}", "not TOML"),
         ("[waivers]", "waivers"),
     ],
 )

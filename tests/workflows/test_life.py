@@ -616,6 +616,22 @@ def test_what_a_faulty_rule_had_found_stays_as_it_was(firm: Firm, fault: str):
     assert "reopened" not in firm.adds_up(Q3_CHECK, datetime(2026, 10, 21))
 
 
+def test_why_a_rule_was_not_asked_is_no_sentence_of_an_earlier_period(firm: Firm):
+    firm.waivers = ACCEPTED.format(day="2027-12-31")
+    firm.live(datetime(2026, 10, 20), "boat")
+    firm.read(datetime(2026, 10, 21))
+    scope, sql = firm.rules["approved"]
+    new = "select subject, case when model = 'boat' then 'not_applicable' else status end as status, reason"
+    firm.rules["approved"] = (
+        scope,
+        f"{new}, live_via, model from ({sql.replace('r.live_via', 'p.model, r.live_via')})",
+    )
+    result = firm.check().result
+    assert of(result, "approved", "motor/1").carried
+    [said] = [rule.not_asked for rule in result.rules if rule.rule.id == "approved"]
+    assert said == "It applies to none of 1. For example: boat/1 went live unapproved."
+
+
 @pytest.mark.integration
 def test_an_event_carried_forward_may_predate_the_policy(firm: Firm):
     firm.config = parse_config("[policy]\neffective = 2026-09-10\n", firm.folder / "auditreg.toml")

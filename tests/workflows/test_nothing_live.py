@@ -53,6 +53,29 @@ def test_it_says_which_names_count_and_which_there_are(folder):
     assert "none was judged" in " ".join(auditreg("check", "--all", code=3).split())
 
 
+OF_ALL_VERSIONS = """/*
+title = "Described"
+severity = "low"
+scope = "model_version"
+repair = "tag"
+looks_for = "x"
+rationale = "x"
+remediation = "x"
+*/
+select subject, 'pass' as status, 'A version' as reason from population_model_version
+"""
+
+
+def test_a_rule_about_all_versions_makes_no_green_screen(folder):
+    Path("rules").mkdir()
+    Path("rules/x-described.sql").write_text(OF_ALL_VERSIONS)
+    Path("auditreg.toml").write_text('[rules]\npacks = ["rules"]\n')
+    chosen = ("--rule", "x-described", "--rule", "owner-recorded")
+    found = json.loads(auditreg("check", *chosen, "--format", "json", code=3))
+    assert [rule["counts"]["pass"] for rule in found["rules"]] == [0, 2]
+    assert found["summary"]["nothing_live"]["found"]
+
+
 def test_the_report_says_so_before_the_first_number(folder):
     auditreg("report", "--draft", "--period", "2026-Q1", "--output", "report", code=0)
     page = Path("report/report.html").read_text(encoding="utf-8")
