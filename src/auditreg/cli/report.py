@@ -178,6 +178,12 @@ def _when(
             state="No report was made.",
             hint="Leave one of the two out.",
         )
+    if span.start_utc >= latest:
+        raise UsageError(
+            f"The period {span.days} begins after the last complete extraction.",
+            state="No report was made.",
+            hint="Name an earlier period, or extract the registry first.",
+        )
     if at is None and span.end_utc <= latest:
         at = span.end_utc
     return at, span

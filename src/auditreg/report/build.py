@@ -58,6 +58,7 @@ def build_report(
     check = _numbered(reader, check)
     source = provenance.read(reader, check, ledger or config.ledger_path.name, draft=draft)
     data = ReportData(reader, check, config, period, source)
+    check = data.check
     if not data.models:
         refuse_prompts(connection, None, check.as_of, "No report was made.")
         raise NothingToAudit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 from auditreg.config import Config, Period
 from auditreg.frameworks.parse import Population
@@ -19,7 +20,7 @@ from auditreg.queries.live_versions import (
 )
 from auditreg.queries.reader import Reader, Row, rows_by
 from auditreg.queries.records import Basis, Deployment, Lifecycle
-from auditreg.report import dossiers, findings, promotions
+from auditreg.report import dossiers, findings, names, promotions
 from auditreg.report.coverage import Values
 from auditreg.report.model import Dossier, InventoryRow, Promotion
 from auditreg.report.provenance import Provenance
@@ -48,7 +49,7 @@ class ReportData:
         period: Period,
         source: Provenance,
     ) -> None:
-        self.check, self.period, self.source, self.as_of = check, period, source, check.as_of
+        self.period, self.source, self.as_of = period, source, check.as_of
         versions = reader.rows("inventory", "Every model and version at the moment", _INVENTORY)
         kept = {row["model_subject"] for row in versions}
         self.models = {
@@ -56,6 +57,11 @@ class ReportData:
             for row in reader.rows("registered_models", "The registered models", _MODELS)
             if row["subject"] in kept
         }
+        self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
+        former = names.of_former_models(self.models.values())
+        for key, name in former.items():
+            self.models[key]["model"] = name
+        self.check = replace(check, answers=names.told_apart(check.answers, former))
         self.versions = rows_by(versions, "model_subject")
         self.live: dict[str, list[LiveVersion]] = defaultdict(list)
         for row in reader.rows(
@@ -63,22 +69,25 @@ class ReportData:
         ):
             self.live[row["model_subject"]].append(live_version(row))
         self.live_before = live_models(reader.connection, period.start_utc)
-        self.passed, self.undecided = _beside_findings(check)
+        self.passed, undecided = _beside_findings(check)
+        self.undecided = names.told_apart(undecided, former)
         self.promotions = promotions.read_promotions(
             reader,
             {key: row["model"] for key, row in self.models.items()},
             (version for group in self.live.values() for version in group),
             source.first_reading,
         )
-        self.changes = read_changes(reader)
+        self.changes = [
+            replace(change, model=former.get(change.model_subject, change.model))
+            for change in read_changes(reader)
+        ]
         self.captures = read_captures(reader)
         self.deployments = promotions.read_deployments(reader)
         self.statements = promotions.read_statements(reader)
         self.timelines = lifecycle.read_timelines(reader)
         self.material = dossiers.read(reader, config.governance_fields())
-        self.slugs = slugs((key, row["model"]) for key, row in self.models.items())
         self.answers: dict[str, list[Finding]] = defaultdict(list)
-        for answer in (*check.answers, *self.undecided):
+        for answer in (*self.check.answers, *self.undecided):
             self.answers[findings.model_key(answer)].append(answer)
         self.inventory = {key: self._row(key, row) for key, row in self.models.items()}
 
