@@ -46,6 +46,9 @@ STORAGE_VERSION = "v1.0.0"
 REGISTRY_KINDS = tuple(kind.name for kind in KINDS)
 """Kinds of entries that are states of a registry; the others are auditreg's own events."""
 
+OF_THE_RELEASE = ("main.dictionary", "main.questions", "ledger.format", "ledger.fingerprints")
+"""Tables that say what a release knows, not what was read."""
+
 _EMPTY_ROWS = (
     "(select subject, registry, workspace, model, version, op, entry, seq, kind, actor, grade, "
     "'' as certainty, '' as candidate, recorded_at as not_before, recorded_at as not_after "
@@ -97,10 +100,6 @@ def _create_settings_tables(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(statement.replace("create table", "create table if not exists", 1))
     for column in ("kind", "minutes"):
         con.execute(f"alter table people add column if not exists {column} VARCHAR")
-    con.execute(
-        "update people set kind = case when service then 'service' else 'person' end "
-        "where kind is null"
-    )
 
 
 def _add_columns(con: duckdb.DuckDBPyConnection, table: str, filled: str) -> bool:
@@ -216,20 +215,58 @@ def renew(con: duckdb.DuckDBPyConnection) -> bool:
         con.execute(f"drop table {name}")
     outdated = _create_tables(con)
     create_views(con)
+    _fill_since_declared(con, outdated)
+    describe(con)
+    con.execute(
+        "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
+    )
+    return True
+
+
+def take_over(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill a new ledger with the tables of another release's, which is attached as `old`.
+
+    The views and macros are there already, and to make them is what takes time.
+    """
+    ours, theirs = (_columns(con, database) for database in ("audit", "old"))
+    for table, columns in ours.items():
+        shared = [quoted_name(name) for name in columns if name in theirs.get(table, ())]
+        if shared and table not in OF_THE_RELEASE:
+            con.execute(f"insert into {table} by name select {', '.join(shared)} from old.{table}")
+    outdated = [
+        table
+        for table in last_tables()
+        if not ours[f"main.{table}"] <= theirs.get(f"main.{table}", frozenset())
+    ]
+    _fill_since_declared(con, outdated)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, frozenset[str]]:
+    """Every table of a ledger, with its schema, to its columns."""
+    rows = con.execute(
+        "select t.schema_name || '.' || t.table_name, list(c.column_name) from duckdb_tables() t "
+        "join duckdb_columns() c using (database_name, table_oid) "
+        "where t.database_name = ? and t.schema_name in ('main', 'ledger') group by 1 order by 1",
+        [database],
+    ).fetchall()
+    return {table: frozenset(columns) for table, columns in rows}
+
+
+def _fill_since_declared(con: duckdb.DuckDBPyConnection, outdated: Iterable[str]) -> None:
+    """Fill what this release declared and an older one's ledger lacks, as far as its log tells."""
+    con.execute(
+        "update people set kind = case when service then 'service' else 'person' end "
+        "where kind is null"
+    )
     for table in outdated:
         kind, text = last_tables()[table]
         rows = text.replace("{log}", last_entries(kind, "true"))
         con.execute(f"delete from {table}; insert into {table} by name {rows}")
-    describe(con)
     renew_fingerprints(con)
     con.execute(
         "update ledger.heads h set fingerprint = f.fingerprint "
         "from ledger.fingerprints f where f.seq = h.seq"
     )
-    con.execute(
-        "update ledger.format set version = ?, written_by = ?", [FORMAT_VERSION, writer_name()]
-    )
-    return True
 
 
 def hold_tables(con: duckdb.DuckDBPyConnection) -> None:

@@ -46,6 +46,12 @@ def renew(con: duckdb.DuckDBPyConnection) -> None:
         _refresh_settings(con)
 
 
+def take_over(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill a new ledger with what another release's holds, which is attached as `old`."""
+    schema.take_over(con)
+    _refresh_settings(con)
+
+
 def refresh(
     con: duckdb.DuckDBPyConnection, first_new: int, *, late: bool = False, staged: bool = False
 ) -> None:

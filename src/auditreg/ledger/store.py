@@ -150,15 +150,13 @@ class Ledger:
     def _renewed(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection to a copy that has this release's views and macros."""
         with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
-            copy = Path(folder) / self.path.name
-            shutil.copyfile(self.path, copy)
-            con = open_draft(copy, new=False)
-            try:
-                state.renew(con)
+            copy = Ledger(Path(folder) / self.path.name)
+            with contextlib.closing(open_draft(copy.path, new=True)) as con:
+                self._attach_old(con)
+                state.take_over(con)
+                con.execute("detach old")
                 finish(con)
-            finally:
-                con.close()
-            with contextlib.closing(Ledger(copy).connect()) as con:
+            with contextlib.closing(copy.connect()) as con:
                 yield con
 
     @contextlib.contextmanager
