@@ -172,6 +172,10 @@ class ReportData:
         chosen = (shown or versions or self.versions[key])[-1]
         opened = [answer for answer in self.answers[key] if answer.status.is_open]
         ids = [definition.id for definition in self.material.definitions]
+        fields = {name: str(chosen[name]) for name in ids if chosen.get(name) is not None}
+        if model["deleted"]:  # with its tags: what they said until then
+            for recorded in self.material.fields.get(chosen["subject"], []):
+                fields.setdefault(recorded["field"], recorded["value"])
         return InventoryRow(
             subject=key,
             registry=model["registry"],
@@ -183,7 +187,7 @@ class ReportData:
             live=live,
             versions=len(versions),
             newest=versions[-1]["version"] if versions else None,
-            fields={name: str(chosen[name]) for name in ids if chosen.get(name) is not None},
+            fields=fields,
             uncertain=tuple(filter(None, (chosen["uncertain_fields"] or "").split(", "))),
             open_findings=len(opened),
             worst=opened[0].severity if opened else None,
