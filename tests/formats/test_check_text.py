@@ -68,7 +68,7 @@ def test_groups_by_what_it_takes_and_worst_first():
     places = [
         text.index(heading)
         for heading in (
-            "Set a tag or a description today: 14",
+            "To be recorded, if it took place: 14",
             "Fixable in the registry today: 1",
             "Resolved by the next training: 2",
             "Past events (cannot be undone; need a response): 3",

@@ -35,7 +35,7 @@ _NAME = 40
 _DETAILED = 6  # as many open findings as are worth a paragraph each on the first screen
 
 GROUPS = {
-    Repair.TAG: "Set a tag or a description today",
+    Repair.TAG: "To be recorded, if it took place",
     Repair.REGISTRY: "Fixable in the registry today",
     Repair.RETRAIN: "Resolved by the next training",
     Repair.HISTORY: "Past events (cannot be undone; need a response)",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditreg.models import CheckResult, Finding, WaiverRef
 
 _REPAIR_WORDS = {
-    "tag": "a tag or a description can be set today",
+    "tag": "record it where it took place: a tag or a description",
     "registry": "can be put right in the registry today",
     "retrain": "resolved by the next training",
     "history": "a past event; it needs a response",
