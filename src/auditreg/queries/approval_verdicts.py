@@ -26,6 +26,15 @@ _WORDS = {
     "none": "none recorded",
 }
 
+_CONTESTED = {
+    "approver-recorded": "the approver is a service account",
+    "approver-independent": "the approver developed it",
+    "approval-set-by-approver": "somebody else entered it",
+    "approval-recorded-at-promotion": "it was recorded after the version went live",
+    "model-unchanged-after-approval": "other files came after it",
+}
+"""Rule whose finding contests an approval to what it found."""
+
 _ENTERED = {
     "approver": "entered by the approver",
     "not recorded": "who entered it is not recorded",
@@ -64,7 +73,8 @@ class ApprovalVerdict:
         if self.holds:
             return f"holds, {self._entered}"
         if self.verdict == "contested":
-            return f"contested: {self.contested_by}" if self.contested_by else "contested"
+            why = _CONTESTED.get(self.contested_by or "", self.contested_by)
+            return f"contested: {why}" if why else "contested"
         return _WORDS.get(self.verdict, self.verdict)
 
     @property
