@@ -112,7 +112,7 @@ def test_check_is_sealed_and_findings_keep_their_numbers(checked):
 def test_the_first_screen(checked):
     shown = Path("text.out").read_text()
     assert len(shown.splitlines()) <= 40
-    assert "3 live versions" in shown
+    assert "3 versions in use" in shown
     assert "exit 1" in shown
 
 

@@ -87,11 +87,11 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     for examined in result.rules:
         populations[examined.rule.scope] = examined.population
     parts = [
-        quantity(populations[scope], noun)
-        for scope, noun in (
+        quantity(populations[scope], *noun)
+        for scope, *noun in (
             (Scope.REGISTERED_MODEL, "model"),
             (Scope.MODEL_VERSION, "version"),
-            (Scope.LIVE_VERSION, "live version"),
+            (Scope.LIVE_VERSION, "version in use", "versions in use"),
             (Scope.RETIRED_VERSION, "retired version"),
             (Scope.PROMOTION, "promotion"),
         )
