@@ -1,6 +1,6 @@
 /*
 title = "The version leads back to its training run"
-finding = "The version does not lead back to a training run"
+finding = "The version leads back to no active training run in its store"
 severity = "high"
 scope = "live_version"
 repair = "retrain"
