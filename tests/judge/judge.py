@@ -707,7 +707,7 @@ def model_id_recorded(case: Case, version: Version) -> str:
 
 
 def next_review_recorded(case: Case, version: Version) -> str:
-    told = case.recorded(version, "next_review") is not None
+    told = case.day_value(version, "next_review") is not None
     return either(told or case.rating(version) is not None)
 
 
