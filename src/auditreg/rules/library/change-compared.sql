@@ -1,6 +1,6 @@
 /*
 title = "A major change was tested on the data of the version before"
-finding = "A major change and the version before were tested on different data"
+finding = "A major change was not tested on data that the version before was tested on"
 severity = "medium"
 severity_by_rating = { low = "low" }
 scope = "promotion"

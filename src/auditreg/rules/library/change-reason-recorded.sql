@@ -1,6 +1,6 @@
 /*
 title = "The reason for the change is recorded"
-finding = "No reason for the change is recorded"
+finding = "No reason for the change, or no class of it that is one, is recorded"
 severity = "medium"
 scope = "live_in_period"
 repair = "tag"

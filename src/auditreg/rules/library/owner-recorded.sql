@@ -1,13 +1,13 @@
 /*
 title = "An owner is recorded"
-finding = "No owner is recorded"
+finding = "Nobody in office is recorded as owner"
 severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
 The tags configured for the field `owner`, on the version, then on its registered model. A value such as
-`TBD` names nobody, a service account cannot own a model, and a person of `[[people]]` who has left owns
-none any more."""
+`TBD` names nobody, a service account cannot own a model, and a person of `[[people]]` owns none before they come and after
+they have left."""
 rationale = """
 Somebody has to answer for a model in use: for its limits, its reviews and its retirement. A model whose
 owner nobody can name is reviewed by nobody."""
@@ -23,9 +23,12 @@ select p.subject,
             when e.state = 'recorded' and is_service(e.value)
             then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
             when e.state = 'recorded' and in_office(e.value, local_day(as_of())) = false
-            then 'The owner of {subject} is given as ''{owner}'', who is not in office any more by auditreg.toml'
+            then 'The owner of {subject} is given as ''{owner}'', who is not in office '
+                 || case when e.begins > local_day(as_of()) then 'yet' else 'any more' end || ' by auditreg.toml'
             else field_reason('owner', 'owner', e.state, e.nearest_tag) end as reason,
        coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as owner, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
-join field_evidence e on e.subject = p.subject and e.field = 'owner'
+join (select *, (select case when count(valid_from) = count(*) then min(valid_from) end from people
+                 where account = lower(trim(value))) as begins
+      from field_evidence where field = 'owner') e on e.subject = p.subject

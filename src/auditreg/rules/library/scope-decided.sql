@@ -1,6 +1,6 @@
 /*
 title = "It is decided under which regimes the model falls"
-finding = "Under which regimes the model falls is not decided"
+finding = "Under which regimes the model falls, or why not, is not decided on record"
 severity = "medium"
 scope = "live_version"
 repair = "tag"
