@@ -6,8 +6,8 @@ scope = "live_version"
 repair = "tag"
 looks_for = """
 The tags configured for the field `owner`, on the version, then on its registered model. A value such as
-`TBD` names nobody, a service account cannot own a model, and a person of `[[people]]` owns none before they come and after
-they have left."""
+`TBD` names nobody, a service account cannot own a model, and a person of `[[people]]` owns none before
+they come or after they have left."""
 rationale = """
 Somebody has to answer for a model in use: for its limits, its reviews and its retirement. A model whose
 owner nobody can name is reviewed by nobody."""
