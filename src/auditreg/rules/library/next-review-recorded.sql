@@ -18,10 +18,11 @@ Record the next review on the registered model, or a risk rating that has a cade
 with value as (
     select f.subject, f.field, bool_and(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as each_tells,
            bool_or(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as some_tell, min(k.value) as cadence_days
-    from (select * from fields where field in ('next_review', 'risk_rating') and not says_nothing(field, value)
+    from (select subject, field, value, case when field = 'risk_rating' then 'cadence_' || lower(trim(value)) end as cadence,
+                 conventions_of(registry, workspace) as conventions
+          from fields where field in ('next_review', 'risk_rating') and not says_nothing(field, value)
           qualify rank = min(rank) over (partition by subject, field)) f
-    left join settings k on f.field = 'risk_rating' and k.name = 'cadence_' || lower(trim(f.value))
-                        and k.applies_to = conventions_of(f.registry, f.workspace)
+    left join settings k on k.name = f.cadence and k.applies_to = f.conventions
     group by f.subject, f.field
 ),
 told as (

@@ -24,11 +24,11 @@ select p.subject,
             then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
             when e.state = 'recorded' and in_office(e.value, local_day(as_of())) = false
             then 'The owner of {subject} is given as ''{owner}'', who is not in office '
-                 || case when e.begins > local_day(as_of()) then 'yet' else 'any more' end || ' by auditreg.toml'
+                 || case when t.begins > local_day(as_of()) then 'yet' else 'any more' end || ' by auditreg.toml'
             else field_reason('owner', 'owner', e.state, e.nearest_tag) end as reason,
        coalesce(e.grade, 'none') as grade, case when e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as owner, e.found_in, e.tag, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
-join (select *, (select case when count(valid_from) = count(*) then min(valid_from) end from people
-                 where account = lower(trim(value))) as begins
-      from field_evidence where field = 'owner') e on e.subject = p.subject
+join field_evidence e on e.subject = p.subject and e.field = 'owner'
+left join (select account, case when count(valid_from) = count(*) then min(valid_from) end as begins from people group by account) t
+  on t.account = lower(trim(e.value))
