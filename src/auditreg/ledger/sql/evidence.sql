@@ -194,16 +194,21 @@ listed as (
            string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
     from used group by subject
 ),
--- by the tag that counts, as everywhere: the first that names something
+-- where the model is from, by the first record that says in-house or vendor, and those before it that perhaps do
 origin as (
-    select subject, tag, value from [fields]
-    where field = 'origin' and certainty not in ('uncertain', 'unknown') and not says_nothing('origin', value)
-    qualify rank = min(rank) over (partition by subject)
+    select subject, rank, origin_of(tag, value) as said, certainty in ('uncertain', 'unknown') as open
+    from [fields] where field = 'origin' and not says_nothing('origin', value)
 ),
-vendor as (
-    select distinct subject from origin
-    where contains(lower(tag), 'vendor')
-       or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased')
+telling as (
+    select *, min(case when not open or states > 1 then rank end) over (partition by subject) as settled
+    from (select *, count(*) over (partition by subject, rank) as states from origin where said is not null)
+),
+origins as (
+    select subject, case when bool_and(said = 'in-house') then 'in-house'
+                         when bool_and(said = 'vendor' and settled is not null) then 'vendor' else 'uncertain' end as origin
+    from telling where rank <= coalesce(settled, rank) group by subject
+    union all
+    select distinct subject, 'unclear' from origin where subject not in (select subject from telling)
 )
 select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.workspace, n.model, n.version,
        n.run_id, n.run_link, n.logged_model_id,
@@ -215,7 +220,7 @@ select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.
             when nullif(trim(n.run_link), '') is not null then 'on another server'
             when c.runs_read then 'not in the store'
             else 'not read' end as run_state,
-       r.lifecycle_stage, r.grade, v.subject is not null as from_vendor,
+       r.lifecycle_stage, r.grade, o.origin, coalesce(o.origin = 'vendor', false) as from_vendor,
        coalesce(a.commit_id, b.commit_id) as commit_id,
        nullif(coalesce(a.other_commit_id, b.other_commit_id), coalesce(a.commit_id, b.commit_id)) as other_commit_id,
        coalesce(a.dirty, b.dirty) as dirty,
@@ -231,7 +236,7 @@ left join code a on a.registry = n.registry and a.run_id = n.run_id and a.model_
 left join code b on b.registry = n.registry and b.run_id = '' and b.model_id = n.logged_model_id
 left join listed d on d.subject = n.subject
 left join tested t on t.subject = n.subject
-left join vendor v on v.subject = n.subject
+left join origins o on o.subject = n.subject
 left join data_uncertain u on u.subject = n.subject
 
 -- block: field_history
