@@ -48,9 +48,12 @@ where split_part(subject, '/', 1) not in (select model_subject from [prompt_mode
 
 -- block: field_found
 -- per subject and governance field the record that counts. Of several sources the first that names
--- something counts; where a value and none are both possible, that is open
-with said as materialized (
-    select *, says_nothing(field, value) as nothing, count(*) over (partition by subject, field) as records
+-- something counts; one before it that is perhaps there leaves two values possible. Without any that surely
+-- names something, that is open. Of what is to be said of a version, a tag of the model counts where no other does
+with of_version as (select distinct field from governance_fields where is_of_version(field)),
+said as materialized (
+    select *, says_nothing(field, value) as nothing, certainty in ('uncertain', 'unknown') as unsure,
+           count(*) over (partition by subject, field) as records
     from (
         select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
         from [fields] where {named}
@@ -62,27 +65,41 @@ with said as materialized (
         join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
         where h.ended_with_subject and {named}
     )
+),
+beside as (
+    select *, not nothing and not (found_in = 'model tag' and contains(subject, '/') and field in (select field from of_version)) as counts
+    from said where records > 1
+),
+-- the first rank at which one surely counts: it is certain, or both states there name something
+ranked as (
+    select *, bool_or(counts) over (partition by subject, field) as named,
+           min(case when counts and (not unsure or states > 1) then rank end) over (partition by subject, field) as settled
+    from (select *, count(case when counts then 1 end) over (partition by subject, field, rank) as states from beside)
 )
 -- nearly all have one record, which is quickly told
 select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
-       not_before as recorded_not_before, not_after as recorded_not_after,
-       certainty in ('uncertain', 'unknown') as open,
-       case when open then value || ' (' || candidate || ') or no record' end as candidates
+       not_before as recorded_not_before, not_after as recorded_not_after, unsure as open,
+       case when unsure then value || case candidate when 'only' then '' else ' (' || candidate || ')' end || ' or no record' end as candidates,
+       case when unsure and not nothing then [value, null] end as possible
 from said where records = 1
 union all
 select subject, field,
        bool_and(nothing),
        case when count(distinct value) = 1 then any_value(value) end,
-       max(found_in), max(tag), max(grade), any_value(actor),
+       min_by(found_in, rank), min_by(tag, rank), max(grade), any_value(actor),
        min(not_before), max(not_after),
-       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) or bool_or(nothing) and not bool_and(nothing),
-       case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
-            then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-                 || case when count(*) = 1 then ' or no record' else '' end end
+       min(settled) is null and (bool_or(named) or count(*) = 1 and bool_or(unsure)),
+       case when count(distinct value) > 1 or min(settled) is null and bool_or(unsure)
+            then string_agg(value || case candidate when 'only' then '' else ' (' || candidate || ')' end, ' or '
+                            order by rank, candidate desc, value)
+                 || case when min(settled) is null then ' or no record' else '' end end,
+       case when bool_or(named) and min(settled) is null then list_append(list(distinct value order by value), null)
+            when bool_or(named) and count(distinct value) > 1 then list(distinct value order by value) end
 from (
-    select * from said where records > 1
-    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
-                            min(rank) over (partition by subject, field))
+    select * from ranked
+    qualify case when named then counts and rank <= coalesce(settled, rank)
+                 else rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
+                                      min(rank) over (partition by subject, field)) end
 )
 group by subject, field
 
@@ -96,12 +113,12 @@ with wanted as (
 )
 select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, w.field,
        case when b.subject is null then 'missing'
-            when b.open then 'uncertain'
             when b.placeholder then 'placeholder'
             when b.found_in = 'model tag' and w.of_version and s.version is not null then 'on the model only'
+            when b.open then 'uncertain'
             when b.value is null then 'ambiguous'
             else 'recorded' end as state,
-       case when not b.open then b.value end as value, b.candidates, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
+       case when not b.open then b.value end as value, b.candidates, b.possible, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
        b.entered_by, b.recorded_not_before, b.recorded_not_after,
        n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
        set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,
