@@ -157,43 +157,56 @@ covered as (
     from extractions where observed_at <= coalesce([ts], as_of())
     group by registry
 ),
--- tags of the run, and of the logged model, by which of them a version is known
+-- tags of the run, and of the logged model, by which of them a version is known. What only one of two possible
+-- states of a run has is not sure
+tagged as (
+    select *, key in ('mlflow.source.git.commit', 'mlflow.git.commit') as is_commit, key in ('mlflow.source.git.dirty', 'mlflow.git.dirty') as is_mark,
+           bool_or(certainty not in ('uncertain', 'unknown')) over states
+               or min(candidate) over states <> max(candidate) over states as sure
+    from (select registry, run_id, '' as model_id, key, value, certainty, candidate from [run_tags]
+          union all
+          select registry, '', model_id, key, value, certainty, candidate from [logged_model_tags])
+    where key in ('mlflow.source.git.commit', 'mlflow.git.commit', 'mlflow.source.git.dirty', 'mlflow.git.dirty', 'mlflow.source.git.diff')
+      and trim(value) <> ''
+    window states as (partition by registry, run_id, model_id, key)
+),
 code as (
     select registry, run_id, model_id,
            max(value) filter (where is_commit) as commit_id, min(value) filter (where is_commit) as other_commit_id,
+           bool_or(sure) filter (where is_commit) as commit_sure,
+           regexp_matches(lower(trim(max(value) filter (where is_commit))), '^[0-9a-f]{7,64}$') as names_commit,
            max(lower(trim(value))) filter (where is_mark) as dirty, min(lower(trim(value))) filter (where is_mark) as other_dirty,
+           bool_or(not sure) filter (where not is_commit) as dirty_unsure,
            bool_or(key = 'mlflow.source.git.diff') as difference_recorded
-    from (select *, key in ('mlflow.source.git.commit', 'mlflow.git.commit') as is_commit,
-                 key in ('mlflow.source.git.dirty', 'mlflow.git.dirty') as is_mark
-          from (select registry, run_id, '' as model_id, key, value from [run_tags]
-                union all
-                select registry, '', model_id, key, value from [logged_model_tags]))
-    where (is_commit or is_mark or key = 'mlflow.source.git.diff') and trim(value) <> ''
-    group by registry, run_id, model_id
+    from tagged group by registry, run_id, model_id
 ),
--- what a run had logged by then, as far as readings leave it open
-data_uncertain as (
-    select distinct n.subject from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
-    where d.certainty in ('uncertain', 'unknown')
-),
+-- what a run had logged by then, and whether readings leave it open
 data_set as (
-    select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context
+    select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context,
+           bool_or(d.certainty not in ('uncertain', 'unknown')) or count(distinct d.candidate) > 1 as sure
     from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
-    where d.certainty not in ('uncertain', 'unknown')
+    group by all
+),
+measured_on as (
+    select n.subject, m.dataset_name as name, m.dataset_digest as digest,
+           bool_or(m.certainty not in ('uncertain', 'unknown')) or count(distinct m.candidate) > 1 as sure
+    from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
+    where m.dataset_name is not null group by all
+),
+data_uncertain as (
+    select subject from data_set where not sure union select subject from measured_on where not sure
 ),
 used as (
     select distinct subject, name, digest, source, context,
            lower(context) in ('train', 'training') as is_training,
            lower(context) in ('test', 'testing', 'eval', 'evaluation', 'holdout') as is_test,
            lower(context) = 'validation' as is_validation
-    from data_set
+    from data_set where sure
     union
     -- what metrics of the logged model were computed on, where the run does not say what it is
-    select n.subject, m.dataset_name, m.dataset_digest, null, 'metric', false, true, false
-    from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
-    where m.dataset_name is not null
-      and (n.subject, m.dataset_name, coalesce(m.dataset_digest, ''))
-          not in (select (subject, name, coalesce(digest, '')) from data_set)
+    select subject, name, digest, null, 'metric', false, true, false
+    from measured_on
+    where sure and (subject, name, coalesce(digest, '')) not in (select (subject, name, coalesce(digest, '')) from data_set where sure)
 ),
 tested as (
     select t.subject, bool_or(t.digest = b.digest) as same_digest,
@@ -238,12 +251,18 @@ select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.
             when c.runs_read then 'not in the store'
             else 'not read' end as run_state,
        r.lifecycle_stage, r.grade, o.origin, coalesce(o.origin = 'vendor', false) as from_vendor,
-       coalesce(a.commit_id, b.commit_id) as commit_id,
-       nullif(coalesce(a.other_commit_id, b.other_commit_id), coalesce(a.commit_id, b.commit_id)) as other_commit_id,
+       case when b.names_commit and not a.names_commit then b.commit_id else coalesce(a.commit_id, b.commit_id) end as commit_id,
+       -- a shortened id is no other
+       case when not starts_with(lower(a.commit_id), lower(a.other_commit_id)) then a.other_commit_id
+            when a.names_commit and b.names_commit and not starts_with(lower(a.commit_id), lower(b.commit_id))
+             and not starts_with(lower(b.commit_id), lower(a.commit_id)) then b.commit_id
+            when not starts_with(lower(b.commit_id), lower(b.other_commit_id)) then b.other_commit_id end as other_commit_id,
+       coalesce(a.commit_id, b.commit_id) is not null and not coalesce(a.commit_sure, false) and not coalesce(b.commit_sure, false) as commit_uncertain,
        coalesce(a.dirty, b.dirty) as dirty,
        coalesce(a.dirty <> a.other_dirty, false) or coalesce(b.dirty <> b.other_dirty, false)
            or coalesce(a.dirty <> b.dirty, false) as dirty_contradicted,
        coalesce(a.difference_recorded, false) or coalesce(b.difference_recorded, false) as difference_recorded,
+       coalesce(a.dirty_unsure, false) or coalesce(b.dirty_unsure, false) as dirty_uncertain,
        d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data,
        u.subject is not null as data_uncertain
 from named n
