@@ -15,6 +15,7 @@ create macro origin_of(tag_key, words) as case when is_in_house(words) then 'in-
 -- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
 create macro says_nothing(field_id, words) as case
     when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by') then names_nobody(words)
+    when field_id in ('inputs', 'outputs') then is_placeholder(words) or lower(trim(words)) in ('none', '[]')
     when field_id = 'vendor_name' then names_nobody(words) or is_in_house(words)
     when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
                       'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
