@@ -19,7 +19,8 @@ says it, add that tag's name to the field `owner` in auditreg.toml."""
 with owner as (
     select v.subject, bool_and(is_service(v.name)) as service, bool_or(is_service(v.name)) as perhaps_service,
            bool_and(coalesce(not in_office(v.name, local_day(as_of())), false)) as out_of_office,
-           bool_or(coalesce(not in_office(v.name, local_day(as_of())), false)) as perhaps_out, min(t.begins) as begins
+           bool_or(coalesce(not in_office(v.name, local_day(as_of())), false)) as perhaps_out,
+           bool_and(is_service(v.name) or coalesce(not in_office(v.name, local_day(as_of())), false)) as neither, min(t.begins) as begins
     from (select subject, unnest(values_of(state, value, possible)) as name from field_evidence where field = 'owner') v
     left join (select account, case when count(valid_from) = count(*) then min(valid_from) end as begins from people group by account) t
       on t.account = lower(trim(v.name))
@@ -28,15 +29,17 @@ with owner as (
 judged as (
     select p.subject as asked, e.*, o.begins,
            case when e.state not in ('recorded', 'ambiguous') then 'field' when o.service then 'service' when o.out_of_office then 'out'
+                when o.neither then 'neither'
                 when o.perhaps_service or o.perhaps_out then 'which' else 'field' end as found
     from population_live_version p
     join field_evidence e on e.subject = p.subject and e.field = 'owner'
     join owner o on o.subject = p.subject
 )
 select asked as subject,
-       case when found in ('service', 'out') then 'fail' when found = 'which' then 'undecided' else field_status(state) end as status,
+       case when found in ('service', 'out', 'neither') then 'fail' when found = 'which' then 'undecided' else field_status(state) end as status,
        case found
             when 'which' then 'The owner of {subject} changed around this moment: {candidates}'
+            when 'neither' then 'Whoever the owner of {subject} is at this moment, it is a service account or somebody not in office: {candidates}'
             when 'service' then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
             when 'out' then 'The owner of {subject} is given as ''{owner}'', who is not in office '
                  || case when begins > local_day(as_of()) then 'yet' else 'any more' end || ' by auditreg.toml'

@@ -22,13 +22,21 @@ with cadence as (
     left join settings k on k.name = 'cadence_' || lower(trim(f.value)) and k.applies_to = conventions_of(f.registry, f.workspace)
     group by f.subject having count(k.value) = count(*)
 ),
+-- and of several days, the first and the last
+day as (
+    select subject, min(stated_from(value)) as from_first, max(stated_from(value)) as from_last, min(stated_until(value)) as until_first,
+           max(stated_until(value)) as until_last, count(stated_until(value)) = count(*) as readable
+    from (select subject, unnest(values_of(state, value, possible)) as value from field_evidence where field = 'risk_rated_at')
+    group by subject
+),
 rated as (
     select r.subject, coalesce(r.value, r.candidates) as risk_rating, r.state, d.state as day_state, d.value as risk_rated_at, d.candidates,
-           d.tags_looked_for, d.fix, d.grade, stated_from(d.value) as rated_from, stated_until(d.value) as rated_until, k.shortest, k.longest,
+           d.tags_looked_for, d.fix, d.grade, y.* exclude (subject), k.shortest, k.longest,
            c.state = 'recorded' and lower(trim(c.value)) = 'major' as major,
            c.state in ('uncertain', 'ambiguous') and contains(lower(c.candidates), 'major') as perhaps_major, v.version_created_at
     from field_evidence r
     join field_evidence d on d.subject = r.subject and d.field = 'risk_rated_at'
+    join day y on y.subject = r.subject
     left join field_evidence c on c.subject = r.subject and c.field = 'change_class'
     left join cadence k on k.subject = r.subject
     left join (select subject, min(created_at) as version_created_at from model_versions group by subject) v on v.subject = r.subject
@@ -36,13 +44,14 @@ rated as (
 ),
 judged as (
     select *, case when state not in ('recorded', 'ambiguous', 'uncertain') then 'no rating' when state = 'uncertain' then 'which'
-                   when day_state in ('uncertain', 'ambiguous') then 'which' when day_state <> 'recorded' then 'no day'
-                   when rated_from is null then 'unreadable' when rated_from > as_of() then 'to come'
-                   when major and rated_until <= version_created_at then 'before change'
-                   when perhaps_major and rated_until <= version_created_at then 'which'
+                   when day_state = 'uncertain' then 'which' when day_state not in ('recorded', 'ambiguous') then 'no day'
+                   when until_last is null then 'unreadable' when from_first > as_of() and readable then 'to come'
+                   when from_last > as_of() or not readable then 'which'
+                   when major and until_last <= version_created_at then 'before change'
+                   when (major or perhaps_major) and until_first <= version_created_at then 'which'
                    when longest is null then case state when 'recorded' then 'no cadence' else 'which' end
-                   when rated_until + to_days(longest) <= as_of() then 'old'
-                   when rated_until + to_days(shortest) <= as_of() then 'which' else 'current' end as found
+                   when until_last + to_days(longest) <= as_of() then 'old'
+                   when until_first + to_days(shortest) <= as_of() then 'which' else 'current' end as found
     from rated
 )
 select p.subject,
