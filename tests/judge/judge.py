@@ -707,7 +707,7 @@ def model_id_recorded(case: Case, version: Version) -> str:
 
 
 def next_review_recorded(case: Case, version: Version) -> str:
-    told = case.recorded(version, "next_review") is not None
+    told = case.day_value(version, "next_review") is not None
     return either(told or case.rating(version) is not None)
 
 
@@ -786,6 +786,8 @@ def retention_recorded(case: Case, version: Version) -> str:
     if stated is None:
         return BAD
     years = case.firm.params["retention-recorded"]["minimum_years"]
+    if stated.end <= case.now:
+        return BAD  # passed while the version is in use
     made, kept = case.firm.day(version.made), case.firm.day(stated.start)
     return either((kept.year - years, kept.month, kept.day) >= (made.year, made.month, made.day))
 
@@ -801,7 +803,7 @@ def rating_reassessed(case: Case, version: Version) -> str:
         return BAD
     rating = case.rating(version)
     if rating is None:
-        return PASS_OR_NA  # no cadence: `risk-rating-recorded` says so
+        return NA  # no cadence: `risk-rating-recorded` says so
     ends = case.firm.day(stated.start) + timedelta(days=CADENCES[rating] + 1)
     return either(case.firm.first_of(ends) > case.now)
 

@@ -48,9 +48,12 @@ where split_part(subject, '/', 1) not in (select model_subject from [prompt_mode
 
 -- block: field_found
 -- per subject and governance field the record that counts. Of several sources the first that names
--- something counts; where a value and none are both possible, that is open
-with said as materialized (
-    select *, says_nothing(field, value) as nothing, count(*) over (partition by subject, field) as records
+-- something counts; one before it that is perhaps there leaves two values possible. Without any that surely
+-- names something, that is open. Of what is to be said of a version, a tag of the model counts where no other does
+with of_version as (select distinct field from governance_fields where is_of_version(field)),
+said as materialized (
+    select *, says_nothing(field, value) as nothing, certainty in ('uncertain', 'unknown') as unsure,
+           count(*) over (partition by subject, field) as records
     from (
         select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
         from [fields] where {named}
@@ -62,27 +65,41 @@ with said as materialized (
         join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
         where h.ended_with_subject and {named}
     )
+),
+beside as (
+    select *, not nothing and not (found_in = 'model tag' and contains(subject, '/') and field in (select field from of_version)) as counts
+    from said where records > 1
+),
+-- the first rank at which one surely counts: it is certain, or both states there name something
+ranked as (
+    select *, bool_or(counts) over (partition by subject, field) as named,
+           min(case when counts and (not unsure or states > 1) then rank end) over (partition by subject, field) as settled
+    from (select *, count(case when counts then 1 end) over (partition by subject, field, rank) as states from beside)
 )
 -- nearly all have one record, which is quickly told
 select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
-       not_before as recorded_not_before, not_after as recorded_not_after,
-       certainty in ('uncertain', 'unknown') as open,
-       case when open then value || ' (' || candidate || ') or no record' end as candidates
+       not_before as recorded_not_before, not_after as recorded_not_after, unsure as open,
+       case when unsure then value || case candidate when 'only' then '' else ' (' || candidate || ')' end || ' or no record' end as candidates,
+       case when unsure and not nothing then [value, null] end as possible
 from said where records = 1
 union all
 select subject, field,
        bool_and(nothing),
        case when count(distinct value) = 1 then any_value(value) end,
-       max(found_in), max(tag), max(grade), any_value(actor),
+       min_by(found_in, rank), min_by(tag, rank), max(grade), any_value(actor),
        min(not_before), max(not_after),
-       count(*) = 1 and bool_or(certainty in ('uncertain', 'unknown')) or bool_or(nothing) and not bool_and(nothing),
-       case when count(distinct value) > 1 or bool_or(certainty in ('uncertain', 'unknown'))
-            then string_agg(value || ' (' || candidate || ')', ' or ' order by candidate desc, value)
-                 || case when count(*) = 1 then ' or no record' else '' end end
+       min(settled) is null and (bool_or(named) or count(*) = 1 and bool_or(unsure)),
+       case when count(distinct value) > 1 or min(settled) is null and bool_or(unsure)
+            then string_agg(value || case candidate when 'only' then '' else ' (' || candidate || ')' end, ' or '
+                            order by rank, candidate desc, value)
+                 || case when min(settled) is null then ' or no record' else '' end end,
+       case when bool_or(named) and min(settled) is null then list_append(list(distinct value order by value), null)
+            when bool_or(named) and count(distinct value) > 1 then list(distinct value order by value) end
 from (
-    select * from said where records > 1
-    qualify rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
-                            min(rank) over (partition by subject, field))
+    select * from ranked
+    qualify case when named then counts and rank <= coalesce(settled, rank)
+                 else rank = coalesce(min(case when not nothing then rank end) over (partition by subject, field),
+                                      min(rank) over (partition by subject, field)) end
 )
 group by subject, field
 
@@ -96,12 +113,12 @@ with wanted as (
 )
 select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, w.field,
        case when b.subject is null then 'missing'
-            when b.open then 'uncertain'
             when b.placeholder then 'placeholder'
             when b.found_in = 'model tag' and w.of_version and s.version is not null then 'on the model only'
+            when b.open then 'uncertain'
             when b.value is null then 'ambiguous'
             else 'recorded' end as state,
-       case when not b.open then b.value end as value, b.candidates, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
+       case when not b.open then b.value end as value, b.candidates, b.possible, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
        b.entered_by, b.recorded_not_before, b.recorded_not_after,
        n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
        set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,
@@ -140,43 +157,56 @@ covered as (
     from extractions where observed_at <= coalesce([ts], as_of())
     group by registry
 ),
--- tags of the run, and of the logged model, by which of them a version is known
+-- tags of the run, and of the logged model, by which of them a version is known. What only one of two possible
+-- states of a run has is not sure
+tagged as (
+    select *, key in ('mlflow.source.git.commit', 'mlflow.git.commit') as is_commit, key in ('mlflow.source.git.dirty', 'mlflow.git.dirty') as is_mark,
+           bool_or(certainty not in ('uncertain', 'unknown')) over states
+               or min(candidate) over states <> max(candidate) over states as sure
+    from (select registry, run_id, '' as model_id, key, value, certainty, candidate from [run_tags]
+          union all
+          select registry, '', model_id, key, value, certainty, candidate from [logged_model_tags])
+    where key in ('mlflow.source.git.commit', 'mlflow.git.commit', 'mlflow.source.git.dirty', 'mlflow.git.dirty', 'mlflow.source.git.diff')
+      and trim(value) <> ''
+    window states as (partition by registry, run_id, model_id, key)
+),
 code as (
     select registry, run_id, model_id,
            max(value) filter (where is_commit) as commit_id, min(value) filter (where is_commit) as other_commit_id,
+           bool_or(sure) filter (where is_commit) as commit_sure,
+           regexp_matches(lower(trim(max(value) filter (where is_commit))), '^[0-9a-f]{7,64}$') as names_commit,
            max(lower(trim(value))) filter (where is_mark) as dirty, min(lower(trim(value))) filter (where is_mark) as other_dirty,
+           bool_or(not sure) filter (where not is_commit) as dirty_unsure,
            bool_or(key = 'mlflow.source.git.diff') as difference_recorded
-    from (select *, key in ('mlflow.source.git.commit', 'mlflow.git.commit') as is_commit,
-                 key in ('mlflow.source.git.dirty', 'mlflow.git.dirty') as is_mark
-          from (select registry, run_id, '' as model_id, key, value from [run_tags]
-                union all
-                select registry, '', model_id, key, value from [logged_model_tags]))
-    where (is_commit or is_mark or key = 'mlflow.source.git.diff') and trim(value) <> ''
-    group by registry, run_id, model_id
+    from tagged group by registry, run_id, model_id
 ),
--- what a run had logged by then, as far as readings leave it open
-data_uncertain as (
-    select distinct n.subject from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
-    where d.certainty in ('uncertain', 'unknown')
-),
+-- what a run had logged by then, and whether readings leave it open
 data_set as (
-    select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context
+    select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context,
+           bool_or(d.certainty not in ('uncertain', 'unknown')) or count(distinct d.candidate) > 1 as sure
     from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
-    where d.certainty not in ('uncertain', 'unknown')
+    group by all
+),
+measured_on as (
+    select n.subject, m.dataset_name as name, m.dataset_digest as digest,
+           bool_or(m.certainty not in ('uncertain', 'unknown')) or count(distinct m.candidate) > 1 as sure
+    from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
+    where m.dataset_name is not null group by all
+),
+data_uncertain as (
+    select subject from data_set where not sure union select subject from measured_on where not sure
 ),
 used as (
     select distinct subject, name, digest, source, context,
            lower(context) in ('train', 'training') as is_training,
            lower(context) in ('test', 'testing', 'eval', 'evaluation', 'holdout') as is_test,
            lower(context) = 'validation' as is_validation
-    from data_set
+    from data_set where sure
     union
     -- what metrics of the logged model were computed on, where the run does not say what it is
-    select n.subject, m.dataset_name, m.dataset_digest, null, 'metric', false, true, false
-    from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
-    where m.dataset_name is not null
-      and (n.subject, m.dataset_name, coalesce(m.dataset_digest, ''))
-          not in (select (subject, name, coalesce(digest, '')) from data_set)
+    select subject, name, digest, null, 'metric', false, true, false
+    from measured_on
+    where sure and (subject, name, coalesce(digest, '')) not in (select (subject, name, coalesce(digest, '')) from data_set where sure)
 ),
 tested as (
     select t.subject, bool_or(t.digest = b.digest) as same_digest,
@@ -194,16 +224,21 @@ listed as (
            string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
     from used group by subject
 ),
--- by the tag that counts, as everywhere: the first that names something
+-- where the model is from, by the first record that says in-house or vendor, and those before it that perhaps do
 origin as (
-    select subject, tag, value from [fields]
-    where field = 'origin' and certainty not in ('uncertain', 'unknown') and not says_nothing('origin', value)
-    qualify rank = min(rank) over (partition by subject)
+    select subject, rank, origin_of(tag, value) as said, certainty in ('uncertain', 'unknown') as open
+    from [fields] where field = 'origin' and not says_nothing('origin', value)
 ),
-vendor as (
-    select distinct subject from origin
-    where contains(lower(tag), 'vendor')
-       or lower(trim(value)) in ('vendor', 'external', 'third party', 'third-party', 'bought', 'purchased')
+telling as (
+    select *, min(case when not open or states > 1 then rank end) over (partition by subject) as settled
+    from (select *, count(*) over (partition by subject, rank) as states from origin where said is not null)
+),
+origins as (
+    select subject, case when bool_and(said = 'in-house') then 'in-house'
+                         when bool_and(said = 'vendor' and settled is not null) then 'vendor' else 'uncertain' end as origin
+    from telling where rank <= coalesce(settled, rank) group by subject
+    union all
+    select distinct subject, 'unclear' from origin where subject not in (select subject from telling)
 )
 select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.workspace, n.model, n.version,
        n.run_id, n.run_link, n.logged_model_id,
@@ -215,13 +250,19 @@ select n.subject, split_part(n.subject, '/', 1) as model_subject, n.registry, n.
             when nullif(trim(n.run_link), '') is not null then 'on another server'
             when c.runs_read then 'not in the store'
             else 'not read' end as run_state,
-       r.lifecycle_stage, r.grade, v.subject is not null as from_vendor,
-       coalesce(a.commit_id, b.commit_id) as commit_id,
-       nullif(coalesce(a.other_commit_id, b.other_commit_id), coalesce(a.commit_id, b.commit_id)) as other_commit_id,
+       r.lifecycle_stage, r.grade, o.origin, coalesce(o.origin = 'vendor', false) as from_vendor,
+       case when b.names_commit and not a.names_commit then b.commit_id else coalesce(a.commit_id, b.commit_id) end as commit_id,
+       -- a shortened id is no other
+       case when not starts_with(lower(a.commit_id), lower(a.other_commit_id)) then a.other_commit_id
+            when a.names_commit and b.names_commit and not starts_with(lower(a.commit_id), lower(b.commit_id))
+             and not starts_with(lower(b.commit_id), lower(a.commit_id)) then b.commit_id
+            when not starts_with(lower(b.commit_id), lower(b.other_commit_id)) then b.other_commit_id end as other_commit_id,
+       coalesce(a.commit_id, b.commit_id) is not null and not coalesce(a.commit_sure, false) and not coalesce(b.commit_sure, false) as commit_uncertain,
        coalesce(a.dirty, b.dirty) as dirty,
        coalesce(a.dirty <> a.other_dirty, false) or coalesce(b.dirty <> b.other_dirty, false)
            or coalesce(a.dirty <> b.dirty, false) as dirty_contradicted,
        coalesce(a.difference_recorded, false) or coalesce(b.difference_recorded, false) as difference_recorded,
+       coalesce(a.dirty_unsure, false) or coalesce(b.dirty_unsure, false) as dirty_uncertain,
        d.training_data, d.test_data, d.validation_data, d.data_sets, t.same_digest, t.same_data,
        u.subject is not null as data_uncertain
 from named n
@@ -231,7 +272,7 @@ left join code a on a.registry = n.registry and a.run_id = n.run_id and a.model_
 left join code b on b.registry = n.registry and b.run_id = '' and b.model_id = n.logged_model_id
 left join listed d on d.subject = n.subject
 left join tested t on t.subject = n.subject
-left join vendor v on v.subject = n.subject
+left join origins o on o.subject = n.subject
 left join data_uncertain u on u.subject = n.subject
 
 -- block: field_history

@@ -4,10 +4,19 @@ create macro is_placeholder(words) as regexp_matches(lower(trim(words)),
     '^(tbd|tbc|todo|n/?a|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$');
 create macro names_nobody(words) as is_placeholder(words)
     or lower(trim(words)) in ('none', 'true', 'yes', 'ok', 'approved', 'nobody', 'no one');
+-- Where the record of an origin says that the model is from: in-house, vendor, or NULL where the words say neither. A
+-- tag of the vendor says by any other name that there is one.
+create macro is_in_house(words) as regexp_matches(lower(trim(words)),
+    '^((developed |built |made )?(in[- ]?house|internal(ly)?)([^a-z0-9]|$)|(own( development)?|home-?grown|no|false|no vendor)$)');
+create macro origin_of(tag_key, words) as case when is_in_house(words) then 'in-house'
+    when contains(lower(tag_key), 'vendor')
+      or regexp_matches(lower(trim(words)), '^(vendor|third[- ]?party|bought|purchased|external)(\s*[:,;/(]|\s+[-–]|$)')
+      or regexp_matches(lower(trim(words)), '^(vendor|bought|purchased) ') then 'vendor' end;
 -- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
 create macro says_nothing(field_id, words) as case
-    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by',
-                      'vendor_name') then names_nobody(words)
+    when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by') then names_nobody(words)
+    when field_id in ('inputs', 'outputs') then is_placeholder(words) or lower(trim(words)) in ('none', '[]')
+    when field_id = 'vendor_name' then names_nobody(words) or is_in_house(words)
     when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
                       'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
     else is_placeholder(words) or lower(trim(words)) = 'none' end;
@@ -56,6 +65,11 @@ create macro field_reason(label, field_id, state, nearest_tag) as case state
     when 'uncertain' then 'Whether the ' || label || ' of {subject} is recorded at this moment cannot be told: {candidates}'
     else 'No ' || label || ' of {subject} is recorded; looked for the tags {tags_looked_for}'
          || case when nearest_tag is null then '' else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end end;
+-- No record, or one that does not answer for this version; then the value is that of the placeholder or of the model.
+create macro is_absent(state) as state in ('missing', 'placeholder', 'on the model only');
+-- The values that a field may have at the moment, to be unnested; NULL among them where it may have none.
+create macro values_of(state, value, possible) as case when state = 'recorded' then [value]
+    when is_absent(state) or possible is null then [null::VARCHAR] else possible end;
 -- How closely the files of a version were compared, and a list of names short enough to be read.
 create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
     when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;

@@ -16,11 +16,13 @@ remediation = """
 Record the developer on the version, or on the registered model where one team develops all its versions."""
 */
 select p.subject,
-       case when e.state in ('missing', 'placeholder') and t.from_vendor then 'not_applicable'
-            when e.state = 'ambiguous' then 'undecided'
+       case when is_absent(e.state) and t.from_vendor then 'not_applicable'
+            when e.state = 'ambiguous' or is_absent(e.state) and t.origin = 'uncertain' then 'undecided'
             when e.state = 'recorded' and is_service(e.value) then 'not_evidenced' else field_status(e.state) end as status,
-       case when e.state in ('missing', 'placeholder') and t.from_vendor
+       case when is_absent(e.state) and t.from_vendor
             then '{subject} is from a vendor, who developed it: see vendor-file'
+            when is_absent(e.state) and t.origin = 'uncertain'
+            then 'No developer of {subject} is recorded, and whether it is from a vendor changed around this moment'
             when e.state = 'ambiguous' then 'The developer of {subject} changed around this moment: {candidates}'
             when e.state = 'recorded' and is_service(e.value)
             then 'The developer of {subject} is given as ''{developer}'', a service account, which develops nothing'

@@ -19,13 +19,18 @@ ratings = "high"
 with asked as (
     select string_split(replace(lower(coalesce(getvariable('ratings')::VARCHAR, setting('explainability-recorded.ratings'), 'high')), ' ', ''), ',') as ratings
 ),
+rated as (
+    select r.subject, any_value(case when not is_absent(r.state) then r.value end) as risk_rating, any_value(r.candidates) as possible_ratings,
+           bool_and(coalesce(list_contains(a.ratings, replace(lower(r.rating), ' ', '')), false)) as always,
+           bool_or(coalesce(list_contains(a.ratings, replace(lower(r.rating), ' ', '')), false)) as perhaps
+    from (select *, unnest(values_of(state, value, possible)) as rating from field_evidence where field = 'risk_rating') r cross join asked a
+    group by r.subject
+),
 judged as (
-    select e.*, r.value as risk_rating, r.candidates as possible_ratings, array_to_string(a.ratings, ', ') as ratings,
-           case when list_contains(a.ratings, replace(lower(r.value), ' ', '')) then 'asked'
-                when r.state in ('uncertain', 'ambiguous') then case when e.state in ('recorded', 'ambiguous') then 'asked' else 'which' end
-                when r.value is null then 'not rated' else 'not asked' end as found
-    from field_evidence e cross join asked a
-    left join field_evidence r on r.subject = e.subject and r.field = 'risk_rating' and r.state in ('recorded', 'ambiguous', 'uncertain')
+    select e.*, coalesce(r.risk_rating, r.possible_ratings) as risk_rating, r.possible_ratings, array_to_string(a.ratings, ', ') as ratings,
+           case when r.always or r.perhaps and e.state in ('recorded', 'ambiguous') then 'asked' when r.perhaps then 'which'
+                when r.risk_rating is null and r.possible_ratings is null then 'not rated' else 'not asked' end as found
+    from field_evidence e cross join asked a left join rated r on r.subject = e.subject
     where e.field = 'explainability_evidence'
 )
 select p.subject,

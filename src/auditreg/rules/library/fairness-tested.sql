@@ -5,43 +5,62 @@ severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-Of models whose field `consumer_impact` says that they affect consumers (anything but `none`, `no` or `internal`), else
+Of models whose field `consumer_impact` says that they affect consumers (anything but `none`, `no`, `internal`
+or `no effect on consumers`), else
 whose purpose speaks of consumers, customers or policyholders: the field `fairness_evidence`, a run, a result or where
-it stands. What was tested and found is for the firm to show."""
+it stands; that there was none (`not tested`, `planned`) is no test. What was tested and found is for the firm to show."""
 rationale = """
 Unfair discrimination is found by looking for it. Where a model decides on prices, cover or claims of consumers,
 supervisors ask for the test."""
 remediation = """
-Record the test's run or result on the version or its registered model; or that the model has no effect on consumers."""
+Record the test's run or result on the version or its registered model; or, in the field of the impact, `none`."""
 */
 with said as (
-    select subject, max(value) filter (where field = 'consumer_impact' and state = 'recorded') as consumer_impact,
-           bool_or(field = 'consumer_impact' and state in ('uncertain', 'ambiguous')) as open,
-           max(words) filter (where field = 'purpose') as purpose,
-           max(state) filter (where field = 'purpose' and state in ('recorded', 'ambiguous', 'uncertain')
-                              and regexp_matches(lower(words), '\b(consumer|customer|policyholder)s?\b')) as of_consumers
-    from (select *, coalesce(value, candidates) as words from field_evidence where field in ('consumer_impact', 'purpose'))
-    group by subject
+    select subject, field, state, coalesce(value, candidates) as words,
+           -- that the model affects consumers is asked about, also where the firm wants it said of each version
+           unnest(case when state = 'on the model only' then [value] else values_of(state, value, possible) end) as value
+    from field_evidence where field in ('consumer_impact', 'purpose')
 ),
+-- by each impact and each purpose that may stand there at the moment
 judged as (
-    select e.*, s.consumer_impact, s.purpose,
-           case when s.open then 'which'
-                when lower(trim(s.consumer_impact)) in ('none', 'no', 'false', 'internal', 'not consumer facing') then 'stated none'
-                when s.consumer_impact is not null or s.of_consumers = 'recorded' then 'affects'
-                when s.of_consumers is null then 'not said' else 'which' end as found
-    from field_evidence e join said s on s.subject = e.subject where e.field = 'fairness_evidence'
+    select i.subject,
+           case when regexp_matches(lower(trim(i.value)), '^(none|no|0|false|internal( use)?( only)?|not consumer[- ]facing|(no|without)( direct)? (effects?|impact)( on (consumers?|customers?|policyholders?))?)$')
+                then 'stated none' when i.value is not null then 'stated'
+                when regexp_matches(lower(p.value), '\b(consumer|customer|policyholder)s?\b') then 'by purpose' else 'not said' end as found
+    from said i join said p on p.subject = i.subject and p.field = 'purpose' where i.field = 'consumer_impact'
+),
+settled as (
+    select subject, case when count(distinct found) = 1 then min(found) when bool_and(found in ('stated', 'by purpose')) then 'stated'
+                         when bool_or(found in ('stated', 'by purpose')) then 'which' else 'not said' end as affects
+    from judged group by subject
+),
+shown as (
+    select subject, max(words) filter (where field = 'consumer_impact') as consumer_impact, max(words) filter (where field = 'purpose') as purpose,
+           bool_or(field = 'consumer_impact' and state = 'on the model only') as of_model
+    from said group by subject
+),
+tested as (
+    select e.*, s.*  exclude (subject), j.affects,
+           case when j.affects in ('stated none', 'not said') then 'not asked'
+                when regexp_matches(lower(trim(e.value)), '^(no|false|pending|planned|in progress|open|(not|never)( yet)? (tested|done|available))$') then 'not tested'
+                when j.affects = 'which' and e.state not in ('recorded', 'ambiguous') then 'which' else 'asked' end as found
+    from field_evidence e join settled j on j.subject = e.subject join shown s on s.subject = e.subject where e.field = 'fairness_evidence'
 )
 select p.subject,
-       case when j.found = 'which' then 'undecided' when j.found = 'affects' then field_status(j.state) else 'not_applicable' end as status,
-       case when j.found = 'which' then 'Whether {subject} affects consumers changed around this moment'
-            when j.found = 'stated none' then '{subject} is stated to have no effect on consumers: {consumer_impact}'
-            when j.found = 'not said' then 'Nothing recorded says that {subject} affects consumers'
-            else case when j.consumer_impact is null then 'The purpose of {subject} speaks of consumers: '
+       case j.found when 'which' then 'undecided' when 'not asked' then 'not_applicable'
+            when 'not tested' then case when j.affects = 'which' then 'undecided' else 'not_evidenced' end else field_status(j.state) end as status,
+       case when j.affects = 'stated none' then '{subject} is stated to have no effect on consumers: {consumer_impact}'
+            when j.affects = 'not said' then 'Nothing recorded says that {subject} affects consumers'
+            when j.affects = 'which' and j.found <> 'asked' then 'Whether {subject} affects consumers changed around this moment'
+            else case when j.affects = 'which' then 'Whether {subject} affects consumers changed around this moment: '
+                      when j.affects = 'by purpose' then 'The purpose of {subject} speaks of consumers: '
+                      when j.of_model then 'The effect on consumers is recorded for the model only ({consumer_impact}): '
                       else 'The effect of {subject} on consumers is recorded: ' end
-                 || field_reason('fairness test', 'fairness_evidence', j.state, j.nearest_tag) end as reason,
-       case when j.found = 'affects' then coalesce(j.grade, 'none') else 'none' end as grade,
-       case when j.found = 'affects' and j.state not in ('recorded', 'ambiguous') then j.fix end as fix,
+                 || case when j.found = 'not tested' then 'Of a fairness test of {subject} is recorded in {found_in} {tag}: ''{fairness_evidence}'''
+                         else field_reason('fairness test', 'fairness_evidence', j.state, j.nearest_tag) end end as reason,
+       case when j.found in ('asked', 'not tested') then coalesce(j.grade, 'none') else 'none' end as grade,
+       case when j.found = 'not tested' and j.affects <> 'which' or j.found = 'asked' and j.state not in ('recorded', 'ambiguous') then j.fix end as fix,
        coalesce(j.value, j.candidates) as fairness_evidence, j.consumer_impact, j.purpose, j.found_in, j.tag, j.candidates,
        j.tags_looked_for, j.nearest_tag, j.nearest_value
 from population_live_version p
-join judged j on j.subject = p.subject
+join tested j on j.subject = p.subject

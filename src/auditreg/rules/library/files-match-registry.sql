@@ -14,30 +14,38 @@ those of another model."""
 remediation = """
 Find out which training made the files, and register them as the version they are."""
 */
-with artifact as (
-    select subject, max(nullif(trim(run_id), '')) as file_run, max(nullif(trim(model_id), '')) as file_model, max(grade) as grade,
-           max(last_read_at) as last_read_at, bool_and(coalesce(state = 'read', false) or last_read_at is not null) as was_read,
-           count(distinct coalesce(run_id, '') || ' ' || coalesce(model_id, '')) > 1 as open
-    from model_artifacts group by subject
+with compared as (
+    select a.subject, a.certainty in ('uncertain', 'unknown') as unsure, a.candidate, a.grade, a.last_read_at, t.run_id, t.logged_model_id,
+           nullif(trim(a.run_id), '') as file_run, nullif(trim(a.model_id), '') as file_model,
+           case when not (coalesce(a.state = 'read', false) or a.last_read_at is not null) then 'not read'
+                when file_run <> t.run_id or file_model <> t.logged_model_id then 'another'
+                when file_run = t.run_id or file_model = t.logged_model_id then 'same' else 'nothing' end as found
+    from model_artifacts a left join training t on t.subject = a.subject
+),
+-- by each state of the files that is possible at the moment; one that is perhaps not yet there leaves others open
+artifact as (
+    select subject, max(file_run) as file_run, max(file_model) as file_model, max(grade) as grade, max(last_read_at) as last_read_at,
+           case when count(distinct found) > 1 or min(found) <> 'not read' and bool_and(unsure) and min(candidate) = max(candidate)
+                then 'open' else min(found) end as found
+    from compared group by subject
 ),
 judged as (
-    select p.subject, t.run_id, t.logged_model_id, a.* exclude (subject),
+    select p.subject, t.run_id, t.logged_model_id, a.file_run, a.file_model, a.grade, a.last_read_at, coalesce(a.found, 'not read') as found,
            concat_ws(' and ', case when a.file_run <> t.run_id then 'run {file_run}, the registry run {run_id}' end,
-                     case when a.file_model <> t.logged_model_id then 'logged model {file_model}, the registry {logged_model_id}' end) as differing,
-           a.file_run = t.run_id or a.file_model = t.logged_model_id as compared
+                     case when a.file_model <> t.logged_model_id then 'logged model {file_model}, the registry {logged_model_id}' end) as differing
     from population_live_version p
     left join artifact a on a.subject = p.subject left join training t on t.subject = p.subject
 )
 select subject,
-       case when not coalesce(was_read, false) then 'not_applicable' when open then 'undecided' when differing <> '' then 'fail'
-            when compared then 'pass' else 'not_applicable' end as status,
-       case when not coalesce(was_read, false) then 'The files of {subject} were not read: see live-version-ready'
-            when open then 'The files of {subject} changed around this moment'
-            when differing <> '' then 'MLmodel of {subject} names ' || differing
-            when compared then 'MLmodel of {subject} names what the registry names: '
+       case found when 'open' then 'undecided' when 'another' then 'fail' when 'same' then 'pass' else 'not_applicable' end as status,
+       case found
+            when 'not read' then 'The files of {subject} were not read: see live-version-ready'
+            when 'open' then 'What the files of {subject} named at this moment cannot be told'
+            when 'another' then 'MLmodel of {subject} names ' || differing
+            when 'same' then 'MLmodel of {subject} names what the registry names: '
                  || concat_ws(', ', case when file_run = run_id then 'run {run_id}' end,
                               case when file_model = logged_model_id then 'logged model {logged_model_id}' end)
             else 'MLmodel of {subject} and the registry name no run or logged model that could be compared' end as reason,
-       case when not coalesce(was_read, false) then 'none' else coalesce(grade, 'none') end as grade,
+       case when found = 'not read' then 'none' else coalesce(grade, 'none') end as grade,
        run_id, file_run, logged_model_id, file_model, last_read_at
 from judged

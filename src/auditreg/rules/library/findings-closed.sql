@@ -5,7 +5,7 @@ severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-The field `validation_findings`: a number or words; `none`, `0` and `closed` say that none is open. Where one is, the
+The field `validation_findings`: a number or words; `none`, `0`, `closed` and `no open findings` say that none is open. Where one is, the
 fields `findings_owner` and `findings_due`, a day that has not passed. Where nothing says whether a finding is open, the
 question does not arise."""
 rationale = """
@@ -14,38 +14,56 @@ remediation = """
 Record who closes the findings and by when, or that they are closed."""
 */
 with said as (
-    select subject, max(state) filter (where field = 'validation_findings') as state,
-           max(value) filter (where field = 'validation_findings' and state = 'recorded') as open_findings,
-           max(value) filter (where field = 'findings_owner' and state = 'recorded') as findings_owner,
-           max(value) filter (where field = 'findings_due' and state = 'recorded') as findings_due,
-           bool_or(state in ('uncertain', 'ambiguous')) as open,
-           min(fix) filter (where field <> 'validation_findings' and state in ('missing', 'placeholder')) as fix
-    from field_evidence where field in ('validation_findings', 'findings_owner', 'findings_due') group by subject
+    select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
+    from field_evidence where field in ('validation_findings', 'findings_owner', 'findings_due')
 ),
-dated as (select *, stated_until(findings_due) as due_ends from said),
+-- each combination of what may stand there at the moment
+world as (
+    select f.subject, f.value as findings, o.value as owner, d.value as due, stated_until(d.value) as due_ends
+    from said f join said o on o.subject = f.subject and o.field = 'findings_owner'
+    join said d on d.subject = f.subject and d.field = 'findings_due'
+    where f.field = 'validation_findings'
+),
 judged as (
-    select *, case when state in ('missing', 'placeholder') then 'not said'
-                   when lower(trim(open_findings)) in ('none', 'no', '0', 'closed', 'all closed', 'none open') then 'closed'
-                   when open then 'open' when findings_owner is null or findings_due is null then 'incomplete'
-                   when is_service(findings_owner) or in_office(findings_owner, local_day(as_of())) = false then 'nobody'
-                   when due_ends is null then 'unreadable' when due_ends <= as_of() then 'overdue' else 'owned' end as found
-    from dated
+    select *, case when findings is null then 'not said'
+                   when regexp_matches(lower(trim(findings)), '^((all )?closed|(none|no|0|zero)( validation)?( open)?( findings?)?( (is|are))?( open)?)$') then 'closed'
+                   when due_ends <= as_of() then 'overdue'
+                   when is_service(owner) or in_office(owner, local_day(as_of())) = false then 'nobody'
+                   when owner is null or due is null then 'incomplete' when due_ends is null then 'unreadable' else 'owned' end as found
+    from world
+),
+settled as (
+    select subject, case when count(distinct found) = 1 then min(found)
+                         when bool_or(found in ('not said', 'closed', 'owned')) then 'open' else 'unsound' end as found,
+           bool_and(owner is null) as no_owner, bool_and(due is null) as no_due
+    from judged group by subject
+),
+shown as (
+    select subject, max(words) filter (where field = 'validation_findings') as open_findings,
+           bool_or(absent and words is not null and field = 'validation_findings') as says_little,
+           coalesce(max(words) filter (where field = 'findings_owner'), 'none recorded') as findings_owner,
+           coalesce(max(words) filter (where field = 'findings_due'), 'none recorded') as findings_due,
+           min(fix) filter (where field <> 'validation_findings' and absent) as fix
+    from said group by subject
 )
 select p.subject,
        case j.found when 'closed' then 'pass' when 'owned' then 'pass' when 'overdue' then 'fail' when 'nobody' then 'fail'
             when 'open' then 'undecided' when 'not said' then 'not_applicable' else 'not_evidenced' end as status,
        case j.found
-            when 'not said' then 'Nothing is recorded of open validation findings of {subject}'
+            when 'not said' then case when s.says_little then 'Nothing is recorded of open validation findings of {subject} itself; there is: ''{open_findings}'''
+                                      else 'Nothing is recorded of open validation findings of {subject}' end
             when 'closed' then 'Of the validation of {subject} no finding is recorded as open: {open_findings}'
             when 'open' then 'What is recorded of open validation findings of {subject} changed around this moment'
             when 'incomplete' then 'Of {subject} validation findings are open ({open_findings}), without '
-                 || concat_ws(' and ', case when j.findings_owner is null then 'an owner' end,
-                              case when j.findings_due is null then 'a day by which they are to be closed' end)
+                 || concat_ws(' and ', case when j.no_owner then 'an owner' end,
+                              case when j.no_due then 'a day by which they are to be closed' end)
             when 'nobody' then 'The owner of open validation findings of {subject} is ''{findings_owner}'', a service account or out of office'
             when 'unreadable' then 'The day for open validation findings of {subject} cannot be read: ''{findings_due}''; wanted: 2026-08-12'
-            when 'overdue' then 'Open validation findings of {subject} ({open_findings}) were to be closed by {findings_due} by {findings_owner}'
+            when 'overdue' then 'Open validation findings of {subject} ({open_findings}) were to be closed by {findings_due}'
+                 || case when j.no_owner then ', without an owner' else ' by {findings_owner}' end
+            when 'unsound' then 'Open validation findings of {subject} ({open_findings}) lack an owner in office or a day to come, whichever record holds at this moment: {findings_owner}; {findings_due}'
             else 'Open validation findings of {subject} ({open_findings}) are to be closed by {findings_due} by {findings_owner}' end as reason,
        case when j.found = 'not said' then 'none' else 'asserted' end as grade,
-       case when j.found = 'incomplete' then j.fix end as fix, j.open_findings, j.findings_owner, j.findings_due
+       case when j.found in ('incomplete', 'unsound') then s.fix end as fix, s.open_findings, s.findings_owner, s.findings_due
 from population_live_version p
-join judged j on j.subject = p.subject
+join settled j on j.subject = p.subject join shown s on s.subject = p.subject

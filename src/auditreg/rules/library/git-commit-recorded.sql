@@ -15,17 +15,19 @@ so in containers."""
 remediation = """
 Let the training job hand the commit to MLflow: set the tag from the variable your CI provides."""
 */
+-- the tag that counts, as everywhere: the first that names something
 with reference as (
-    select subject, max(value) as value, max(tag) as tag
-    from fields
-    where field = 'code_reference' and found_in <> 'run' and certainty not in ('uncertain', 'unknown')
-    group by subject
+    select subject, tag, coalesce(value, candidates) as value, state <> 'recorded' as open,
+           regexp_matches(lower(coalesce(value, candidates)), '(^|[^0-9a-f])[0-9a-f]{40}([^0-9a-f]|$)') as names_commit
+    from field_evidence
+    where field = 'code_reference' and found_in <> 'run' and state in ('recorded', 'ambiguous', 'uncertain')
 ),
 judged as (
     select t.*, r.value as code_reference, r.tag,
            case when t.other_commit_id is not null then 'two'
-                when regexp_matches(lower(trim(t.commit_id)), '^[0-9a-f]{7,64}$') then 'recorded'
-                when regexp_matches(lower(r.value), '(^|[^0-9a-f])[0-9a-f]{40}([^0-9a-f]|$)') then 'stated'
+                when regexp_matches(lower(trim(t.commit_id)), '^[0-9a-f]{7,64}$') and not t.commit_uncertain then 'recorded'
+                when r.names_commit and not r.open then 'stated'
+                when regexp_matches(lower(trim(t.commit_id)), '^[0-9a-f]{7,64}$') then 'perhaps' when r.names_commit then 'which reference'
                 when t.commit_id is not null then 'no commit'
                 when r.value is not null then 'reference'
                 when t.run_state in ('none named', 'not in the store', 'on another server')
@@ -35,19 +37,21 @@ judged as (
     from training t left join reference r using (subject)
 )
 select p.subject,
-       case when j.found in ('recorded', 'stated') then 'pass' when j.found in ('two', 'not told') then 'undecided'
+       case when j.found in ('recorded', 'stated') then 'pass' when j.found in ('two', 'perhaps', 'which reference', 'not told') then 'undecided'
             when j.found in ('no run', 'vendor') then 'not_applicable' else 'not_evidenced' end as status,
        case j.found
             when 'recorded' then '{subject} was trained from commit {commit_id}'
             when 'stated' then 'The commit of {subject} is stated in {tag}: {code_reference}'
             when 'two' then 'The commit of {subject} is {commit_id} or {other_commit_id}; which of them cannot be told'
+            when 'perhaps' then 'Whether commit {commit_id} of {subject} was recorded by this moment cannot be told'
+            when 'which reference' then 'Which commit of {subject} is stated at this moment in {tag} cannot be told: {code_reference}'
             when 'no commit' then 'The recorded commit of {subject} is no commit id: ''{commit_id}'''
             when 'reference' then 'The code reference of {subject} in {tag} names no full commit id: ''{code_reference}'''
             when 'vendor' then '{subject} is from a vendor; the registry names no run of its own'
             when 'no run' then 'The record holds no run of {subject} that could name a commit: see run-linked'
             when 'not told' then 'What run {run_id} of {subject} had logged by this moment cannot be told'
             else 'Run {run_id} of {subject} has no tag mlflow.source.git.commit' end as reason,
-       case when j.found in ('recorded', 'stated', 'no commit', 'reference') then 'asserted' else 'none' end as grade,
+       case when j.found in ('recorded', 'stated', 'perhaps', 'which reference', 'no commit', 'reference') then 'asserted' else 'none' end as grade,
        case when j.found in ('none', 'no commit', 'reference')
             then 'mlflow.set_tag("mlflow.source.git.commit", commit)  # in the training job, with GitPython or git in its image'
        end as fix,

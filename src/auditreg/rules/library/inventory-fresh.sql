@@ -1,12 +1,13 @@
 /*
 title = "The registry was read often enough"
-finding = "The registry was not read for too long"
+finding = "A registry was not read completely for too long"
 severity = "medium"
 scope = "ledger"
 repair = "history"
 looks_for = """
-For each registry the longest time in the period, up to the moment judged, without a complete reading, compared with
-the parameter `days`. Time before its first reading does not count. Whether somebody reviewed the inventory's entries
+For each registry the longest time without a complete reading that lasted into the period, up to the moment judged,
+compared with the parameter `days`; a registry that was read, but never completely, is named. Time before its first
+complete reading does not count. Whether somebody reviewed the inventory's entries
 is asked by `rating-reassessed` and `validation-current`."""
 rationale = """
 An inventory is as old as its last reading. What happened and was undone between two readings nobody sees, unless the
@@ -29,15 +30,21 @@ worst as (
     select registry, gap_from, least(coalesce(next_at, judged_at), judged_at) as gap_until,
            epoch(gap_until) - epoch(gap_from) as seconds
     from reading
-    where gap_from <= judged_at and coalesce(next_at, judged_at) >= period_start()
+    where gap_from <= judged_at and coalesce(next_at, judged_at) > period_start()
     qualify row_number() over (order by seconds desc, registry, gap_from) = 1
+),
+never as (
+    select string_agg(registry, ', ' order by registry) as unread
+    from (select registry from extractions where observed_at <= as_of() group by registry having not bool_or(complete))
 )
 select p.subject,
-       case when w.registry is null then 'not_evidenced' when w.seconds > a.days * 86400 then 'fail' else 'pass' end as status,
-       case when w.registry is null then 'No complete reading covers the period'
-            when w.seconds > a.days * 86400
+       case when w.seconds > a.days * 86400 then 'fail' when w.registry is null or n.unread is not null then 'not_evidenced' else 'pass' end as status,
+       case when w.seconds > a.days * 86400
             then 'Registry {registry} was not read completely from {gap_from} until {gap_until}, longer than {days} days'
+                 || case when n.unread is null then '' else '; never read completely by then: {unread}' end
+            when n.unread is not null then 'Never read completely by the moment judged: registry {unread}'
+            when w.registry is null then 'No complete reading covers the period'
             else 'No registry was without a complete reading for more than {days} days; the longest was {gap_days} days ({registry})' end as reason,
-       case when w.registry is null then 'none' else 'observed' end as grade,
-       w.registry, w.gap_from, w.gap_until, printf('%.1f', w.seconds / 86400) as gap_days, printf('%g', a.days) as days
-from population_ledger p cross join asked a left join worst w on true
+       case when w.registry is null or coalesce(w.seconds, 0) <= a.days * 86400 and n.unread is not null then 'none' else 'observed' end as grade,
+       w.registry, w.gap_from, w.gap_until, printf('%.1f', w.seconds / 86400) as gap_days, printf('%g', a.days) as days, n.unread
+from population_ledger p cross join asked a cross join never n left join worst w on true

@@ -19,21 +19,32 @@ with asked as (
     select coalesce(getvariable('out_of_use')::VARCHAR, setting('lifecycle-status-consistent.out_of_use'),
                     'retired, decommissioned, archived, withdrawn, inactive, closed, draft, in development, development') as words
 ),
+said as (
+    select subject, unnest(values_of(state, value, possible)) as value, found_in in ('version tag', 'model tag') as of_the_firm
+    from field_evidence where field = 'lifecycle_status'
+),
+-- by each word that may stand there at the moment
 judged as (
-    select e.*, case when e.found_in not in ('version tag', 'model tag') or e.state in ('missing', 'placeholder') then 'none'
-                     when e.state in ('uncertain', 'ambiguous') then 'which'
-                     when list_contains(string_split(replace(lower(a.words), ' ', ''), ','), replace(lower(trim(e.value)), ' ', '')) then 'out of use'
-                     else 'other' end as found
-    from field_evidence e cross join asked a where e.field = 'lifecycle_status'
+    select s.subject, case when not coalesce(s.of_the_firm, false) or s.value is null then 'none'
+                           when list_contains(string_split(replace(lower(a.words), ' ', ''), ','), replace(lower(trim(s.value)), ' ', ''))
+                           then 'out of use' else 'other' end as found
+    from said s cross join asked a
+),
+settled as (
+    select subject, case when count(distinct found) = 1 then min(found) when bool_or(found = 'out of use') then 'which' else 'other' end as found
+    from judged group by subject
 )
 select p.subject,
        case j.found when 'other' then 'pass' when 'out of use' then 'fail' when 'which' then 'undecided' else 'not_applicable' end as status,
        case j.found
-            when 'none' then 'No lifecycle status of {subject} is recorded besides stage and alias'
+            when 'none' then case when e.state = 'on the model only'
+                                  then 'No lifecycle status of {subject} itself is recorded besides stage and alias; that of its model in {tag} is ''{lifecycle_status}'''
+                                  else 'No lifecycle status of {subject} is recorded besides stage and alias' end
             when 'which' then 'The lifecycle status of {subject} changed around this moment: {candidates}'
             when 'out of use' then '{subject} is in use, and its lifecycle status in {found_in} {tag} is ''{lifecycle_status}'''
             else 'The lifecycle status of {subject} in {found_in} {tag} is ''{lifecycle_status}''' end as reason,
-       case when j.found = 'none' then 'none' else coalesce(j.grade, 'none') end as grade, case when j.found = 'out of use' then j.fix end as fix,
-       coalesce(j.value, j.candidates) as lifecycle_status, j.found_in, j.tag, j.candidates
+       case when j.found = 'none' then 'none' else coalesce(e.grade, 'none') end as grade, case when j.found = 'out of use' then e.fix end as fix,
+       coalesce(e.value, e.candidates) as lifecycle_status, e.found_in, e.tag, e.candidates
 from population_live_version p
-join judged j on j.subject = p.subject
+join settled j on j.subject = p.subject
+join field_evidence e on e.subject = p.subject and e.field = 'lifecycle_status'

@@ -18,7 +18,8 @@ with limits as (
     select subject, count(*) filter (where state = 'uncertain') as open,
            string_agg(field, ' and ' order by field) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as missing,
            string_agg(field || ' (' || tag || ': ''' || value || ''')', ', ' order by field) filter (where state = 'placeholder') as empty_words,
-           max(value) filter (where field = 'assumptions') as assumptions, max(value) filter (where field = 'limitations') as limitations,
+           max(coalesce(value, candidates)) filter (where field = 'assumptions') as assumptions,
+           max(coalesce(value, candidates)) filter (where field = 'limitations') as limitations,
            min(fix) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as fix,
            string_agg(tags_looked_for, ', ' order by field) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as tags_looked_for
     from field_evidence where field in ('assumptions', 'limitations') group by subject

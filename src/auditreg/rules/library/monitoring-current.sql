@@ -20,34 +20,43 @@ days = 100
 with asked as (
     select coalesce(getvariable('days')::VARCHAR, setting('monitoring-current.days'), '100')::DOUBLE as days
 ),
-dated as (
-    select e.*, s.state as status_state, s.value as monitoring_status, a.days, stated_from(e.value) as monitored_from,
-           stated_until(e.value) as monitored_until
-    from field_evidence e cross join asked a
-    left join field_evidence s on s.subject = e.subject and s.field = 'monitoring_status'
-    where e.field = 'monitoring_date'
+said as (
+    select subject, field, unnest(values_of(state, value, possible)) as value
+    from field_evidence where field in ('monitoring_date', 'monitoring_status')
 ),
+-- each combination of what may stand there at the moment
 judged as (
-    select *, case when state in ('missing', 'placeholder') and status_state in ('missing', 'placeholder') then 'not monitored'
-                   when state in ('missing', 'placeholder') then 'no date' when state in ('uncertain', 'ambiguous') then 'which'
-                   when monitored_from is null then 'unreadable' when monitored_from > as_of() then 'to come'
-                   when monitored_until + to_seconds(days * 86400) <= as_of() then 'old' else 'current' end as found
-    from dated
+    select d.subject, a.days,
+           case when d.value is null and s.value is null then 'not monitored' when d.value is null then 'no date'
+                when stated_from(d.value) is null then 'unreadable' when stated_from(d.value) > as_of() then 'to come'
+                when stated_until(d.value) + to_seconds(a.days * 86400) <= as_of() then 'old' else 'current' end as found
+    from said d join said s on s.subject = d.subject and s.field = 'monitoring_status' cross join asked a
+    where d.field = 'monitoring_date'
+),
+settled as (
+    select subject, any_value(days) as days,
+           case when count(distinct found) = 1 then min(found) when bool_or(found in ('current', 'not monitored')) then 'open' else 'unsound' end as found
+    from judged group by subject
 )
 select p.subject,
-       case j.found when 'current' then 'pass' when 'old' then 'fail' when 'to come' then 'fail' when 'which' then 'undecided'
+       case j.found when 'current' then 'pass' when 'old' then 'fail' when 'to come' then 'fail' when 'open' then 'undecided'
             when 'not monitored' then 'not_applicable' else 'not_evidenced' end as status,
        case j.found
             when 'not monitored' then 'No monitoring of {subject} is recorded: see monitoring-recorded'
             when 'no date' then 'A monitoring status of {subject} is recorded, and not of when it is; looked for the tags {tags_looked_for}'
-            when 'which' then 'When {subject} was last monitored changed around this moment: {candidates}'
+            when 'open' then 'Whether and when {subject} was last monitored changed around this moment: {monitoring_date}'
             when 'unreadable' then 'The date of the monitoring of {subject} cannot be read: ''{monitoring_date}''; wanted: 2026-08-12'
             when 'to come' then 'The date of the monitoring of {subject} is {monitoring_date}, after the moment judged'
             when 'old' then '{subject} was last monitored on {monitoring_date}, more than {days} days ago'
+            when 'unsound' then 'No date of the monitoring of {subject} is recorded that is not too old and can be read: {monitoring_date}'
             else '{subject} was last monitored on {monitoring_date}' end as reason,
-       coalesce(j.grade, 'none') as grade,
-       case when j.found in ('no date', 'unreadable') then set_tag(p.model, null, coalesce(j.tag, first_tag('monitoring_date', p.registry, p.workspace)),
-                                                                   'date, as 2026-08-12 without brackets') end as fix,
-       coalesce(j.value, j.candidates) as monitoring_date, j.monitoring_status, printf('%g', j.days) as days, j.candidates, j.tags_looked_for
+       coalesce(e.grade, 'none') as grade,
+       case when j.found in ('no date', 'unreadable')
+            then set_tag(p.model, case when e.found_in = 'version tag' or is_of_version('monitoring_date') then p.version end,
+                         coalesce(e.tag, first_tag('monitoring_date', p.registry, p.workspace)), 'date, as 2026-08-12 without brackets') end as fix,
+       coalesce(e.value, e.candidates, 'no date') as monitoring_date, coalesce(s.value, s.candidates) as monitoring_status,
+       printf('%g', j.days) as days, e.candidates, e.tags_looked_for
 from population_live_version p
-join judged j on j.subject = p.subject
+join settled j on j.subject = p.subject
+join field_evidence e on e.subject = p.subject and e.field = 'monitoring_date'
+left join field_evidence s on s.subject = p.subject and s.field = 'monitoring_status'

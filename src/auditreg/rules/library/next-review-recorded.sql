@@ -6,33 +6,56 @@ severity_by_rating = { low = "low" }
 scope = "live_version"
 repair = "tag"
 looks_for = """
-The tags configured for the field `next_review`, on the version, then on its registered model; else a risk rating
-that has a review cadence (`[review]` in auditreg.toml). Whether the review is overdue is asked by
+The tags configured for the field `next_review`, on the version, then on its registered model, as a day; else a risk
+rating that has a review cadence (`[review]` in auditreg.toml). Whether the review is overdue is asked by
 `validation-current`."""
 rationale = """
 A review that nobody has set a day for is not held."""
 remediation = """
 Record the next review on the registered model, or a risk rating that has a cadence."""
 */
-with cadence as (
-    select substr(name, 9) as rating, value as days, applies_to from settings where starts_with(name, 'cadence_')
+-- of several values that are possible, each: whether it is a day, and whether it is a rating with a cadence
+with value as (
+    select f.subject, f.field, bool_and(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as each_tells,
+           bool_or(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as some_tell, min(k.value) as cadence_days
+    from (select subject, field, value, case when field = 'risk_rating' then 'cadence_' || lower(trim(value)) end as cadence,
+                 conventions_of(registry, workspace) as conventions
+          from fields where field in ('next_review', 'risk_rating') and not says_nothing(field, value)
+          qualify rank = min(rank) over (partition by subject, field)) f
+    left join settings k on k.name = f.cadence and k.applies_to = f.conventions
+    group by f.subject, f.field
+),
+told as (
+    select e.*, case when e.state in ('recorded', 'ambiguous') and v.each_tells then 'yes'
+                     when e.state in ('recorded', 'ambiguous', 'uncertain') and v.some_tell then 'perhaps'
+                     when e.state in ('recorded', 'ambiguous', 'uncertain') then 'unreadable' else 'no' end as tells, v.cadence_days
+    from field_evidence e left join value v on v.subject = e.subject and v.field = e.field
+    where e.field in ('next_review', 'risk_rating')
+),
+judged as (
+    select n.*, r.tells as rating_tells, r.state as rating_state, coalesce(r.value, r.candidates) as risk_rating, r.cadence_days as days,
+           coalesce(n.grade, r.grade, 'none') as either_grade,
+           case when n.tells = 'yes' then 'day' when r.tells = 'yes' then 'rating'
+                when n.tells = 'perhaps' then 'perhaps a day' when r.tells = 'perhaps' then 'perhaps a rating'
+                when n.tells = 'unreadable' then 'unreadable' else 'nothing' end as found
+    from told n left join told r on r.subject = n.subject and r.field = 'risk_rating'
+    where n.field = 'next_review'
 )
 select p.subject,
-       case when k.days is not null and n.state in ('missing', 'placeholder') then 'pass'
-            when r.open and n.state in ('missing', 'placeholder') then 'undecided' else field_status(n.state) end as status,
-       case when r.open and k.days is null and n.state in ('missing', 'placeholder')
-            then 'No next review of {subject} is recorded, and whether it follows from its rating at this moment cannot be told'
-            when k.days is not null and n.state in ('missing', 'placeholder')
-            then 'The next review of {subject} follows from its rating {risk_rating}: {cadence_days} days after its validation'
-            else field_reason('next review', 'next_review', n.state, n.nearest_tag) end as reason,
-       coalesce(n.grade, r.grade, 'none') as grade,
-       case when n.state not in ('recorded', 'ambiguous') and k.days is null
+       case when j.found in ('day', 'rating') then 'pass' when j.found in ('perhaps a day', 'perhaps a rating') then 'undecided'
+            else 'not_evidenced' end as status,
+       case j.found
+            when 'rating' then case when j.rating_state = 'ambiguous'
+                                    then 'The next review of {subject} follows from its rating, which changed around this moment: {risk_rating}'
+                                    else 'The next review of {subject} follows from its rating {risk_rating}: {cadence_days} days after its validation' end
+            when 'perhaps a day' then 'Whether the next review of {subject} is recorded at this moment cannot be told: {candidates}'
+            when 'perhaps a rating' then 'No next review of {subject} is recorded, and whether it follows from its rating at this moment cannot be told'
+            when 'unreadable' then 'The next review of {subject} is given in {found_in} {tag} as ''{next_review}'', which is no day; wanted: 2026-08-12'
+            else field_reason('next review', 'next_review', j.state, j.nearest_tag) end as reason,
+       j.either_grade as grade,
+       case when j.found not in ('day', 'rating')
             then set_tag(p.model, null, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
-       coalesce(n.value, n.candidates) as next_review, n.found_in, n.tag, r.value as risk_rating, k.days as cadence_days,
-       n.candidates, n.tags_looked_for, n.nearest_tag, n.nearest_value
+       coalesce(j.value, j.candidates) as next_review, j.found_in, j.tag, j.risk_rating, j.days as cadence_days,
+       j.candidates, j.tags_looked_for, j.nearest_tag, j.nearest_value
 from population_live_version p
-join field_evidence n on n.subject = p.subject and n.field = 'next_review'
-left join (select *, state in ('uncertain', 'ambiguous') as open, conventions_of(registry, workspace) as conventions,
-                  case when state = 'recorded' then lower(trim(value)) end as rated
-           from field_evidence where field = 'risk_rating' and state in ('recorded', 'ambiguous', 'uncertain')) r on r.subject = p.subject
-left join cadence k on k.rating = r.rated and k.applies_to = r.conventions
+join judged j on j.subject = p.subject

@@ -1,6 +1,6 @@
 /*
 title = "Capture had no gaps"
-finding = "Capture had gaps"
+finding = "Capture had gaps, or a registry was never under capture"
 severity = "medium"
 scope = "ledger"
 repair = "history"
@@ -37,9 +37,9 @@ worst as (
 counted as (
     select (select count(*) from gap where long) as gaps, (select count(*) from gap where not long) as shorter,
            (select min(started_at) from captures where started_at < period_end()) as capture_began,
-           -- registries that were read, but never under capture
+           -- registries that were read, completely or not, but never under capture
            (select string_agg(distinct registry, ', ' order by registry) from extractions
-            where complete and observed_at <= as_of()
+            where observed_at <= as_of()
               and registry not in (select registry from captures where started_at < period_end())) as uncaptured
 )
 select p.subject,

@@ -14,33 +14,50 @@ remediation = """
 Record why the overlay is applied and until when, or `none`. One that recurs belongs into the model."""
 */
 with said as (
-    select subject, max(state) filter (where field = 'overlays') as state,
-           max(value) filter (where field = 'overlays' and state = 'recorded') as overlays,
-           max(value) filter (where field = 'overlay_reason' and state = 'recorded') as overlay_reason,
-           max(value) filter (where field = 'overlay_until' and state = 'recorded') as overlay_until,
-           bool_or(state in ('uncertain', 'ambiguous')) as open,
-           min(fix) filter (where field <> 'overlays' and state in ('missing', 'placeholder')) as fix
-    from field_evidence where field in ('overlays', 'overlay_reason', 'overlay_until') group by subject
+    select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
+    from field_evidence where field in ('overlays', 'overlay_reason', 'overlay_until')
+),
+-- each combination of what may stand there at the moment
+world as (
+    select o.subject, o.value as overlays, r.value as reason, u.value as until
+    from said o join said r on r.subject = o.subject and r.field = 'overlay_reason'
+    join said u on u.subject = o.subject and u.field = 'overlay_until'
+    where o.field = 'overlays'
 ),
 judged as (
-    select s.*, case when s.state in ('missing', 'placeholder') or lower(trim(s.overlays)) in ('none', 'no', '0') then 'none'
-                     when s.open then 'open' when s.overlay_reason is null and s.overlay_until is null then 'a reason and an end'
-                     when s.overlay_reason is null then 'a reason' when s.overlay_until is null then 'an end'
-                     when stated_day(s.overlay_until) is null then 'unreadable' when stated_until(s.overlay_until) <= as_of() then 'ended'
-                     else 'registered' end as found
-    from said s
+    select *, case when overlays is null or lower(trim(overlays)) in ('none', 'no', '0') then 'none'
+                   when stated_until(until) <= as_of() then 'ended' when reason is null or until is null then 'incomplete'
+                   when stated_day(until) is null then 'unreadable' else 'registered' end as found
+    from world
+),
+settled as (
+    select subject, case when count(distinct found) = 1 then min(found)
+                         when bool_or(found in ('none', 'registered')) then 'open' else 'unsound' end as found,
+           bool_and(reason is null) as no_reason, bool_and(until is null) as no_end
+    from judged group by subject
+),
+shown as (
+    select subject, max(words) filter (where field = 'overlays') as overlays, bool_or(absent and field = 'overlays') as none_of_its_own,
+           coalesce(max(words) filter (where field = 'overlay_reason'), 'no reason') as overlay_reason,
+           coalesce(max(words) filter (where field = 'overlay_until'), 'no end') as overlay_until,
+           min(fix) filter (where field <> 'overlays' and absent) as fix
+    from said group by subject
 )
 select p.subject,
        case j.found when 'registered' then 'pass' when 'ended' then 'fail' when 'none' then 'not_applicable' when 'open' then 'undecided'
             else 'not_evidenced' end as status,
        case j.found
-            when 'none' then case when j.overlays is null then 'No overlay of {subject} is recorded' else 'It is recorded that {subject} has no overlay: {overlays}' end
+            when 'none' then case when s.overlays is null then 'No overlay of {subject} is recorded'
+                                  when s.none_of_its_own then 'No overlay of {subject} itself is recorded; there is: ''{overlays}'''
+                                  else 'It is recorded that {subject} has no overlay: {overlays}' end
             when 'open' then 'What is recorded of overlays of {subject} changed around this moment'
             when 'unreadable' then 'The end of the overlay of {subject} cannot be read: ''{overlay_until}''; wanted: 2026-12-31'
             when 'ended' then 'The overlay of {subject} ({overlays}) was to end on {overlay_until}'
             when 'registered' then 'The overlay of {subject} ({overlays}) is recorded until {overlay_until}: {overlay_reason}'
-            else 'The overlay of {subject} ({overlays}) is recorded without ' || j.found end as reason,
+            when 'unsound' then 'The overlay of {subject} ({overlays}) has no reason or no end to come, whichever record holds at this moment: {overlay_reason}; {overlay_until}'
+            else 'The overlay of {subject} ({overlays}) is recorded without '
+                 || concat_ws(' and ', case when j.no_reason then 'a reason' end, case when j.no_end then 'an end' end) end as reason,
        case when j.found = 'none' then 'none' else 'asserted' end as grade,
-       case when j.found in ('a reason', 'an end', 'a reason and an end') then j.fix end as fix, j.overlays, j.overlay_reason, j.overlay_until
+       case when j.found in ('incomplete', 'unsound') then s.fix end as fix, s.overlays, s.overlay_reason, s.overlay_until
 from population_live_version p
-join judged j on j.subject = p.subject
+join settled j on j.subject = p.subject join shown s on s.subject = p.subject

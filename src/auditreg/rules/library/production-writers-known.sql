@@ -1,6 +1,6 @@
 /*
 title = "Accounts that the server lets write to the live model are known"
-finding = "The server lets an unknown or departed account write to the live model"
+finding = "The server lets an unknown, shared or departed account write to the live model"
 severity = "medium"
 scope = "live_version"
 repair = "registry"
@@ -29,9 +29,9 @@ shared as (
 ),
 writer as (
     select e.model_subject, e.account || ' (' || concat_ws(', ', coalesce(s.persons, e.person), e.how) || ')' as words, e.account, e.can_write,
-           case when e.can_write is null then case when e.person is null or d.account is not null then 'perhaps' end
-                when d.account is not null then case when e.certainty in ('uncertain', 'unknown') then 'open' else 'departed' end
-                when s.account is not null then 'shared' when e.person is null then 'stranger' else 'known' end as how
+           case when e.person is not null and d.account is null and s.account is null then 'known'
+                when e.can_write is null then 'perhaps' when e.certainty in ('uncertain', 'unknown') then 'open'
+                when d.account is not null then 'departed' when s.account is not null then 'shared' else 'stranger' end as how
     from effective_permissions e left join departed d on d.account = lower(trim(e.account)) left join shared s on s.account = lower(trim(e.account))
     where e.can_write is distinct from false
       and e.model_subject in (select split_part(subject, '/', 1) from population_live_version)
@@ -47,8 +47,8 @@ counted as (
 ),
 judged as (
     select p.subject, c.* exclude (model_subject),
-           case when r.registry is null then 'unread' when c.departed is not null then 'departed' when c.open is not null then 'open'
-                when c.shared is not null then 'shared' when c.strangers is not null then 'strangers'
+           case when r.registry is null then 'unread' when c.departed is not null then 'departed'
+                when c.shared is not null then 'shared' when c.strangers is not null then 'strangers' when c.open is not null then 'open'
                 when c.perhaps is not null then 'perhaps' when c.accounts is null then 'nobody' else 'known' end as found
     from population_live_version p
     left join (select distinct registry from permissions where principal_kind = 'everyone') r on r.registry = p.registry
@@ -64,7 +64,7 @@ select subject,
             when 'departed' then 'Who has left may still write to the model of {subject} through the server: {departed}'
             when 'shared' then 'Several people share an account that may write to the model of {subject}: {shared}'
             when 'strangers' then 'May write to the model of {subject} through the server, and is nobody in auditreg.toml: {strangers}'
-            when 'open' then 'Whether somebody who has left might write to the model of {subject} at this moment cannot be told: {open}'
+            when 'open' then 'Whether an unknown, shared or departed account may write to the model of {subject} at this moment cannot be told: {open}'
             else 'Whether {perhaps} may write to the model of {subject} depends on a default that is not known: see default-permission-safe' end as reason,
        case when found = 'unread' then 'none' else 'observed' end as grade,
        case when found = 'strangers' then list_person(stranger) end as fix, accounts, departed, shared, strangers, perhaps, open

@@ -1,6 +1,6 @@
 /*
 title = "The version leads back to its training run"
-finding = "The version does not lead back to a training run"
+finding = "The version leads back to no active training run in its store"
 severity = "high"
 scope = "live_version"
 repair = "retrain"
@@ -18,7 +18,7 @@ select p.subject,
        case when t.run_state = 'there' then 'pass'
             when t.run_state = 'none named' and t.from_vendor then 'not_applicable'
             when t.run_state in ('deleted', 'removed', 'not in the store') then 'fail'
-            when t.run_state in ('uncertain', 'not read') then 'undecided'
+            when t.run_state in ('uncertain', 'not read') or t.run_state = 'none named' and t.origin = 'uncertain' then 'undecided'
             else 'not_evidenced' end as status,
        case t.run_state
             when 'there' then '{subject} was made by run {run_id}'
@@ -29,6 +29,7 @@ select p.subject,
             when 'not read' then 'Run {run_id} of {subject} was not read: the source does not show runs'
             when 'uncertain' then 'Whether run {run_id} of {subject} was deleted by this moment cannot be told'
             else case when t.from_vendor then '{subject} is from a vendor; the registry names no run of its own'
+                      when t.origin = 'uncertain' then 'The registry names no run for {subject}, and whether it is from a vendor at this moment cannot be told'
                       when t.logged_model_id is null then 'The registry names no run for {subject}'
                       else 'The registry names no run for {subject}, and its logged model {logged_model_id} names none either' end
        end as reason,

@@ -15,12 +15,21 @@ remediation = """
 Log the next training's model with a signature or with an input example, from which MLflow infers one; or describe the
 inputs in a tag."""
 */
-with declared as (
-    select subject, bool_or(state in ('uncertain', 'ambiguous')) as open, max(grade) as grade,
-           string_agg(field, ' and ' order by field) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as sides,
-           min_by(found_in, (found_in = 'run tag', field)) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as found_in,
-           min_by(tag, (found_in = 'run tag', field)) filter (where state = 'recorded' and trim(value) not in ('[]', 'null')) as tag
-    from field_evidence where field in ('inputs', 'outputs') group by subject
+with side as (
+    select subject, field, grade, found_in, tag, words is not null and trim(words) not in ('[]', 'null') as says
+    from (select *, unnest(values_of(state, value, possible)) as words from field_evidence where field in ('inputs', 'outputs'))
+),
+-- one side is enough, whichever of its possible descriptions holds at the moment
+told as (
+    select subject, field, any_value(found_in) as found_in, any_value(tag) as tag, any_value(grade) as grade, bool_and(says) as declared, bool_or(says) as perhaps
+    from side group by subject, field
+),
+declared as (
+    select subject, bool_or(perhaps) and not bool_or(declared) as open, min(found_in) filter (where perhaps) as perhaps_in, max(grade) as grade,
+           string_agg(field, ' and ' order by field) filter (where declared) as sides,
+           min_by(found_in, (found_in = 'run tag', field)) filter (where declared) as found_in,
+           min_by(tag, (found_in = 'run tag', field)) filter (where declared) as tag
+    from told group by subject
 ),
 file as (
     select subject, max(state) as files, max(problem) as problem, max(location) as location, max(last_read_at) as last_read_at,
@@ -29,7 +38,7 @@ file as (
 ),
 judged as (
     select d.*, f.* exclude (subject, was_read),
-           case when d.open then 'uncertain' when d.found_in = 'run tag' and coalesce(f.was_read, false) then 'none'
+           case when d.open and not (d.perhaps_in = 'run tag' and coalesce(f.was_read, false)) then 'uncertain' when d.found_in = 'run tag' and coalesce(f.was_read, false) then 'none'
                 when d.found_in is not null then d.found_in when coalesce(f.was_read, false) then 'none' else 'unread' end as found
     from declared d left join file f on f.subject = d.subject
 )

@@ -25,38 +25,48 @@ bound as (
                                    ['metric', 'comparison', 'bound']) as part from declared where words <> '')
 ),
 measured as (
-    select t.subject, m.key, m.value, 1 as place
+    select t.subject, m.key, m.value, 1 as place, m.certainty, m.candidate
     from training t join run_metrics m on m.registry = t.registry and m.run_id = t.run_id
     union all
-    select t.subject, m.key, m.value, 2
+    select t.subject, m.key, m.value, 2, m.certainty, m.candidate
     from training t join logged_model_metrics m on m.registry = t.registry and m.model_id = t.logged_model_id
 ),
-latest as (
-    select subject, key, min(value) as value, min(value) <> max(value) as several
-    from (from measured qualify place = min(place) over (partition by subject, key)) group by subject, key
+-- the run's value, else the logged model's; where only one of two possible states of a run has it, either
+known as (
+    select *, min(case when sure then place end) over (partition by subject, key) as settled
+    from (select *, bool_or(certainty not in ('uncertain', 'unknown')) over states or min(candidate) over states <> max(candidate) over states as sure
+          from measured window states as (partition by subject, key, place))
 ),
 compared as (
-    select b.subject, b.words, l.value,
-           case when b.bound is null then 'unreadable' when l.key is null then 'not measured' when isnan(l.value) then 'not measured'
-                when l.several then 'several'
-                when case b.comparison when '>=' then l.value >= b.bound when '<=' then l.value <= b.bound when '>' then l.value > b.bound
-                          when '<' then l.value < b.bound else l.value = b.bound end then 'kept' else 'missed' end as how
-    from bound b left join latest l on l.subject = b.subject and l.key = b.metric
+    select b.subject, b.words, k.value, k.settled,
+           case when b.bound is null then 'unreadable' when k.key is null or isnan(k.value) then 'not measured'
+                when case b.comparison when '>=' then k.value >= b.bound when '<=' then k.value <= b.bound when '>' then k.value > b.bound
+                          when '<' then k.value < b.bound else k.value = b.bound end then 'kept' else 'missed' end as how
+    from bound b left join known k on k.subject = b.subject and k.key = b.metric and k.place <= coalesce(k.settled, k.place)
+),
+-- a limit that no possible value keeps is not kept; one that some keep is open
+told as (
+    select subject, words, case when count(distinct how) > 1 and bool_or(how = 'kept') then 'several'
+                                when count(distinct how) > 1 then 'not measured'
+                                when min(how) = 'kept' and min(settled) is null then 'perhaps'
+                                when min(how) = 'missed' and min(settled) is null then 'not measured' else min(how) end as how,
+           words || ' (' || string_agg(distinct printf('%g', value), ' or ' order by printf('%g', value)) || ')' as with_value
+    from compared group by subject, words
 ),
 counted as (
-    select subject, string_agg(words || ' (' || printf('%g', value) || ')', ', ' order by words) filter (where how = 'missed') as missed,
+    select subject, string_agg(with_value, ', ' order by words) filter (where how = 'missed') as missed,
            string_agg(words, ', ' order by words) filter (where how = 'unreadable') as unreadable,
            string_agg(words, ', ' order by words) filter (where how = 'not measured') as not_measured,
-           string_agg(words, ', ' order by words) filter (where how = 'several') as several,
-           string_agg(words || ' (' || printf('%g', value) || ')', ', ' order by words) filter (where how = 'kept') as kept
-    from compared group by subject
+           string_agg(with_value, ', ' order by words) filter (where how in ('several', 'perhaps')) as several,
+           string_agg(with_value, ', ' order by words) filter (where how = 'kept') as kept
+    from told group by subject
 ),
 judged as (
-    select e.*, c.* exclude (subject), t.run_id,
+    select e.*, c.* exclude (subject), t.run_id, t.origin,
            case when e.state = 'ambiguous' then 'which' when e.state <> 'recorded' then 'field' when c.missed is not null then 'missed'
-                when c.unreadable is not null then 'unreadable'
-                when c.not_measured is not null and t.run_state in ('none named', 'not in the store', 'on another server') and not t.from_vendor
-                then 'no run'
+                when c.unreadable is not null or c.subject is null then 'unreadable'
+                when c.not_measured is not null and t.run_state in ('none named', 'not in the store', 'on another server')
+                then case when t.from_vendor then 'not measured' when t.origin = 'uncertain' then 'vendor' else 'no run' end
                 when c.not_measured is not null and t.run_state in ('uncertain', 'not read') then 'run not told'
                 when c.not_measured is not null then 'not measured' when c.several is not null then 'several' else 'kept' end as found
     from field_evidence e left join counted c on c.subject = e.subject left join training t on t.subject = e.subject
@@ -70,14 +80,15 @@ select p.subject,
             when 'which' then 'The limits of {subject} changed around this moment: {candidates}'
             when 'missed' then 'The metrics of {subject} do not keep its limits: {missed}'
             when 'unreadable' then 'Limits of {subject} cannot be read: ''{unreadable}''; wanted: gini>=0.30, rmse<=120'
+            when 'vendor' then 'Nothing was measured of {subject}, and whether it is from a vendor changed around this moment'
             when 'no run' then 'The record holds no run of {subject} whose metrics could be compared: see run-linked'
             when 'run not told' then 'What run {run_id} of {subject} had measured by this moment cannot be told'
             when 'not measured' then 'Nothing was measured of {subject} that could be compared with {not_measured}'
-            when 'several' then 'Several values of {subject} are possible for {several}'
+            when 'several' then 'Whether the metrics of {subject} keep {several} at this moment cannot be told'
             else 'The metrics of {subject} keep its limits: {kept}' end as reason,
        case when j.found = 'field' then coalesce(j.grade, 'none') else 'asserted' end as grade,
        case when j.found in ('field', 'unreadable') and j.state <> 'uncertain' then j.fix end as fix, coalesce(j.value, j.candidates) as thresholds,
-       j.missed, j.unreadable, j.not_measured, j.several, j.kept, j.run_id, j.found_in, j.tag, j.candidates, j.tags_looked_for,
+       j.missed, coalesce(j.unreadable, j.value) as unreadable, j.not_measured, j.several, j.kept, j.run_id, j.found_in, j.tag, j.candidates, j.tags_looked_for,
        j.nearest_tag, j.nearest_value
 from population_live_version p
 join judged j on j.subject = p.subject

@@ -44,8 +44,12 @@ judged as (
     left join version v on v.subject = p.subject left join model m on m.subject = split_part(p.subject, '/', 1)
     left join run r on r.subject = p.subject
 )
-select subject, case when contradictions <> '' then 'fail' else 'pass' end as status,
+select subject, case when contradictions <> '' then 'fail'
+                     when version_created_at is null and (run_started_at is null or run_ended_at is null) then 'not_applicable' else 'pass' end as status,
        case when contradictions <> '' then 'Times of {subject} contradict each other: ' || contradictions
+            when version_created_at is null and (run_started_at is null or run_ended_at is null)
+            then 'Of {subject} no two times are on record that could contradict each other'
+            when version_created_at is null then 'The times of the run of {subject} fit together; when the version was registered is not on record'
             else 'The times of {subject} fit together; it was registered {version_created_at}'
                  || case when run_started_at is null then '' else ' from a run that began {run_started_at}' end end as reason,
        coalesce(grade, 'none') as grade, version_created_at, last_updated_at, model_created_at, run_id, run_started_at, run_ended_at

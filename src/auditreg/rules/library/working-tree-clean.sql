@@ -18,6 +18,7 @@ Train from a clean checkout and let the job say so with the tag `mlflow.source.g
 with judged as (
     select *,
            case when dirty_contradicted then 'both'
+                when dirty_uncertain and dirty in ('false', '0', 'no', 'clean') then 'not told' when dirty_uncertain then 'not sure'
                 when dirty in ('true', '1', 'yes', 'dirty') or dirty is null and difference_recorded then 'dirty'
                 when dirty in ('false', '0', 'no', 'clean') and difference_recorded then 'contradicted'
                 when dirty in ('false', '0', 'no', 'clean') then 'clean'
@@ -38,10 +39,11 @@ select p.subject,
                  || case when j.difference_recorded then 'the difference is recorded with it' else 'what they were is not recorded' end
             when 'contradicted' then 'The working copy of {subject} is recorded as clean, and a difference is recorded with it'
             when 'both' then 'The record says both that the working copy of {subject} was clean and that it was not'
+            when 'not sure' then 'Nothing says that {subject} was trained from a working copy without uncommitted changes; whether the record already said that it was not, cannot be told'
             when 'unreadable' then 'The record of the working copy of {subject} is neither true nor false: ''{dirty}'''
             when 'vendor' then '{subject} is from a vendor; the registry names no run of its own'
             when 'no run' then 'The record holds no run of {subject} that could say so: see run-linked'
-            when 'not told' then 'What run {run_id} of {subject} had logged by this moment cannot be told'
+            when 'not told' then 'What ' || case when j.run_id is null then 'the logged model' else 'run {run_id}' end || ' of {subject} had logged by this moment cannot be told'
             else 'Run {run_id} of {subject} does not say whether its code had uncommitted changes; MLflow records the commit, not the changes'
        end as reason,
        case when j.found in ('clean', 'dirty', 'contradicted', 'both', 'unreadable') then 'asserted' else 'none' end as grade,
