@@ -225,7 +225,7 @@ def approved_by(case: Case, record: Record | None) -> str | None:
     if record is None:
         return None
     decision = (record.get("approval_decision") or "").strip().lower()
-    if decision in NOT_APPROVED or decision in NOT_YET:
+    if decision in NOT_APPROVED or decision in NOT_YET or (decision and says_nothing(decision)):
         return None
     return case.person(record.get("approver"))
 
@@ -398,6 +398,7 @@ def _complete(case: Case, record: Record) -> bool:
         and case.firm.stated(record.fields["validation_date"]) is not None
         and case.person(record.get("reviewer")) is not None
         and not _failed(record)
+        and not says_nothing(record.fields["validation_result"])
     )
 
 
