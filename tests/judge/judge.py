@@ -1039,7 +1039,7 @@ def promotion_in_window(case: Case, span: Span) -> str:
         return BAD
     for record in approvals(case, span.version):
         stated = case.firm.stated(record.get("approval_date") or "")
-        if approved_by(case, record) and stated and stated.start <= span.start + 5 * DAY:
+        if _stands(case, span.version, record) and stated and stated.start <= span.start + 5 * DAY:
             return PASS
     return BAD
 

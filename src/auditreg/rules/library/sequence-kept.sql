@@ -56,8 +56,8 @@ select p.subject,
             when 'which' then 'The approver of {subject} changed around this moment; which one stands cannot be told'
             when 'no date' then 'The approval of {subject} by {approver} bears no date that can be read'
             when 'before training' then '{subject} was approved on {approved} by {approver}, before its training ended {trained_at}'
-            when 'no validation' then 'No dated validation of {subject} is recorded that its approval could have come after: see validation-'
-                 || case when j.older then 'covers-version' else 'recorded' end
+            when 'no validation' then 'No dated validation of {subject} is recorded that its approval could have come after'
+                 || case when j.older then ': see validation-covers-version' else ': see validation-recorded' end
             when 'kept' then '{subject} was validated on {validated} by {validator} and approved on {approved} by {approver}'
             else '{subject} was approved on {approved} by {approver}, before '
                  || case j.found when 'overwritten' then 'the first validation on record, of {validated} by {validator}; '
