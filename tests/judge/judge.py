@@ -246,7 +246,7 @@ def in_use(
         return list(found)
     ended = max(span.end or 0 for span in version.spans)
     kept = [record for record in found if record.since < ended or good(record)]
-    follows = [*(record.since for record in kept[1:]), None]
+    follows = [*(record.since for record in kept), None][1:]
     return [
         record if record.until is None or record.until < ended else replace(record, until=follow)
         for record, follow in zip(kept, follows, strict=True)
