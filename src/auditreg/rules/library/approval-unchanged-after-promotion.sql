@@ -70,7 +70,7 @@ select p.subject,
                  || case when w.first.until_by is null then '' else ' by {changed_by}' end
                  || case when w.changes > 1 then ' (the first of {changes} such changes)' else '' end
             when w.subject is not null then 'Whether the approval of {subject} was changed ({changed}) before or after it went live {live} cannot be told'
-            when not coalesce(k.before, false) then 'No approval of {subject} was on record when it went live'
+            when not coalesce(k.before, false) then 'No approval stood in the tags of {subject} when it went live'
             when k.late then 'Whether the approval of {subject} was changed after it went live {live} cannot be told: it is known only since {known}'
             else 'No change of the approval of {subject} was seen since it went live {live}' end as reason,
        case when w.after_live then w.first.until_grade when k.before then 'observed' else 'none' end as grade,

@@ -65,7 +65,8 @@ open_time as (
 approved as (
     -- what a developer or a service account says of it is no approval; who entered it, and when, tell other rules
     select v.subject, min(coalesce(a.decided_not_before, a.recorded_not_after)) as approved_at
-    from version_identity v join approvals a on a.subject in (v.subject, v.model_subject) and (a.version is null or a.version = v.version)
+    from (select distinct version_subject as subject, unnest([version_subject, model_subject]) as owner from promotions) v
+    join approvals a on a.subject = v.owner
     where a.standing in ('holds', 'unidentified') or a.standing = 'contested' and a.contested_by = 'approval-set-by-approver'
     group by v.subject
 ),

@@ -50,7 +50,7 @@ beside as (
            r.until_not_after is null or coalesce(r.until_not_before >= u.since, false) as stood,
            coalesce(r.given_from > u.since, false) or coalesce(r.entered_from >= u.since, false) as after,
            r.good, case when r.standing in ('rejected', 'failed') and r.entered_by <= u.since then r.decision end as refused
-    from run u join record r on r.subject in (u.subject, split_part(u.subject, '/', 1))
+    from (select *, unnest([subject, split_part(subject, '/', 1)]) as owner from run) u join record r on r.subject = u.owner
     join validation_verdicts m on m.subject = u.subject
     -- a validation of what was there before the version was about another one
     where r.topic = 'approval' or coalesce(r.given_by > case when contains(r.subject, '/') then m.trained_at
