@@ -415,8 +415,9 @@ select subject, value from [field_history] where field = 'developer' and version
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
 -- other systems were said to hold
-with record as (
-    select subject || ':approval:' || number as approval, subject, registry, workspace, model, version,
+with noted as materialized (select *, subject || ':approval:' || number as approval from [field_records] where topic = 'approval'),
+record as (
+    select approval, subject, registry, workspace, model, version,
            case when version is null then 'model tag' else 'version tag' end as source,
            null as system, null as reference,
            max(value) filter (where field = 'approver') as approver,
@@ -437,8 +438,8 @@ with record as (
            any_value(until_by) as until_by, any_value(until_grade) as until_grade,
            max(tag) filter (where field = 'approver') as tag,
            max(grade) filter (where field = 'approver') as grade, max(seq) as seq
-    from [field_records] where topic = 'approval'
-    group by subject, number, registry, workspace, model, version
+    from noted
+    group by approval, subject, number, registry, workspace, model, version
     having bool_or(core)
     union all
     select coalesce(subject, registry || '/' || model) || ':approval:import-' || seq,
@@ -452,14 +453,11 @@ with record as (
 -- who wrote what the approval rests on: the name of the approver; a decision or a date in the place of another, or a
 -- date before the day on which the approver was named; and who took away what stood there before it
 written as (
-    select r.subject || ':approval:' || r.number as approval, field, r.entered_by, r.entered_from, r.grade,
-           r.entered_not_before, r.entered_not_after
-    from [field_records] r left join record a on a.approval = r.subject || ':approval:' || r.number
-    where topic = 'approval' and (field = 'approver' or core and overwrote
-                                  or field = 'approval_date' and a.decided_not_after <= a.recorded_not_before)
+    select n.approval, n.field, n.entered_by, n.entered_from, n.grade, n.entered_not_before, n.entered_not_after
+    from noted n join record r using (approval)
+    where n.field = 'approver' or n.core and n.overwrote or n.field = 'approval_date' and r.decided_not_after <= r.recorded_not_before
     union all
-    select distinct subject || ':approval:' || number, 'removal', removed_by, removed_from, removed_grade, core_lo, core_hi
-    from [field_records] where topic = 'approval' and removed
+    select distinct approval, 'removal', removed_by, removed_from, removed_grade, core_lo, core_hi from noted where removed
 ),
 spelling as (
     select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
@@ -610,14 +608,17 @@ left join developed d using (validation)
 -- version those that stand now. A contradiction outweighs a record that holds, and that one whatever is
 -- missing elsewhere. Of a version that is in use no more: what was withdrawn or taken away since did not stand
 -- while it was in use; what was added since that holds repairs the record
-with retired as (
+with lived as materialized (
+    select subject, version_subject, live_not_before, live_not_after, ended_not_after from [promotions]
+),
+retired as (
     select version_subject, max(ended_not_after) as ended
-    from [promotions] where version_subject not in (select version_subject from [running] where version_subject is not null)
+    from lived where version_subject not in (select version_subject from [running] where version_subject is not null)
     group by version_subject having bool_and(ended_not_after is not null)
 ),
 question as (
     select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi, null::TIMESTAMP as ended
-    from [promotions]
+    from lived
     union all
     select i.subject, i.subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of()), r.ended
     from [version_identity] i left join retired r on r.version_subject = i.subject
