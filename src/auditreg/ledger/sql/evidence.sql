@@ -276,13 +276,13 @@ ended as (
 select v.subject, split_part(v.subject, '/', 1) as model_subject, v.registry, v.workspace, v.model, v.version,
        v.field, v.value, case when v.version is null then 'model tag' else 'version tag' end as found_in,
        v.tag, v.rank, v.lo as set_not_before, v.hi as set_not_after,
-       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_lo end as until_not_before,
-       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_hi end as until_not_after,
-       e.seq is not null as ended_with_subject, v.actor, v.actor_from, v.grade,
+       case when v.over then v.next_lo end as until_not_before, case when v.over then v.next_hi end as until_not_after,
+       v.ended_with_subject, v.actor, v.actor_from, v.grade,
        u.actor as until_actor, json_extract_string(u.entry, '$.body.journal.actor_from') as until_actor_from,
        u.grade as until_grade, v.seq
-from value v left join ended e using (seq)
-left join ledger.log u on u.seq = v.next_seq and e.seq is null and ([ts] is null or v.next_lo < [ts])
+from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([ts] is null or v.next_lo < [ts]) as over
+      from value v left join ended e using (seq)) v
+left join ledger.log u on u.seq = case when v.over then v.next_seq end
 where trim(v.value) <> ''
 
 
