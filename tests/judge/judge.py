@@ -13,8 +13,8 @@ the words of the rule, both are right: `bad|n/a` is a finding of this rule or of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from tests.judge.words import (
@@ -173,11 +173,32 @@ class Record:
         return self.fields.get(field)
 
 
+DECISIONS = ("approval_decision", "validation_result")
+
+
+def told(field: str, tags: Mapping[str, str]) -> str | None:
+    """The value of a field: of the first tag that says something, else of the first that is set."""
+    if field not in DECISIONS:
+        named = {key: value for key, value in tags.items() if not says_nothing(value)}
+        if (value := first(field, named)) is not None:
+            return value
+    return first(field, tags)
+
+
+def _refused(values: Mapping[str, str], last: Record) -> bool:
+    """Whether a decision that was not there refuses, or says that none was made."""
+    new = (values.get(field, "").strip().lower() for field in DECISIONS if not last.get(field))
+    return any(
+        word in (*NOT_APPROVED, *NOT_YET, "failed") or (word and says_nothing(word)) for word in new
+    )
+
+
 def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
     """The records of some fields in order of time.
 
-    An act that overwrites or removes something begins another record; one that adds what was missing
-    completes it. `since` is when the first of its fields was written.
+    An act that overwrites or removes something begins another record, and so does one that adds a
+    refusal or leaves the decision open; one that adds what was missing completes it. `since` is when the
+    first of its fields was written. Of several tags the first that says something counts.
     """
     found: list[Record] = []
     before: dict[str, str] = {}
@@ -185,7 +206,7 @@ def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
     acts: list[list[int]] = []
     for when in moments:
         tags = thing.tags(when)
-        values = {field: value for field in fields if (value := first(field, tags)) is not None}
+        values = {field: value for field in fields if (value := told(field, tags)) is not None}
         if values == before:
             continue
         before = values
@@ -195,10 +216,11 @@ def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
             acts.append([when])
     for act in acts:
         tags = thing.tags(act[-1])
-        values = {field: value for field in fields if (value := first(field, tags)) is not None}
+        values = {field: value for field in fields if (value := told(field, tags)) is not None}
         if found:
             last = found[-1]
-            if all(values.get(field) == value for field, value in last.fields.items()):
+            kept = all(values.get(field) == value for field, value in last.fields.items())
+            if kept and not _refused(values, last):
                 found[-1] = Record(last.since, None, values, thing)
                 continue
             found[-1] = Record(last.since, act[0], last.fields, thing)
@@ -210,6 +232,25 @@ def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
 def approvals(case: Case, version: Version) -> list[Record]:
     """The records of approvals on a version; a tag of the model says not which version."""
     return records(version, (*APPROVAL, "approval_until"), case.end_of(version))
+
+
+def in_use(
+    version: Version, found: Sequence[Record], good: Callable[[Record], bool]
+) -> list[Record]:
+    """The records that count for a version today.
+
+    Of one that is in use no more, what was withdrawn or taken away since did not stand while it was in
+    use; what was added since that is good repairs the record.
+    """
+    if version.live or not version.spans:
+        return list(found)
+    ended = max(span.end or 0 for span in version.spans)
+    kept = [record for record in found if record.since < ended or good(record)]
+    follows = [*(record.since for record in kept), None][1:]
+    return [
+        record if record.until is None or record.until < ended else replace(record, until=follow)
+        for record, follow in zip(kept, follows, strict=True)
+    ]
 
 
 def standing(found: Sequence[Record], at: int) -> Record | None:
@@ -225,7 +266,7 @@ def approved_by(case: Case, record: Record | None) -> str | None:
     if record is None:
         return None
     decision = (record.get("approval_decision") or "").strip().lower()
-    if decision in NOT_APPROVED or decision in NOT_YET:
+    if decision in NOT_APPROVED or decision in NOT_YET or (decision and says_nothing(decision)):
         return None
     return case.person(record.get("approver"))
 
@@ -248,6 +289,9 @@ def approval_precedes_live(case: Case, span: Span) -> str:
     if rejected(stood):
         return BAD
     candidates = [r for r in found if approved_by(case, r)]
+    now = current(case, span.version)
+    if stood is not None and stood != now and not _stands(case, span.version, stood):
+        return BAD  # what was wrong then, and the record of today no longer shows
     if not candidates and any(rejected(record) for record in found):
         return BAD_OR_NA  # rejected only afterwards: `approver-recorded` says so too
     if approved_by(case, stood):
@@ -288,7 +332,7 @@ def written(case: Case, record: Record, field: str) -> int:
     """When the value of a field in a record was written."""
     value = record.get(field)
     for when, _, _ in record.on.written:
-        if when >= record.since and first(field, record.on.tags(when)) == value:
+        if when >= record.since and told(field, record.on.tags(when)) == value:
             return when
     raise AssertionError(field)
 
@@ -303,7 +347,23 @@ def approval_recorded_at_promotion(case: Case, span: Span) -> str:
 
 def current(case: Case, version: Version) -> Record | None:
     """The record of an approval that stands now."""
-    return standing(approvals(case, version), case.end_of(version))
+    found = in_use(version, approvals(case, version), lambda one: _stands(case, version, one))
+    return standing(found, case.end_of(version))
+
+
+def _stands(case: Case, version: Version, record: Record) -> bool:
+    """Whether a record holds by itself: of somebody else's than the developers' approval."""
+    who = approved_by(case, record)
+    return who is not None and not _own(case, version, who)
+
+
+def _own(case: Case, version: Version, who: str) -> bool:
+    """Whether somebody is one of the developers of a version."""
+    party = case.firm.party(who)
+    named = case.developers(version)
+    return who.lower() in {name.lower() for name in named} or (
+        party is not None and party in [case.firm.party(name) for name in named]
+    )
 
 
 def approver_recorded(case: Case, version: Version) -> str:
@@ -398,6 +458,7 @@ def _complete(case: Case, record: Record) -> bool:
         and case.firm.stated(record.fields["validation_date"]) is not None
         and case.person(record.get("reviewer")) is not None
         and not _failed(record)
+        and not says_nothing(record.fields["validation_result"])
     )
 
 
@@ -405,9 +466,22 @@ def _failed(record: Record) -> bool:
     return (record.get("validation_result") or "").lower() in {"failed", "rejected"}
 
 
+def _validation(case: Case, version: Version) -> Record | None:
+    """The record of a validation that stands now."""
+    found = in_use(version, validations(case, version), lambda one: _complete(case, one))
+    return standing(found, case.end_of(version))
+
+
+def _date(case: Case, record: Record) -> Stated:
+    """The date of a validation that is complete."""
+    stated = case.firm.stated(record.fields["validation_date"])
+    assert stated is not None
+    return stated
+
+
 def validation_now(case: Case, version: Version) -> tuple[Record, Stated] | None:
     """The validation that stands now and its date, where it is one."""
-    record = standing(validations(case, version), case.end_of(version))
+    record = _validation(case, version)
     if record is None or not _complete(case, record):
         return None
     stated = case.firm.stated(record.fields["validation_date"])
@@ -418,12 +492,17 @@ def validation_recorded(case: Case, version: Version) -> str:
     return either(validation_now(case, version) is not None)
 
 
+def _trained(version: Version) -> int | None:
+    """When the training ended: a run that goes on after the registration trains nothing registered."""
+    return min(version.run.end, version.made) if version.run and version.run.end else None
+
+
 def _covers(version: Version, record: Record, stated: Stated) -> bool | None:
     """Whether a validation is of this version: not older than its training, or than its registration.
 
     None where no training is recorded and it is older than the registration: nothing shows it then. A day means the whole local day: one that reaches beyond the training's end is not older than it.
     """
-    after = [version.run.end] if version.run and version.run.end else []
+    after = [trained] if (trained := _trained(version)) else []
     if record.on is version.model:
         after.append(version.made)
     if after:
@@ -434,6 +513,13 @@ def _covers(version: Version, record: Record, stated: Stated) -> bool | None:
 def validation_precedes_live(case: Case, span: Span) -> str:
     found = validations(case, span.version)
     stood = standing(found, span.start)
+    if stood and _failed(stood):
+        return BAD
+    now = _validation(case, span.version)
+    if stood and stood != now and not _complete(case, stood):
+        return BAD  # what was wrong then, and the record of today no longer shows
+    if stood and stood != now and _covers(span.version, stood, _date(case, stood)) is False:
+        return BAD
     candidates = [stood] if stood and _complete(case, stood) else found
     answers = []
     for record in candidates:
@@ -484,7 +570,7 @@ def validation_current(case: Case, version: Version) -> str:
 
 def _validator(case: Case, version: Version) -> tuple[str | None, Record | None]:
     """Who validated by the record that stands, whatever came of it."""
-    record = standing(validations(case, version), case.end_of(version))
+    record = _validation(case, version)
     return (case.person(record.get("reviewer")) if record else None), record
 
 
@@ -507,7 +593,7 @@ def sequence_kept(case: Case, version: Version) -> str:
     stated = case.firm.stated(record.get("approval_date") or "")
     if stated is None:
         return BAD
-    if version.run and version.run.end and stated.end <= version.run.end:
+    if (trained := _trained(version)) and stated.end <= trained:
         return BAD
     until = case.end_of(version)
     validated = [
@@ -955,7 +1041,7 @@ def promotion_in_window(case: Case, span: Span) -> str:
         return BAD
     for record in approvals(case, span.version):
         stated = case.firm.stated(record.get("approval_date") or "")
-        if approved_by(case, record) and stated and stated.start <= span.start + 5 * DAY:
+        if _stands(case, span.version, record) and stated and stated.start <= span.start + 5 * DAY:
             return PASS
     return BAD
 

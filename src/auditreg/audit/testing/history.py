@@ -251,7 +251,8 @@ with turn as (
            g.field, g.tag, g.rank, c.before, c.after, c.actor, c.actor_from, c.grade, c.seq,
            c.changed_not_before as lo, c.changed_not_after as hi, l.observed_at as seen,
            row_number() over turns as number, lead(c.changed_not_before) over turns as next_lo,
-           lead(c.changed_not_after) over turns as next_hi
+           lead(c.changed_not_after) over turns as next_hi, lead(c.actor) over turns as next_actor,
+           lead(c.actor_from) over turns as next_actor_from, lead(c.grade) over turns as next_grade
     from temp.changes c join governance_fields g on g.tag = c.item and g.applies_to = ''
     left join ledger.log l on l.seq = c.seq and l.subject = c.subject
     where c.kind like '%tag'
@@ -259,16 +260,17 @@ with turn as (
 ),
 stood as (
     select *, after as value, lo as set_not_before, hi as set_not_after,
-           next_lo as until_not_before, next_hi as until_not_after from turn
+           next_lo as until_not_before, next_hi as until_not_after, next_actor as until_actor,
+           next_actor_from as until_actor_from, next_grade as until_grade from turn
     union all
     select * replace (null as actor, null as actor_from, 'observed' as grade, seq - 1000 as seq), before, null,
-           coalesce(least(seen, lo), hi), lo, hi
+           coalesce(least(seen, lo), hi), lo, hi, actor, actor_from, grade
     from turn where number = 1
 )
 select subject, split_part(subject, '/', 1) as model_subject, registry, workspace, model, version, field, value,
        case when version is null then 'model tag' else 'version tag' end as found_in, tag, rank,
-       set_not_before, set_not_after, until_not_before, until_not_after, false as ended_with_subject,
-       actor, actor_from, grade, seq
+       set_not_before, set_not_after, until_not_before, until_not_after, until_actor, until_actor_from, until_grade,
+       false as ended_with_subject, actor, actor_from, grade, seq
 from stood where trim(value) <> ''
 """
 

@@ -317,25 +317,32 @@ ended as (
 select v.subject, split_part(v.subject, '/', 1) as model_subject, v.registry, v.workspace, v.model, v.version,
        v.field, v.value, case when v.version is null then 'model tag' else 'version tag' end as found_in,
        v.tag, v.rank, v.lo as set_not_before, v.hi as set_not_after,
-       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_lo end as until_not_before,
-       case when e.seq is null and ([ts] is null or v.next_lo < [ts]) then v.next_hi end as until_not_after,
-       e.seq is not null as ended_with_subject, v.actor, v.actor_from, v.grade, v.seq
-from value v left join ended e using (seq)
+       case when v.over then v.next_lo end as until_not_before, case when v.over then v.next_hi end as until_not_after,
+       v.ended_with_subject, v.actor, v.actor_from, v.grade,
+       u.actor as until_actor, json_extract_string(u.entry, '$.body.journal.actor_from') as until_actor_from,
+       u.grade as until_grade, v.seq
+from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([ts] is null or v.next_lo < [ts]) as over
+      from value v left join ended e using (seq)) v
+left join ledger.log u on u.seq = case when v.over then v.next_seq end
 where trim(v.value) <> ''
 
 
 -- block: field_records
 -- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
 -- once, or the server recorded within an hour of the one before, was written in one act; an act that
--- overwrites or removes something begins another record, one that only adds what was missing completes it
-with topic(field, topic) as (
-    values ('approver', 'approval'), ('approver_role', 'approval'), ('approval_date', 'approval'),
-           ('approval_decision', 'approval'), ('approval_conditions', 'approval'), ('approval_until', 'approval'),
-           ('reviewer', 'validation'), ('validation_date', 'validation'),
-           ('validation_result', 'validation'), ('next_review', 'validation'), ('valid_until', 'validation')
+-- overwrites or removes something begins another record, and so does one that adds a refusal or leaves the decision
+-- open; one that only adds what was missing completes it. What a record rests on (core) may be older than the
+-- record: a role or an end that is overwritten leaves the approval what it was
+with topic(field, topic, core) as (
+    values ('approver', 'approval', true), ('approver_role', 'approval', false), ('approval_date', 'approval', true),
+           ('approval_decision', 'approval', true), ('approval_conditions', 'approval', false), ('approval_until', 'approval', false),
+           ('reviewer', 'validation', true), ('validation_date', 'validation', true),
+           ('validation_result', 'validation', true), ('next_review', 'validation', false), ('valid_until', 'validation', false)
 ),
 value as materialized (
-    select h.*, t.topic from [field_history] h join topic t using (field)
+    select h.*, t.topic, t.core,
+           field not in ('approval_decision', 'validation_result') and says_nothing(field, value) as nothing
+    from [field_history] h join topic t using (field)
 ),
 event as (
     select topic, subject, tag, set_not_before as lo, set_not_after as hi from value
@@ -364,36 +371,60 @@ act as materialized (
            row_number() over (partition by topic, subject order by max(hi), min(lo), round) as act
     from turn group by topic, subject, number, round
 ),
+-- of several tags of a field the first that says something
 standing as materialized (
-    select a.topic, a.subject, a.act, v.field,
+    select a.topic, a.subject, a.act, v.field, v.core,
            min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in, lo := v.set_not_before,
-                              hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from,
-                              grade := v.grade, seq := v.seq), (v.rank, -v.seq)) as held
+                              hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from, grade := v.grade,
+                              until_actor := v.until_actor, until_actor_from := v.until_actor_from,
+                              until_grade := v.until_grade, seq := v.seq), (v.nothing, v.rank, -v.seq)) as held
     from act a join value v
       on v.topic = a.topic and v.subject = a.subject and v.set_not_after <= a.hi
      and (v.until_not_after is null or v.until_not_after > a.hi)
-    group by a.topic, a.subject, a.act, v.field
+    group by a.topic, a.subject, a.act, v.field, v.core
 ),
-overwriting as (
-    select distinct p.topic, p.subject, p.act + 1 as act
-    from standing p left join standing n
-      on n.topic = p.topic and n.subject = p.subject and n.field = p.field and n.act = p.act + 1
-    where n.held.value is distinct from p.held.value
+-- each value that an act overwrote or removed, and who did it: whoever wrote the new one, else whoever took the old away
+overwriting as materialized (
+    select topic, subject, act, field, core, seq, not coalesce(fresh, false) as removed,
+           case when fresh then now.actor else past.until_actor end as actor,
+           case when fresh then now.actor_from else past.until_actor_from end as actor_from,
+           case when fresh then now.grade else past.until_grade end as grade
+    from (select p.topic, p.subject, p.act + 1 as act, p.field, p.core, p.held as past, n.held as now, n.held.seq as seq, n.held.hi > a.hi as fresh
+          from standing p join act a on a.topic = p.topic and a.subject = p.subject and a.act = p.act
+          left join standing n on n.topic = p.topic and n.subject = p.subject and n.field = p.field and n.act = p.act + 1
+          where n.held.value is distinct from p.held.value)
+    union all
+    select n.topic, n.subject, n.act, n.field, true, null, false, n.held.actor, n.held.actor_from, n.held.grade
+    from standing n join (select distinct topic, subject, act from standing) e
+      on e.topic = n.topic and e.subject = n.subject and e.act = n.act - 1
+    left join standing p on p.topic = n.topic and p.subject = n.subject and p.field = n.field and p.act = n.act - 1
+    where n.field in ('approval_decision', 'validation_result') and decision_of(n.held.value) in ('rejected', 'pending') and p.act is null
+),
+begun as (
+    select topic, subject, act, bool_or(core) as core, string_agg(distinct actor, ', ' order by actor) as actor, min(grade) as grade,
+           min_by(struct_pack(actor := actor, actor_from := actor_from, grade := grade), field) filter (where core and removed) as removal
+    from overwriting group by topic, subject, act
 ),
 numbered as materialized (
-    select a.*, count(o.act) over (partition by a.topic, a.subject order by a.act rows unbounded preceding) as number
-    from act a left join overwriting o using (topic, subject, act)
+    select a.*, b.actor as begun_by, b.grade as begun_grade, b.removal, count(b.act) over acts as number,
+           count(case when b.core then 1 end) over acts as core_number
+    from act a left join begun b using (topic, subject, act)
+    window acts as (partition by a.topic, a.subject order by a.act rows unbounded preceding)
 ),
 record as (
-    select *, lead(lo) over records as until_lo, lead(hi) over records as until_hi
-    from (select topic, subject, number, arg_min(lo, act) as lo, min(hi) as hi
+    select *, lead(lo) over records as until_lo, lead(hi) over records as until_hi, lead(begun_by) over records as until_by,
+           lead(begun_grade) over records as until_grade,
+           first_value(lo) over cores as core_lo, first_value(hi) over cores as core_hi, first_value(removal) over cores as core_removal
+    from (select topic, subject, number, any_value(core_number) as core_number, arg_min(lo, act) as lo, min(hi) as hi,
+                 max(begun_by) as begun_by, max(begun_grade) as begun_grade, any_value(removal) as removal
           from numbered group by topic, subject, number)
-    window records as (partition by topic, subject order by number)
+    window records as (partition by topic, subject order by number),
+           cores as (partition by topic, subject, core_number order by number)
 ),
 held as (
-    select topic, subject, number, field, min_by(s.held, act) as held
+    select topic, subject, number, field, core, min_by(s.held, act) as held
     from standing s join numbered using (topic, subject, act)
-    group by topic, subject, number, field
+    group by topic, subject, number, field, core
 ),
 identity as (
     select subject, max_by(registry, seq) as registry, max_by(workspace, seq) as workspace,
@@ -403,11 +434,17 @@ identity as (
 select r.topic, r.subject, i.registry, i.workspace, i.model, i.version, r.number, h.field, h.held.value as value,
        h.held.tag as tag, h.held.found_in as found_in,
        -- what began with an overwriting was not there before it
-       case when r.number > 0 and h.held.hi < r.hi then r.lo else h.held.lo end as recorded_not_before,
-       case when r.number > 0 and h.held.hi < r.hi then r.hi else h.held.hi end as recorded_not_after,
-       r.until_lo as until_not_before, r.until_hi as until_not_after,
-       h.held.actor as entered_by, h.held.actor_from as entered_from, h.held.grade as grade, h.held.seq as seq
+       case when r.core_number > 0 and h.held.hi < r.core_hi then r.core_lo else h.held.lo end as recorded_not_before,
+       case when r.core_number > 0 and h.held.hi < r.core_hi then r.core_hi else h.held.hi end as recorded_not_after,
+       case when r.number > 0 then r.lo end as begun_not_before, case when r.number > 0 then r.hi end as begun_not_after,
+       r.until_lo as until_not_before, r.until_hi as until_not_after, r.until_by, r.until_grade,
+       h.held.actor as entered_by, h.held.actor_from as entered_from, h.held.lo as entered_not_before, h.held.hi as entered_not_after,
+       h.core, o.seq is not null as overwrote, r.core_removal.grade is not null as removed, r.core_removal.actor as removed_by,
+       r.core_removal.actor_from as removed_from, r.core_removal.grade as removed_grade, r.core_lo, r.core_hi,
+       h.held.grade as grade, h.held.seq as seq
 from record r join held h using (topic, subject, number) join identity i using (subject)
+left join (select distinct topic, subject, field, seq from overwriting where seq is not null and not removed) o
+  on o.topic = h.topic and o.subject = h.subject and o.field = h.field and o.seq = h.held.seq
 
 -- block: developers
 -- everybody who is or ever was recorded as having developed a version
@@ -419,8 +456,9 @@ select subject, value from [field_history] where field = 'developer' and version
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
 -- other systems were said to hold
-with record as (
-    select subject || ':approval:' || number as approval, subject, registry, workspace, model, version,
+with noted as materialized (select *, subject || ':approval:' || number as approval from [field_records] where topic = 'approval'),
+record as (
+    select approval, subject, registry, workspace, model, version,
            case when version is null then 'model tag' else 'version tag' end as source,
            null as system, null as reference,
            max(value) filter (where field = 'approver') as approver,
@@ -436,27 +474,53 @@ with record as (
                     case when count(*) filter (where field = 'approver') = 0 then min(recorded_not_before) end)
                as recorded_not_before,
            coalesce(max(recorded_not_after) filter (where field = 'approver'), min(recorded_not_after)) as recorded_not_after,
+           any_value(begun_not_before) as begun_not_before, any_value(begun_not_after) as begun_not_after,
            any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
-           max(entered_by) filter (where field = 'approver') as entered_by,
-           max(entered_from) filter (where field = 'approver') as entered_from,
+           any_value(until_by) as until_by, any_value(until_grade) as until_grade,
            max(tag) filter (where field = 'approver') as tag,
            max(grade) filter (where field = 'approver') as grade, max(seq) as seq
-    from [field_records] where topic = 'approval'
-    group by subject, number, registry, workspace, model, version
+    from noted
+    group by approval, subject, number, registry, workspace, model, version
+    having bool_or(core)
     union all
     select coalesce(subject, registry || '/' || model) || ':approval:import-' || seq,
            coalesce(subject, registry || '/' || model), registry, workspace, model, version,
            'import', system, reference, actor, null, after, note, null, null, happened_at, happened_at,
-           null, recorded_at, null, null, null, null, null, grade, seq
+           null, recorded_at, null, null, null, null, null, null, null, grade, seq
     from history_records
     where what = 'approval' and ([ts] is null or happened_at <= [ts])
       and ([known] is null or recorded_at <= [known])
 ),
+-- who wrote what the approval rests on: the name of the approver; a decision or a date in the place of another, or a
+-- date before the day on which the approver was named; and who took away what stood there before it
+written as (
+    select n.approval, n.field, n.entered_by, n.entered_from, n.grade, n.entered_not_before, n.entered_not_after
+    from noted n join record r using (approval)
+    where n.field = 'approver' or n.core and n.overwrote or n.field = 'approval_date' and r.decided_not_after <= r.recorded_not_before
+    union all
+    select distinct approval, 'removal', removed_by, removed_from, removed_grade, core_lo, core_hi from noted where removed
+),
 spelling as (
     select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
-    from (select approver as words from record union select entered_by from record
+    from (select approver as words from record union select entered_by from written
           union select developer from [developers])
     where words is not null
+),
+entering as (
+    select w.*, case when w.grade is distinct from 'captured' then 'not recorded'
+                     when w.entered_by is null then 'nobody named'
+                     when e.plain = a.plain or speaks_for(w.entered_by, r.approver) then 'approver'
+                     when e.party_kind = 'service' then 'service account'
+                     when e.party is null then 'unknown account'
+                     when a.party is null then 'unknown approver'
+                     else 'somebody else' end as entered
+    from written w join record r using (approval)
+    left join spelling a on a.words = r.approver
+    left join spelling e on e.words = w.entered_by
+    -- what contradicts the approver's own word counts
+    qualify row_number() over (partition by approval order by list_position(
+        ['somebody else', 'service account', 'unknown account', 'unknown approver', 'nobody named', 'not recorded', 'approver'], entered),
+        list_position(['approver', 'approval_decision', 'approval_date', 'removal'], field)) = 1
 ),
 developed as (
     select r.approval, bool_or(d.plain = a.plain or d.party = a.party) as same,
@@ -476,34 +540,29 @@ known as (
                 when d.persons = 0 then 'service developer'
                 when d.strangers > 0 then 'developer unknown'
                 else 'independent' end as independence,
-           case when r.source = 'import' then 'imported'
-                when r.grade is distinct from 'captured' then 'not recorded'
-                when r.entered_by is null then 'nobody named'
-                when e.plain = a.plain or speaks_for(r.entered_by, r.approver) then 'approver'
-                when e.party_kind = 'service' then 'service account'
-                when e.party is null then 'unknown account'
-                when a.party is null then 'unknown approver'
-                else 'somebody else' end as entered,
+           case when r.source = 'import' then 'imported' else coalesce(e.entered, 'not recorded') end as entered,
+           e.field as entered_field, e.entered_by, e.entered_from, e.entered_not_before, e.entered_not_after,
            decision_of(r.decision) as decided,
            r.version is null and (r.source = 'import' or is_of_version('approver')) as of_model
     from record r
     left join spelling a on a.words = r.approver
-    left join spelling e on e.words = r.entered_by
+    left join entering e using (approval)
     left join developed d using (approval)
 )
 select approval, subject, split_part(subject, '/', 1) as model_subject,
        registry, workspace, model, version, source, system, reference, approver, party, party_kind, role,
        decision, conditions, approved_until, stated, decided_not_before, decided_not_after,
-       recorded_not_before, recorded_not_after, until_not_before, until_not_after,
-       -- when it was given: what the server recorded goes before what was written, and that before what readings
-       -- saw; what was written down by a moment of its day was given by that moment
-       case when entered not in ('not recorded', 'imported') then 'recorded'
+       recorded_not_before, recorded_not_after, begun_not_before, begun_not_after, until_not_before, until_not_after,
+       until_by, until_grade,
+       -- when it was given: when the server recorded it, unless it is dated before that day; else what was written goes
+       -- before what readings saw; what was written down by a moment of its day was given by that moment
+       case when source <> 'import' and grade = 'captured' and not coalesce(decided_not_after <= recorded_not_before, false) then 'recorded'
             when decided_not_after is not null then 'stated' else 'seen' end as given_as,
        case given_as when 'stated' then decided_not_before else recorded_not_before end as given_not_before,
        case when given_as <> 'stated' then recorded_not_after
             when recorded_not_after > decided_not_before then least(decided_not_after, recorded_not_after)
             else decided_not_after end as given_not_after,
-       entered, entered_by, entered_from, developers, independence,
+       entered, entered_field, entered_by, entered_from, entered_not_before, entered_not_after, developers, independence,
        -- what was decided of a model does not say of which version, that it was rejected neither
        case when decided = 'rejected' and not of_model then 'rejected'
             when approver is null or names_nobody(approver) then 'placeholder'
@@ -534,11 +593,13 @@ with record as (
            -- when it was whole
            max(recorded_not_before) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_before,
            max(recorded_not_after) filter (where field in ('reviewer', 'validation_result', 'validation_date')) as recorded_not_after,
+           any_value(begun_not_before) as begun_not_before, any_value(begun_not_after) as begun_not_after,
            any_value(until_not_before) as until_not_before, any_value(until_not_after) as until_not_after,
            max(entered_by) as entered_by, max(entered_from) as entered_from,
            max(tag) filter (where field = 'validation_date') as tag, min(grade) as grade, max(seq) as seq
     from [field_records] where topic = 'validation'
     group by subject, number, registry, workspace, model, version
+    having bool_or(core)
 ),
 spelling as (
     select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
@@ -565,7 +626,7 @@ select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, 
        stated_from(r.stated) as validated_not_before, stated_until(r.stated) as validated_not_after,
        r.next_review, stated_until(r.next_review) as next_review_ends,
        r.valid_until, stated_until(r.valid_until) as valid_until_ends,
-       r.recorded_not_before, r.recorded_not_after, r.until_not_before, r.until_not_after,
+       r.recorded_not_before, r.recorded_not_after, r.begun_not_before, r.begun_not_after, r.until_not_before, r.until_not_after,
        r.entered_by, r.entered_from, d.developers,
        case when d.same then 'developed it'
             when r.validator is null or a.party is null then 'validator unknown'
@@ -586,57 +647,83 @@ left join developed d using (validation)
 -- block: record_verdicts
 -- for every promotion the approval and the validation that stood when the version went live, and for every
 -- version those that stand now. A contradiction outweighs a record that holds, and that one whatever is
--- missing elsewhere
-with question as (
-    select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi
-    from [promotions]
+-- missing elsewhere. Of a version that is in use no more: what was withdrawn or taken away since did not stand
+-- while it was in use; what was added since that holds repairs the record
+with lived as materialized (
+    select subject, version_subject, live_not_before, live_not_after, ended_not_after from [promotions]
+),
+retired as (
+    select version_subject, max(ended_not_after) as ended
+    from lived where version_subject not in (select version_subject from [running] where version_subject is not null)
+    group by version_subject having bool_and(ended_not_after is not null)
+),
+question as (
+    select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi, null::TIMESTAMP as ended
+    from lived
     union all
-    select subject, subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of())
-    from [version_identity]
+    select i.subject, i.subject, 'version', coalesce([ts], as_of()), coalesce([ts], as_of()), r.ended
+    from [version_identity] i left join retired r on r.version_subject = i.subject
     where model_subject not in (select model_subject from [prompt_models])
 ),
+-- when it stood there as it is: since it was written, or since what was beside it was overwritten
 record as (
-    select 'approval' as topic, approval as record, subject, model_subject, version, source = 'import' as imported,
-           system, party, standing, contested_by, stated, decided_not_before, decided_not_after, given_not_after,
-           recorded_not_before, recorded_not_after, until_not_before, until_not_after, seq
-    from [approvals]
+    select topic, record, subject, model_subject, version, imported, system, party, standing, unnamed, contested_by, stated,
+           decided_not_before, decided_not_after, given_not_after, recorded_not_after, until_not_before, until_not_after, seq,
+           case when begun_not_after > recorded_not_after then begun_not_before else recorded_not_before end as stood_not_before,
+           case when begun_not_after > recorded_not_after then begun_not_after else recorded_not_after end as stood_not_after
+    from (
+        select 'approval' as topic, approval as record, *, source = 'import' as imported, approver is null and standing = 'placeholder' as unnamed
+        from [approvals]
+        union all by name
+        select 'validation' as topic, validation as record, *, false as imported, false as unnamed,
+               validated_not_before as decided_not_before, validated_not_after as decided_not_after
+        from [validations]
+    )
+),
+owned as (
+    select *, subject as owner from record where version is not null
     union all
-    select 'validation', validation, subject, model_subject, version, false, null, party, standing, null, stated,
-           validated_not_before, validated_not_after, null, recorded_not_before, recorded_not_after,
-           until_not_before, until_not_after, seq
-    from [validations]
+    select r.*, v.subject from record r join [version_identity] v on v.model_subject = r.subject
+    where r.version is null
+),
+asked as materialized (
+    select * exclude (until_not_before, until_not_after, since),
+           case when since then lead(stood_not_before) over records else until_not_before end as until_not_before,
+           case when since then lead(stood_not_after) over records else until_not_after end as until_not_after
+    from (
+        select q.subject as asked, q.about, q.lo, q.hi, r.*, coalesce(r.until_not_before >= q.ended, false) as since
+        from question q join owned r on r.owner = q.version_subject
+        where q.ended is null or r.standing in ('holds', 'unidentified')
+           or not coalesce(case when r.imported then r.decided_not_before else r.stood_not_before end >= q.ended, false)
+    )
+    window records as (partition by asked, about, topic, subject, imported order by stood_not_after, seq)
 ),
 beside as materialized (
-    select q.subject as asked, q.about, r.*, r.version is null as of_model,
-           coalesce(r.recorded_not_after <= q.lo, false) as written_before,
-           coalesce(r.recorded_not_before >= q.hi and r.recorded_not_after > q.lo, false) and q.about = 'promotion' as written_after,
-           coalesce(r.until_not_after <= q.lo, false) as replaced_before,
-           r.until_not_after is not null and not replaced_before and coalesce(r.until_not_before < q.hi, true) as perhaps_replaced,
-           coalesce(r.decided_not_before > q.hi, false)
-               or q.about = 'promotion' and coalesce(r.decided_not_before = q.hi, false) as decided_after,
-           case q.about when 'version' then not decided_after
-                else coalesce(r.decided_not_after <= q.lo, false) end as decided_before
-    from question q join (
-        select *, subject as owner from record where version is not null
-        union all
-        select r.*, v.subject from record r
-        join [version_identity] v on v.model_subject = r.subject
-        where r.version is null
-    ) r on r.owner = q.version_subject
+    select *, version is null as of_model,
+           coalesce(stood_not_after <= lo, false) as written_before,
+           coalesce(stood_not_before >= hi and stood_not_after > lo, false) and about = 'promotion' as written_after,
+           coalesce(until_not_after <= lo, false) as replaced_before,
+           until_not_after is not null and not replaced_before and coalesce(until_not_before < hi, true) as perhaps_replaced,
+           coalesce(decided_not_before > hi, false)
+               or about = 'promotion' and coalesce(decided_not_before = hi, false) as decided_after,
+           -- what was written down by a moment of its day was decided by that moment
+           case about when 'version' then not decided_after
+                else coalesce(decided_not_after <= lo, false)
+                     or coalesce(recorded_not_after <= lo and decided_not_before < recorded_not_after, false) end as decided_before
+    from asked
 ),
 -- approvals after which other files surely came: by now, or before the version went live
 outdated as (
     select distinct b.asked, b.record
-    from beside b join question q on q.subject = b.asked and q.about = b.about
-    join [file_changes] c on c.subject = q.version_subject
+    from beside b join [file_changes] c on c.subject = b.owner
     where b.topic = 'approval' and c.changed_not_before >= b.given_not_after
-      and case q.about when 'version' then c.observed_at else c.changed_not_after end <= q.lo
+      and case b.about when 'version' then c.observed_at else c.changed_not_after end <= b.lo
 ),
 -- of the tags, those that stood there then (1), else those that came later (2), else what named nobody (3); the
--- version's own come before the model's
+-- version's own come before the model's, unless they give no name at all
 weighed as (
     select *,
-           case when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
+           case when unnamed and not of_model then 7 when written_after then 2 when standing in ('placeholder', 'pending') then 3 else 1 end
                + case when of_model then 3 else 0 end as class,
            case when standing in ('placeholder', 'pending', 'on the model only') then standing
                 when perhaps_replaced then 'order cannot be told'
@@ -660,7 +747,7 @@ weighed as (
                  -- written between the readings around the promotion or around the moment asked for: what stood
                  -- there then may have been overwritten, and nobody read it
                  not imported and (about = 'promotion' and not (written_before or written_after)
-                                   or coalesce(recorded_not_after > coalesce([ts], as_of()), false)) as unplaced
+                                   or coalesce(stood_not_after > coalesce([ts], as_of()), false)) as unplaced
           from beside b left join outdated o using (asked, record))
     where imported or not replaced_before
 ),
@@ -668,7 +755,7 @@ weighed as (
 chosen as (
     select * from weighed where not imported
     qualify class = min(class) over (partition by topic, asked)
-        and (class not in (2, 5) or recorded_not_after = min(recorded_not_after) over (partition by topic, asked, class))
+        and (class not in (2, 5) or stood_not_after = min(stood_not_after) over (partition by topic, asked, class))
     union all
     select * from weighed where imported
     qualify row_number() over (partition by topic, asked, system
@@ -728,7 +815,8 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        case q.about when 'promotion' then r.written end as written,
        a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.role, a.decision,
        a.conditions, a.approved_until, a.stated, a.decided_not_before, a.decided_not_after, a.given_as, a.given_not_before,
-       a.given_not_after, a.recorded_not_before, a.recorded_not_after, a.until_not_before, a.until_not_after, a.entered, a.entered_by, a.entered_from,
+       a.given_not_after, a.recorded_not_before, a.recorded_not_after, a.until_not_before, a.until_not_after,
+       a.entered, a.entered_field, a.entered_by, a.entered_from, a.entered_not_before, a.entered_not_after,
        a.developers, a.independence, a.tag, a.grade
 from question q
 left join [record_verdicts] r on r.topic = 'approval' and r.subject = q.subject
@@ -738,7 +826,9 @@ left join [approvals] a on a.approval = r.record
 -- the validation of every promotion when the version went live, and of every version now; whether it covers
 -- the version: it came after the version was made, and after the training had ended
 with made as (
-    select v.subject, max(v.created_at) as created_at, max(r.ended_at) as trained_at
+    select v.subject, max(v.created_at) as created_at,
+           -- a run that is taken up again after the registration trains nothing that was registered
+           case when max(r.ended_at) > max(v.created_at) then max(v.created_at) else max(r.ended_at) end as trained_at
     from [model_versions] v
     left join [training] t on t.subject = v.subject
     left join [runs] r on r.registry = v.registry and r.run_id = t.run_id
@@ -771,7 +861,8 @@ developed as (
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
        q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
-       coalesce(r.verdict, 'none') as verdict, m.created_at as version_created_at, m.trained_at,
+       coalesce(r.verdict, 'none') as verdict, case q.about when 'promotion' then r.written end as written,
+       m.created_at as version_created_at, m.trained_at,
        case when v.validated_not_after is null then 'no date'
             when v.source = 'model tag' and v.validated_not_after <= m.created_at then 'older'
             when v.validated_not_after <= m.trained_at then 'older'

@@ -25,13 +25,25 @@ create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id |
     case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
                            'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
          then 'version' end, 'model') = 'version';
+-- What a decision, or the result of a validation, comes to. Words that neither refuse nor leave it open grant it: "fit for
+-- use". How it is spelled does not matter, nor what is said after it ("Rejected - see minutes") or what it is said of.
+create macro decision_words(words) as regexp_replace(trim(regexp_replace(lower(words), '[\s_-]+', ' ', 'g')),
+    '^((the|this|model|version|approval|validation|review|decision|status|result|outcome|was|is|has|been|formally)\b[ :]*)+(.)', '\3');
 create macro decision_of(words) as case
     when trim(words) = '' then null
-    when lower(trim(words)) in ('rejected', 'reject', 'declined', 'denied', 'refused', 'withdrawn', 'revoked',
-                                'not approved', 'no', 'false', 'failed', 'fail', 'not validated',
-                                'unsatisfactory', 'not passed') then 'rejected'
-    when lower(trim(words)) in ('pending', 'requested', 'open', 'draft', 'in review', 'submitted',
-                                'to be approved', 'in progress', 'planned') then 'pending'
+    when is_placeholder(words) or regexp_matches(decision_words(words), '^(none|open|new|hold|created|started|required|needed)$|\?$'
+        || '|^(open|(to|will|needs?) (to )?be|(under|in) (review|progress|process|preparation|discussion|validation|assessment|work))([ ,.;(]|$)'
+        || '|^(pending|requested|draft|submitted|planned|scheduled|proposed|await(s|ing)?|waiting|on hold|held|deferred|postponed'
+        || '|outstanding|ongoing|wip|work in progress|undecided|undetermined|unreviewed|unvalidated|incomplete|inconclusive|unfinished'
+        || '|waived|skipped|exempt|tb[dc]|todo|not (yet|started|decided|reviewed|assessed|tested|complete|done|finished|determined'
+        || '|submitted|requested|applicable|required|needed|known|recorded)'
+        || '|(no|without) (decision|approval|validation|review|result|sign ?off))\b') then 'pending'
+    when regexp_matches(decision_words(words), '^not (rejected|refused|declined|failed|withdrawn|objected)\b') then 'approved'
+    when regexp_matches(decision_words(words), '^(no|n|false|no go|nok|ko|red)( ?[,.:;(].*)?$'
+        || '|^(not|never|cannot|(did|does|do|could|can|should|may|must) not|non ?(compliant|conform))\b'
+        || '|^(reject|declin|den(y|ied|ial)|refus|revok|revoc|withdr|fail|cancel|rescind|veto|suspend|expired|lapsed|terminat'
+        || '|disapprov|disallow|disagree|disqualif|unapprov|unsatisf|unaccept|unsuccess|unsuit|unfit|unsound|unstable'
+        || '|inadequate|insufficient|invalid|inaccept|ineligible)', 's') then 'rejected'
     else 'approved' end;
 create macro overwrites(before, after) as coalesce(before <> after, before is not null);
 create macro stated_part(words, part) as regexp_extract(trim(words),

@@ -9,7 +9,7 @@ looks_for = """
 For each time a version became live in the period: an approval of that version with a date (ISO 8601, as
 2026-08-12 or 2026-08-12T14:30:00Z; a day means the whole local day), compared with the moments between
 which it went live. An undated approval counts when it was itself on record before; so does one that
-another system holds."""
+another system holds. What was wrong with the approval then is told here where the record of today no longer shows it."""
 rationale = """
 An approval given after a model was put into use approved nothing. Where the record bounds the two moments
 too loosely to order them, that is said and not decided."""
@@ -17,15 +17,34 @@ remediation = """
 What happened cannot be changed; record the approval's date where it was given in time. Capture on the
 MLflow server narrows the moment of going live to the millisecond."""
 */
+with judged as (
+    -- what is wrong with the record that stands today too is told by the rule that judges today
+    select v.*, n.verdict <> 'order cannot be told' and n.approval is not distinct from v.approval as stands,
+           case when v.verdict = 'rejected' and (v.written is distinct from 'after' or not stands) then 'rejected'
+                when not v.names_approver and stands then 'nobody' when v.party_kind = 'service' then 'service account'
+                when v.verdict = 'contested' and (case v.contested_by when 'approval-recorded-at-promotion' then true
+                     when 'model-unchanged-after-approval' then stands and l.subject is not null else stands end) then 'contested'
+                when v.verdict = 'contested' then v.contested_by else v.verdict end as found
+    from approval_verdicts v join approval_verdicts n on n.subject = v.version_subject
+    left join population_live_version l on l.subject = v.version_subject
+    where v.about = 'promotion'
+)
 select p.subject,
-       case when v.verdict = 'rejected' and v.written is distinct from 'after' then 'fail'
-            when not v.names_approver or v.verdict = 'contested' then 'not_applicable'
-            when v.verdict = 'after going live' then 'fail'
-            when v.verdict = 'order cannot be told' then 'undecided'
-            when v.verdict = 'date unreadable' then 'not_evidenced'
-            else 'pass' end as status,
-       case case when v.names_approver or v.verdict = 'rejected' and v.written is distinct from 'after' then v.verdict end
-            when 'rejected' then '{subject} went live {live}, and the approval decision recorded then was ''{decision}'''
+       case when v.found in ('nobody', 'contested') then 'not_applicable' when v.found in ('holds', 'unidentified') then 'pass'
+            when v.found = 'order cannot be told' then 'undecided'
+            when v.found in ('date unreadable', 'placeholder', 'pending', 'on the model only', 'none') then 'not_evidenced'
+            else 'fail' end as status,
+       case v.found
+            when 'rejected' then '{subject} went live {live}, and the ' || case when v.written = 'after'
+                 then 'first approval decision recorded, {recorded},' else 'approval decision recorded then' end || ' was ''{decision}'''
+            when 'service account' then 'The approval of {subject} for going live {live} was by {approver}, a service account, which cannot approve'
+            when 'approver-independent' then 'The approval of {subject} for going live {live} was by {approver}, who also developed it ({developers})'
+            when 'approval-set-by-approver' then '{entered_by} entered or changed the approval by {approver} with which {subject} went live {live}'
+            when 'model-unchanged-after-approval' then 'The files of {subject} changed between its approval by {approver} and its going live {live}'
+            when 'pending' then 'The approval decision recorded for {subject} for going live {live} was ''{decision}'''
+            when 'placeholder' then '{subject} went live {live} with an approval on record that names nobody'
+            when 'on the model only' then '{subject} went live {live} with an approval on record for the model only'
+            when 'none' then '{subject} went live {live} without an approval on record'
             when 'after going live' then '{subject} went live {live}, before its approval by {approver}'
                  || case when v.stated is null then ', entered {recorded}' else ' of {stated}' end
             when 'order cannot be told' then case when v.decided_not_before >= v.live_not_after
@@ -48,6 +67,6 @@ select p.subject,
        end as fix,
        v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.verdict, v.contested_by, v.approver,
        v.stated, v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after,
-       v.decision, v.source, v.system, v.reference
+       v.decision, v.developers, v.entered_by, v.source, v.system, v.reference
 from population_promotion p
-join approval_verdicts v on v.subject = p.subject
+join judged v on v.subject = p.subject

@@ -19,21 +19,25 @@ capture, so that both moments are known to the millisecond; import approvals tha
 */
 select p.subject,
        case when not v.names_approver or v.verdict in ('after going live', 'date unreadable') then 'not_applicable'
-            when v.source = 'import' or v.written = 'before' then 'pass'
+            when v.source = 'import' or v.written = 'before' and v.stood then 'pass'
             when v.written = 'after' then 'fail'
             else 'undecided' end as status,
        case when v.verdict in ('after going live', 'rejected', 'date unreadable')
             then 'No approval of {subject} came before it went live {live}: see approval-precedes-live'
-            when not v.names_approver then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
+            when not v.names_approver then 'Nobody is recorded who could have approved {subject}: see approval-precedes-live'
             when v.source = 'import' then 'When {subject} went live {live}, {system} held its approval by {approver} of {decided}'
-            when v.written = 'before' then 'When {subject} went live {live}, its approval by {approver} was on record, entered {recorded}'
-            when v.written = 'after' then '{subject} went live {live} without an approval on record; '
-                 || '{approver} was entered as approver only {recorded}' || case when v.entered_by is null then '' else ', by {entered_by}' end
+            when v.written = 'before' and v.stood then 'When {subject} went live {live}, its approval by {approver} was on record, entered {recorded}'
+            when v.written = 'after' then '{subject} went live {live} without an approval on record; the one by {approver} was entered only {recorded}'
+                 || case when v.entered_by is null then '' else ', by {entered_by}' end
+            when v.written = 'before' then 'Whether the approval of {subject} by {approver}, entered {recorded} and overwritten or removed {gone}, '
+                 || 'still stood when it went live {live} cannot be told'
             else 'Whether the approval of {subject} by {approver}, entered {recorded}, was on record when it went live {live} cannot be told'
        end as reason,
        case when v.written is null then 'none'
             when v.promotion_grade = 'captured' and v.grade = 'captured' then 'captured' else 'observed' end as grade,
        v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.approver, v.source, v.system,
-       v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after, v.entered_by
+       v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after,
+       v.until_not_before as gone_not_before, v.until_not_after as gone_not_after, v.entered_by
 from population_promotion p
-join approval_verdicts v on v.subject = p.subject
+join (select *, until_not_after is null or coalesce(until_not_before >= live_not_after, false) as stood
+      from approval_verdicts) v on v.subject = p.subject

@@ -6,8 +6,9 @@ scope = "live_in_period"
 repair = "history"
 looks_for = """
 Records of the version's approval (approver, role, date, decision, conditions) that were overwritten or removed
-while it was live; between two times of being live a version may be approved anew. What goes because the version
-or its model is deleted was not changed."""
+while it was live; between two times of being live a version may be approved anew. Its end may be moved, and
+conditions may be dropped when they are met: `conditional-approval-current` asks for that. What goes because the
+version or its model is deleted was not changed."""
 rationale = """
 MLflow keeps only a tag's last value. An approval rewritten after the fact looks as good as the one that was
 given, and the one that was given is gone."""
@@ -22,11 +23,13 @@ with spell as (
     window spells as (partition by version_subject order by live_not_after, seq)
 ),
 record as materialized (
-    select *, lead(words) over records as next_words, lead(entered_by) over records as next_entered_by,
-           lead(grade) over records as next_grade
-    from (select *, concat_ws(', ', approver, stated, decision, role, conditions) as words from approvals
+    select *, case when lead(recorded_not_after) over records <= until_not_after then lead(words) over records end as next_words,
+           next_words is not null and lead(kept) over records is not distinct from kept
+           and coalesce(lead(conditions) over records, conditions, '') = coalesce(conditions, '') as same
+    from (select *, concat_ws(', ', approver, stated, decision, role, conditions) as words,
+                 row(approver, stated, decision, role) as kept from approvals
           where source <> 'import')
-    window records as (partition by subject order by recorded_not_after, seq)
+    window records as (partition by subject order by coalesce(begun_not_after, recorded_not_after), seq)
 ),
 -- an overwritten record beside each time the version was live; before the first, and between two, it may be
 beside as (
@@ -37,7 +40,7 @@ beside as (
                     or r.until_not_before >= s.ended_not_after and r.until_not_after <= s.next_not_before
                     or not s.is_last and r.until_not_before >= s.ended_not_after) as allowed
     from record r join spell s on s.subject = r.subject
-    where r.until_not_after is not null
+    where r.until_not_after is not null and not r.same
     group by r.subject, r.approval
 ),
 worst as (
@@ -64,16 +67,16 @@ select p.subject,
        case when w.after_live then 'After {subject} went live {live}, its approval was '
                  || case when w.first.next_words is null then 'removed {changed}: ''{approval_before}'''
                          else 'changed {changed} from ''{approval_before}'' to ''{approval_after}''' end
-                 || case when w.first.next_entered_by is null then '' else ' by {changed_by}' end
+                 || case when w.first.until_by is null then '' else ' by {changed_by}' end
                  || case when w.changes > 1 then ' (the first of {changes} such changes)' else '' end
             when w.subject is not null then 'Whether the approval of {subject} was changed ({changed}) before or after it went live {live} cannot be told'
-            when not coalesce(k.before, false) then 'No approval of {subject} was on record when it went live'
+            when not coalesce(k.before, false) then 'No approval stood in the tags of {subject} when it went live'
             when k.late then 'Whether the approval of {subject} was changed after it went live {live} cannot be told: it is known only since {known}'
             else 'No change of the approval of {subject} was seen since it went live {live}' end as reason,
-       case when w.after_live then w.first.next_grade when k.before then 'observed' else 'none' end as grade,
+       case when w.after_live then w.first.until_grade when k.before then 'observed' else 'none' end as grade,
        l.live_not_before, l.live_not_after, w.changes, w.first.words as approval_before,
        w.first.next_words as approval_after,
-       w.first.next_entered_by as changed_by, w.first.until_not_before as changed_not_before,
+       w.first.until_by as changed_by, w.first.until_not_before as changed_not_before,
        w.first.until_not_after as changed_not_after,
        k.known
 from population_live_in_period p

@@ -39,7 +39,8 @@ select p.subject,
        end as reason,
        case when v.approver is null then 'none' else 'asserted' end as grade,
        case when v.independence in ('approver unknown', 'developer unknown') and v.names_approver
-            then list_person(case v.independence when 'approver unknown' then v.approver else v.developers end) end as fix,
+            then list_person(case v.independence when 'approver unknown' then v.approver else s.stranger end) end as fix,
        v.approver, v.party as approver_person, v.developers, v.independence
 from population_live_in_period p
 join approval_verdicts v on v.subject = p.subject
+left join (select subject, min(developer) as stranger from developers where person_of(developer) is null group by subject) s on s.subject = p.subject

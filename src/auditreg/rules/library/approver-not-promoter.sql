@@ -4,7 +4,7 @@ finding = "The approver put the version live"
 severity = "medium"
 scope = "promotion"
 repair = "history"
-covered_by = "approver-recorded"
+covered_by = "approval-precedes-live"
 looks_for = """
 The user the MLflow server recorded as having moved the stage or alias, compared as a person with the approver
 on record at that moment. Needs capture on the server; accounts are put together by `[[people]]` in auditreg.toml."""
@@ -35,7 +35,7 @@ select p.subject,
             when 'not recorded' then 'undecided' when 'which approver' then 'undecided'
             else 'not_evidenced' end as status,
        case c.promotion_by
-            when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
+            when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approval-precedes-live'
             when 'which approver' then 'Whose approval of {subject} stood when it went live {live} cannot be told'
             when 'not recorded' then 'Who put {subject} live {live} cannot be told: the MLflow server kept no journal of it'
             when 'nobody named' then 'The server recorded that {subject} went live {live}, but not by whom: the request bore no authenticated user'

@@ -38,7 +38,7 @@ select p.subject,
             when v.verdict = 'none' then 'No approver of {subject} is recorded; looked for the tags {tags_looked_for}'
                  || case when e.nearest_tag is null then ''
                          else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end
-            when v.source = 'import' then 'The approver of {subject} is {approver}, as {system} {reference} says'
+            when v.source = 'import' then 'The approver of {subject} is {approver}, as {system}' || case when v.reference is null then '' else ' {reference}' end || ' says'
             else 'The approver of {subject} is {approver}, as the tag {tag} says' end as reason,
        coalesce(v.grade, 'none') as grade,
        case when v.verdict in ('none', 'placeholder', 'on the model only')

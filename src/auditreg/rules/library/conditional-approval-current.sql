@@ -7,7 +7,8 @@ repair = "tag"
 covered_by = "approver-recorded"
 looks_for = """
 Of the approval that stands: its end (field `approval_until`), and the days named in its conditions
-(`approval_conditions`) that come after it, as 2026-08-12. A day counts to its end in the configured time zone.
+(`approval_conditions`) that come after it, as 2026-08-12. The note of an imported approval counts as its conditions where
+its decision speaks of some. A day counts to its end in the configured time zone.
 Whether conditions without a day are met is for the firm to show."""
 rationale = """
 An approval on condition or for a time is none when the time is over and nobody has said that the condition is
@@ -16,7 +17,14 @@ remediation = """
 Have the version approved anew, or record that the conditions are met and drop them from the tag."""
 */
 with approval as materialized (
-    select *, stated_until(approved_until) as ends, contains(lower(decision), 'condition') as conditional,
+    select * exclude (conditions, approved_until), stated_until(approved_until) as ends,
+           -- that there is no end, or no condition, is an answer
+           case when not regexp_full_match(lower(trim(approved_until)), 'n/?a|none|no end|-+|unlimited|indefinite(ly)?|permanent(ly)?|open.ended')
+                then approved_until end as approved_until,
+           contains(lower(decision), 'condition') and not regexp_matches(lower(decision),
+               'uncondition|(without|no|free of|not subject to)( any| further)? condition') as conditional,
+           -- the note of another system holds conditions only where it says that there are some
+           case when source <> 'import' or conditional then conditions end as conditions,
            coalesce(local_day(coalesce(decided_not_before, recorded_not_before)), date '0001-01-01') as given
     from approval_verdicts where about = 'version'
 ),

@@ -8,7 +8,7 @@ covered_by = "developer-recorded"
 looks_for = """
 The user the MLflow server recorded as having moved the stage or alias, compared as a person with everybody who is or
 ever was recorded as a developer of the version. Needs capture on the server; accounts are put together by `[[people]]`
-in auditreg.toml. A pipeline that moves versions is nobody's developer."""
+in auditreg.toml. A pipeline is nobody's developer, whether it trains versions or moves them."""
 rationale = """
 Who writes a change and puts it into production alone can put there what nobody has seen. Change management keeps the
 two apart."""
@@ -18,9 +18,10 @@ What happened cannot be changed. Let another person or the release pipeline move
 with compared as (
     select r.subject, r.version_subject, r.live_via, r.live_not_before, r.live_not_after, r.grade,
            r.actor as promoted_by, r.actor_from as promoted_from,
-           string_agg(d.developer, ', ' order by d.developer) as developers,
+           string_agg(d.developer, ', ' order by d.developer) filter (where not is_service(d.developer)) as developers,
            coalesce(bool_and(is_service(d.developer)) filter (where d.developer is not null), true) as no_person,
-           bool_or(lower(trim(d.developer)) = lower(trim(r.actor)) or person_of(d.developer) = person_of(r.actor)) as same,
+           bool_or(lower(trim(d.developer)) = lower(trim(r.actor)) or person_of(d.developer) = person_of(r.actor))
+               filter (where not is_service(d.developer)) as same,
            min(d.developer) filter (where person_of(d.developer) is null) as stranger
     from promotions r left join developers d on d.subject = r.version_subject
     group by all

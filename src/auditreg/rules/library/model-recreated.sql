@@ -39,7 +39,7 @@ select p.subject,
                          else 'no reason is recorded' end end as reason,
        'observed' as grade, case when e.subject is not null and coalesce(r.state, '') not in ('recorded', 'ambiguous') then r.fix end as fix,
        coalesce(e.earlier_models, 0) as earlier_models, e.earlier_subjects, e.earlier_created_at, e.gone_not_before, e.gone_not_after,
-       e.created_at, r.value as recreation_reason
+       e.created_at, coalesce(r.value, r.candidates) as recreation_reason
 from population_registered_model p
 left join earlier e on e.subject = p.subject
 left join field_evidence r on r.subject = p.subject and r.field = 'recreation_reason'

@@ -8,7 +8,7 @@ looks_for = """
 The moments between which each version went live, compared with the weekly window of the parameters `days` (such as
 "Mon,Tue,Wed,Thu"), `from` and `until` (such as "09:00" and "16:00", local time of the configured time zone; a window
 that ends before it begins runs past midnight). A change whose class (`change_class`) is `emergency` may go live
-outside, where it is approved within `emergency_days`. Without a window the question does not arise."""
+outside, where somebody else than its developers approves it within `emergency_days`. Without a window the question does not arise."""
 rationale = """
 A change of prices on a Friday night meets nobody who could stop it. Firms that keep release windows are asked to show
 that they kept to them, and what they did in an emergency."""
@@ -63,8 +63,12 @@ open_time as (
     group by run
 ),
 approved as (
-    select subject, min(coalesce(decided_not_before, recorded_not_after)) as approved_at
-    from approvals where standing in ('holds', 'contested', 'unidentified') group by subject
+    -- what a developer or a service account says of it is no approval; who entered it, and when, tell other rules
+    select v.subject, min(coalesce(a.decided_not_before, a.recorded_not_after)) as approved_at
+    from (select distinct version_subject as subject, unnest([version_subject, model_subject]) as owner from promotions) v
+    join approvals a on a.subject = v.owner
+    where a.standing in ('holds', 'unidentified') or a.standing = 'contested' and a.contested_by = 'approval-set-by-approver'
+    group by v.subject
 ),
 judged as (
     select w.*, o.opens, o.closes, lower(trim(e.value)) = 'emergency' as emergency, e.candidates,

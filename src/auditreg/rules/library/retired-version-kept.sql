@@ -56,7 +56,7 @@ judged as (
                 then 'while live'
                 when due <= d.lo then 'kept long enough' when due > d.hi then 'deleted too early'
                 when d.subject is not null then case when due is null then 'deleted' else 'deleted around' end
-                when t.run_state in ('deleted', 'removed') and coalesce(due > as_of(), true) then 'run gone'
+                when t.run_state in ('deleted', 'removed') and coalesce(due > as_of(), true) then case when due is null then 'run gone, no day' else 'run gone' end
                 when w.missing is not null then 'unsaid' when w.open then 'open' else 'kept' end as found
     from population_retired_version p
     join spell s on s.subject = p.subject left join deletion d on d.subject = p.subject
@@ -74,6 +74,9 @@ select subject,
             when 'deleted around' then 'Whether {subject}, deleted {gone}, was kept until {kept_until} cannot be told'
             when 'there or gone' then 'Whether {subject}, deleted {gone}, was there at this moment cannot be told'
             when 'deleted' then '{subject} was deleted {gone}, and '
+                 || case when kept_until is null then 'no day is recorded until which it had to be kept'
+                         else 'until when it had to be kept cannot be read: ''{kept_until}''' end
+            when 'run gone, no day' then 'Run {run_id}, which made {subject}, is deleted, and '
                  || case when kept_until is null then 'no day is recorded until which it had to be kept'
                          else 'until when it had to be kept cannot be read: ''{kept_until}''' end
             when 'run gone' then 'Run {run_id}, which made {subject}, is deleted; {subject} went out of use {ended}'

@@ -15,7 +15,7 @@ remediation = """
 Have the version approved again, now that it is validated, and record the date."""
 */
 with version as materialized (
-    select m.subject, m.model_subject, m.trained_at, m.version_created_at
+    select m.subject, m.model_subject, m.trained_at, m.version_created_at, m.verdict = 'holds' as validated
     from validation_verdicts m join population_live_in_period p on p.subject = m.subject
 ),
 -- what is older than the version was about another one
@@ -35,7 +35,7 @@ first as (
     from validated group by subject
 ),
 judged as (
-    select a.*, v.trained_at, f.validated, f.validator,
+    select a.*, v.trained_at, f.validated, f.validator, v.validated as older,
            case when not a.names_approver then 'no approver' when a.verdict = 'order cannot be told' then 'which'
                 when a.decided_not_before is null then 'no date'
                 when a.decided_not_after <= v.trained_at then 'before training'
@@ -56,7 +56,8 @@ select p.subject,
             when 'which' then 'The approver of {subject} changed around this moment; which one stands cannot be told'
             when 'no date' then 'The approval of {subject} by {approver} bears no date that can be read'
             when 'before training' then '{subject} was approved on {approved} by {approver}, before its training ended {trained_at}'
-            when 'no validation' then 'No dated validation of {subject} is recorded that its approval could have come after: see validation-recorded'
+            when 'no validation' then 'No dated validation of {subject} is recorded that its approval could have come after'
+                 || case when j.older then ': see validation-covers-version' else ': see validation-recorded' end
             when 'kept' then '{subject} was validated on {validated} by {validator} and approved on {approved} by {approver}'
             else '{subject} was approved on {approved} by {approver}, before '
                  || case j.found when 'overwritten' then 'the first validation on record, of {validated} by {validator}; '

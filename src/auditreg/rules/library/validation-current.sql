@@ -35,7 +35,7 @@ due as (
            coalesce(n.value, v.next_review) as next_review, stated_until(coalesce(n.value, v.next_review)) as next_review_ends,
            coalesce(u.value, v.valid_until) as valid_until, stated_until(coalesce(u.value, v.valid_until)) as valid_until_ends,
            coalesce(n.open and v.next_review is null or u.open and v.valid_until is null, false) as open,
-           lower(trim(e.value)) as risk_rating, k.days as cadence_days,
+           lower(trim(e.value)) as risk_rating, e.state in ('uncertain', 'ambiguous') as which_rating, e.candidates as ratings, k.days as cadence_days,
            local_to_utc((local_day(v.validated_not_before) + k.days + 1)::TIMESTAMP) as cadence_ends,
            coalesce(n.value, v.next_review) is not null and stated_until(coalesce(n.value, v.next_review)) is null
                or coalesce(u.value, v.valid_until) is not null and stated_until(coalesce(u.value, v.valid_until)) is null as unreadable
@@ -56,7 +56,7 @@ judged as (
                 when verdict in ('none', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
                   or stated is null then 'no validation' when open then 'which'
                 when cadence_ends <= as_of() then 'cadence overdue'
-                when unreadable then 'unreadable'
+                when unreadable then 'unreadable' when which_rating then 'which rating'
                 when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'
                 when coalesce(next_review_ends, valid_until_ends, cadence_ends) is not null then 'current'
                 when risk_rating is null then 'no rating'
@@ -64,13 +64,14 @@ judged as (
     from due
 )
 select p.subject,
-       case j.found when 'current' then 'pass' when 'no validation' then 'not_applicable' when 'which' then 'undecided'
+       case j.found when 'current' then 'pass' when 'no validation' then 'not_applicable' when 'which' then 'undecided' when 'which rating' then 'undecided'
             when 'review overdue' then 'fail' when 'expired' then 'fail' when 'cadence overdue' then 'fail'
             when 'too far' then 'fail' when 'unreadable' then 'not_evidenced' else 'not_applicable' end as status,
        case j.found
             when 'current' then 'The validation of {subject} of {stated} holds until {due}'
             when 'no validation' then 'No validation of {subject} with a date and a result is recorded: see validation-recorded'
             when 'which' then 'The validation of {subject} changed around this moment; which one stands cannot be told'
+            when 'which rating' then 'The rating of {subject} changed around this moment ({ratings}), and how long its validation of {stated} holds depends on it'
             when 'review overdue' then 'The next review of {subject} was due on {next_review}'
             when 'expired' then '{subject} was valid until {valid_until}'
             when 'cadence overdue' then '{subject} was validated on {stated}, more than {cadence_days} days ago, the cadence for rating {risk_rating}'
@@ -83,6 +84,6 @@ select p.subject,
        case when j.verdict = 'none' then 'none' else 'asserted' end as grade,
        case when j.found in ('unreadable', 'too far')
             then set_tag(p.model, p.version, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
-       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.cadence_days, j.due
+       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.ratings, j.cadence_days, j.due
 from population_live_version p
 join judged j on j.subject = p.subject

@@ -39,7 +39,8 @@ select p.subject,
        end as reason,
        case when v.validator is null then 'none' else 'asserted' end as grade,
        case when v.validator is not null and v.independence in ('validator unknown', 'developer unknown')
-            then list_person(case v.independence when 'validator unknown' then v.validator else v.developers end) end as fix,
+            then list_person(case v.independence when 'validator unknown' then v.validator else s.stranger end) end as fix,
        v.validator, v.party as validator_person, v.developers, v.independence
 from population_live_in_period p
 join validation_verdicts v on v.subject = p.subject
+left join (select subject, min(developer) as stranger from developers where person_of(developer) is null group by subject) s on s.subject = p.subject
