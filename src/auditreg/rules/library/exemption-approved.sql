@@ -53,7 +53,8 @@ select p.subject,
             when 'incomplete' then 'The exemption of {subject} ({exemption}) is recorded without '
                  || concat_ws(' and ', case when j.by_nobody then 'who granted it' end, case when j.no_end then 'an end' end)
             when 'unreadable' then 'The end of the exemption of {subject} cannot be read: ''{granted_until}''; wanted: 2026-12-31'
-            when 'unsound' then 'The exemption of {subject} ({exemption}) was granted by no person or body or has no end to come, whichever record holds at this moment: {granted_by}; {granted_until}'
+            when 'unsound' then 'The exemption of {subject} ({exemption}) was granted by no person or body or has no end to come, whichever record holds: '
+                 || '{granted_by}; {granted_until}'
             else '{subject} is exempt ({exemption}), granted by {granted_by} until {granted_until}' end as reason,
        case when s.exemption is null then 'none' else 'asserted' end as grade,
        case when j.found in ('incomplete', 'unreadable', 'unsound') then s.fix end as fix, s.exemption, s.granted_by, s.granted_until

@@ -61,7 +61,8 @@ select p.subject,
             when 'unreadable' then 'The day for open validation findings of {subject} cannot be read: ''{findings_due}''; wanted: 2026-08-12'
             when 'overdue' then 'Open validation findings of {subject} ({open_findings}) were to be closed by {findings_due}'
                  || case when j.no_owner then ', without an owner' else ' by {findings_owner}' end
-            when 'unsound' then 'Open validation findings of {subject} ({open_findings}) lack an owner in office or a day to come, whichever record holds at this moment: {findings_owner}; {findings_due}'
+            when 'unsound' then 'Open validation findings of {subject} ({open_findings}) lack an owner in office or a day to come, whichever record holds '
+                 || 'at this moment: {findings_owner}; {findings_due}'
             else 'Open validation findings of {subject} ({open_findings}) are to be closed by {findings_due} by {findings_owner}' end as reason,
        case when j.found = 'not said' then 'none' else 'asserted' end as grade,
        case when j.found in ('incomplete', 'unsound') then s.fix end as fix, s.open_findings, s.findings_owner, s.findings_due
