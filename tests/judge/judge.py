@@ -860,7 +860,8 @@ def _approval_holds(case: Case, version: Version) -> bool:
         return False
     party = case.firm.party(who)
     own = any(
-        name.strip().lower() == who.strip().lower() or party and case.firm.party(name) == party
+        name.strip().lower() == who.strip().lower()
+        or (party is not None and case.firm.party(name) == party)
         for name in case.developers(version)
     )
     until = case.firm.stated(record.get("approval_until") or "")
