@@ -55,7 +55,7 @@ in_use as (
           union all select unnest([version_subject, model_subject]), false from running where version_subject is not null)
     group by key
 ),
-found as (
+found as materialized (
     select t.subject, t.world, t.words,
            case when p.model_subject is not null then 'prompt' when t.alias_open then 'open'
                 when t.model_subject is null or v.subject is null and (t.version is not null or t.by_alias) then 'unknown'

@@ -12,7 +12,7 @@ An exemption without an end is a rule of its own, and one that nobody granted is
 remediation = """
 Have the exemption granted again with an end, or drop the tag and follow the rules."""
 */
-with said as (
+with said as materialized (
     select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('exemption', 'exemption_by', 'exemption_until')
 ),

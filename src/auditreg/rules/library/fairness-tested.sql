@@ -15,7 +15,7 @@ supervisors ask for the test."""
 remediation = """
 Record the test's run or result on the version or its registered model; or, in the field of the impact, `none`."""
 */
-with said as (
+with said as materialized (
     select subject, field, state, coalesce(value, candidates) as words,
            -- that the model affects consumers is asked about, also where the firm wants it said of each version
            unnest(case when state = 'on the model only' then [value] else values_of(state, value, possible) end) as value

@@ -13,7 +13,7 @@ A finding without an owner and a day stays open until the next validation finds 
 remediation = """
 Record who closes the findings and by when, or that they are closed."""
 */
-with said as (
+with said as materialized (
     select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('validation_findings', 'findings_owner', 'findings_due')
 ),
