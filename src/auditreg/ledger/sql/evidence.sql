@@ -80,7 +80,7 @@ ranked as (
 select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
        not_before as recorded_not_before, not_after as recorded_not_after, unsure as open,
        case when unsure then value || case candidate when 'only' then '' else ' (' || candidate || ')' end || ' or no record' end as candidates,
-       case when unsure and not nothing then [value, null] end as possible
+       case when unsure and not nothing then to_json([value, null])::VARCHAR end as possible
 from said where records = 1
 union all
 select subject, field,
@@ -93,8 +93,8 @@ select subject, field,
             then string_agg(value || case candidate when 'only' then '' else ' (' || candidate || ')' end, ' or '
                             order by rank, candidate desc, value)
                  || case when min(settled) is null then ' or no record' else '' end end,
-       case when bool_or(named) and min(settled) is null then list_append(list(distinct value order by value), null)
-            when bool_or(named) and count(distinct value) > 1 then list(distinct value order by value) end
+       case when bool_or(named) and min(settled) is null then to_json(list_append(list(distinct value order by value), null))::VARCHAR
+            when bool_or(named) and count(distinct value) > 1 then to_json(list(distinct value order by value))::VARCHAR end
 from (
     select * from ranked
     qualify case when named then counts and rank <= coalesce(settled, rank)
