@@ -138,7 +138,12 @@ class Case:
     def from_vendor(self, version: Version) -> bool:
         """Whether the model was bought."""
         origin = self.recorded(version, "origin")
-        return origin is not None and origin.lower() != "in-house"
+        return origin is not None and origin.strip().lower() not in (
+            "in-house",
+            "internal",
+            "no",
+            "none",
+        )
 
     def developers(self, version: Version) -> set[str]:
         """Everybody who is or ever was recorded as developer, service accounts and placeholders aside."""
@@ -932,7 +937,23 @@ def _sound(case: Case, name: str) -> bool:
     version = model.versions.get(int(number))
     if version is None or version.deleted is not None or version.stage == "Archived":
         return False
-    return version.live or approver_recorded(case, version) == PASS
+    return version.live or _approval_holds(case, version)
+
+
+def _approval_holds(case: Case, version: Version) -> bool:
+    """Whether a version is approved, by nobody who developed it, and the approval has not run out."""
+    record = current(case, version)
+    who = approved_by(case, record)
+    if record is None or who is None or approver_recorded(case, version) != PASS:
+        return False
+    party = case.firm.party(who)
+    own = any(
+        name.strip().lower() == who.strip().lower()
+        or (party is not None and case.firm.party(name) == party)
+        for name in case.developers(version)
+    )
+    until = case.firm.stated(record.get("approval_until") or "")
+    return not own and (until is None or until.end > case.now)
 
 
 def alias_stage_consistent(case: Case, model: Model) -> str:

@@ -80,7 +80,7 @@ ranked as (
 select subject, field, nothing as placeholder, value, found_in, tag, grade, actor as entered_by,
        not_before as recorded_not_before, not_after as recorded_not_after, unsure as open,
        case when unsure then value || case candidate when 'only' then '' else ' (' || candidate || ')' end || ' or no record' end as candidates,
-       case when unsure and not nothing then [value, null] end as possible
+       case when unsure and not nothing then to_json([value, null])::VARCHAR end as possible
 from said where records = 1
 union all
 select subject, field,
@@ -93,8 +93,8 @@ select subject, field,
             then string_agg(value || case candidate when 'only' then '' else ' (' || candidate || ')' end, ' or '
                             order by rank, candidate desc, value)
                  || case when min(settled) is null then ' or no record' else '' end end,
-       case when bool_or(named) and min(settled) is null then list_append(list(distinct value order by value), null)
-            when bool_or(named) and count(distinct value) > 1 then list(distinct value order by value) end
+       case when bool_or(named) and min(settled) is null then to_json(list_append(list(distinct value order by value), null))::VARCHAR
+            when bool_or(named) and count(distinct value) > 1 then to_json(list(distinct value order by value))::VARCHAR end
 from (
     select * from ranked
     qualify case when named then counts and rank <= coalesce(settled, rank)
@@ -131,7 +131,7 @@ left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.
 -- block: training
 -- per version the run that made it, and what that run or the logged model says of its code and its data.
 -- The run is the version's own, else that of its logged model
-with named as (
+with named as materialized (
     select v.subject, v.registry, v.workspace, v.model, v.version, v.run_link, k.logged_model_id,
            coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
     from [version_identity] v
@@ -181,13 +181,13 @@ code as (
     from tagged group by registry, run_id, model_id
 ),
 -- what a run had logged by then, and whether readings leave it open
-data_set as (
+data_set as materialized (
     select n.subject, d.name, d.digest, d.source, coalesce(nullif(trim(d.context), ''), 'no context') as context,
            bool_or(d.certainty not in ('uncertain', 'unknown')) or count(distinct d.candidate) > 1 as sure
     from named n join [run_datasets] d on d.registry = n.registry and d.run_id = n.run_id
     group by all
 ),
-measured_on as (
+measured_on as materialized (
     select n.subject, m.dataset_name as name, m.dataset_digest as digest,
            bool_or(m.certainty not in ('uncertain', 'unknown')) or count(distinct m.candidate) > 1 as sure
     from named n join [logged_model_metrics] m on m.registry = n.registry and m.model_id = n.logged_model_id
@@ -225,11 +225,11 @@ listed as (
     from used group by subject
 ),
 -- where the model is from, by the first record that says in-house or vendor, and those before it that perhaps do
-origin as (
+origin as materialized (
     select subject, rank, origin_of(tag, value) as said, certainty in ('uncertain', 'unknown') as open
     from [fields] where field = 'origin' and not says_nothing('origin', value)
 ),
-telling as (
+telling as materialized (
     select *, min(case when not open or states > 1 then rank end) over (partition by subject) as settled
     from (select *, count(*) over (partition by subject, rank) as states from origin where said is not null)
 ),

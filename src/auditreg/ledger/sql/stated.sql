@@ -81,7 +81,7 @@ create macro field_reason(label, field_id, state, nearest_tag) as case state
 create macro is_absent(state) as state in ('missing', 'placeholder', 'on the model only');
 -- The values that a field may have at the moment, to be unnested; NULL among them where it may have none.
 create macro values_of(state, value, possible) as case when state = 'recorded' then [value]
-    when is_absent(state) or possible is null then [null::VARCHAR] else possible end;
+    when is_absent(state) or possible is null then [null::VARCHAR] else from_json(possible, '["VARCHAR"]') end;
 -- How closely the files of a version were compared, and a list of names short enough to be read.
 create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
     when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;

@@ -12,29 +12,31 @@ where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
 
 -- block: live_versions
 with named as (
-    select v.subject, 'stage ' || v.stage as via, v.certainty, v.candidate,
+    select v.subject, 'stage ' || v.stage as via, true as by_stage, v.certainty, v.candidate,
            v.not_before, v.not_after
     from [model_versions] v join live_names n
       on n.kind = 'stage' and n.name = v.stage
      and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted
     union all
-    select a.subject, 'alias ' || a.alias, a.certainty, a.candidate, a.not_before, a.not_after
+    select a.subject, 'alias ' || a.alias, false, a.certainty, a.candidate, a.not_before, a.not_after
     from [aliases] a join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(a.alias)
      and n.applies_to = conventions_of(a.registry, a.workspace)
 ),
 version as (
-    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) as workspace,
-           max_by(model, (not_after, seq)) as model, version
+    select subject, model_subject, registry, max_by(workspace, (not_after, seq)) filter (where not deleted) as workspace,
+           max_by(model, (not_after, seq)) filter (where not deleted) as model, version, count(*) as states
     from [model_versions]
-    where not deleted
     group by subject, model_subject, registry, version
+    having not bool_and(deleted)
 )
 select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version,
        string_agg(distinct via, ', ' order by via) as live_via,
        case when bool_or(certainty not in ('uncertain', 'unknown'))
             then max(certainty) filter (where certainty not in ('uncertain', 'unknown'))
+            -- of two possible states both are live
+            when any_value(v.states) > 1 and count(*) filter (where by_stage) = any_value(v.states) then 'seen_same'
             else 'uncertain' end as certainty,
        min(not_before) as live_not_before, min(not_after) as live_not_after
 from named join version v using (subject)

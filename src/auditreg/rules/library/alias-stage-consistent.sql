@@ -13,14 +13,16 @@ remediation = """
 Move the alias or the stage so that both name the version in use, or leave stages empty and take them out of `[live]`."""
 */
 with staged as (
-    select v.model_subject, v.version, max(v.stage) as stage, bool_or(v.certainty in ('uncertain', 'unknown')) as open
-    from model_versions v join live_names n
+    -- a version is surely live where each of its possible states is
+    select v.model_subject, v.version, string_agg(distinct v.stage, ' or ' order by v.stage) as stage,
+           bool_and(v.certainty in ('uncertain', 'unknown')) and not (any_value(v.states) > 1 and count(*) = any_value(v.states)) as open
+    from (select *, count(*) over (partition by subject) as states from model_versions) v join live_names n
       on n.kind = 'stage' and n.name = v.stage and n.applies_to = conventions_of(v.registry, v.workspace)
     where not v.deleted group by v.model_subject, v.version
 ),
 aliased as (
     select a.model_subject, a.version, string_agg(distinct a.alias, ', ' order by a.alias) as alias,
-           bool_or(a.certainty in ('uncertain', 'unknown')) as open
+           bool_and(a.certainty in ('uncertain', 'unknown')) as open
     from aliases a join live_names n
       on n.kind = 'alias' and lower(n.name) = lower(a.alias) and n.applies_to = conventions_of(a.registry, a.workspace)
     group by a.model_subject, a.version

@@ -18,16 +18,19 @@ minimum_length = 20
 with asked as (
     select coalesce(getvariable('minimum_length')::VARCHAR, setting('description-present.minimum_length'), '20')::INTEGER as minimum
 ),
--- the longest of all, whatever its place: a short note on the version leaves the model's description standing
+-- the longest of all, whatever its place: a short note on the version leaves the model's description standing. What
+-- only one of two possible states has is not sure
 described as (
-    select subject, arg_max(f, (certainty not in ('uncertain', 'unknown') and length(trim(value)) >= minimum,
-                                length(trim(value)))) as longest
-    from fields f cross join asked where field = 'description' group by subject
+    select subject, arg_max(f, (sure and shortest >= minimum, length(trim(value)))) as longest
+    from (select *, certainty not in ('uncertain', 'unknown') or min(candidate) over states <> max(candidate) over states as sure,
+                 min(length(trim(value))) over states as shortest
+          from fields where field = 'description' window states as (partition by subject, rank)) f cross join asked
+    group by subject
 ),
 judged as (
     select p.subject, p.model, p.version, d.longest.value as description, d.longest.found_in as found_in,
            d.longest.tag as tag, d.longest.grade as grade, a.minimum, length(trim(d.longest.value)) as length,
-           d.longest.certainty in ('uncertain', 'unknown') as open
+           not d.longest.sure or d.longest.shortest < a.minimum as open
     from population_live_version p cross join asked a
     left join described d on d.subject = p.subject
 )

@@ -12,7 +12,7 @@ An exemption without an end is a rule of its own, and one that nobody granted is
 remediation = """
 Have the exemption granted again with an end, or drop the tag and follow the rules."""
 */
-with said as (
+with said as materialized (
     select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('exemption', 'exemption_by', 'exemption_until')
 ),
@@ -53,7 +53,8 @@ select p.subject,
             when 'incomplete' then 'The exemption of {subject} ({exemption}) is recorded without '
                  || concat_ws(' and ', case when j.by_nobody then 'who granted it' end, case when j.no_end then 'an end' end)
             when 'unreadable' then 'The end of the exemption of {subject} cannot be read: ''{granted_until}''; wanted: 2026-12-31'
-            when 'unsound' then 'The exemption of {subject} ({exemption}) was granted by no person or body or has no end to come, whichever record holds at this moment: {granted_by}; {granted_until}'
+            when 'unsound' then 'The exemption of {subject} ({exemption}) was granted by no person or body or has no end to come, whichever record holds: '
+                 || '{granted_by}; {granted_until}'
             else '{subject} is exempt ({exemption}), granted by {granted_by} until {granted_until}' end as reason,
        case when s.exemption is null then 'none' else 'asserted' end as grade,
        case when j.found in ('incomplete', 'unreadable', 'unsound') then s.fix end as fix, s.exemption, s.granted_by, s.granted_until

@@ -15,7 +15,7 @@ supervisors ask for the test."""
 remediation = """
 Record the test's run or result on the version or its registered model; or, in the field of the impact, `none`."""
 */
-with said as (
+with said as materialized (
     select subject, field, state, coalesce(value, candidates) as words,
            -- that the model affects consumers is asked about, also where the firm wants it said of each version
            unnest(case when state = 'on the model only' then [value] else values_of(state, value, possible) end) as value
@@ -24,7 +24,8 @@ with said as (
 -- by each impact and each purpose that may stand there at the moment
 judged as (
     select i.subject,
-           case when regexp_matches(lower(trim(i.value)), '^(none|no|0|false|internal( use)?( only)?|not consumer[- ]facing|(no|without)( direct)? (effects?|impact)( on (consumers?|customers?|policyholders?))?)$')
+           case when regexp_matches(lower(trim(i.value)), '^(none|no|0|false|internal( use)?( only)?|not consumer[- ]facing)$|'
+                     || '^(no|without)( direct)? (effects?|impact)( on (consumers?|customers?|policyholders?))?$')
                 then 'stated none' when i.value is not null then 'stated'
                 when regexp_matches(lower(p.value), '\b(consumer|customer|policyholder)s?\b') then 'by purpose' else 'not said' end as found
     from said i join said p on p.subject = i.subject and p.field = 'purpose' where i.field = 'consumer_impact'

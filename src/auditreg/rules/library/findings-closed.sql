@@ -13,7 +13,7 @@ A finding without an owner and a day stays open until the next validation finds 
 remediation = """
 Record who closes the findings and by when, or that they are closed."""
 */
-with said as (
+with said as materialized (
     select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('validation_findings', 'findings_owner', 'findings_due')
 ),
@@ -61,7 +61,8 @@ select p.subject,
             when 'unreadable' then 'The day for open validation findings of {subject} cannot be read: ''{findings_due}''; wanted: 2026-08-12'
             when 'overdue' then 'Open validation findings of {subject} ({open_findings}) were to be closed by {findings_due}'
                  || case when j.no_owner then ', without an owner' else ' by {findings_owner}' end
-            when 'unsound' then 'Open validation findings of {subject} ({open_findings}) lack an owner in office or a day to come, whichever record holds at this moment: {findings_owner}; {findings_due}'
+            when 'unsound' then 'Open validation findings of {subject} ({open_findings}) lack an owner in office or a day to come, whichever record holds '
+                 || 'at this moment: {findings_owner}; {findings_due}'
             else 'Open validation findings of {subject} ({open_findings}) are to be closed by {findings_due} by {findings_owner}' end as reason,
        case when j.found = 'not said' then 'none' else 'asserted' end as grade,
        case when j.found in ('incomplete', 'unsound') then s.fix end as fix, s.open_findings, s.findings_owner, s.findings_due

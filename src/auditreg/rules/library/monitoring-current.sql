@@ -20,7 +20,7 @@ days = 100
 with asked as (
     select coalesce(getvariable('days')::VARCHAR, setting('monitoring-current.days'), '100')::DOUBLE as days
 ),
-said as (
+said as materialized (
     select subject, field, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('monitoring_date', 'monitoring_status')
 ),

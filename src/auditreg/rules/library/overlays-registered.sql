@@ -13,7 +13,7 @@ An adjustment that is made by hand each quarter is part of the model, and nobody
 remediation = """
 Record why the overlay is applied and until when, or `none`. One that recurs belongs into the model."""
 */
-with said as (
+with said as materialized (
     select subject, field, coalesce(value, candidates) as words, fix, is_absent(state) as absent, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('overlays', 'overlay_reason', 'overlay_until')
 ),

@@ -52,7 +52,8 @@ select p.subject,
             when 'outputs' then 'Of {subject} no inputs are declared; declared are {places}'
             when 'neither' then 'Neither inputs nor outputs of {subject} are known to be declared: see signature-present'
             else 'What {subject} declares changed around this moment; both states are possible' end
-            || case when j.last_read_at is null or j.found in ('open', 'one at most') then '' else ' (last read {last_read_at}; its files could not be reached since)' end as reason,
+            || case when j.last_read_at is null or j.found in ('open', 'one at most') then ''
+                    else ' (last read {last_read_at}; its files could not be reached since)' end as reason,
        case when j.inputs or j.outputs then coalesce(j.grade, 'asserted') else 'none' end as grade,
        case when j.found in ('inputs', 'outputs')
             then 'mlflow.<flavor>.log_model(model, signature=mlflow.models.infer_signature(X, model.predict(X)))' end as fix,

@@ -38,7 +38,8 @@ file as (
 ),
 judged as (
     select d.*, f.* exclude (subject, was_read),
-           case when d.open and not (d.perhaps_in = 'run tag' and coalesce(f.was_read, false)) then 'uncertain' when d.found_in = 'run tag' and coalesce(f.was_read, false) then 'none'
+           case when d.open and not (d.perhaps_in = 'run tag' and coalesce(f.was_read, false)) then 'uncertain'
+                when d.found_in = 'run tag' and coalesce(f.was_read, false) then 'none'
                 when d.found_in is not null then d.found_in when coalesce(f.was_read, false) then 'none' else 'unread' end as found
     from declared d left join file f on f.subject = d.subject
 )

@@ -17,7 +17,8 @@ Record the vendor's name and where its file is kept on the registered model; of 
 */
 with said as (
     select subject, bool_or(state = 'uncertain' and field <> 'origin') as open, max(coalesce(value, candidates)) filter (where field = 'origin') as origin,
-           string_agg(replace(field, '_', '''s ') || case when state = 'on the model only' then ' (the model''s does not say for which version)' else '' end, ' and ' order by field desc) filter (where field <> 'origin' and absent) as missing,
+           string_agg(replace(field, '_', '''s ') || case when state = 'on the model only' then ' (the model''s does not say for which version)' else '' end,
+                      ' and ' order by field desc) filter (where field <> 'origin' and absent) as missing,
            max(coalesce(value, candidates)) filter (where field = 'vendor_name') as vendor_name,
            max(coalesce(value, candidates)) filter (where field = 'vendor_file') as vendor_file,
            min(fix) filter (where field <> 'origin' and absent) as fix, max(fix) filter (where field = 'origin') as origin_fix,

@@ -39,7 +39,8 @@ select p.subject,
                  || case when j.difference_recorded then 'the difference is recorded with it' else 'what they were is not recorded' end
             when 'contradicted' then 'The working copy of {subject} is recorded as clean, and a difference is recorded with it'
             when 'both' then 'The record says both that the working copy of {subject} was clean and that it was not'
-            when 'not sure' then 'Nothing says that {subject} was trained from a working copy without uncommitted changes; whether the record already said that it was not, cannot be told'
+            when 'not sure' then 'Nothing says that {subject} was trained from a working copy without uncommitted changes; whether the record already said that it was not,'
+                 || ' cannot be told'
             when 'unreadable' then 'The record of the working copy of {subject} is neither true nor false: ''{dirty}'''
             when 'vendor' then '{subject} is from a vendor; the registry names no run of its own'
             when 'no run' then 'The record holds no run of {subject} that could say so: see run-linked'
