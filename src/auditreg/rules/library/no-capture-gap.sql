@@ -39,8 +39,7 @@ counted as (
            (select min(started_at) from captures where started_at < period_end()) as capture_began,
            -- registries that were read, completely or not, but never under capture
            (select string_agg(distinct registry, ', ' order by registry) from extractions
-            where observed_at <= as_of()
-              and registry not in (select registry from captures where started_at < period_end())) as uncaptured
+            where observed_at <= as_of() and registry not in (select registry from captures where started_at < period_end())) as uncaptured
 )
 select p.subject,
        case when c.capture_began is null then 'not_applicable' when c.gaps > 0 then 'fail' when c.uncaptured is not null then 'not_evidenced'
