@@ -40,8 +40,8 @@ create macro decision_of(words) as case
         || '|(no|without) (decision|approval|validation|review|result|sign ?off))\b') then 'pending'
     when regexp_matches(decision_words(words), '^not (rejected|refused|declined|failed|withdrawn|objected)\b') then 'approved'
     when regexp_matches(decision_words(words), '^(no|n|false|no go|nok|ko|red)( ?[,.:;(].*)?$'
-        || '|^(not|never|cannot|(did|does|do|could|can|should|may|must) not|non ?(compliant|conform))\b'
-        || '|^(reject|declin|den(y|ied|ial)|refus|revok|revoc|withdr|fail|cancel|rescind|veto|suspend|expired|lapsed|terminat'
+        || '|^(not|never|cannot|(did|does|do|could|can|should|may|must) not)\b'
+        || '|^(non ?compli|non ?conform|reject|declin|den(y|ied|ial)|refus|revok|revoc|withdr|fail|cancel|rescind|veto|suspend|expired|lapsed|terminat'
         || '|disapprov|disallow|disagree|disqualif|unapprov|unsatisf|unaccept|unsuccess|unsuit|unfit|unsound|unstable'
         || '|inadequate|insufficient|invalid|inaccept|ineligible)', 's') then 'rejected'
     else 'approved' end;

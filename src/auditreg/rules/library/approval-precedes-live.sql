@@ -65,7 +65,7 @@ select p.subject,
        case when v.verdict = 'date unreadable'
             then set_tag(p.model, p.version, first_tag('approval_date', p.registry, p.workspace), '2026-08-12T14:30:00Z')
        end as fix,
-       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.verdict, v.contested_by, v.approver,
+       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.live_not_after as condition_since, v.verdict, v.contested_by, v.approver,
        v.stated, v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after,
        v.decision, v.developers, v.entered_by, v.source, v.system, v.reference
 from population_promotion p

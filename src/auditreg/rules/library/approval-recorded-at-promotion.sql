@@ -35,7 +35,7 @@ select p.subject,
        end as reason,
        case when v.written is null then 'none'
             when v.promotion_grade = 'captured' and v.grade = 'captured' then 'captured' else 'observed' end as grade,
-       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.approver, v.source, v.system,
+       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.live_not_after as condition_since, v.approver, v.source, v.system,
        v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after,
        v.until_not_before as gone_not_before, v.until_not_after as gone_not_after, v.entered_by
 from population_promotion p

@@ -49,6 +49,6 @@ select p.subject,
             when c.promoted_from = 'program' then 'asserted' else 'captured' end as grade,
        case when c.promotion_by in ('unknown promoter', 'unknown approver')
             then list_person(case c.promotion_by when 'unknown promoter' then c.promoted_by else c.approver end) end as fix,
-       c.version_subject, c.live_via, c.live_not_before, c.live_not_after, c.promoted_by, c.promoted_from, c.approver
+       c.version_subject, c.live_via, c.live_not_before, c.live_not_after, c.live_not_after as condition_since, c.promoted_by, c.promoted_from, c.approver
 from population_promotion p
 join compared c on c.subject = p.subject

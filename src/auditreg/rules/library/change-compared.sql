@@ -81,6 +81,6 @@ select subject,
             when 'same' then '{subject} and version {previous_version}, which went live before it, were tested on common data: {test_data}'
             else '{subject} was tested on {test_data}, version {previous_version} before it on {previous_test_data}' end as reason,
        case when found in ('same', 'different') then 'asserted' else 'none' end as grade,
-       version_subject, live_via, live_not_before, live_not_after, previous_version, previous_candidates,
+       version_subject, live_via, live_not_before, live_not_after, live_not_after as condition_since, previous_version, previous_candidates,
        coalesce(change_class, candidates) as change_class, candidates, test_data, previous_test_data
 from judged

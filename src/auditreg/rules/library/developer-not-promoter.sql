@@ -52,6 +52,6 @@ select p.subject,
        case when j.found in ('no developer', 'not recorded') then 'none' when j.promoted_from = 'program' then 'asserted'
             else 'captured' end as grade,
        case j.found when 'unknown account' then list_person(j.promoted_by) when 'unknown developer' then list_person(j.stranger) end as fix,
-       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.promoted_by, j.promoted_from, j.developers, j.stranger
+       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.live_not_after as condition_since, j.promoted_by, j.promoted_from, j.developers, j.stranger
 from population_promotion p
 join judged j on j.subject = p.subject

@@ -62,6 +62,6 @@ select subject,
                  || case when state in ('recorded', 'ambiguous') then ': {rollback_reason}' when state = 'uncertain' then '; whether a reason is recorded cannot be told'
                          else '; no reason is recorded' end end as reason,
        grade, case when found = 'rolled back' and state not in ('recorded', 'ambiguous') then reason_fix end as fix,
-       version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, replaced_by, taken_back_by,
+       version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, ended_not_after as condition_since, replaced_by, taken_back_by,
        rollback_reason, printf('%g', days) as days
 from judged

@@ -101,7 +101,7 @@ select p.subject,
        case when j.found in ('no window', 'unreadable') then 'none' else j.grade end as grade,
        case when j.found = 'unreadable'
             then 'auditreg.toml: [rules.params."promotion-in-window"] days = "Mon,Tue,Wed,Thu", from = "09:00", until = "16:00"' end as fix,
-       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.candidates, j.weekday, j.release_window, j.actor as moved_by,
+       j.version_subject, j.live_via, j.live_not_before, j.live_not_after, j.live_not_after as condition_since, j.candidates, j.weekday, j.release_window, j.actor as moved_by,
        j.approval_due, j.approved_at, j.opens as window_opens, j.closes as window_closes
 from population_promotion p
 join judged j on j.subject = p.subject

@@ -73,6 +73,6 @@ select p.subject,
             when b.whole then '{subject} went live {live} ({live_via}) after it was registered {created_at}: the server recorded no staging'
             else 'Whether {subject} was staged before it went live {live} cannot be told: its whole life is not recorded' end as reason,
        case when b.via is not null then b.staged_grade when b.whole and b.has_staging then 'captured' else 'none' end as grade,
-       b.version_subject, b.live_via, b.live_not_before, b.live_not_after, b.via, b.maybe_via, b.staged_at, b.created_at
+       b.version_subject, b.live_via, b.live_not_before, b.live_not_after, b.live_not_after as condition_since, b.via, b.maybe_via, b.staged_at, b.created_at
 from population_promotion p
 join beside b on b.subject = p.subject

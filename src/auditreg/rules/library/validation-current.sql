@@ -84,6 +84,6 @@ select p.subject,
        case when j.verdict = 'none' then 'none' else 'asserted' end as grade,
        case when j.found in ('unreadable', 'too far')
             then set_tag(p.model, p.version, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
-       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.ratings, j.cadence_days, j.due
+       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.ratings, j.cadence_days, j.due, case when j.due <= as_of() then j.due end as condition_since
 from population_live_version p
 join judged j on j.subject = p.subject

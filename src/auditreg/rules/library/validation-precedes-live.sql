@@ -51,7 +51,7 @@ select p.subject,
             when 'placeholder' then '{subject} went live {live}, and the validator recorded for that is ''{validator}'', which names no person'
             else '{subject} went live {live} without a validation on record' end as reason,
        case when v.verdict = 'none' then 'none' else 'asserted' end as grade,
-       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.stated, v.validator, v.result,
+       v.version_subject, v.live_via, v.live_not_before, v.live_not_after, v.live_not_after as condition_since, v.stated, v.validator, v.result,
        v.recorded_not_before, v.recorded_not_after, v.coverage
 from population_promotion p
 join judged v on v.subject = p.subject
