@@ -935,7 +935,11 @@ def _sound(case: Case, name: str) -> bool:
     if not number:
         return any(version.live for version in model.versions.values())
     version = model.versions.get(int(number))
-    if version is None or version.deleted is not None or version.stage == "Archived":
+    if version is None or version.deleted is not None:
+        return False
+    # A judge who forgets what nobody read knows stages of later; that of the moment counts.
+    stages = [stage for at, stage in version.stages if at <= case.now]
+    if stages and stages[-1] == "Archived":
         return False
     return version.live or _approval_holds(case, version)
 

@@ -18,8 +18,8 @@ What happened cannot be changed; record the approval's date where it was given i
 MLflow server narrows the moment of going live to the millisecond."""
 */
 with judged as (
-    -- what is wrong with the record that stands today too is told by the rule that judges today
-    select v.*, n.verdict <> 'order cannot be told' and n.approval is not distinct from v.approval as stands,
+    -- what is wrong with the record that stands today too, or perhaps does, is told by the rule that judges today
+    select v.*, n.verdict = 'order cannot be told' or n.approval is not distinct from v.approval as stands,
            case when v.verdict = 'rejected' and (v.written is distinct from 'after' or not stands) then 'rejected'
                 when not v.names_approver and stands then 'nobody' when v.party_kind = 'service' then 'service account'
                 when v.verdict = 'contested' and (case v.contested_by when 'approval-recorded-at-promotion' then true

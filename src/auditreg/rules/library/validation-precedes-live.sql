@@ -19,24 +19,24 @@ with judged as (
     -- what is wrong with the record that stands today too is told by the rule that judges today
     select v.*, n.verdict <> 'order cannot be told' and n.validation is not distinct from v.validation as stands,
            case when v.verdict = 'failed' and v.written is distinct from 'after' then 'failed'
-                when v.verdict = 'holds' and v.coverage = 'older' then case when stands then 'see coverage' else 'older' end
+                when v.verdict = 'holds' and v.coverage = 'older' then case when stands then 'see coverage' when v.written = 'before' then 'older' else 'perhaps older' end
                 when v.verdict in ('holds', 'after going live', 'order cannot be told') then v.verdict
                 when stands then 'see record' when v.verdict = 'failed' then 'after going live' else v.verdict end as found
     from validation_verdicts v join validation_verdicts n on n.subject = v.version_subject
     where v.about = 'promotion'
 )
 select p.subject,
-       case v.found when 'holds' then 'pass' when 'order cannot be told' then 'undecided'
-            when 'see record' then 'not_applicable' when 'see coverage' then 'not_applicable'
-            when 'failed' then 'fail' when 'older' then 'fail' when 'after going live' then 'fail' else 'not_evidenced' end as status,
+       case when v.found = 'holds' then 'pass' when v.found in ('order cannot be told', 'perhaps older') then 'undecided'
+            when v.found in ('see record', 'see coverage') then 'not_applicable'
+            when v.found in ('failed', 'older', 'after going live') then 'fail' else 'not_evidenced' end as status,
        case v.found
             when 'failed' then '{subject} went live {live}, and the validation recorded then had the result ''{result}'''
             when 'older' then '{subject} went live {live}, and the validation recorded then, of {stated}, is older than the version'
+            when 'perhaps older' then '{subject} went live {live}; whether another validation than that of {stated}, older than it, was recorded cannot be told'
             when 'after going live' then '{subject} went live {live}, before its validation'
                  || case when v.stated is null then ', recorded {recorded}' else ' of {stated}' end
             when 'order cannot be told' then case when v.validated_not_before >= v.live_not_after
-                 then '{subject} went live {live}, and the validation that is recorded is of {stated}; whether another was recorded '
-                      || 'before and overwritten, no reading shows'
+                 then '{subject} went live {live}, and the validation that is recorded is of {stated}; whether another was recorded before and overwritten, no reading shows'
                  else 'Whether {subject} was validated' || case when v.stated is null then '' else ' ({stated})' end
                       || ' before it went live {live} cannot be told' end
             when 'see coverage' then 'The validation of {subject} that came before is older than the version: see validation-covers-version'
