@@ -122,7 +122,9 @@ def test_fail_on():
 
 def test_a_rule_that_failed_comes_first():
     text = shown(result(*many(OWNER, 9), errors=[(COMMIT, "no column x")]), code=ExitCode.ERROR)
-    assert text.index("1 rule could not be evaluated: trust no result.") < text.index("To be recorded")
+    assert text.index("1 rule could not be evaluated: trust no result.") < text.index(
+        "To be recorded"
+    )
     assert "no column x" in text
     assert "exit 2: not everything could be judged" in text
 
