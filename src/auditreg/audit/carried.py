@@ -13,9 +13,9 @@ What a rule does not answer for any more, because the record no longer has the e
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from auditreg.audit.answers import Columns, answer_columns, answer_source, table_name
@@ -175,7 +175,12 @@ def carried_forward(
     """
     prepare_carried(con)
     found = CarriedForward(con)
-    since = _judged_from(con, rules, moment, config)
+    about_events = {rule.id for rule in rules if rule.is_about_events}
+    since = {
+        rule: begins
+        for rule, begins in _judged_from(con, about_events, moment.as_of, config).items()
+        if begins < moment.period_start
+    }
     found.extension.starts.update(_starts(con, rules, moment, since, config))
     for scope in dict.fromkeys(rule.scope for rule in rules if rule.scope.is_event):
         _find(con, [rule for rule in rules if rule.scope is scope], moment, chosen, since)
@@ -196,17 +201,16 @@ def carried_forward(
 
 
 def _judged_from(
-    con: duckdb.DuckDBPyConnection, rules: Sequence[RuleInfo], moment: Moment, config: Config
+    con: duckdb.DuckDBPyConnection, wanted: Set[str], at: datetime, config: Config
 ) -> dict[str, datetime]:
-    """Rule about events to the beginning of the period it was last judged in, where that is an earlier one.
+    """Rule to the beginning of the period it was last judged in, by a moment; rules never judged are left out.
 
     Only a check of everything counts, in which the rule ran.
     """
-    wanted = {rule.id for rule in rules if rule.is_about_events}
     checks = "from checks where selection = '[]' and as_of <= ?"
     last = con.execute(
         f"select period_first, rules {checks} order by as_of desc, seq desc limit 1",
-        [moment.as_of],
+        [at],
     ).fetchone()
     if last is None:
         return {}
@@ -217,14 +221,12 @@ def _judged_from(
             "select json_extract_string(rule, '$.id'), max_by(period_first, (as_of, seq)) from "
             "(select as_of, seq, period_first, unnest(from_json(rules, '[\"JSON\"]')) as rule "
             f"{checks}) where json_extract_string(rule, '$.error') is null group by 1",
-            [moment.as_of],
+            [at],
         )
         first_days |= {rule: day for rule, day in earlier.fetchall() if rule in wanted - ran}
     zone = config.calendar.timezone
     begins = {day: calendar.day_start(day, zone) for day in set(first_days.values())}
-    return {
-        rule: begins[day] for rule, day in first_days.items() if begins[day] < moment.period_start
-    }
+    return {rule: begins[day] for rule, day in first_days.items()}
 
 
 def _starts(
@@ -258,22 +260,10 @@ def _starts(
         starts = [since[rule.id]] if rule.id in since and not answered else []
         if oldest is not None:
             starts.append(config.quarter_of(oldest).start_utc)
-            starts += _period_before(con, oldest, config)
+            before = oldest - timedelta(microseconds=1)
+            starts += _judged_from(con, {rule.id}, before, config).values()
         if starts and min(starts) < moment.period_start:
             yield rule.id, min(starts)
-
-
-def _period_before(
-    con: duckdb.DuckDBPyConnection, moment: datetime, config: Config
-) -> Iterator[datetime]:
-    """When the period of the last check of everything before a moment began, if there was one."""
-    days = con.execute(
-        "select period_first from checks where selection = '[]' and as_of < ? "
-        "order by as_of desc, seq desc limit 1",
-        [moment],
-    ).fetchall()
-    for (day,) in days:
-        yield calendar.day_start(day, config.calendar.timezone)
 
 
 def _find(

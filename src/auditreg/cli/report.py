@@ -107,7 +107,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
             hint="Leave one of the two out.",
         )
     policy_set = PolicySet.load(config)
-    for error in policy_set.unusable:
+    if policy_set.unusable:
+        error = policy_set.unusable[0]
         raise ConfigError(error.what, state="No report was made.", hint=error.hint)
     ledger_file = open_ledger(config, ledger)
     chosen = template or config.report.template

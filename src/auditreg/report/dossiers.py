@@ -184,13 +184,11 @@ from fields_as_of({t}) where rank = 1 and version is not null
 order by subject, field, candidate desc, value
 """
 _LAST_FIELDS = """
-select v.subject, h.field, h.value, h.found_in, h.tag, h.grade, 'certain' as certainty, 'only' as candidate
-from (select distinct subject, model_subject from model_versions_as_of({t}) where deleted) v
-join field_history_as_of({t}) h
-  on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
-where h.ended_with_subject
-qualify row_number() over (partition by v.subject, h.field order by h.version is null, h.rank, h.seq desc) = 1
-order by v.subject, h.field
+select subject, field, value, found_in, tag, grade, 'certain' as certainty, 'only' as candidate
+from field_found_as_of({t})
+where value is not null and not open
+  and subject in (select subject from model_versions_as_of({t}) where deleted)
+order by subject, field
 """
 """What was recorded of a version when it was deleted, or its model with it."""
 
@@ -221,7 +219,7 @@ from model_artifacts_as_of({t}) where candidate <> 'before' order by subject
 def read(reader: Reader, definitions: tuple[Field, ...]) -> Material:
     """Everything the dossiers show of the versions, in one question per table."""
     fields = reader.rows("fields", "Governance fields of every version", _FIELDS)
-    last = reader.rows("field_history", "What was recorded of deleted versions", _LAST_FIELDS)
+    last = reader.rows("field_found", "What was recorded of deleted versions", _LAST_FIELDS)
     runs = reader.rows("runs", "Training runs", _RUNS)
     commits = reader.rows("run_tags", "Code revisions of the runs", _COMMITS)
     datasets = reader.rows("run_datasets", "Data sets logged with the runs", _DATASETS)
