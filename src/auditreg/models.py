@@ -438,19 +438,3 @@ class CheckResult:
     def open(self) -> tuple[Finding, ...]:
         """Findings somebody still has to act on, worst first."""
         return tuple(a for a in self.answers if a.status.is_open)
-
-
-def quantity(count: int, noun: str, plural: str | None = None) -> str:
-    """`1 model`, `2,000 models`, `3 aliases`; `plural` where it is not made so."""
-    ending = "es" if noun.endswith("s") else "s"
-    return f"{count:,} {noun if count == 1 else plural or noun + ending}"
-
-
-def bytes_in_words(number: int) -> str:
-    """`512 bytes`, `3.4 MiB`, `2 GiB`."""
-    size, unit = float(number), ""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:,.1f}".removesuffix(".0") + f" {unit}"

@@ -42,7 +42,8 @@ from typing import Literal
 
 import msgspec
 
-from auditreg.errors import ConfigError
+from auditreg.config import calendar
+from auditreg.errors import ConfigError, UsageError
 from auditreg.models import JudgedWaiver, WaiverRef
 
 _STATE = "No waiver was applied."
@@ -180,10 +181,14 @@ def _check(waiver: Waiver, where: str) -> None:
             )
     for key in ("expires", "due", "answered_on"):
         day = getattr(waiver, key)
-        if day is not None and not 1900 <= day.year <= 9000:
+        if day is None:
+            continue
+        try:
+            calendar.moment(day)
+        except UsageError as error:
             raise ConfigError(
-                f"{where}: {key!r} is {day}; use a year between 1900 and 9000.", state=_STATE
-            )
+                f"{where}: {key!r} is {day}, out of range.", state=_STATE, hint=error.hint
+            ) from error
     for text in waiver.versions:
         model, _, number = text.rpartition("/")
         if not model or not re.fullmatch(r"[0-9]{1,18}", number):

@@ -16,6 +16,7 @@ from auditreg.errors import LedgerError, UsageError
 from auditreg.ledger.store import Ledger
 from auditreg.workflows.extract import ExtractOptions, extract, targets
 from tests.cli.running import run
+from tests.workflows.test_policy import APPLIED, OWN
 
 ROOT = Path(__file__).parents[2]
 
@@ -203,30 +204,11 @@ def test_two_outputs_to_one_place(ledger):
     assert "Two outputs would go to one place." in done.stderr
 
 
-FRAMEWORK = """id = "house"
-title = "Model policy of the firm"
-publisher = "Model Risk"
-edition = "3"
-status = "in force"
-source = "intranet"
-
-[[clause]]
-ref = "4.2"
-title = "Owner"
-coverage = "automated"
-rules = ["owner-known"]
-verified = { on = 2026-11-22, how = "primary", source = "the policy" }
-"""
-
-
 def test_a_framework_that_names_an_unknown_rule_stops_no_check(ledger):
     Path("texts").mkdir()
-    Path("texts/house.toml").write_text(FRAMEWORK)
+    Path("texts/house.toml").write_text(OWN.format(id="house", rule="owner-known", more=""))
     with Path("auditreg.toml").open("a", encoding="utf-8") as file:
-        file.write(
-            '[frameworks]\npacks = ["texts"]\n[[frameworks.applied]]\nid = "house"\n'
-            'applies = "yes"\nreason = "ours"\nby = "Model Risk"\nsince = 2026-01-01\n'
-        )
+        file.write('[frameworks]\npacks = ["texts"]\n' + APPLIED.replace("osfi-e23-2027", "house"))
     said = 'texts/house.toml: clause "4.2", key "rules": there is no "owner-known".'
     done = auditreg("check", "--rule", "owner-recorded", "--format", "json")
     assert [said in line for line in done.stderr.splitlines() if line.startswith("error")] == [True]

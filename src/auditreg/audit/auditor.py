@@ -28,7 +28,7 @@ from auditreg.audit.snapshot import (
 )
 from auditreg.config import Config, Period, calendar
 from auditreg.errors import NothingToAudit, SourceError, first_line
-from auditreg.ledger.planning import is_small, planned_plainly
+from auditreg.ledger.planning import is_small
 from auditreg.models import (
     OPEN,
     CheckResult,
@@ -163,22 +163,6 @@ class Auditor:
         """
         moment, period = self._moment(as_of, period)
         rules = select_rules(self._rules, only) if only else self._rules
-        with planned_plainly(self._connection):
-            return self._check(
-                moment, period, rules, selection, all_views=all_views, only=bool(only)
-            )
-
-    def _check(
-        self,
-        moment: Moment,
-        period: Period,
-        rules: Sequence[RuleInfo],
-        selection: Sequence[str],
-        *,
-        all_views: bool,
-        only: bool,
-    ) -> CheckResult:
-        """Judge the moment; `only` says that these are not all rules."""
         reads = None if all_views else self._reads(rules, moment, bool(selection))
         self._prepare(moment, reads)
         chosen = select(self._connection, selection)
@@ -186,7 +170,7 @@ class Auditor:
         refuse_prompts(self._connection, chosen, None, "Nothing was checked.")
         for statement in selection_statements(chosen, reads):
             self._connection.execute(statement)
-        prepare_known_findings(self._connection, moment.past)
+        prepare_known_findings(self._connection, as_of)
         carried = carried_forward(self._connection, rules, moment, chosen, self._config)
         carried.extend_populations()
         problems = self._run(rules, moment, chosen, carried.extension)
@@ -212,7 +196,7 @@ class Auditor:
         zone = calendar.zone(self._config.calendar.timezone)
         answers = Answers(self._connection, results, self._waivers, columns, zone)
         findings = tuple(_merged(_errors(results), answers.findings()))
-        self._judged = _Judged(moment, chosen, answers, findings, carried, only)
+        self._judged = _Judged(moment, chosen, answers, findings, carried, bool(only))
         return CheckResult(
             as_of=moment.as_of,
             period=(period.first_day, period.last_day),
@@ -234,15 +218,14 @@ class Auditor:
         judged = self._judged
         if judged is None:
             return ()
-        with planned_plainly(self._connection):
-            return closings(
-                judged.answers,
-                judged.findings,
-                RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
-                self._open_by,
-                selected=judged.chosen is not None,
-                whole=judged.chosen is None and not judged.only,
-            )
+        return closings(
+            judged.answers,
+            judged.findings,
+            RulesInForce(self._rules, self._known, in_force(self._config, self._rules)),
+            self._open_by,
+            selected=judged.chosen is not None,
+            whole=judged.chosen is None and not judged.only,
+        )
 
     def _open_by(self, settings: Mapping[str, object], rules: Sequence[RuleInfo]) -> Rejudged:
         """What the rules find open in the state of the last check by other settings."""

@@ -94,8 +94,8 @@ def report(  # noqa: PLR0913, PLR0917 - one argument per option
     3 nothing to report on.
     """
     from auditreg.cli.progress import progress
-    from auditreg.models import quantity
     from auditreg.report import build_report
+    from auditreg.words import quantity
     from auditreg.workflows.check import CheckOptions, open_check
     from auditreg.workflows.policy import PolicySet
 

@@ -99,8 +99,8 @@ def test_rule(file: Path, cases: Path | None, config: Config) -> None:
     """
     from auditreg.audit.testing import load_cases, run_cases
     from auditreg.config import effective_settings
-    from auditreg.models import quantity
     from auditreg.rules.parse import read_rule
+    from auditreg.words import quantity
 
     rule = read_rule(file)
     where = cases or file.parent / "cases" / f"{rule.id}.toml"

@@ -6,8 +6,6 @@ follow it as it is written. What is answered is the same.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,17 +24,3 @@ def is_small(connection: duckdb.DuckDBPyConnection) -> bool:
 def plan_plainly(connection: duckdb.DuckDBPyConnection) -> None:
     """Switch DuckDB's optimizer off for the rest of a connection."""
     connection.execute("pragma disable_optimizer")
-
-
-@contextlib.contextmanager
-def planned_plainly(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Switch DuckDB's optimizer off while a small ledger is asked."""
-    on = connection.execute("select current_setting('enable_optimizer')").fetchone() == (True,)
-    if not (on and is_small(connection)):
-        yield
-        return
-    plan_plainly(connection)
-    try:
-        yield
-    finally:
-        connection.execute("pragma enable_optimizer")

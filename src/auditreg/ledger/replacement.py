@@ -16,8 +16,8 @@ from auditreg.ledger import capture_journal
 from auditreg.ledger.file_checks import UNCHANGED
 from auditreg.ledger.intake import Intake
 from auditreg.ledger.workspaces import EVERY
-from auditreg.models import quantity
 from auditreg.sources.interface import Completeness
+from auditreg.words import quantity
 
 MANY = 3
 """From this many models on, a complete exchange of models is refused unless allowed."""

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditreg.errors import VerificationError
-from auditreg.models import quantity
+from auditreg.words import quantity
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditreg.models import CheckResult, bytes_in_words, quantity
+from auditreg.models import CheckResult
 from auditreg.queries.reader import Reader, Row, decoded, texts
 from auditreg.queries.readings import read_readings
 from auditreg.queries.records import Stretch
 from auditreg.sources.interface import is_of_unread_files
 from auditreg.sql import moment_literal
+from auditreg.words import bytes_in_words, quantity
 
 _SHOWN = 6
 

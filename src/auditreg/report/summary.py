@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from auditreg.models import Grade, Status, quantity
+from auditreg.models import Grade, Status
 from auditreg.queries.approval_verdicts import counted
 from auditreg.queries.captures import CaptureGap
 from auditreg.queries.change_groups import Change, collapse_registrations
@@ -16,6 +16,7 @@ from auditreg.report.data import ReportData
 from auditreg.report.model import InventoryRow, Number
 from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
+from auditreg.words import quantity
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
 """Risk ratings that count as high in the summary, in lower case."""

@@ -21,9 +21,9 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.models import quantity
 from auditreg.queries.records import Basis
 from auditreg.report.model import Lane, LivePeriod, SeverityCount
+from auditreg.words import quantity
 
 SEVERITY_COLOURS = {
     "critical": "#5c0f1d",

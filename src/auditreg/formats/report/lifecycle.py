@@ -27,9 +27,9 @@ from auditreg.formats.report.svg import (
     short,
     text,
 )
-from auditreg.models import quantity
 from auditreg.queries.records import Lifecycle, StatePeriod, VersionTimeline
 from auditreg.report.wording import interval, moment
+from auditreg.words import quantity
 
 _WIDTH, _LEFT, _NAMES, _TOP = 680.0, 168.0, 64.0, 24.0
 _BAR, _STEP, _PAD = 11.0, 14.0, 4.0

@@ -20,9 +20,10 @@ import msgspec
 
 from auditreg import resources
 from auditreg.errors import RenderError
-from auditreg.models import Certainty, Grade, Severity, Status, quantity
+from auditreg.models import Certainty, Grade, Severity, Status
 from auditreg.report import wording
 from auditreg.report.model import Dossier, Identity, Report
+from auditreg.words import quantity
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -21,7 +21,8 @@ from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
 from auditreg.formats.terminal.layout import STYLES, cut, height, render, wrapped
-from auditreg.models import Repair, RuleInfo, Scope, Severity, Status, quantity
+from auditreg.models import Repair, RuleInfo, Scope, Severity, Status
+from auditreg.words import quantity
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView

@@ -10,8 +10,8 @@ from auditreg.formats.interface import OutputTarget
 from auditreg.formats.terminal.text import masked_values, paragraph
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.result import ExtractionResult
-from auditreg.models import bytes_in_words, quantity
 from auditreg.sources.interface import is_of_unhashed_files, is_of_unread_files
+from auditreg.words import bytes_in_words, quantity
 
 NAMES = {
     "registered_model": ("model", "models"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.formats.escape import escape_control
 from auditreg.formats.terminal.text import arrow, between, clock, fitted, folded
-from auditreg.models import quantity
+from auditreg.words import quantity
 
 if TYPE_CHECKING:
     from rich.text import Text

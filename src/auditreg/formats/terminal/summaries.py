@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditreg.errors import ExitCode, redact_uri
 from auditreg.formats.findings import open_by_severity
 from auditreg.formats.terminal.text import labelled, masked_values
-from auditreg.models import quantity
+from auditreg.words import quantity
 
 if TYPE_CHECKING:
     from auditreg.ledger.import_record import Imported

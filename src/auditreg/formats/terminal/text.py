@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from auditreg.formats.escape import escape_control
-from auditreg.models import quantity
+from auditreg.words import quantity
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 

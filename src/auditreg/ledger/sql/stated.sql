@@ -82,6 +82,10 @@ create macro is_absent(state) as state in ('missing', 'placeholder', 'on the mod
 -- The values that a field may have at the moment, to be unnested; NULL among them where it may have none.
 create macro values_of(state, value, possible) as case when state = 'recorded' then [value]
     when is_absent(state) or possible is null then [null::VARCHAR] else from_json(possible, '["VARCHAR"]') end;
+-- What each possible value of a subject comes to, as one answer: the one they share, 'open' where one of them is sound, else
+-- 'unsound'. An aggregate.
+create macro settle(found, sound) as case when count(distinct found) = 1 then min(found)
+    when bool_or(list_contains(sound, found)) then 'open' else 'unsound' end;
 -- How closely the files of a version were compared, and a list of names short enough to be read.
 create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
     when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;

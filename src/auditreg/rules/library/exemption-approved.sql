@@ -28,8 +28,7 @@ judged as (
     where e.field = 'exemption'
 ),
 settled as (
-    select subject, case when count(distinct found) = 1 then min(found)
-                         when bool_or(found in ('none', 'granted')) then 'open' else 'unsound' end as found,
+    select subject, settle(found, ['none', 'granted']) as found,
            bool_and(granted_by is null) as by_nobody, bool_and(granted_until is null) as no_end
     from judged group by subject
 ),

@@ -33,8 +33,7 @@ judged as (
     from world
 ),
 settled as (
-    select subject, case when count(distinct found) = 1 then min(found)
-                         when bool_or(found in ('not said', 'closed', 'owned')) then 'open' else 'unsound' end as found,
+    select subject, settle(found, ['not said', 'closed', 'owned']) as found,
            bool_and(owner is null) as no_owner, bool_and(due is null) as no_due
     from judged group by subject
 ),

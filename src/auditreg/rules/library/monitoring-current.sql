@@ -35,7 +35,7 @@ judged as (
 ),
 settled as (
     select subject, any_value(days) as days,
-           case when count(distinct found) = 1 then min(found) when bool_or(found in ('current', 'not monitored')) then 'open' else 'unsound' end as found
+           settle(found, ['current', 'not monitored']) as found
     from judged group by subject
 )
 select p.subject,

@@ -31,8 +31,7 @@ judged as (
     from world
 ),
 settled as (
-    select subject, case when count(distinct found) = 1 then min(found)
-                         when bool_or(found in ('none', 'registered')) then 'open' else 'unsound' end as found,
+    select subject, settle(found, ['none', 'registered']) as found,
            bool_and(reason is null) as no_reason, bool_and(until is null) as no_end
     from judged group by subject
 ),
