@@ -137,7 +137,10 @@ class MlflowServer:
         """Make the tables of users first: of two workers that make them at once, one can fail to boot."""
         program = ["-c", _MAKE_TABLES, f"sqlite:///{self._users}"]
         made = self._start(program, {**environment, "AUDITREG_CAPTURE": "off"})
-        assert made.wait(PATIENCE) == 0, self.said()
+        try:
+            assert made.wait(PATIENCE) == 0, self.said()
+        finally:
+            end_group(made)
 
     def _start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Server:
         """Start a program of its interpreter."""

@@ -38,6 +38,7 @@ from auditreg.audit.results import check_results, policy_overrides
 from auditreg.audit.testing.registry import Case, CasePart, build
 from auditreg.errors import UsageError, first_line
 from auditreg.ledger import template
+from auditreg.ledger.planning import plan_plainly
 from auditreg.ledger.settings import refresh_settings
 from auditreg.models import Finding, RuleInfo, RuleResult, Status
 from auditreg.rules.validate import wrapped
@@ -96,6 +97,7 @@ def empty_ledger(
         path = Path(folder) / "audit.duckdb"
         path.write_bytes(template.empty_ledger())
         with duckdb.connect(path) as connection:
+            plan_plainly(connection)
             connection.execute("set threads = 1")
             refresh_settings(connection, settings or {})
             yield connection
