@@ -111,8 +111,9 @@ def queries(moments: list[str]) -> dict[str, str]:
 def answers(ledger: Ledger, asked: dict[str, str], path: Path | None) -> dict[str, Any]:
     program = Path(__file__).with_name("answers.py")
     environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
+    plain = ["plain"] if path else []
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(program), str(ledger.path)],
+        [sys.executable, "-W", "error", str(program), str(ledger.path), *plain],
         input=json.dumps(asked), capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
