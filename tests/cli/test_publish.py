@@ -19,6 +19,7 @@ from auditreg.config import Config, parse_config
 from auditreg.errors import AuditregError, ConfigError, VerificationError
 from auditreg.ledger import definitions
 from auditreg.ledger.definitions import HELD
+from auditreg.ledger.planning import plan_plainly
 from auditreg.ledger.store import Ledger
 from auditreg.workflows import publish
 from auditreg.workflows.publication import manifest_of
@@ -53,6 +54,7 @@ def sums_hold() -> bool:
 
 def rows(path: Path, relation: str) -> list[str]:
     with duckdb.connect(str(path), read_only=True) as con:
+        plan_plainly(con)
         return sorted(map(repr, con.execute(f"from {relation}").fetchall()))
 
 

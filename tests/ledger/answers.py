@@ -1,8 +1,9 @@
 """Prints, as JSON, what a ledger answers to the queries given as JSON on standard input.
 
-Runs in whatever DuckDB the Python path gives and knows nothing of auditreg. With `plain` no query that
-holds a rule is improved before it is followed: on a small ledger that takes most of the time.
-`python answers.py LEDGER [plain]`.
+Runs in whatever DuckDB the Python path gives and knows nothing of auditreg. Tables, views and questions are
+asked with DuckDB's optimizer, the rest without: on a small ledger, to improve a plan of theirs takes most
+of the time. With `tables`, rules read temporary tables that hold what the views show, as in a check.
+`python answers.py LEDGER [tables]`.
 """
 
 from __future__ import annotations
@@ -17,15 +18,30 @@ def main() -> None:
     """Answer every query; rows in a fixed order, values as DuckDB writes them as text."""
     con = duckdb.connect(sys.argv[1], read_only=True)
     con.execute("set threads = 1")
-    plain = sys.argv[2:] == ["plain"]
-    answers = {}
-    for name, query in json.load(sys.stdin).items():
-        if plain:
-            con.execute(f"pragma {'disable' if name.startswith('rule ') else 'enable'}_optimizer")
-        rows = con.execute(query).fetchall()
-        shown = [[None if value is None else str(value) for value in row] for row in rows]
-        answers[name] = sorted(shown, key=repr)
+    queries = json.load(sys.stdin)
+    rules = [name for name in queries if name.startswith("rule ")]
+    macros = [name for name in queries if "_as_of(" in queries[name] and name not in rules]
+    views = [name for name in queries if name not in (*rules, *macros)]
+    answers = {name: rows(con, queries[name]) for name in views}
+    con.execute("pragma disable_optimizer")
+    answers |= {name: rows(con, queries[name]) for name in macros}
+    if sys.argv[2:] == ["tables"]:
+        hold_views(con)
+    answers |= {name: rows(con, queries[name]) for name in rules}
     json.dump({"version": duckdb.__version__, "answers": answers}, sys.stdout)
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[list[str | None]]:
+    """The rows of a query, each value as text."""
+    found = con.execute(query).fetchall()
+    return sorted(([None if value is None else str(value) for value in row] for row in found), key=repr)
+
+
+def hold_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Make a temporary table of every view; it hides the view."""
+    listed = "select view_name from duckdb_views() where not internal and schema_name = 'main'"
+    for (name,) in con.execute(listed).fetchall():
+        con.execute(f'create temp table "{name}" as from main."{name}"')
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from auditreg.audit.snapshot import Moment, population_names, prepare_snapshot
 from auditreg.ledger import definitions
+from auditreg.ledger.planning import plan_plainly
 from tests.ledger.book import Book, opened
 from tests.ledger.captured import CapturedRegistry
 from tests.ledger.reading import moment
@@ -22,6 +23,7 @@ def history(empty_file: Path) -> Iterator[tuple[Book, list[datetime]]]:
     """
     registry, moments = CapturedRegistry(), []
     with opened(empty_file) as book:
+        plan_plainly(book.con)  # as the check of a small ledger does
         moments.append(moment(registry.clock))
         registry.create("motor")
         registry.create("home")
