@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auditreg.ledger import schema
 from auditreg.ledger.draft import finish, open_draft, out_of_space
+from auditreg.ledger.planning import is_small, plan_plainly
 
 
 def hold_tables(copy: Path) -> None:
@@ -24,6 +25,8 @@ def hold_tables(copy: Path) -> None:
 
     try:
         with contextlib.closing(open_draft(copy, new=False)) as con:
+            if is_small(con):
+                plan_plainly(con)
             schema.hold_tables(con)
             finish(con)
     except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.FatalException) as error:
