@@ -21,7 +21,7 @@ from auditreg.audit.testing.cases import empty_ledger
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
-from auditreg.ledger import definitions
+from auditreg.ledger import definitions, template
 from auditreg.ledger.planning import plan_plainly
 from auditreg.ledger.settings import create_state
 from auditreg.models import CheckResult, Grade, RuleInfo, Scope, Severity, Status
@@ -111,8 +111,8 @@ def own(empty: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same as `ledger`, in a file that is open for reading only."""
     path = tmp_path / "audit.duckdb"
+    path.write_bytes(template.empty_ledger())
     with duckdb.connect(path) as connection:
-        create_state(connection)
         connection.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(connection, MOTOR)
     with duckdb.connect(path, read_only=True) as connection:
@@ -158,6 +158,7 @@ def test_a_small_ledger_is_judged_like_any_other(own: duckdb.DuckDBPyConnection)
         result = check(own, *builtin_rules())
         return result.rules, result.answers, list(result.every)
 
+    own.execute("pragma enable_optimizer")
     optimized = judged()
     assert own.execute("select current_setting('enable_optimizer')").fetchone() == (True,)
     plan_plainly(own)

@@ -34,7 +34,9 @@ def main() -> None:
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[list[str | None]]:
     """The rows of a query, each value as text."""
     found = con.execute(query).fetchall()
-    return sorted(([None if value is None else str(value) for value in row] for row in found), key=repr)
+    return sorted(
+        ([None if value is None else str(value) for value in row] for row in found), key=repr
+    )
 
 
 def hold_views(con: duckdb.DuckDBPyConnection) -> None:

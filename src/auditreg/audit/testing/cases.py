@@ -26,6 +26,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.isolation import put_answers
 from auditreg.audit.known_findings import prepare_known_findings
 from auditreg.audit.results import check_results, policy_overrides
-from auditreg.audit.testing.registry import Case, CasePart, build
+from auditreg.audit.testing.prepared import prepare
+from auditreg.audit.testing.registry import AS_OF, Case, CasePart, build, snapshot_of
 from auditreg.errors import UsageError, first_line
 from auditreg.ledger import template
 from auditreg.ledger.planning import plan_plainly
@@ -130,9 +132,13 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
     import duckdb
 
     params = {**rule.params, **case.params}
+    statements = snapshot_of(case, f"{rule.sql} population_{rule.scope}")
+    # What a case changes by hand is made anew for it, and plans know the usual moment.
+    usual = case.as_of == AS_OF and not case.changed
+    instead = prepare(connection, statements, partial(snapshot_of, case)) if usual else None
     connection.execute("begin")
     try:
-        _build(connection, rule, case)
+        _build(connection, case, statements, instead)
         for name, value in params.items():
             connection.execute(f"set variable {quoted_name(name)} = {quoted(str(value))}")
         try:
@@ -151,7 +157,12 @@ def _run(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> C
             connection.execute(f"reset variable {quoted_name(name)}")
 
 
-def _build(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) -> None:
+def _build(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    statements: Sequence[str],
+    instead: Mapping[str, str] | None,
+) -> None:
     """Build the registry of a case.
 
     Raises:
@@ -160,7 +171,7 @@ def _build(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, case: Case) ->
     import duckdb
 
     try:
-        build(connection, case, f"{rule.sql} population_{rule.scope}")
+        build(connection, case, statements, instead)
     except KeyError as error:
         problem = f"it refers to {error}, which it does not hold"
     except (ValueError, TypeError, duckdb.Error) as error:

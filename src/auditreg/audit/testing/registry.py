@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -150,13 +150,31 @@ class Case(CasePart, frozen=True):
     as_of: datetime = AS_OF
 
 
-def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = None) -> None:
+def snapshot_of(case: Case, sql: str | None = None) -> tuple[str, ...]:
+    """The statements that make the state that rules read, of a registry that stands in the ledger.
+
+    Args:
+        case: the registry.
+        sql: what reads the state; without it, everything is made.
+    """
+    moment = Moment(case.as_of, *PERIOD)
+    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
+    return (*state_statements(moment, reads), *selection_statements(None, reads))
+
+
+def build(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    statements: Sequence[str] | None = None,
+    instead: Mapping[str, str] | None = None,
+) -> None:
     """Put a case's registry into an empty ledger and make the state that rules read.
 
     Args:
         connection: an empty ledger.
         case: the registry.
-        sql: what reads the state; without it, everything is prepared.
+        statements: what makes the state, `snapshot_of` the case; without it, everything is made.
+        instead: of statements that are prepared, what to execute in their place.
     """
     _settings(connection, case)
     reading_rows(connection, case.readings, case.as_of, case.kinds)
@@ -170,8 +188,6 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     write_permissions(state, case.users, case.roles, case.default_permission)
     for number, deployment in enumerate(case.deployments, 1):
         deployment_row(connection, deployment, number)
-    moment = Moment(case.as_of, *PERIOD)
-    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
     subjects = {name: f"m-{number}" for number, name in enumerate(case.models, 1)} | {
         f"{name}/{version}": f"m-{number}/{version}"
         for number, (name, model) in enumerate(case.models.items(), 1)
@@ -179,14 +195,12 @@ def build(connection: duckdb.DuckDBPyConnection, case: Case, sql: str | None = N
     }
     written = _written_rows(connection, case, subjects)
     changed = {rows.table for rows in case.changed}
-    for statement in state_statements(moment, reads):
-        connection.execute(statement)
+    for statement in snapshot_of(case) if statements is None else statements:
+        connection.execute(statement if instead is None else instead[statement])
         for table in _made_by(statement, changed):
             written.get(table, lambda: None)()
             for rows in (rows for rows in case.changed if rows.table == table):
                 _change_rows(connection, rows)
-    for statement in selection_statements(None, reads):
-        connection.execute(statement)
 
 
 def _made_by(statement: str, changed: Collection[str]) -> list[str]:
