@@ -23,7 +23,7 @@ from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
 from auditreg.ledger import definitions, template
 from auditreg.ledger.planning import plan_plainly
-from auditreg.ledger.settings import create_state
+from auditreg.ledger.settings import create_state, refresh_settings
 from auditreg.models import CheckResult, Grade, RuleInfo, Scope, Severity, Status
 from auditreg.rules.parse import builtin_rules, parse_rule
 from auditreg.waivers import parse_waivers
@@ -113,6 +113,7 @@ def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path = tmp_path / "audit.duckdb"
     path.write_bytes(template.empty_ledger())
     with duckdb.connect(path) as connection:
+        refresh_settings(connection, {})
         connection.execute("insert into settings (name, value) values ('as_of', ?)", [str(AS_OF)])
         build(connection, MOTOR)
     with duckdb.connect(path, read_only=True) as connection:

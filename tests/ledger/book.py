@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditreg.ledger import definitions, state, store
 from auditreg.ledger.ingest import IngestSummary, ingest
+from auditreg.ledger.planning import is_small, plan_plainly
 from auditreg.ledger.secrets import Key
 from tests.ledger.reading import MemoryReading
 
@@ -39,8 +40,15 @@ class Book:
         return done
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        return self.con.execute(query, values).fetchall()
+        """The rows of a query; of a small ledger it is planned as `Ledger.reader` has it planned."""
+        [(improved,)] = self.con.execute("select current_setting('enable_optimizer')").fetchall()
+        if not improved or not is_small(self.con):
+            return self.con.execute(query, values).fetchall()
+        plan_plainly(self.con)
+        try:
+            return self.con.execute(query, values).fetchall()
+        finally:
+            self.con.execute("pragma enable_optimizer")
 
     def log(self) -> list[tuple[Any, ...]]:
         """The log, every column."""
