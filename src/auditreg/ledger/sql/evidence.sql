@@ -526,6 +526,7 @@ developed as (
     select r.approval, bool_or(d.plain = a.plain or d.party = a.party) as same,
            count(*) filter (where d.party is null) as strangers,
            count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           list(distinct d.party) as parties,
            string_agg(v.developer, ', ' order by v.developer) as developers
     from record r join [developers] v on v.subject = r.subject
     join spelling d on d.words = v.developer
@@ -534,7 +535,7 @@ developed as (
 ),
 known as (
     select r.*, a.party, a.party_kind, d.developers,
-           case when d.same then 'developed it'
+           case when d.same or consists_of(a.party, d.parties) then 'developed it'
                 when a.party is null then 'approver unknown'
                 when d.approval is null then 'no developer'
                 when d.persons = 0 then 'service developer'
@@ -611,6 +612,7 @@ developed as (
     select r.validation, bool_or(d.plain = a.plain or d.party = a.party) as same,
            count(*) filter (where d.party is null) as strangers,
            count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           list(distinct d.party) as parties,
            string_agg(distinct r.developer, ', ' order by r.developer) as developers
     from (select r.validation, r.validator, v.developer from record r join [developers] v on v.subject = r.subject
           union all
@@ -628,7 +630,7 @@ select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, 
        r.valid_until, stated_until(r.valid_until) as valid_until_ends,
        r.recorded_not_before, r.recorded_not_after, r.begun_not_before, r.begun_not_after, r.until_not_before, r.until_not_after,
        r.entered_by, r.entered_from, d.developers,
-       case when d.same then 'developed it'
+       case when d.same or consists_of(a.party, d.parties) then 'developed it'
             when r.validator is null or a.party is null then 'validator unknown'
             when d.validation is null then 'no developer'
             when d.persons = 0 then 'service developer'
@@ -852,6 +854,7 @@ developed as (
     select r.subject, bool_or(lower(trim(d.developer)) = lower(trim(v.validator)) or p.party = v.party) as same,
            count(*) filter (where p.party is null) as strangers,
            count(*) filter (where p.party_kind is distinct from 'service') as persons,
+           list(distinct p.party) as parties,
            string_agg(d.developer, ', ' order by d.developer) as developers
     from question q join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
     join [validations] v on v.validation = r.record and v.version is null
@@ -875,7 +878,8 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
        v.entered_from, case when v.source = 'model tag' then d.developers else v.developers end as developers,
        case when v.source is distinct from 'model tag' then v.independence
-            when d.same then 'developed it' when v.independence = 'validator unknown' then 'validator unknown'
+            when d.same or consists_of(v.party, d.parties) then 'developed it'
+            when v.independence = 'validator unknown' then 'validator unknown'
             when d.subject is null then 'no developer' when d.persons = 0 then 'service developer'
             when d.strangers > 0 then 'developer unknown' else 'independent' end as independence, v.tag, v.grade
 from question q

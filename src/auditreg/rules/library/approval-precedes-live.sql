@@ -38,7 +38,8 @@ select p.subject,
             when 'rejected' then '{subject} went live {live}, and the ' || case when v.written = 'after'
                  then 'first approval decision recorded, {recorded},' else 'approval decision recorded then' end || ' was ''{decision}'''
             when 'service account' then 'The approval of {subject} for going live {live} was by {approver}, a service account, which cannot approve'
-            when 'approver-independent' then 'The approval of {subject} for going live {live} was by {approver}, who also developed it ({developers})'
+            when 'approver-independent' then 'The approval of {subject} for going live {live} was by {approver}' || case v.party_kind
+                      when 'body' then ', all of whose members' else ', who also' end || ' developed it ({developers})'
             when 'approval-set-by-approver' then '{entered_by} entered or changed the approval by {approver} with which {subject} went live {live}'
             when 'model-unchanged-after-approval' then 'The files of {subject} changed between its approval by {approver} and its going live {live}'
             when 'pending' then 'The approval decision recorded for {subject} for going live {live} was ''{decision}'''

@@ -29,7 +29,8 @@ select p.subject,
             then 'The approver of {subject} changed around this moment; which one stands cannot be told'
             else case v.independence
                  when 'independent' then '{subject} was approved by {approver} and developed by {developers}'
-                 when 'developed it' then '{subject} was approved by {approver}, who also developed it ({developers})'
+                 when 'developed it' then '{subject} was approved by {approver}' || case v.party_kind
+                      when 'body' then ', all of whose members' else ', who also' end || ' developed it ({developers})'
                  when 'approver unknown' then 'The approver ''{approver}'' of {subject} is nobody listed in auditreg.toml, '
                       || 'so independence from the developer cannot be judged'
                  when 'developer unknown' then 'A developer of {subject} ({developers}) is nobody listed in auditreg.toml, '

@@ -24,12 +24,11 @@ with asked as (
     select lower(replace(coalesce(getvariable('environments')::VARCHAR, setting('running-version-approved.environments'), ''), ' ', '')) as names
 ),
 run as (
-    select r.version_subject as subject, min(r.running_from) as since, min_by(r.system, r.running_from) as system,
-           min_by(r.environment, r.running_from) as environment
+    select r.version_subject as subject, r.running_from as since, r.system, r.environment
     from running r cross join asked a
     where r.version_subject is not null
       and (a.names = '' or list_contains(string_split(a.names, ','), replace(lower(r.environment), ' ', '')))
-    group by r.version_subject
+    qualify row_number() over (partition by r.version_subject order by r.running_from, r.system, r.environment) = 1
 ),
 named as (select version_subject as subject, min(live_not_after) as by from promotions group by version_subject),
 -- what each record says of that moment: given by then or only after it; whether it stood there then

@@ -29,13 +29,11 @@ validated as (
     where w.standing = 'holds' and w.validated_not_after > coalesce(v.trained_at, v.version_created_at, timestamp '0001-01-01')
 ),
 first as (
-    select subject, min_by(stated, validated_not_before) as validated, min_by(validator, validated_not_before) as validator,
-           min(validated_not_before) as validated_not_before, arg_min(recorded_not_before, validated_not_before) as recorded_not_before,
-           arg_min(recorded_not_after, validated_not_before) as recorded_not_after
-    from validated group by subject
+    select * from validated
+    qualify row_number() over (partition by subject order by validated_not_before, recorded_not_before, validator, stated) = 1
 ),
 judged as (
-    select a.*, v.trained_at, f.validated, f.validator, v.validated as older,
+    select a.*, v.trained_at, f.stated as validated, f.validator, v.validated as older,
            case when not a.names_approver then 'no approver' when a.verdict = 'order cannot be told' then 'which'
                 when a.decided_not_before is null then 'no date'
                 when a.decided_not_after <= v.trained_at then 'before training'
