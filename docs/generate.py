@@ -470,7 +470,8 @@ an unknown person, which is no evidence. `from` and `until` bind everybody, bodi
 approve and validate; one that names an act closes it to all who do not hold its role. In the ledger they are the tables `people`,
 `body_members` and `authorities`; a rule or a reader asks them with `person_of(spelling)`, `party_kind(spelling)`,
 `in_office(spelling, day)`, `holds_role(spelling, role, day)`, `may_act(spelling, act, rating, day)` and
-`speaks_for(account, party)`, which are NULL where nobody claims the spelling.
+`speaks_for(account, party)`, which are NULL where nobody claims the spelling. A body is independent of whoever developed a version
+as long as one of its members did not (`consists_of(body, persons)`).
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.
