@@ -315,3 +315,21 @@ FIELDS: tuple[Field, ...] = (
 """Every built-in field, in inventory order."""
 
 FIELD_IDS: tuple[str, ...] = tuple(field.id for field in FIELDS)
+
+DUE_WHERE = {
+    **dict.fromkeys(("predecessor", "change_reason", "change_class"), "a version came before"),
+    **dict.fromkeys(("decommissioned_at", "decommission_reason"), "the version is out of use"),
+    **dict.fromkeys(("overlays", "overlay_reason", "overlay_until"), "there is an overlay"),
+    **dict.fromkeys(("exemption", "exemption_by", "exemption_until"), "one is granted"),
+    **dict.fromkeys(("vendor_name", "vendor_file"), "the model is bought"),
+    **dict.fromkeys(
+        ("validation_findings", "findings_owner", "findings_due"), "the validation found something"
+    ),
+    "approval_conditions": "the approval has conditions",
+    "approval_until": "the approval ends",
+    "valid_until": "the model's validity ends",
+    "regulatory_approvals": "one is needed",
+    "rollback_reason": "the version was taken back",
+    "recreation_reason": "the model was deleted and created again",
+}
+"""Fields that are due only in some cases, by id, and in which. That nothing is recorded is no lack elsewhere."""

@@ -39,7 +39,7 @@ ref = "1"
 title = "Owner"
 coverage = "automated"
 rules = ["owner-recorded"]
-fields = ["owner"]
+fields = ["owner", "overlays"]
 verified = { on = 2026-11-22, how = "primary", source = "the text of tests" }
 [[clause]]
 ref = "2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -69,6 +70,16 @@ def test_a_field_is_counted_over_what_its_clause_asks_it_of(made, clauses):
     assert [(c.fields[0].recorded, c.fields[0].of) for c in clauses if c.fields] == [
         (sum(owner is not None for owner, _ in rows), len(rows)) for rows in (in_use, models, asked)
     ]
+
+
+def test_what_is_due_only_in_some_cases_is_not_called_missing(report, clauses):
+    owner, overlays = clauses[0].fields
+    assert owner.due_where == ""
+    assert overlays.recorded == 0
+    row = next(row for row in page(report).split("<tr>") if "Overlays and adjustments" in row)
+    assert "due where there is an overlay" in row
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[1:] == [str(overlays.of), "0", "", "", str(overlays.of), ""]
 
 
 def test_the_page_says_first_whether_it_applies_and_how_each_clause_was_seen(report):

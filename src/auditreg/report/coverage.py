@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from auditreg.config.settings import AppliedFramework
+from auditreg.fields import DUE_WHERE
 from auditreg.frameworks.parse import Clause, Framework, Population
 from auditreg.models import CheckResult, RuleResult, Status
 from auditreg.report.model import ClauseCoverage, FieldPresence, FrameworkCoverage, RuleCounts
@@ -85,6 +86,7 @@ def _presence(
             titles.get(field, field),
             sum(field in values for values in asked),
             len(asked),
+            DUE_WHERE.get(field, ""),
         )
         for field in clause.fields
     )

@@ -236,12 +236,17 @@ class RuleFindings:
 
 @dataclass(frozen=True, slots=True)
 class FieldPresence:
-    """For how many of those a clause asks it of a governance field is recorded; not how well."""
+    """For how many of those a clause asks it of a governance field is recorded; not how well.
+
+    `due_where` says in which cases it is due, and is empty for all: of others that hold nothing it cannot
+    be told whether a record is lacking.
+    """
 
     field: str
     title: str
     recorded: int
     of: int
+    due_where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
