@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from auditreg.config.settings import AppliedFramework
 from auditreg.fields import DUE_WHERE
 from auditreg.frameworks.parse import Clause, Framework, Population
 from auditreg.models import CheckResult, RuleResult, Status
-from auditreg.report.model import ClauseCoverage, FieldPresence, FrameworkCoverage, RuleCounts
 
 Values = Mapping[str, frozenset[str]]
 """What is recorded of one version or model: values by field, several where it is not sure."""
@@ -17,6 +17,50 @@ Applied = tuple[Framework, AppliedFramework]
 """A framework, and the firm's word on whether it applies."""
 
 _RATING = "risk_rating"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPresence:
+    """For how many of those a clause asks it of a governance field is recorded; not how well.
+
+    `due_where` says in which cases it is due, and is empty for all: of others that hold nothing it cannot
+    be told whether a record is lacking.
+    """
+
+    field: str
+    title: str
+    recorded: int
+    of: int
+    due_where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCounts:
+    """What one rule answered, over its own population; that is None where it did not run."""
+
+    rule: str
+    population: int | None
+    counts: dict[Status, int]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCoverage:
+    """One clause, with what was found: by its rules, by the firm's own controls, in its fields."""
+
+    clause: Clause
+    rules: tuple[RuleCounts, ...]
+    supports: tuple[RuleCounts, ...]
+    fields: tuple[FieldPresence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkCoverage:
+    """One supervisor's text, clause by clause, and the firm's word on whether it applies."""
+
+    framework: Framework
+    statement: AppliedFramework
+    clauses: tuple[ClauseCoverage, ...]
 
 
 def coverage(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditreg.config.settings import AppliedFramework
-from auditreg.frameworks.parse import Clause, Framework
+from auditreg.frameworks.parse import Framework
 from auditreg.models import Finding, Grade, JudgedWaiver, RuleInfo, Severity, Status
 from auditreg.queries.approval_verdicts import ApprovalVerdict
 from auditreg.queries.captures import Capture
@@ -24,6 +24,7 @@ from auditreg.queries.records import (
     RecordedQuery,
     Statement,
 )
+from auditreg.report.coverage import FrameworkCoverage
 from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 
@@ -232,50 +233,6 @@ class RuleFindings:
     def carried_open(self) -> int:
         """How many findings of earlier periods are open."""
         return sum(number for status, number in self.carried.items() if status.is_open)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldPresence:
-    """For how many of those a clause asks it of a governance field is recorded; not how well.
-
-    `due_where` says in which cases it is due, and is empty for all: of others that hold nothing it cannot
-    be told whether a record is lacking.
-    """
-
-    field: str
-    title: str
-    recorded: int
-    of: int
-    due_where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleCounts:
-    """What one rule answered, over its own population; that is None where it did not run."""
-
-    rule: str
-    population: int | None
-    counts: dict[Status, int]
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClauseCoverage:
-    """One clause, with what was found: by its rules, by the firm's own controls, in its fields."""
-
-    clause: Clause
-    rules: tuple[RuleCounts, ...]
-    supports: tuple[RuleCounts, ...]
-    fields: tuple[FieldPresence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FrameworkCoverage:
-    """One supervisor's text, clause by clause, and the firm's word on whether it applies."""
-
-    framework: Framework
-    statement: AppliedFramework
-    clauses: tuple[ClauseCoverage, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from auditreg.models import Finding, JudgedWaiver, RuleInfo, Subject
 from auditreg.queries.captures import Capture
 from auditreg.queries.change_groups import Change
 from auditreg.queries.records import Lifecycle, RecordedQuery
-from auditreg.report.model import FieldEntry, FrameworkCoverage, Identity, Report
+from auditreg.report.coverage import FrameworkCoverage
+from auditreg.report.model import FieldEntry, Identity, Report
 from auditreg.report.provenance import Extraction, ExtractionAccount, Integrity
 
 if TYPE_CHECKING:
