@@ -1,9 +1,9 @@
 """Prints, as JSON, what a ledger answers to the queries given as JSON on standard input.
 
-Runs in whatever DuckDB the Python path gives and knows nothing of auditreg. Tables, views and questions are
-asked with DuckDB's optimizer, the rest without: on a small ledger, to improve a plan of theirs takes most
-of the time. With `tables`, rules read temporary tables that hold what the views show, as in a check.
-`python answers.py LEDGER [tables]`.
+Runs in whatever DuckDB the Python path gives and knows nothing of auditreg. With `plain`, macros and rules
+are asked without DuckDB's optimizer: on a small ledger, to improve a plan of theirs takes most of the time.
+With `tables`, rules then read temporary tables that hold what the views show, as in a check.
+`python answers.py LEDGER [plain|tables]`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def main() -> None:
     macros = [name for name in queries if "_as_of(" in queries[name] and name not in rules]
     views = [name for name in queries if name not in (*rules, *macros)]
     answers = {name: rows(con, queries[name]) for name in views}
-    con.execute("pragma disable_optimizer")
+    if sys.argv[2:]:
+        con.execute("pragma disable_optimizer")
     answers |= {name: rows(con, queries[name]) for name in macros}
     if sys.argv[2:] == ["tables"]:
         hold_views(con)

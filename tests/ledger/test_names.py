@@ -79,10 +79,10 @@ for using in (None, *job.get("files", ())) if "files" in job else ():
         con.execute(f"attach '{path}' as {alias} (read_only)")
     if using:
         con.execute(f"use {using}")
-        for statement in job.get("used", {}).get(using, ()):
+        for statement in job.get("used", ()):
             answers[f"{using}: {statement}"] = rows(con, statement)
     for alias in job["files"]:
-        for relation in job["relations"] if using != alias else ():
+        for relation in job["relations"]:
             answers[f"{using} {alias} {relation}"] = rows(con, f"from {alias}.{relation}")
 if "both" in job:
     con = connect()
@@ -174,20 +174,20 @@ def paths(two: dict[str, Ledger]) -> dict[str, Path]:
 @functools.cache
 def alone(path: Path, statements: tuple[str, ...], folder: Path | None = None) -> dict[str, object]:
     """What a ledger answers with nothing beside it, by statement."""
-    answers = attached({"a": path}, folder, used={"a": statements})
+    answers = attached({"a": path}, folder, used=statements)
     return {statement: answers[f"a: {statement}"] for statement in statements}
 
 
 def check_attached(
     two: dict[str, Ledger], files: dict[str, Path], folder: Path | None, names: Sequence[str]
 ) -> None:
-    """Each ledger gives its own rows where the other is in use, or none of both."""
+    """Each ledger gives its own rows under any `use`."""
     answers = attached(files, folder, relations=names)
     for alias, ledger in two.items():
         rows = alone(ledger.path, tuple(f"from {name}" for name in names), folder)
         for relation in names:
             expected = rows[f"from {relation}"]
-            for using in {None, "a", "b"} - {alias}:
+            for using in (None, "a", "b"):
                 assert answers[f"{using} {alias} {relation}"] == expected, (using, alias, relation)
 
 
@@ -208,15 +208,15 @@ def every_unqualified() -> list[str]:
         *unqualified(),
         *(f"from {name}_as_of(timestamp '2100-01-01')" for name in names),
         *(f"from {name}" for name in relations()),
-        *(rule.text for rule in builtin_rules()[::15]),
+        *(rule.text for rule in builtin_rules()[::4]),
     ]
 
 
-def check_used(two: dict[str, Ledger], folder: Path | None, used: dict[str, list[str]]) -> None:
+def check_used(two: dict[str, Ledger], folder: Path | None, statements: list[str]) -> None:
     """After `use a`, everything tells of a, although b is attached."""
-    answers = attached(paths(two), folder, used=used)
-    for alias, statements in used.items():
-        for statement, expected in alone(two[alias].path, tuple(statements), folder).items():
+    answers = attached(paths(two), folder, used=statements)
+    for alias, ledger in two.items():
+        for statement, expected in alone(ledger.path, tuple(statements), folder).items():
             assert answers[f"{alias}: {statement}"] == expected, (alias, statement)
 
 
@@ -226,9 +226,7 @@ def test_two_ledgers_attached_give_each_its_own_rows(two: dict[str, Ledger]):
 
 @pytest.mark.integration
 def test_every_macro_question_and_rule_tells_of_the_ledger_in_use(two: dict[str, Ledger]):
-    """The first ledger is asked one half, and the second, the last to be attached, the other."""
-    statements = every_unqualified()
-    check_used(two, None, {"a": statements[::2], "b": statements[1::2]})
+    check_used(two, None, every_unqualified())
 
 
 MACRO = "inventory_as_of(timestamp '2100-01-01')"
@@ -249,7 +247,7 @@ def test_a_macro_called_by_the_name_of_another_ledger_tells_of_the_one_in_use(
     """What DuckDB cannot do, and the way that is right: docs/ledger-format.md says both."""
     answers = attached(paths(two), None, relations=[MACRO], both=BOTH)
     right = [alone(two[alias].path, (f"from {MACRO}",))[f"from {MACRO}"] for alias in ("a", "b")]
-    assert [answers[f"{using} {other} {MACRO}"] for using, other in ("ab", "ba")] == right
+    assert [answers[f"{using} a {MACRO}"] for using in ("a", "b")] == right
     assert right[0] != right[1]
     assert answers[f"None a {MACRO}"] == "CatalogException"
     assert answers["both"][-2:] == [[[["motor"]]], [[["boat", "home"]]]]
@@ -289,8 +287,7 @@ def test_other_duckdbs_know_ledgers_apart_and_open_every_name(
     ]
     if folder not in (DUCKDBS[0], DUCKDBS[-1]):  # what they do, those between them do
         return
-    some = [*unqualified()[:2], *unqualified()[-2:]]
-    check_used(two, folder, {"a": some, "b": some})
+    check_used(two, folder, [*unqualified()[:2], *unqualified()[-2:]])
     tables = ["model_versions", "aliases", "extractions", "settings", "ledger.log", "questions"]
     check_attached(two, held, folder, [*tables, *definitions.HELD])
     if "1.1" not in folder.name:  # it looks up what is behind a view in the current catalog
