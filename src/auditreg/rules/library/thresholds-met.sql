@@ -27,9 +27,11 @@ bound as (
 measured as (
     select t.subject, m.key, m.value, 1 as place, m.certainty, m.candidate
     from training t join run_metrics m on m.registry = t.registry and m.run_id = t.run_id
+    where t.subject in (select subject from bound)
     union all
     select t.subject, m.key, m.value, 2, m.certainty, m.candidate
     from training t join logged_model_metrics m on m.registry = t.registry and m.model_id = t.logged_model_id
+    where t.subject in (select subject from bound)
 ),
 -- the run's value, else the logged model's; where only one of two possible states of a run has it, either
 known as (
