@@ -533,8 +533,8 @@ expect."motor/1" = "undecided"
 ```
 
 `auditreg rules test rules/peer-review-recorded.sql` runs the cases; `auditreg check` runs the rule with all others, in a process of its
-own with limits, and completes the names in braces from the columns beside them. `field_evidence`, `approval_verdicts`,
-`validation_verdicts` and `training` say what the record holds (`docs/dictionary.md`).
+own with limits, and completes the names in braces from the columns beside them; a case fails where a name has no column.
+`field_evidence`, `approval_verdicts`, `validation_verdicts` and `training` say what the record holds (`docs/dictionary.md`).
 
 ## Severity by risk rating
 

@@ -6,6 +6,7 @@ import re
 import statistics
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,3 +214,17 @@ def test_a_case_that_is_wrong_says_so(ledger: duckdb.DuckDBPyConnection) -> None
     [outcome] = run_cases(rule, [case], ledger)
     assert not outcome.passed
     assert outcome.problems[0] == "motor/7: no answer, expected pass"
+
+
+@pytest.mark.parametrize(("value", "left"), [("TBD", True), ("{tags_looked_for}", False)])
+def test_a_reason_that_names_no_column_is_a_problem(
+    ledger: duckdb.DuckDBPyConnection, value: str, left: bool
+) -> None:
+    asked = "Looked for {tags_looked_for}" if left else value
+    sql = f"select subject, 'pass' as status, '{asked}' as reason from population_live_version"  # noqa: S608
+    rule = replace(RULES["owner-recorded"], sql=sql)
+    part = {"models": {"motor": {"versions": {"7": {"tags": {"owner": value}}}}}}
+    case = msgspec.convert({"name": "mine", **part, "expect": {"motor/7": "pass"}}, Case)
+    [outcome] = run_cases(rule, [case], ledger)
+    named = "motor/7: the reason names {tags_looked_for}, which is no column that the rule returns"
+    assert [problem.startswith(named) for problem in outcome.problems] == [True] * left

@@ -59,6 +59,11 @@ def complete(
     return _NAME.sub(words, sentence)
 
 
+def names_left(sentence: str) -> list[str]:
+    """The names in braces that nothing was put in for."""
+    return _NAME.findall(sentence)
+
+
 def _clipped(value: object) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -36,6 +36,7 @@ from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.isolation import put_answers
 from auditreg.audit.known_findings import prepare_known_findings
 from auditreg.audit.results import check_results, policy_overrides
+from auditreg.audit.sentences import names_left
 from auditreg.audit.testing.prepared import prepare
 from auditreg.audit.testing.registry import AS_OF, Case, CasePart, build, snapshot_of
 from auditreg.errors import UsageError, first_line
@@ -200,6 +201,13 @@ def _compare(
         + (f" ({texts[label][0]})" if label in texts else "")
         for label in sorted({*answers, *case.expect})
         if answers.get(label) != case.expect.get(label)
+    ]
+    data = repr(case)  # braces that a case itself holds are no names of columns
+    problems += [
+        f"{label}: the reason names {{{name}}}, which is no column that the rule returns ({reason})"
+        for label, (reason, _) in texts.items()
+        for name in names_left(reason)
+        if f"{{{name}}}" not in data
     ]
     for place, expected in enumerate((case.reasons, case.fixes)):
         for label, part in expected.items():
