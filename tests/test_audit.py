@@ -17,7 +17,7 @@ from auditreg.audit.carried import prepare_carried
 from auditreg.audit.isolation import result_table
 from auditreg.audit.results import policy_overrides
 from auditreg.audit.snapshot import Moment, reads_of
-from auditreg.audit.testing.cases import empty_ledger
+from auditreg.audit.testing.cases import empty_ledger, run_cases
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
@@ -198,40 +198,50 @@ def test_further_columns_are_evidence(ledger: duckdb.DuckDBPyConnection) -> None
     ("sql", "problem"),
     [
         ("select subject from population_live_version", "does not return the column status"),
-        ("select subject, 'maybe' as status, '' as reason from population_live_version", "'maybe'"),
-        ("select subject, null as status, '' as reason from population_live_version", "'NULL'"),
-        ("select subject, 'pass' as status, null as reason from population_live_version", "reason"),
+        (
+            "select subject, 'maybe' as status, 'said' as reason from population_live_version",
+            "'maybe'",
+        ),
+        ("select subject, null as status, 'said' as reason from population_live_version", "'NULL'"),
+        (
+            "select subject, 'pass' as status, null as reason from population_live_version",
+            "no reason",
+        ),
+        (
+            "select subject, 'pass' as status, ' ' as reason from population_live_version",
+            "no reason",
+        ),
         (
             (
-                "select subject, 'pass' as status, '' as reason, 'good' as grade "
+                "select subject, 'pass' as status, 'said' as reason, 'good' as grade "
                 "from population_live_version"
             ),
             "the grade 'good'",
         ),
         (
             (
-                "select subject, 'pass' as status, '' as reason from population_live_version "
+                "select subject, 'pass' as status, 'said' as reason from population_live_version "
                 "where model = 'home'"
             ),
             "examined 1 of 2; nothing was said about motor/7",
         ),
         (
             (
-                "select subject, 'pass' as status, '' as reason from population_live_version "
-                "union all select 'x', 'pass', ''"
+                "select subject, 'pass' as status, 'said' as reason from population_live_version "
+                "union all select 'x', 'pass', 'said'"
             ),
             "1 answers are about subjects outside its scope, as x",
         ),
         (
             # As many answers as subjects, all of the population, but not one for each.
             (
-                "select 'm-1/7' as subject, 'pass' as status, '' as reason "
-                "union all select 'm-1/7', 'fail', ''"
+                "select 'm-1/7' as subject, 'pass' as status, 'said' as reason "
+                "union all select 'm-1/7', 'fail', 'said'"
             ),
             "examined 1 of 2",
         ),
         (
-            "select subject, 'pass' as status, '' as reason from population_live_version, range(2)",
+            "select subject, 'pass' as status, 'said' as reason from population_live_version, range(2)",
             "more than once",
         ),
         ("select nowhere from population_live_version", "nowhere"),
@@ -646,6 +656,28 @@ def test_own_rules_run_in_a_child(kind: str, request: pytest.FixtureRequest) -> 
     assert [r.error for r in result.rules] == [None, None]
     answer = next(a for a in result.answers if a.rule.id == "own-good")
     assert (answer.reason, answer.evidence) == ("hello", {"owner": "jane", "n": 2})
+
+
+def test_own_rules_read_fields_that_they_do_not_name_in_quotes(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    """One may count them all, or be given one as a parameter."""
+    counting = rule(
+        name="own-counting",
+        custom=True,
+        more="[params]\nfield = 'owner'",
+        sql=(
+            "select subject, 'fail' as status, count(*) || ' fields: '"
+            " || coalesce(max(case when field = getvariable('field') then value end), 'none') as reason "
+            "from population_live_version join field_evidence using (subject) group by subject"
+        ),
+    )
+    [(fields,)] = ledger.execute("select count(distinct field) from governance_fields").fetchall()
+    result = check(ledger, counting, selection=["motor"])
+    assert [answer.reason for answer in result.answers] == [f"{fields} fields: jane"]
+    expected = {"expect": {"motor/7": "fail"}, "reasons": {"motor/7": f"{fields} fields: jane"}}
+    [outcome] = run_cases(counting, [case(models=MOTOR.models, **expected)])
+    assert not [problem for problem in outcome.problems if problem.startswith("motor/7")]
 
 
 @pytest.mark.integration

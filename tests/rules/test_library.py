@@ -228,3 +228,15 @@ def test_a_reason_that_names_no_column_is_a_problem(
     [outcome] = run_cases(rule, [case], ledger)
     named = "motor/7: the reason names {tags_looked_for}, which is no column that the rule returns"
     assert [problem.startswith(named) for problem in outcome.problems] == [True] * left
+
+
+@pytest.mark.parametrize("reason", ["null", "''"])
+def test_a_rule_without_a_reason_is_a_problem_of_its_case(
+    ledger: duckdb.DuckDBPyConnection, reason: str
+) -> None:
+    sql = f"select subject, 'pass' as status, {reason} as reason from population_live_version"  # noqa: S608
+    rule = replace(RULES["owner-recorded"], sql=sql)
+    part = {"models": {"motor": {"versions": {"7": {}}}}, "expect": {"motor/7": "pass"}}
+    [outcome] = run_cases(rule, [msgspec.convert({"name": "mine", **part}, Case)], ledger)
+    assert len(outcome.problems) == 1
+    assert "reason" in outcome.problems[0]

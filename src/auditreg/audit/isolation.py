@@ -28,6 +28,7 @@ from auditreg.audit.snapshot import (
     state_statements,
 )
 from auditreg.errors import first_line
+from auditreg.ledger.planning import is_small
 from auditreg.models import RuleInfo
 from auditreg.queries.model_refs import Selection
 from auditreg.rules.validate import COLUMNS, wrapped
@@ -77,9 +78,11 @@ def run(
         except duckdb.Error as error:
             reason = f"its process could not be given the ledger: {first_line(error)}"
             return dict.fromkeys((rule.id for rule in rules), reason)
-        reads = reads_of((rule.sql for rule in rules), moment, selection=chosen is not None)
+        reads = reads_of(
+            (rule.sql for rule in rules), moment, selection=chosen is not None, every_field=True
+        )
         statements = [
-            *state_statements(moment, reads),
+            *state_statements(moment, reads, large=not is_small(connection)),
             *selection_statements(chosen, reads),
             *(
                 text

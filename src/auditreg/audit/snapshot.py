@@ -69,11 +69,12 @@ class Moment:
 class Reads:
     """What SQL texts read: `relations` are tables and views, `literals` the words that stand in quotes.
 
-    A governance field is named in quotes; only the evidence of those that are named is worked out.
+    A governance field is named in quotes; only the evidence of those that are named is worked out, of
+    all where `literals` is None.
     """
 
     relations: frozenset[str]
-    literals: frozenset[str]
+    literals: frozenset[str] | None
 
 
 @dataclass(slots=True)
@@ -102,7 +103,9 @@ def prepare_snapshot(
         connection.execute(statement)
 
 
-def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -> Reads:
+def reads_of(
+    texts: Iterable[str], moment: Moment, *, selection: bool = False, every_field: bool = False
+) -> Reads:
     """The tables and views that SQL texts name, with those that these are made of.
 
     Every word counts that is not in a comment or in quotes: to prepare too much costs a little time,
@@ -112,6 +115,8 @@ def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -
         texts: SQL of rules, or bare names.
         moment: what is judged; of a past one some views do not follow from the others.
         selection: whether models are selected by name, which reads tables too.
+        every_field: whether the texts may read governance fields that they do not name in quotes, as a
+            firm's own rule may count them all or be given one as a parameter.
     """
     known = frozenset(_state_tables()) | frozenset(definitions.VIEWS)
     named: set[str] = set(_SELECTABLE) if selection else set()
@@ -122,7 +127,7 @@ def reads_of(texts: Iterable[str], moment: Moment, *, selection: bool = False) -
         named |= fresh
         waiting += [_view_text(name, moment) for name in fresh]
     literals = frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
-    return Reads(frozenset(named), literals)
+    return Reads(frozenset(named), None if every_field else literals)
 
 
 def _without_texts(sql: str) -> str:

@@ -17,8 +17,9 @@ SMALL_LOG = 2_000
 
 def is_small(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether to plan a question takes longer than to answer it."""
-    row = connection.execute("select count(*) from ledger.log").fetchone()
-    return row is not None and row[0] <= SMALL_LOG
+    # Read to its end: an open result would hold up what is asked next.
+    [(entries,)] = connection.execute("select count(*) from ledger.log").fetchall()
+    return bool(entries <= SMALL_LOG)
 
 
 def plan_plainly(connection: duckdb.DuckDBPyConnection) -> None:

@@ -150,15 +150,22 @@ class Case(CasePart, frozen=True):
     as_of: datetime = AS_OF
 
 
-def snapshot_of(case: Case, sql: str | None = None) -> tuple[str, ...]:
+def snapshot_of(
+    case: Case, sql: str | None = None, *, every_field: bool = False
+) -> tuple[str, ...]:
     """The statements that make the state that rules read, of a registry that stands in the ledger.
 
     Args:
         case: the registry.
         sql: what reads the state; without it, everything is made.
+        every_field: whether it may read governance fields that it does not name in quotes.
     """
     moment = Moment(case.as_of, *PERIOD)
-    reads = None if sql is None else reads_of((sql, *_written_tables(case)), moment)
+    reads = (
+        None
+        if sql is None
+        else reads_of((sql, *_written_tables(case)), moment, every_field=every_field)
+    )
     return (*state_statements(moment, reads), *selection_statements(None, reads))
 
 
