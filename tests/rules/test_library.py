@@ -221,7 +221,7 @@ def test_a_reason_that_names_no_column_is_a_problem(
     ledger: duckdb.DuckDBPyConnection, value: str, left: bool
 ) -> None:
     asked = "Looked for {tags_looked_for}" if left else value
-    sql = f"select subject, 'pass' as status, '{asked}' as reason from population_live_version"  # noqa: S608
+    sql = f"select subject, 'pass' as status, '{asked}' as reason from population_live_version"
     rule = replace(RULES["owner-recorded"], sql=sql)
     part = {"models": {"motor": {"versions": {"7": {"tags": {"owner": value}}}}}}
     case = msgspec.convert({"name": "mine", **part, "expect": {"motor/7": "pass"}}, Case)
@@ -234,7 +234,7 @@ def test_a_reason_that_names_no_column_is_a_problem(
 def test_a_rule_without_a_reason_is_a_problem_of_its_case(
     ledger: duckdb.DuckDBPyConnection, reason: str
 ) -> None:
-    sql = f"select subject, 'pass' as status, {reason} as reason from population_live_version"  # noqa: S608
+    sql = f"select subject, 'pass' as status, {reason} as reason from population_live_version"
     rule = replace(RULES["owner-recorded"], sql=sql)
     part = {"models": {"motor": {"versions": {"7": {}}}}, "expect": {"motor/7": "pass"}}
     [outcome] = run_cases(rule, [msgspec.convert({"name": "mine", **part}, Case)], ledger)
