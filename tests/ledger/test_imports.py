@@ -413,7 +413,7 @@ def test_what_ran_is_resolved_when_asked(book: Book, registry: Registry):
     )
     assert book.rows(asked) == [
         ("a", 1, "version", True, "1"), ("b", 1, "digest", True, "1"),
-        ("c", 2, "digest", False, "1"), ("d", None, "several versions", None, None),
+        ("c", 2, "digest", False, "1"), ("d", None, "several versions", False, "1"),
         ("e", 9, "nothing", None, None),
     ]  # fmt: skip
 
