@@ -321,6 +321,19 @@ def test_an_answer_closes_an_event_for_good(firm: Firm, status: str, names: str)
 
 
 @pytest.mark.integration
+def test_an_answer_closes_nothing_where_the_record_came_right(firm: Firm):
+    firm.check()
+    firm.registry.tag("motor", 1, "approved", "ann")
+    firm.read(datetime(2026, 11, 2))
+    firm.check()
+    assert firm.states(1)[-1] == ("closed", "09-10", "11-02", "repaired")
+    firm.waivers = ANSWER.format(names='findings = ["F-1"]', status="repaired", day="2026-11-01")
+    [waiver] = firm.check().result.waivers
+    assert (waiver.judged, waiver.covers) == ("unused", 0)
+    assert firm.states(1)[-1] == ("closed", "09-10", "11-02", "repaired")
+
+
+@pytest.mark.integration
 def test_an_answer_covers_what_had_happened_by_its_day(firm: Firm):
     firm.waivers = ANSWER.format(
         names='models = ["motor", "home"]', status="rejected", day="2026-09-20"
@@ -361,6 +374,20 @@ def test_who_developed_or_owns_a_model_does_not_answer_for_it(firm: Firm):
     firm.read(datetime(2026, 10, 6))
     for names in ('findings = ["F-1"]', 'models = ["motor"]'):
         firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-05")
+        result = firm.check().result
+        assert [w.judged for w in result.waivers] == ["self_approved"]
+        assert told(result)["approved motor/1"][1] == "fail"
+
+
+@pytest.mark.integration
+def test_who_owned_a_model_does_not_answer_for_it_when_it_is_deleted(firm: Firm):
+    firm.registry.tag("motor", None, "gov.owner", "ann")
+    firm.read(datetime(2026, 10, 6))
+    firm.check()
+    firm.registry.delete("motor")
+    firm.read(datetime(2026, 10, 7))
+    for names in ('findings = ["F-1"]', 'models = ["motor"]'):
+        firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-06")
         result = firm.check().result
         assert [w.judged for w in result.waivers] == ["self_approved"]
         assert told(result)["approved motor/1"][1] == "fail"
@@ -614,6 +641,36 @@ def test_what_a_faulty_rule_had_found_stays_as_it_was(firm: Firm, fault: str):
     assert [waiver.judged for waiver in result.waivers] == ["in_force"]
     assert {row[0] for row in firm.states(1)} == {"fail", "waived"}
     assert "reopened" not in firm.adds_up(Q3_CHECK, datetime(2026, 10, 21))
+
+
+OF_CARRIED = {
+    "no reason": "select * replace (case when about = 'motor' then null else reason end as reason)",
+    "an empty status": "select * replace (case when about = 'motor' then '' else status end as status)",
+    "no grade of ours": "select *, case when about = 'motor' then 'good' else 'none' end as grade",
+    "twice": "select *",
+}
+
+
+@pytest.mark.parametrize("fault", OF_CARRIED)
+def test_a_rule_is_faulty_by_what_it_says_of_an_earlier_period_too(firm: Firm, fault: str):
+    before = told(firm.check().result)
+    scope, sql = firm.rules["approved"]
+    sql = sql.replace("r.live_via", "r.live_via, p.model as about")
+    more = f" union all by name select * from ({sql}) where about = 'motor'" if fault == "twice" else ""
+    firm.rules["approved"] = (scope, f"{OF_CARRIED[fault]} from ({sql}){more}")
+    result = firm.check().result
+    found = told(result)
+    assert found.pop("approved the ledger")[1] == "error"
+    assert found == before
+    approved = next(rule for rule in result.rules if rule.rule.id == "approved")
+    said = {
+        "no reason": "it gives no reason for some subjects",
+        "an empty status": "it answers ''; allowed: pass, fail, not_evidenced, undecided, not_applicable",
+        "no grade of ours": "it gives the grade 'good'; allowed: none, asserted, observed, captured, signed, timestamped",
+        "twice": "some subjects were answered for more than once",
+    }
+    assert approved.error == said[fault]
+    assert exit_code(result, None) is ExitCode.ERROR
 
 
 def test_why_a_rule_was_not_asked_is_no_sentence_of_an_earlier_period(firm: Firm):

@@ -176,10 +176,15 @@ class Auditor:
         problems = self._run(rules, moment, chosen, carried.extension)
         columns = result_columns(self._connection, [r for r in rules if r.id not in problems])
         rate_subjects(self._connection, rules)
-        carried.take_answers(rules, problems, columns)
-        results = check_results(
-            self._connection, rules, problems, columns, selected=chosen is not None
-        )
+        faults = carried.take_answers(rules, problems, columns)
+        results = [
+            replace(result, counts={}, error=result.error or faults[result.rule.id])
+            if result.rule.id in faults
+            else result
+            for result in check_results(
+                self._connection, rules, problems, columns, selected=chosen is not None
+            )
+        ]
         carried.keep_as_sealed([result.rule for result in results if result.error])
         results = with_carried(self._connection, results)
         self._judge_policy(results)
@@ -268,7 +273,7 @@ class Auditor:
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
-            texts.append("fields")
+            texts.append("fields field_history")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
         if any(rule.severity_by_rating for rule in rules):
