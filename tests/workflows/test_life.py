@@ -20,6 +20,9 @@ from auditreg.config import Config, parse_config
 from auditreg.errors import ExitCode
 from auditreg.formats import check_format
 from auditreg.formats.interface import CheckView, OutputTarget
+from auditreg.ledger.import_parse import parse_history
+from auditreg.ledger.import_record import record
+from auditreg.ledger.secrets import load_key
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import CheckResult, Finding, RuleInfo, Severity, Status
@@ -262,6 +265,76 @@ def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
         for answer in row.findings
         if answer.since is not None
     }
+
+
+APPROVED = """
+    select p.subject, case when a.subject is null then 'fail' else 'pass' end as status,
+           'An approval of ' || p.model || '/' || p.version || ' by ' || coalesce(a.approver, 'nobody') as reason
+    from population_promotion p join promotions r using (subject)
+    left join approvals a on a.subject = r.version_subject
+"""
+
+
+def given(firm: Firm, **line: object) -> None:
+    """Import an approval of motor/1 from a ticket of August."""
+    line = {
+        "at": "2026-08-05T12:00:00Z", "model": "motor", "version": 1, "what": "approval",
+        "system": "JIRA", "actor": "ann", "after": "approved", **line,
+    }  # fmt: skip
+    content = json.dumps(line).encode()
+    with firm.ledger.writer() as con:
+        record(
+            con,
+            parse_history(content, "tickets.jsonl"),
+            file="tickets.jsonl",
+            content=content,
+            registry="default",
+            key=load_key(firm.ledger.key_path),
+        )
+
+
+def past_numbers(firm: Firm, more: str = "") -> list[tuple[Any, ...]]:
+    """What SQL says was open and had happened by the end of the third quarter."""
+    by_then = f"timestamp '{Q3_END}'{more}"
+    return [
+        *ask(firm.ledger, f"select id, since from findings_as_of({by_then}) where open order by id"),
+        *ask(firm.ledger, f"select severity, new, repaired, closing from finding_movement(null, {by_then}) where new > 0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.integration
+def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(firm: Firm):
+    firm.rules["approved"] = ("promotion", APPROVED)
+    firm.check()
+    before, numbers = told(firm.then()), past_numbers(firm)
+    assert numbers == [("F-1", Q3_CHECK), ("F-2", Q3_CHECK), ("high", 2, 0, 2)]
+    given(firm)
+    firm.check()
+    assert firm.states(1)[-1] == ("closed", "09-10", "10-05", "repaired")
+    assert past_numbers(firm) == numbers
+    # What is on record today is what the past moment is judged by; that more was open then is said.
+    after = firm.then()
+    assert before.pop("approved motor/1")[:2] == ("F-1", "fail")
+    assert told(after) == before
+    assert after.no_longer_found == ("F-1",)
+    assert firm.check(as_of=Q3_END, only=("owned",)).result.no_longer_found == ()
+    text = check_format("text").render(after, CheckView(ExitCode.OK, target=OutputTarget(100)))
+    assert "open by the checks of then, not by the record and rules of today: F-1\n" in text.decode()
+
+
+@pytest.mark.integration
+def test_a_check_made_again_over_the_same_reading_is_told_from_the_first(firm: Firm):
+    firm.rules["approved"] = ("promotion", APPROVED)
+    firm.check()
+    [(known,)] = ask(firm.ledger, "select max(recorded_at) from checks")
+    first = ask(firm.ledger, "from finding_movement(null, ?::TIMESTAMP)", Q4_CHECK)
+    given(firm)
+    firm.check()
+    again = ask(firm.ledger, "from finding_movement(null, ?::TIMESTAMP)", Q4_CHECK)
+    assert again != first
+    assert first == ask(
+        firm.ledger, "from finding_movement(null, ?::TIMESTAMP, known_at := ?)", Q4_CHECK, known
+    )
 
 
 def test_a_check_of_a_past_moment_rests_on_the_readings_of_then(firm: Firm):

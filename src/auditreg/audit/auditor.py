@@ -15,7 +15,7 @@ from auditreg.audit.carried import CarriedForward, carried_forward
 from auditreg.audit.closing import Rejudged, RulesInForce, closings
 from auditreg.audit.in_force import configured, in_force
 from auditreg.audit.judging import counted, judge_waivers, with_carried
-from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.known_findings import no_longer_found, prepare_known_findings
 from auditreg.audit.ratings import RATINGS, rate_subjects
 from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
@@ -213,6 +213,9 @@ class Auditor:
             waivers=waivers,
             every=_Every(answers, _errors(results)),
             nothing_live=nothing_live(self._connection, results),
+            no_longer_found=no_longer_found(self._connection, findings, rules if only else None)
+            if as_of is not None and chosen is None
+            else (),
         )
 
     def closings(self) -> tuple[Closing, ...]:

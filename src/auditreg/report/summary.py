@@ -16,7 +16,7 @@ from auditreg.report.data import ReportData
 from auditreg.report.model import InventoryRow, Number
 from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
-from auditreg.words import quantity
+from auditreg.words import a_few, quantity
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
 """Risk ratings that count as high in the summary, in lower case."""
@@ -65,6 +65,12 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
         texts.append(
             "Which findings the firm had accepted or answered is shown as the check of "
             f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
+        )
+    if data.check.no_longer_found:
+        texts.append(
+            f"By the checks of up to then {a_few(data.check.no_longer_found)} "
+            f"{'was' if len(data.check.no_longer_found) == 1 else 'were'} open. By the record, the rules and "
+            "the settings of today that is not so, and this report does not list it."
         )
     if (nothing := data.check.nothing_live) is not None and nothing.found:
         texts.append(
