@@ -319,7 +319,9 @@ def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(fi
     assert after.no_longer_found == ("F-1",)
     assert firm.check(as_of=Q3_END, only=("owned",)).result.no_longer_found == ()
     text = check_format("text").render(after, CheckView(ExitCode.OK, target=OutputTarget(100)))
-    assert "open by the checks of then, not by the record and rules of today: F-1\n" in text.decode()
+    assert (
+        "open by the checks of then, not by the record and rules of today: F-1\n" in text.decode()
+    )
 
 
 @pytest.mark.integration
@@ -532,6 +534,19 @@ def test_an_event_the_record_no_longer_has_stays_as_it_was(firm: Firm):
 
 
 @pytest.mark.integration
+def test_of_a_past_moment_such_an_event_stays_as_it_was_by_then(firm: Firm):
+    firm.check()
+    changed_rule(firm, "approved", "'fail'", "'not_evidenced'")
+    firm.read(datetime(2026, 11, 2))
+    firm.check()
+    assert [state[0] for state in firm.states(1)] == ["fail", "fail", "not_evidenced"]
+    firm.config = parse_config('[live]\nstages = ["Live"]', firm.folder / "auditreg.toml")
+    kept = of(firm.then(datetime(2026, 10, 31)), "approved", "motor/1")
+    assert (kept.status, kept.since, kept.carried) == (Status.FAIL, Q3_CHECK, True)
+    assert kept.reason == "motor/1 went live unapproved"
+
+
+@pytest.mark.integration
 def test_a_rule_about_a_period_remembers_the_one_before(firm: Firm):
     firm.live(datetime(2026, 10, 2), "frozen")
     firm.read(datetime(2026, 10, 7))
@@ -729,7 +744,11 @@ def test_a_rule_is_faulty_by_what_it_says_of_an_earlier_period_too(firm: Firm, f
     before = told(firm.check().result)
     scope, sql = firm.rules["approved"]
     sql = sql.replace("r.live_via", "r.live_via, p.model as about")
-    more = f" union all by name select * from ({sql}) where about = 'motor'" if fault == "twice" else ""
+    more = (
+        f" union all by name select * from ({sql}) where about = 'motor'"
+        if fault == "twice"
+        else ""
+    )
     firm.rules["approved"] = (scope, f"{OF_CARRIED[fault]} from ({sql}){more}")
     result = firm.check().result
     found = told(result)

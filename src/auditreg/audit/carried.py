@@ -150,7 +150,7 @@ class CarriedForward:
         )
 
     def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
-        """What a rule no longer answers for stays as the log has it: open, with its evidence."""
+        """What a rule no longer answers for stays as the log had it then: open, with its evidence."""
         ids = listed(rule.id for rule in rules)
 
         def said(name: str) -> str:
@@ -167,10 +167,12 @@ class CarriedForward:
             "k.registry, k.workspace, k.model, k.version, true as kept "
             "from carried c join known_finding k on k.rule = c.rule and k.subject = c.subject "
             "join ledger.log l on l.seq = k.seq "
-            "left join (select subject, max_by(json_extract_string(entry, '$.body.status'), seq) "
-            f"filter (where json_extract_string(entry, '$.body.status') in ({listed(OPEN)})) "
-            "as status from ledger.log where kind = 'finding' group by subject) o "
-            "on o.subject = 'f-' || k.key "
+            "left join (select b.key, max_by(json_extract_string(e.entry, '$.body.status'), e.seq) "
+            "as status from known_finding b join ledger.log x on x.seq = b.seq "
+            "join ledger.log e on e.kind = 'finding' and e.subject = 'f-' || b.key and e.seq <= b.seq "
+            "and e.observed_at <= x.observed_at "
+            f"and json_extract_string(e.entry, '$.body.status') in ({listed(OPEN)}) "
+            "group by b.key) o on o.key = k.key "
             f"where c.known and k.status <> 'undecided' and k.rule in ({ids}) "
             "and not exists (select 1 from carried_answer a "
             "where a.rule = k.rule and a.subject = k.subject)"

@@ -3,6 +3,7 @@
 Numbers and ages are lent from it, what is open about earlier periods is carried forward from it, and
 what is not open any more is found by comparing with it.
 """
+# ruff: noqa: S608 - the names in SQL are those of our own tables; texts are quoted
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ def _check_written(entries: list[_Entry], path: Path) -> None:
         texts |= {f"roles[{index}]": text for index, text in enumerate(entry.of.roles)}
         for key, text in texts.items():
             if text is not None and not text.strip():
-                raise _refused(path, f"{entry.at}.{key}", "it is empty.", "Write it, or leave it out.")
+                raise _refused(
+                    path, f"{entry.at}.{key}", "it is empty.", "Write it, or leave it out."
+                )
 
 
 def _check_same_id(entry: _Entry, other: _Entry, path: Path) -> None:

@@ -110,7 +110,9 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
         lines.append(Text(f"waivers as the check of {at} knew them, not those of today"))
     if result.no_longer_found:
         numbers = a_few(result.no_longer_found)
-        lines.append(Text(f"open by the checks of then, not by the record and rules of today: {numbers}"))
+        lines.append(
+            Text(f"open by the checks of then, not by the record and rules of today: {numbers}")
+        )
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]

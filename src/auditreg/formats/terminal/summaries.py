@@ -45,7 +45,9 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
         lines.append(("unknown", f"{number} that no reading showed so far: {names}"))
     if done.unplaced:
         number = quantity(done.unplaced, "record")
-        lines.append(("note", f"{number} whose model had no such name then, or is in several workspaces"))
+        lines.append(
+            ("note", f"{number} whose model had no such name then, or is in several workspaces")
+        )
     if done.to_come:
         number = quantity(done.to_come, "record")
         lines.append(("note", f"{number} dated after today; they count from then on"))
