@@ -27,6 +27,7 @@ from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import CheckResult, Finding, RuleInfo, Severity, Status
 from auditreg.report import build_report
+from auditreg.report.model import Report
 from auditreg.rules.parse import parse_rule
 from auditreg.workflows.check import CheckOptions, CheckOutcome, exit_code, open_check, run_check
 from auditreg.workflows.policy import PolicySet
@@ -253,12 +254,17 @@ def test_last_quarter_says_the_same_before_and_after_this_quarter_s_check(firm: 
     assert closed == [(0,)]
 
 
-def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
-    """What the report of the third quarter says of the findings it has numbers for."""
+def reported(firm: Firm) -> Report:
+    """The report of the third quarter."""
     policy, span = firm.policy(), firm.config.period("2026-Q3")
     options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
     with open_check(firm.ledger, policy, options) as (connection, check):
-        report = build_report(connection, check, [], firm.config, span)
+        return build_report(connection, check, [], firm.config, span)
+
+
+def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
+    """What the report of the third quarter says of the findings it has numbers for."""
+    report = reported(firm)
     return {
         answer.key: (answer.id, answer.status, answer.since, answer.reason)
         for row in report.rules
@@ -322,6 +328,10 @@ def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(fi
     assert (
         "open by the checks of then, not by the record and rules of today: F-1\n" in text.decode()
     )
+    assert (
+        "By the checks of up to then F-1 was open. By the record, the rules and the settings of today "
+        "that is not so, and this report does not list it."
+    ) in reported(firm).notices
 
 
 @pytest.mark.integration
