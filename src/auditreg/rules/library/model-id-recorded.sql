@@ -22,8 +22,7 @@ with claim as (
 ),
 bearer as (
     select registry, id, model_subject, max(model) as model, bool_or(sure) as sure
-    from claim
-    where id is not null and model_subject in (select subject from registered_models where not deleted)
+    from claim where id is not null and model_subject in (select subject from registered_models where not deleted)
       and (version is null or subject in (select subject from model_versions where not deleted))
     group by registry, id, model_subject
 ),
@@ -41,9 +40,6 @@ world as (
                || case when others > 3 then ' and ' || (others - 3) || ' more' else '' end as bearers
     from claim c left join bearer b on b.registry = c.registry and b.id = c.id and b.model_subject = c.model_subject
     left join shared s on s.registry = c.registry and s.id = c.id
-),
-settled as (
-    select subject, settle(found, ['own', 'perhaps shared']) as found, min(nullif(bearers, '')) as bearers from world group by subject
 )
 select p.subject,
        case when w.found in ('own', 'none') then field_status(e.state) when w.found = 'shared' then 'fail'
@@ -53,9 +49,8 @@ select p.subject,
             when w.found = 'shared' then 'The model identifier of {subject} is ''{model_id}'', and so is that of others: {bearers}'
             when w.found = 'unsound' then 'The model identifier of {subject} changed around this moment, and none that is possible is its own: {candidates}'
             else 'Whether the model identifier of {subject}, ''{model_id}'', is that of others too cannot be told: {bearers}' end as reason,
-       coalesce(e.grade, 'none') as grade,
-       case when w.found in ('shared', 'unsound') or e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
+       coalesce(e.grade, 'none') as grade, case when w.found in ('shared', 'unsound') or e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as model_id, e.found_in, e.tag, w.bearers, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
 join field_evidence e on e.subject = p.subject and e.field = 'model_id'
-join settled w on w.subject = p.subject
+join (select subject, settle(found, ['own', 'perhaps shared']) as found, min(nullif(bearers, '')) as bearers from world group by subject) w on w.subject = p.subject
