@@ -14,13 +14,13 @@ outlasts both."""
 remediation = """
 Set the model's identifier in the firm's inventory as a tag of the registered model, and no other's."""
 */
-with claim as (
+with said as materialized (select * from field_evidence where field = 'model_id'),
+claim as materialized (
     -- each value that is possible; surely the subject's where no other is
     select *, min(coalesce(id, '')) over (partition by subject) = max(coalesce(id, '')) over (partition by subject) as sure
-    from (select subject, registry, model_subject, model, version, lower(trim(unnest(values_of(state, value, possible)))) as id
-          from field_evidence where field = 'model_id')
+    from (select subject, registry, model_subject, model, version, lower(trim(unnest(values_of(state, value, possible)))) as id from said)
 ),
-bearer as (
+bearer as materialized (
     select registry, id, model_subject, max(model) as model, bool_or(sure) as sure
     from claim where id is not null and model_subject in (select subject from registered_models where not deleted)
       and (version is null or subject in (select subject from model_versions where not deleted))
@@ -52,5 +52,5 @@ select p.subject,
        coalesce(e.grade, 'none') as grade, case when w.found in ('shared', 'unsound') or e.state not in ('recorded', 'ambiguous') then e.fix end as fix,
        coalesce(e.value, e.candidates) as model_id, e.found_in, e.tag, w.bearers, e.candidates, e.tags_looked_for, e.nearest_tag, e.nearest_value
 from population_live_version p
-join field_evidence e on e.subject = p.subject and e.field = 'model_id'
+join said e on e.subject = p.subject
 join (select subject, settle(found, ['own', 'perhaps shared']) as found, min(nullif(bearers, '')) as bearers from world group by subject) w on w.subject = p.subject
