@@ -325,12 +325,10 @@ def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(fi
     assert after.no_longer_found == ("F-1",)
     assert firm.check(as_of=Q3_END, only=("owned",)).result.no_longer_found == ()
     text = check_format("text").render(after, CheckView(ExitCode.OK, target=OutputTarget(100)))
+    assert "open at the last check by then, not so by the record of today: F-1\n" in text.decode()
     assert (
-        "open by the checks of then, not by the record and rules of today: F-1\n" in text.decode()
-    )
-    assert (
-        "By the checks of up to then F-1 was open. By the record, the rules and the settings of today "
-        "that is not so, and this report does not list it."
+        "Open at the last check before the moment this report speaks of, and not open at that moment "
+        "by what is on record today: F-1."
     ) in reported(firm).notices
 
 

@@ -68,9 +68,8 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
         )
     if data.check.no_longer_found:
         texts.append(
-            f"By the checks of up to then {a_few(data.check.no_longer_found)} "
-            f"{'was' if len(data.check.no_longer_found) == 1 else 'were'} open. By the record, the rules and "
-            "the settings of today that is not so, and this report does not list it."
+            "Open at the last check before the moment this report speaks of, and not open at that moment "
+            f"by what is on record today: {a_few(data.check.no_longer_found)}."
         )
     if (nothing := data.check.nothing_live) is not None and nothing.found:
         texts.append(

@@ -111,7 +111,7 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     if result.no_longer_found:
         numbers = a_few(result.no_longer_found)
         lines.append(
-            Text(f"open by the checks of then, not by the record and rules of today: {numbers}")
+            Text(f"open at the last check by then, not so by the record of today: {numbers}")
         )
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
