@@ -375,6 +375,7 @@ _ANN = "[[people]]\nid = 'ann'\nroles = ['owner']\n"
 _BOT = "[[people]]\nid = 'bot'\nroles = ['robot']\nservice = true\n"
 _BODY = "[[bodies]]\nid = 'mrc'\nroles = ['committee']\nmembers = ['ann']\n"
 _MAY = "[[authorities]]\nrole = 'committee'\nmay = ['approve']\n"
+_EMPTY = "Write it, or leave it out."
 _A_SPAN = (
     "One entry holds everything of a span of time; set from and until where something changed."
 )
@@ -421,6 +422,11 @@ _A_TIME = (
             "bodies[0].members[1]: 'ann' is listed twice.",
             "",
         ),
+        (_ANN + "accounts = ['annlee', ' ']", "people[0].accounts[1]: it is empty.", _EMPTY),
+        (_ANN + "name = ''", "people[0].name: it is empty.", _EMPTY),
+        (_ANN + "[[people]]\nid = ' '", "people[1].id: it is empty.", _EMPTY),
+        (_ANN + _BODY + "accounts = ['']", "bodies[0].accounts[0]: it is empty.", _EMPTY),
+        (_ANN + _BODY.replace("'committee'", "' '"), "bodies[0].roles[0]: it is empty.", _EMPTY),
         (_ANN + _ANN, "people[1]: 'ann' is also people[0], at the same time.", _A_SPAN),
         (_ANN + _BODY + _BODY, "bodies[1]: 'mrc' is also bodies[0], at the same time.", _A_SPAN),
         (

@@ -420,6 +420,8 @@ class CheckResult:
     day) that `promotion` and `live_in_period` were judged over, in the configured calendar.
     `answers_known` is given where the waivers are not those of today's file: the moment
     of the check that sealed them. `nothing_live` is given where rules about versions had none to judge.
+    `no_longer_found`, of a past moment, are the numbers of findings that the checks of then had left open
+    and that this one, by what is on record and in force today, does not have.
     """
 
     as_of: datetime
@@ -433,6 +435,7 @@ class CheckResult:
     every: Iterable[Finding] = ()
     answers_known: datetime | None = None
     nothing_live: NothingLive | None = None
+    no_longer_found: tuple[str, ...] = ()
 
     @property
     def open(self) -> tuple[Finding, ...]:

@@ -45,6 +45,13 @@ def test_history_is_imported_once_and_the_ledger_verifies(ledger):
     assert "verified" in auditreg("verify")
 
 
+def test_what_an_import_names_that_is_not_on_record_is_told(ledger):
+    file = written({**RECORD, "workspace": "pricng"}, {**RECORD, "at": "2001-03-01T12:00:00Z"})
+    shown = auditreg("import", "history", file)
+    assert "unknown      1 workspace the ledger does not know: pricng" in shown
+    assert "note         1 record whose model had no such name then, or is in several" in shown
+
+
 def test_history_comes_from_standard_input_too(ledger):
     auditreg("import", "history", "-", input=json.dumps(RECORD))
     assert rows("query", "select file from history_records") == [{"file": "standard input"}]

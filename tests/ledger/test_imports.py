@@ -161,7 +161,26 @@ def test_the_model_is_the_one_that_had_the_name_then(book: Book, registry: Regis
         "by its former name": house, "not its name any more": None, "renamed": house,
         "unknown": None,
     }  # fmt: skip
-    assert (done.unknown_models, done.unresolved) == (("boat",), 3)
+    assert (done.unknown_models, done.unresolved, done.unplaced) == (("boat",), 3, 2)
+
+
+def test_a_workspace_or_a_name_in_it_that_no_reading_showed_is_told(filled: Book):
+    at = filled.rows("select created_at + interval 1 minute from registered_models")[0][0]
+    given = {"at": f"{at.isoformat()}Z"}
+    done = history(
+        filled,
+        {**given, "workspace": "default"},
+        {**given, "workspace": "elsewhere", "actor": "ann"},
+        {**given, "workspace": "default", "model": "boat"},
+        {**given, "model": "ship"},
+    )
+    assert (done.unknown_workspaces, done.unknown_models) == (
+        ("elsewhere",),
+        ("boat in default", "ship"),
+    )
+    assert (done.unresolved, done.unplaced) == (3, 0)
+    ran = deployed(filled, {"version": 1, "workspace": "elsewhere", "from": f"{at.isoformat()}Z"})
+    assert ran.unknown_workspaces == ("elsewhere",)
 
 
 def test_credentials_are_masked(filled: Book):
@@ -413,7 +432,7 @@ def test_what_ran_is_resolved_when_asked(book: Book, registry: Registry):
     )
     assert book.rows(asked) == [
         ("a", 1, "version", True, "1"), ("b", 1, "digest", True, "1"),
-        ("c", 2, "digest", False, "1"), ("d", None, "several versions", None, None),
+        ("c", 2, "digest", False, "1"), ("d", None, "several versions", False, "1"),
         ("e", 9, "nothing", None, None),
     ]  # fmt: skip
 

@@ -51,6 +51,32 @@ def test_the_reason_for_a_change_outlives_its_model(book: Book):
     assert answers(book, "change-reason-recorded")["motor/2"] == "pass"
 
 
+@pytest.mark.parametrize("gone", ["model", "version"])
+def test_that_a_model_is_from_a_vendor_outlives_it(book: Book, gone: str):
+    registry = CapturedRegistry()
+    registry.create("boat")
+    for name, number in (("score", None), ("rate", 1), ("home", None)):
+        registry.create(name)
+        registry.version(name)
+        if name != "home":
+            registry.tag(name, number, "gov.vendor.name", "Acme Scoring")
+        registry.stage(name, 1, "Production")
+    registry.wait(60_000)
+    book.take(registry.look().reading)
+    for name in ("score", "rate", "home"):
+        if gone == "model":
+            registry.delete(name)
+        else:
+            registry.delete_version(name, 1)
+    registry.wait(60_000)
+    book.take(registry.look().reading)
+    assert answers(book, "developer-recorded") == {
+        "score/1": "not_applicable",
+        "rate/1": "not_applicable",
+        "home/1": "not_evidenced",
+    }
+
+
 def test_an_alias_may_have_been_free_before_the_version_that_it_is_given_to(book: Book):
     registry = CapturedRegistry()
     registry.create("motor")

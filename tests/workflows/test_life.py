@@ -20,10 +20,14 @@ from auditreg.config import Config, parse_config
 from auditreg.errors import ExitCode
 from auditreg.formats import check_format
 from auditreg.formats.interface import CheckView, OutputTarget
+from auditreg.ledger.import_parse import parse_history
+from auditreg.ledger.import_record import record
+from auditreg.ledger.secrets import load_key
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
 from auditreg.models import CheckResult, Finding, RuleInfo, Severity, Status
 from auditreg.report import build_report
+from auditreg.report.model import Report
 from auditreg.rules.parse import parse_rule
 from auditreg.workflows.check import CheckOptions, CheckOutcome, exit_code, open_check, run_check
 from auditreg.workflows.policy import PolicySet
@@ -250,18 +254,97 @@ def test_last_quarter_says_the_same_before_and_after_this_quarter_s_check(firm: 
     assert closed == [(0,)]
 
 
-def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
-    """What the report of the third quarter says of the findings it has numbers for."""
+def reported(firm: Firm) -> Report:
+    """The report of the third quarter."""
     policy, span = firm.policy(), firm.config.period("2026-Q3")
     options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
     with open_check(firm.ledger, policy, options) as (connection, check):
-        report = build_report(connection, check, [], firm.config, span)
+        return build_report(connection, check, [], firm.config, span)
+
+
+def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
+    """What the report of the third quarter says of the findings it has numbers for."""
+    report = reported(firm)
     return {
         answer.key: (answer.id, answer.status, answer.since, answer.reason)
         for row in report.rules
         for answer in row.findings
         if answer.since is not None
     }
+
+
+APPROVED = """
+    select p.subject, case when a.subject is null then 'fail' else 'pass' end as status,
+           'An approval of ' || p.model || '/' || p.version || ' by ' || coalesce(a.approver, 'nobody') as reason
+    from population_promotion p join promotions r using (subject)
+    left join approvals a on a.subject = r.version_subject
+"""
+
+
+def given(firm: Firm, **line: object) -> None:
+    """Import an approval of motor/1 from a ticket of August."""
+    line = {
+        "at": "2026-08-05T12:00:00Z", "model": "motor", "version": 1, "what": "approval",
+        "system": "JIRA", "actor": "ann", "after": "approved", **line,
+    }  # fmt: skip
+    content = json.dumps(line).encode()
+    with firm.ledger.writer() as con:
+        record(
+            con,
+            parse_history(content, "tickets.jsonl"),
+            file="tickets.jsonl",
+            content=content,
+            registry="default",
+            key=load_key(firm.ledger.key_path),
+        )
+
+
+def past_numbers(firm: Firm, more: str = "") -> list[tuple[Any, ...]]:
+    """What SQL says was open and had happened by the end of the third quarter."""
+    by_then = f"timestamp '{Q3_END}'{more}"
+    return [
+        *ask(firm.ledger, f"select id, since from findings_as_of({by_then}) where open order by id"),
+        *ask(firm.ledger, f"select severity, new, repaired, closing from finding_movement(null, {by_then}) where new > 0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.integration
+def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(firm: Firm):
+    firm.rules["approved"] = ("promotion", APPROVED)
+    firm.check()
+    before, numbers = told(firm.then()), past_numbers(firm)
+    assert numbers == [("F-1", Q3_CHECK), ("F-2", Q3_CHECK), ("high", 2, 0, 2)]
+    given(firm)
+    firm.check()
+    assert firm.states(1)[-1] == ("closed", "09-10", "10-05", "repaired")
+    assert past_numbers(firm) == numbers
+    # What is on record today is what the past moment is judged by; that more was open then is said.
+    after = firm.then()
+    assert before.pop("approved motor/1")[:2] == ("F-1", "fail")
+    assert told(after) == before
+    assert after.no_longer_found == ("F-1",)
+    assert firm.check(as_of=Q3_END, only=("owned",)).result.no_longer_found == ()
+    text = check_format("text").render(after, CheckView(ExitCode.OK, target=OutputTarget(100)))
+    assert "open at the last check by then, not so by the record of today: F-1\n" in text.decode()
+    assert (
+        "Open at the last check before the moment this report speaks of, and not open at that moment "
+        "by what is on record today: F-1."
+    ) in reported(firm).notices
+
+
+@pytest.mark.integration
+def test_a_check_made_again_over_the_same_reading_is_told_from_the_first(firm: Firm):
+    firm.rules["approved"] = ("promotion", APPROVED)
+    firm.check()
+    [(known,)] = ask(firm.ledger, "select max(recorded_at) from checks")
+    first = ask(firm.ledger, "from finding_movement(null, ?::TIMESTAMP)", Q4_CHECK)
+    given(firm)
+    firm.check()
+    again = ask(firm.ledger, "from finding_movement(null, ?::TIMESTAMP)", Q4_CHECK)
+    assert again != first
+    assert first == ask(
+        firm.ledger, "from finding_movement(null, ?::TIMESTAMP, known_at := ?)", Q4_CHECK, known
+    )
 
 
 def test_a_check_of_a_past_moment_rests_on_the_readings_of_then(firm: Firm):
@@ -321,6 +404,19 @@ def test_an_answer_closes_an_event_for_good(firm: Firm, status: str, names: str)
 
 
 @pytest.mark.integration
+def test_an_answer_closes_nothing_where_the_record_came_right(firm: Firm):
+    firm.check()
+    firm.registry.tag("motor", 1, "approved", "ann")
+    firm.read(datetime(2026, 11, 2))
+    firm.check()
+    assert firm.states(1)[-1] == ("closed", "09-10", "11-02", "repaired")
+    firm.waivers = ANSWER.format(names='findings = ["F-1"]', status="repaired", day="2026-11-01")
+    [waiver] = firm.check().result.waivers
+    assert (waiver.judged, waiver.covers) == ("unused", 0)
+    assert firm.states(1)[-1] == ("closed", "09-10", "11-02", "repaired")
+
+
+@pytest.mark.integration
 def test_an_answer_covers_what_had_happened_by_its_day(firm: Firm):
     firm.waivers = ANSWER.format(
         names='models = ["motor", "home"]', status="rejected", day="2026-09-20"
@@ -361,6 +457,20 @@ def test_who_developed_or_owns_a_model_does_not_answer_for_it(firm: Firm):
     firm.read(datetime(2026, 10, 6))
     for names in ('findings = ["F-1"]', 'models = ["motor"]'):
         firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-05")
+        result = firm.check().result
+        assert [w.judged for w in result.waivers] == ["self_approved"]
+        assert told(result)["approved motor/1"][1] == "fail"
+
+
+@pytest.mark.integration
+def test_who_owned_a_model_does_not_answer_for_it_when_it_is_deleted(firm: Firm):
+    firm.registry.tag("motor", None, "gov.owner", "ann")
+    firm.read(datetime(2026, 10, 6))
+    firm.check()
+    firm.registry.delete("motor")
+    firm.read(datetime(2026, 10, 7))
+    for names in ('findings = ["F-1"]', 'models = ["motor"]'):
+        firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-06")
         result = firm.check().result
         assert [w.judged for w in result.waivers] == ["self_approved"]
         assert told(result)["approved motor/1"][1] == "fail"
@@ -428,6 +538,19 @@ def test_an_event_the_record_no_longer_has_stays_as_it_was(firm: Firm):
     kept = of(result, "approved", "motor/1")
     assert (kept.status, kept.since, kept.carried) == (Status.FAIL, Q3_CHECK, True)
     assert kept.evidence["live_via"] == "stage Production"
+    assert kept.reason == "motor/1 went live unapproved"
+
+
+@pytest.mark.integration
+def test_of_a_past_moment_such_an_event_stays_as_it_was_by_then(firm: Firm):
+    firm.check()
+    changed_rule(firm, "approved", "'fail'", "'not_evidenced'")
+    firm.read(datetime(2026, 11, 2))
+    firm.check()
+    assert [state[0] for state in firm.states(1)] == ["fail", "fail", "not_evidenced"]
+    firm.config = parse_config('[live]\nstages = ["Live"]', firm.folder / "auditreg.toml")
+    kept = of(firm.then(datetime(2026, 10, 31)), "approved", "motor/1")
+    assert (kept.status, kept.since, kept.carried) == (Status.FAIL, Q3_CHECK, True)
     assert kept.reason == "motor/1 went live unapproved"
 
 
@@ -614,6 +737,40 @@ def test_what_a_faulty_rule_had_found_stays_as_it_was(firm: Firm, fault: str):
     assert [waiver.judged for waiver in result.waivers] == ["in_force"]
     assert {row[0] for row in firm.states(1)} == {"fail", "waived"}
     assert "reopened" not in firm.adds_up(Q3_CHECK, datetime(2026, 10, 21))
+
+
+OF_CARRIED = {
+    "no reason": "select * replace (case when about = 'motor' then null else reason end as reason)",
+    "an empty status": "select * replace (case when about = 'motor' then '' else status end as status)",
+    "no grade of ours": "select *, case when about = 'motor' then 'good' else 'none' end as grade",
+    "twice": "select *",
+}
+
+
+@pytest.mark.parametrize("fault", OF_CARRIED)
+def test_a_rule_is_faulty_by_what_it_says_of_an_earlier_period_too(firm: Firm, fault: str):
+    before = told(firm.check().result)
+    scope, sql = firm.rules["approved"]
+    sql = sql.replace("r.live_via", "r.live_via, p.model as about")
+    more = (
+        f" union all by name select * from ({sql}) where about = 'motor'"
+        if fault == "twice"
+        else ""
+    )
+    firm.rules["approved"] = (scope, f"{OF_CARRIED[fault]} from ({sql}){more}")
+    result = firm.check().result
+    found = told(result)
+    assert found.pop("approved the ledger")[1] == "error"
+    assert found == before
+    approved = next(rule for rule in result.rules if rule.rule.id == "approved")
+    said = {
+        "no reason": "it gives no reason for some subjects",
+        "an empty status": "it answers ''; allowed: pass, fail, not_evidenced, undecided, not_applicable",
+        "no grade of ours": "it gives the grade 'good'; allowed: none, asserted, observed, captured, signed, timestamped",
+        "twice": "some subjects were answered for more than once",
+    }
+    assert approved.error == said[fault]
+    assert exit_code(result, None) is ExitCode.ERROR
 
 
 def test_why_a_rule_was_not_asked_is_no_sentence_of_an_earlier_period(firm: Firm):

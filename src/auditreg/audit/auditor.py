@@ -15,7 +15,7 @@ from auditreg.audit.carried import CarriedForward, carried_forward
 from auditreg.audit.closing import Rejudged, RulesInForce, closings
 from auditreg.audit.in_force import configured, in_force
 from auditreg.audit.judging import counted, judge_waivers, with_carried
-from auditreg.audit.known_findings import prepare_known_findings
+from auditreg.audit.known_findings import no_longer_found, prepare_known_findings
 from auditreg.audit.ratings import RATINGS, rate_subjects
 from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
@@ -176,10 +176,15 @@ class Auditor:
         problems = self._run(rules, moment, chosen, carried.extension)
         columns = result_columns(self._connection, [r for r in rules if r.id not in problems])
         rate_subjects(self._connection, rules)
-        carried.take_answers(rules, problems, columns)
-        results = check_results(
-            self._connection, rules, problems, columns, selected=chosen is not None
-        )
+        faults = carried.take_answers(rules, problems, columns)
+        results = [
+            replace(result, counts={}, error=result.error or faults[result.rule.id])
+            if result.rule.id in faults
+            else result
+            for result in check_results(
+                self._connection, rules, problems, columns, selected=chosen is not None
+            )
+        ]
         carried.keep_as_sealed([result.rule for result in results if result.error])
         results = with_carried(self._connection, results)
         self._judge_policy(results)
@@ -208,6 +213,9 @@ class Auditor:
             waivers=waivers,
             every=_Every(answers, _errors(results)),
             nothing_live=nothing_live(self._connection, results),
+            no_longer_found=no_longer_found(self._connection, findings, rules if only else None)
+            if as_of is not None and chosen is None
+            else (),
         )
 
     def closings(self) -> tuple[Closing, ...]:
@@ -268,7 +276,7 @@ class Auditor:
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
-            texts.append("fields")
+            texts.append("fields field_history")
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
         if any(rule.severity_by_rating for rule in rules):

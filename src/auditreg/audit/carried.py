@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from auditreg.audit.answers import Columns, answer_columns, answer_source, table_name
 from auditreg.audit.isolation import result_table
 from auditreg.audit.ratings import rank_of_word
+from auditreg.audit.results import AGAIN, column_problem
 from auditreg.audit.snapshot import Extension, Moment, selection_condition
 from auditreg.config import Config, calendar
 from auditreg.ledger import definitions
@@ -70,42 +71,64 @@ class CarriedForward:
 
     def take_answers(
         self, rules: Sequence[RuleInfo], problems: Mapping[str, str], columns: Columns
-    ) -> None:
+    ) -> dict[str, str]:
         """Move the answers about it into `carried_answer`; populations and results are the period's.
 
         Args:
             rules: those of the check.
             problems: rule id to why it did not run, where it did not.
             columns: of the rules' tables.
+
+        Returns:
+            rule id to what is wrong with an answer about it, where one is not as it has to be.
         """
         if not self._scopes:
-            return
+            return {}
         ran = [rule for rule in rules if rule.id not in problems and rule.scope in self._scopes]
         carrying = {
             rule for (rule,) in self.con.execute("select distinct rule from carried").fetchall()
         }
+        faults: dict[str, str] = {}
         for rule in ran:
-            if rule.id in carrying and set(COLUMNS) <= set(columns[table_name(rule)]):
+            if not set(COLUMNS) <= set(columns[table_name(rule)]):
+                continue
+            problem = self._problem(rule, columns[table_name(rule)])
+            if problem is not None:
+                faults[rule.id] = problem
+            elif rule.id in carrying:
                 self._take(rule, columns[table_name(rule)])
-        carried = "in (select subject from carried where scope = '{}')".format
         self.con.execute(
             "; ".join(
                 [
-                    f"update carried_answer set grade = null where grade not in ({listed(Grade)})",
                     *(
                         f"delete from {result_table(rule)} "
-                        f"where subject::VARCHAR {carried(rule.scope)}"
+                        f"where subject::VARCHAR in {_carried_in(rule.scope)}"
                         for rule in ran
                         if "subject" in columns[table_name(rule)]
                     ),
                     *(
-                        f"delete from temp.population_{scope} where subject {carried(scope)}"
+                        f"delete from temp.population_{scope} where subject in {_carried_in(scope)}"
                         for scope in self._scopes
                     ),
                 ]
             )
         )
         self._keep_unanswered(ran)
+        return faults
+
+    def _problem(self, rule: RuleInfo, columns: Collection[str]) -> str | None:
+        """What is wrong with the answers of one rule about it."""
+        table = result_table(rule)
+        grade = f"grade::VARCHAR not in ({listed(Grade)})" if "grade" in columns else "false"
+        row = self.con.execute(
+            "select count(*) - count(distinct subject), count(*) filter (reason is null "
+            f"or coalesce(status::VARCHAR, '') not in ({listed(STATUSES)}) or {grade}) "
+            f"from {table} where subject::VARCHAR in {_carried_in(rule.scope)}"
+        ).fetchone()
+        again, faulty = row or (0, 0)
+        if faulty:
+            return column_problem(self.con, table, columns)
+        return AGAIN if again else None
 
     def keep_as_sealed(self, rules: Sequence[RuleInfo]) -> None:
         """Take no answer of these rules, which turned out to be faulty: what was carried stays as it was."""
@@ -116,21 +139,18 @@ class CarriedForward:
             self._keep_unanswered(rules)
 
     def _take(self, rule: RuleInfo, columns: Collection[str]) -> None:
-        """The answers of one rule, where each is a proper one."""
-        table = result_table(rule)
+        """The answers of one rule, each of which is a proper one."""
         self.con.execute(
             f"insert into carried_answer by name "
             f"select {answer_columns(rule, columns)}, false as kept "
             f"from {answer_source(rule)} "
             "join carried c on c.subject = r.subject "
             f"and c.scope = '{rule.scope}' and c.rule = {quoted(rule.id)} "
-            f"where r.status::VARCHAR in ({listed(STATUSES)}) and r.reason is not null "
-            f"and r.subject in (select subject from {table} group by subject having count(*) = 1) "
-            f"and (c.known or r.status::VARCHAR in ({listed(OPEN)}))"
+            f"where c.known or r.status::VARCHAR in ({listed(OPEN)})"
         )
 
     def _keep_unanswered(self, rules: Sequence[RuleInfo]) -> None:
-        """What a rule no longer answers for stays as the log has it: open, with its evidence."""
+        """What a rule no longer answers for stays as the log had it then: open, with its evidence."""
         ids = listed(rule.id for rule in rules)
 
         def said(name: str) -> str:
@@ -147,14 +167,21 @@ class CarriedForward:
             "k.registry, k.workspace, k.model, k.version, true as kept "
             "from carried c join known_finding k on k.rule = c.rule and k.subject = c.subject "
             "join ledger.log l on l.seq = k.seq "
-            "left join (select subject, max_by(json_extract_string(entry, '$.body.status'), seq) "
-            f"filter (where json_extract_string(entry, '$.body.status') in ({listed(OPEN)})) "
-            "as status from ledger.log where kind = 'finding' group by subject) o "
-            "on o.subject = 'f-' || k.key "
+            "left join (select b.key, max_by(json_extract_string(e.entry, '$.body.status'), e.seq) "
+            "as status from known_finding b join ledger.log x on x.seq = b.seq "
+            "join ledger.log e on e.kind = 'finding' and e.subject = 'f-' || b.key and e.seq <= b.seq "
+            "and e.observed_at <= x.observed_at "
+            f"and json_extract_string(e.entry, '$.body.status') in ({listed(OPEN)}) "
+            "group by b.key) o on o.key = k.key "
             f"where c.known and k.status <> 'undecided' and k.rule in ({ids}) "
             "and not exists (select 1 from carried_answer a "
             "where a.rule = k.rule and a.subject = k.subject)"
         )
+
+
+def _carried_in(scope: Scope) -> str:
+    """SELECT of what is carried forward to rules of a scope."""
+    return f"(select subject from carried where scope = '{scope}')"
 
 
 def carried_forward(
@@ -184,7 +211,7 @@ def carried_forward(
     found.extension.starts.update(_starts(con, rules, moment, since, config))
     for scope in dict.fromkeys(rule.scope for rule in rules if rule.scope.is_event):
         _find(con, [rule for rule in rules if rule.scope is scope], moment, chosen, since)
-        wanted = f"(select subject from carried where scope = '{scope}')"
+        wanted = _carried_in(scope)
         if not con.execute(f"select 1 from {wanted} limit 1").fetchone():
             continue
         found._scopes.append(scope)

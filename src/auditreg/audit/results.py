@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _OPEN = f"({listed(OPEN)})"
 _NO_REASON = "coalesce(trim(reason::VARCHAR), '') = ''"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
+AGAIN = "some subjects were answered for more than once"
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 
 
@@ -192,7 +193,7 @@ def _faulty_result(
 ) -> RuleResult:
     """The result of a rule whose table is not as it has to be, with the reason in words."""
     table, population = result_table(rule), f"population_{rule.scope}"
-    problem = _column_problem(connection, table, columns)
+    problem = column_problem(connection, table, columns)
     if problem is not None:
         return RuleResult(rule, size, 0, {}, problem)
     returned = entries.number(connection, f"select count(*) from {table}")
@@ -205,7 +206,7 @@ def _faulty_result(
     return RuleResult(rule, size, examined, {}, problem)
 
 
-def _column_problem(
+def column_problem(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]
 ) -> str | None:
     """What is wrong with the columns and values, apart from the subjects."""
@@ -253,7 +254,7 @@ def _subject_problem(
     if foreign and outside:
         parts.append(f"{outside} answers are about subjects outside its scope, as {foreign[1]}")
     if returned - outside > examined:
-        parts.append("some subjects were answered for more than once")
+        parts.append(AGAIN)
     return "; ".join(parts)
 
 
@@ -398,13 +399,18 @@ def _named_answers(rule: RuleInfo, columns: Collection[str] | None) -> str:
 
 
 def _answered(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, waiver: Waiver) -> int:
-    """How many of the findings that an answer names it has closed already."""
+    """How many of the findings that an answer names it has closed already.
+
+    What the record shows repaired closed without an answer; one that was answered keeps the answer.
+    """
     return entries.number(
         connection,
-        f"select count(*) from known_finding where rule = {quoted(rule.id)} and closed_why = ? "
-        "and (list_contains(?::VARCHAR[], model) "
-        "or list_contains(?::VARCHAR[], model || '/' || version) "
-        "or list_contains(?::BIGINT[], number))",
+        "select count(*) from known_finding k join ledger.log l using (seq) "
+        f"where k.rule = {quoted(rule.id)} and k.closed_why = ? "
+        "and json_extract_string(l.entry, '$.body.waiver') is not null "
+        "and (list_contains(?::VARCHAR[], k.model) "
+        "or list_contains(?::VARCHAR[], k.model || '/' || k.version) "
+        "or list_contains(?::BIGINT[], k.number))",
         [
             waiver.status,
             list(waiver.models),
@@ -427,9 +433,11 @@ def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> boo
         models += [model for (model,) in numbered.fetchall() if model is not None]
     values: list[object] = [models, waiver.responsible, waiver.responsible]
     row = connection.execute(
-        "select count(*) from (select distinct value from fields "
-        "where field in ('owner', 'developer') and list_contains(?::VARCHAR[], model)) "
-        "where lower(trim(value)) = lower(trim(?::VARCHAR)) or person_of(value) = person_of(?::VARCHAR)",
+        # Of a model that was deleted since, those that stood there then.
+        "select count(*) from (select model, field, value from fields "
+        "union select model, field, value from field_history where ended_with_subject) "
+        "where field in ('owner', 'developer') and list_contains(?::VARCHAR[], model) "
+        "and (lower(trim(value)) = lower(trim(?::VARCHAR)) or person_of(value) = person_of(?::VARCHAR))",
         values,
     ).fetchone()
     return bool(row and row[0])

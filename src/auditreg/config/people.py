@@ -59,6 +59,7 @@ def check_people(config: ConfigFile, path: Path) -> None:
 
 def _check_entries(entries: list[_Entry], path: Path) -> None:
     """Each entry ends after it begins, stands there once a day, and shares no spelling."""
+    _check_written(entries, path)
     by_id: dict[str, list[_Entry]] = {}
     by_spelling: dict[str, list[_Entry]] = {}
     for entry in entries:
@@ -78,6 +79,19 @@ def _check_entries(entries: list[_Entry], path: Path) -> None:
                         "set from and until where it was passed on.",
                     )
             by_spelling[spelling].append(entry)
+
+
+def _check_written(entries: list[_Entry], path: Path) -> None:
+    """No spelling is empty: it would be everybody's of whom nothing is written."""
+    for entry in entries:
+        texts = {"id": entry.of.id, "name": entry.of.name}
+        texts |= {f"accounts[{index}]": text for index, text in enumerate(entry.of.accounts)}
+        texts |= {f"roles[{index}]": text for index, text in enumerate(entry.of.roles)}
+        for key, text in texts.items():
+            if text is not None and not text.strip():
+                raise _refused(
+                    path, f"{entry.at}.{key}", "it is empty.", "Write it, or leave it out."
+                )
 
 
 def _check_same_id(entry: _Entry, other: _Entry, path: Path) -> None:

@@ -34,19 +34,23 @@ _ABOUT = {
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: lines added and known before, and the models and versions no reading showed.
+    """What an import did: lines added and known before, and the names no reading showed.
 
-    `unknown_versions` are written `model/version`. `to_come` counts lines dated after the import, `masked`
-    values that look like credentials; moments are UTC.
+    `unknown_versions` are written `model/version`; a model is unknown where the workspace named, which
+    is known, never had it. `unresolved` counts lines that were added and are about no model, `unplaced` those
+    of them whose names are known. `to_come` counts lines dated after the import, `masked` values that
+    look like credentials; moments are UTC.
     """
 
     lines: int
     added: int
     known: int
     masked: int
+    unknown_workspaces: tuple[str, ...]
     unknown_models: tuple[str, ...]
     unknown_versions: tuple[str, ...]
     unresolved: int
+    unplaced: int
     to_come: int
     systems: tuple[str, ...]
     first: datetime
@@ -80,6 +84,7 @@ def record(
     masked = _mask(con, records, key, secret_patterns)
     new = _unseen(con, records, key)
     about, unknown = _resolve(con, records)
+    unresolved = [n for n in new if n not in about]
     unknown_versions = _unknown_versions(con, records, about)
     recorded_at = now_ms()
     base = entries.size(con)
@@ -101,9 +106,11 @@ def record(
         added=len(new),
         known=len(records) - len(new),
         masked=masked,
-        unknown_models=unknown,
+        unknown_workspaces=tuple(sorted(set(unknown.workspaces.values()))),
+        unknown_models=tuple(sorted(set(unknown.models.values()))),
         unknown_versions=unknown_versions,
-        unresolved=sum(1 for n in new if n not in about),
+        unresolved=len(unresolved),
+        unplaced=sum(1 for n in unresolved if n not in unknown),
         to_come=sum(record.at > recorded_at for record in records),
         systems=tuple(sorted({record.texts["system"] or "" for record in records})),
         first=moments[0],
@@ -201,9 +208,20 @@ def _unseen(
     return new
 
 
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """Places of records to the workspace, or else the model, that no reading showed."""
+
+    workspaces: dict[int, str]
+    models: dict[int, str]
+
+    def __contains__(self, place: int) -> bool:
+        return place in self.workspaces or place in self.models
+
+
 def _resolve(
     con: duckdb.DuckDBPyConnection, records: Sequence[ImportedRecord]
-) -> tuple[dict[int, tuple[str, str]], tuple[str, ...]]:
+) -> tuple[dict[int, tuple[str, str]], _Unknown]:
     """Which model each record is about: its subject and workspace, and the names unknown.
 
     The name must have been that model's at that moment, and be one model's only; seconds count,
@@ -235,19 +253,27 @@ def _resolve(
         having count(distinct n.subject) = 1
         """
     ).fetchall()
-    unknown = con.execute(
+    workspaces = con.execute(
         """
-        select distinct a.model from stage_about a
+        select place, workspace from stage_about
+        where workspace is not null and (registry, workspace) not in (
+            select (registry, workspace) from ledger.log
+            where kind = 'registered_model' and registry is not null and workspace is not null)
+        """
+    ).fetchall()
+    models = con.execute(
+        """
+        select a.place, a.model || coalesce(' in ' || a.workspace, '') from stage_about a
         where not exists (select 1 from stage_named n
-                          where n.model = a.model and n.registry = a.registry)
-        order by 1
+                          where n.model = a.model and n.registry = a.registry
+                            and n.workspace = coalesce(a.workspace, n.workspace))
         """
     ).fetchall()
     con.execute("drop table stage_about")
     con.execute("drop table stage_named")
-    return {place: (subject, space) for place, subject, space in matches}, tuple(
-        name for (name,) in unknown
-    )
+    nowhere = dict(workspaces)
+    unknown = _Unknown(nowhere, {place: name for place, name in models if place not in nowhere})
+    return {place: (subject, space) for place, subject, space in matches}, unknown
 
 
 def _unknown_versions(

@@ -223,7 +223,9 @@ def _registry_in_words(row: Row) -> str:
     if row["resolved_by"] == "nothing":
         return "no such version is in the registry"
     if row["resolved_by"] == "several versions":
-        return "several versions have this digest"
+        live = None if row["possibly_live"] else row["live"]
+        words = {True: "all of them live", False: "none of them live", None: "not all of them live"}
+        return f"several versions with this digest, {words[live]}"
     sure, maybe = row["live_versions"], row["possibly_live_versions"]
     parts = [f"version {sure} live"] if sure else []
     parts += [f"version {maybe} possibly live"] if maybe else []

@@ -16,7 +16,7 @@ from auditreg.report.data import ReportData
 from auditreg.report.model import InventoryRow, Number
 from auditreg.report.provenance import ExtractionAccount
 from auditreg.report.wording import clip, moment
-from auditreg.words import quantity
+from auditreg.words import a_few, quantity
 
 HIGH_RATINGS = frozenset({"high", "very high", "critical", "tier 1", "tier1", "1"})
 """Risk ratings that count as high in the summary, in lower case."""
@@ -65,6 +65,11 @@ def notices(data: ReportData, tz: str) -> tuple[str, ...]:
         texts.append(
             "Which findings the firm had accepted or answered is shown as the check of "
             f"{moment(data.check.answers_known, tz)} knew it. Its file of today says something else."
+        )
+    if data.check.no_longer_found:
+        texts.append(
+            "Open at the last check before the moment this report speaks of, and not open at that moment "
+            f"by what is on record today: {a_few(data.check.no_longer_found)}."
         )
     if (nothing := data.check.nothing_live) is not None and nothing.found:
         texts.append(

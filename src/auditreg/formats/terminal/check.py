@@ -22,7 +22,7 @@ from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
 from auditreg.formats.terminal.layout import STYLES, cut, height, render, wrapped
 from auditreg.models import Repair, RuleInfo, Scope, Severity, Status
-from auditreg.words import quantity
+from auditreg.words import a_few, quantity
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
@@ -108,6 +108,11 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     if result.answers_known is not None:
         at = f"{result.answers_known:%Y-%m-%d %H:%M}Z"
         lines.append(Text(f"waivers as the check of {at} knew them, not those of today"))
+    if result.no_longer_found:
+        numbers = a_few(result.no_longer_found)
+        lines.append(
+            Text(f"open at the last check by then, not so by the record of today: {numbers}")
+        )
     if result.selection:
         lines.append(Text(f"only {escape_control(', '.join(result.selection))}"))
     return [*lines, Text(), *_counts(result)]

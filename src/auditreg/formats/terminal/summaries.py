@@ -31,6 +31,10 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
     lines.append(("recorded", f"{done.added:,} new, as asserted{known}"))
     if done.masked and done.added:
         lines.append(("secrets", masked_values(done.masked)))
+    if done.unknown_workspaces:
+        number = quantity(len(done.unknown_workspaces), "workspace")
+        names = _listed(done.unknown_workspaces)
+        lines.append(("unknown", f"{number} the ledger does not know: {names}"))
     if done.unknown_models:
         number = quantity(len(done.unknown_models), "model")
         names = _listed(done.unknown_models)
@@ -39,6 +43,11 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
         number = quantity(len(done.unknown_versions), "version")
         names = _listed(done.unknown_versions)
         lines.append(("unknown", f"{number} that no reading showed so far: {names}"))
+    if done.unplaced:
+        number = quantity(done.unplaced, "record")
+        lines.append(
+            ("note", f"{number} whose model had no such name then, or is in several workspaces")
+        )
     if done.to_come:
         number = quantity(done.to_come, "record")
         lines.append(("note", f"{number} dated after today; they count from then on"))

@@ -224,10 +224,17 @@ listed as (
            string_agg(name || ' (' || context || ')', ', ' order by name, context) as data_sets
     from used group by subject
 ),
--- where the model is from, by the first record that says in-house or vendor, and those before it that perhaps do
+-- where the model is from, by the first record that says in-house or vendor, and those before it that perhaps do;
+-- of what is deleted, by what stood there then. Where it is to be said of the version, a tag of the model does not
 origin as materialized (
     select subject, rank, origin_of(tag, value) as said, certainty in ('uncertain', 'unknown') as open
-    from [fields] where field = 'origin' and not says_nothing('origin', value)
+    from (select subject, value, found_in, tag, certainty, rank from [fields] where field = 'origin'
+          union all
+          select v.subject, h.value, h.found_in, h.tag, 'certain', h.rank - case when h.version is null then 1000 else 2000 end
+          from (select distinct subject, model_subject from [model_versions] where deleted) v
+          join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
+          where h.ended_with_subject and h.field = 'origin')
+    where not says_nothing('origin', value) and not (found_in = 'model tag' and is_of_version('origin'))
 ),
 telling as materialized (
     select *, min(case when not open or states > 1 then rank end) over (partition by subject) as settled

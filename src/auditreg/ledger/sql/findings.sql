@@ -77,8 +77,8 @@ qualify row_number() over (partition by key order by as_of desc, seq desc) = 1
 -- macro: finding_movement
 -- what happened to findings after one moment and up to another, by severity: opening + new + reopened
 -- + reclassified - repaired - accepted - rejected - out_of_scope - rule_changed - policy_changed
--- - cannot_be_told - not_judged - not_recorded = closing
-create macro finding_movement(opening_ts, closing_ts) as table
+-- - cannot_be_told - not_judged - not_recorded = closing; with known_at, as far as it was recorded by that time
+create macro finding_movement(opening_ts, closing_ts, known_at := null) as table
 with step as (
     select severity, open, closed_why, as_of,
            lag(open) over states as was_open, lag(severity) over states as was_severity,
@@ -86,7 +86,7 @@ with step as (
            coalesce(bool_or(open) over (partition by key order by as_of, seq
                                         rows between unbounded preceding and 1 preceding), false) as was_ever_open
     from finding_history
-    where as_of <= closing_ts::TIMESTAMP
+    where as_of <= closing_ts::TIMESTAMP and (known_at is null or recorded_at <= known_at::TIMESTAMP)
     window states as (partition by key order by as_of, seq)
 ),
 moved as (

@@ -68,11 +68,18 @@ found as (
     select subject, version_subject from by_digest
     qualify place = min(place) over (partition by subject)
 ),
+named_live as (
+    select subject, bool_or(certainty not in ('uncertain', 'unknown')) as sure from [live_versions] group by subject
+),
+-- of several versions that the digest fits, one of which runs, only what holds for all of them is told
 resolved as (
-    select subject, count(distinct version_subject) as matches,
-           case when count(distinct version_subject) = 1 then any_value(version_subject) end
-               as version_subject
-    from found group by subject
+    select f.subject, count(distinct f.version_subject) as matches,
+           case when count(distinct f.version_subject) = 1 then any_value(f.version_subject) end as version_subject,
+           case when count(distinct split_part(f.version_subject, '/', 1)) = 1
+                then any_value(split_part(f.version_subject, '/', 1)) end as model_subject,
+           bool_and(coalesce(n.sure, false)) as live, bool_or(n.subject is not null) as possibly_live
+    from found f left join named_live n on n.subject = f.version_subject
+    group by f.subject
 ),
 live as (
     select model_subject,
@@ -88,14 +95,10 @@ select d.subject, d.system, d.environment, d.registry, d.workspace, d.model,
        case when r.matches = 1 then case when d.version is null then 'digest' else 'version' end
             when r.matches > 1 then 'several versions'
             else 'nothing' end as resolved_by,
-       r.version_subject, split_part(r.version_subject, '/', 1) as model_subject,
+       r.version_subject, r.model_subject,
        d.running_from, d.running_until,
-       case when r.version_subject is not null
-            then coalesce(l.certainty not in ('uncertain', 'unknown'), false) end as live,
-       case when r.version_subject is not null
-            then coalesce(l.certainty in ('uncertain', 'unknown'), false) end as possibly_live,
+       r.live, r.possibly_live and not r.live as possibly_live,
        o.live_versions, o.possibly_live_versions, d.reference, d.grade, d.seq
 from deployed d
 left join resolved r using (subject)
-left join [live_versions] l on l.subject = r.version_subject
-left join live o on o.model_subject = split_part(r.version_subject, '/', 1)
+left join live o on o.model_subject = r.model_subject

@@ -38,11 +38,12 @@ spoken as (
 ),
 about as (
     select coalesce(r.model_subject, p.subject) as owner, r.running_from,
-           case when r.resolved_by = 'several versions' or r.possibly_live then 'open'
-                when r.live then 'live' when r.version_subject is null then 'stranger' else 'other' end as how,
+           case when r.possibly_live then 'open'
+                when r.live then 'live' when r.resolved_by = 'nothing' then 'stranger' else 'other' end as how,
            r.system || coalesce(' (' || r.environment || ')', '') || ': '
                || coalesce('version ' || r.version, 'SHA-256 ' || left(r.digest, 12) || '...')
-               || case how when 'stranger' then ', which the registry does not know' else '' end as words
+               || case when how = 'stranger' then ', which the registry does not know'
+                       when r.resolved_by = 'several versions' then ', of several versions' else '' end as words
     from running r join counts c on c.environment is not distinct from r.environment
     left join population_registered_model p
       on r.model_subject is null and p.registry = r.registry and p.model = r.model
