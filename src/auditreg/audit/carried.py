@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from auditreg.audit.answers import Columns, answer_columns, answer_source, table_name
 from auditreg.audit.isolation import result_table
 from auditreg.audit.ratings import rank_of_word
-from auditreg.audit.results import AGAIN, column_problem
+from auditreg.audit.results import AGAIN, NO_REASON, column_problem
 from auditreg.audit.snapshot import Extension, Moment, selection_condition
 from auditreg.config import Config, calendar
 from auditreg.ledger import definitions
@@ -121,7 +121,7 @@ class CarriedForward:
         table = result_table(rule)
         grade = f"grade::VARCHAR not in ({listed(Grade)})" if "grade" in columns else "false"
         row = self.con.execute(
-            "select count(*) - count(distinct subject), count(*) filter (reason is null "
+            f"select count(*) - count(distinct subject), count(*) filter ({NO_REASON} "
             f"or coalesce(status::VARCHAR, '') not in ({listed(STATUSES)}) or {grade}) "
             f"from {table} where subject::VARCHAR in {_carried_in(rule.scope)}"
         ).fetchone()

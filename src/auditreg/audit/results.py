@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _OPEN = f"({listed(OPEN)})"
-_NO_REASON = "coalesce(trim(reason::VARCHAR), '') = ''"
+NO_REASON = "coalesce(trim(reason::VARCHAR), '') = ''"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
 AGAIN = "some subjects were answered for more than once"
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
@@ -137,7 +137,7 @@ def _counts(
         answers.append(
             f"select {number} as rule, '{rule.scope}' as scope, "
             f"subject::VARCHAR as subject, status::VARCHAR as status, "
-            f"{_NO_REASON} or coalesce(status::VARCHAR, '') not in ({allowed}) or {grade} "
+            f"{NO_REASON} or coalesce(status::VARCHAR, '') not in ({allowed}) or {grade} "
             f"as faulty from {result_table(rule)}"
         )
     populations = [
@@ -219,7 +219,7 @@ def column_problem(
     ).fetchone()
     if row and row[0] is not None:
         return f"it answers {row[0]!r}; allowed: {', '.join(STATUSES)}"
-    if entries.number(connection, f"select count(*) from {table} where {_NO_REASON}"):
+    if entries.number(connection, f"select count(*) from {table} where {NO_REASON}"):
         return "it gives no reason for some subjects"
     if "grade" in columns:
         row = connection.execute(
