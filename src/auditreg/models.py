@@ -318,7 +318,7 @@ class Finding:
     condition_since: datetime | None = None
     carried: bool = False
     by_rating: Severity | None = None
-    moments: frozenset[str] = frozenset()
+    moments: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def severity(self) -> Severity:
