@@ -211,6 +211,12 @@ def test_prose_in_records_goes_on_in_the_next_line():
     assert text.splitlines()[2].startswith("        ")
 
 
+def test_a_command_in_records_stays_on_one_line_to_be_copied():
+    command = "client.set_registered_model_tag(" + ", ".join(f'"part {n}"' for n in range(20)) + ")"
+    table = Table(("rule", "fix"), [("x" * 60, command)], copied=("fix",))
+    assert f"fix   {command}\n" in shown("table", table, width=50)
+
+
 def live_of(*names, width=80, zone="UTC", certainty="certain"):
     at = datetime(2026, 9, 1, 6, 30)
     columns = ("model", "version", "live", "certainty", "live_not_before", "live_not_after")

@@ -91,4 +91,4 @@ class FindingsTable:
             )
             for answer in shown_findings(result, everything=view.everything)
         ]
-        return self._table.render(Table(COLUMNS, rows, _WORDS), view.target)
+        return self._table.render(Table(COLUMNS, rows, _WORDS, copied=("fix",)), view.target)

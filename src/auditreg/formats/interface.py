@@ -5,7 +5,7 @@ Formats return bytes and never write: the command line decides between the termi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,13 +58,15 @@ class Table:
 
     JSON and CSV hold them as they are: moments UTC, codes as codes. For the eye, moments are on the
     firm's clock, and `words` has by column what its codes are called; unless the table is `raw`, the
-    answer to somebody's own SQL. `widths` is given where a terminal has room for so much of each column.
+    answer to somebody's own SQL. What stands in a column of `copied`, such as a command, is not
+    folded where the columns stand below one another. `widths` is given where a terminal has room for so much of each column.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     raw: bool = False
+    copied: Collection[str] = ()
     widths: Sequence[int] | None = None
 
 

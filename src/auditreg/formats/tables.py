@@ -21,6 +21,9 @@ from auditreg.words import clock
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+_WHOLE = 1_000_000
+"""Columns of a terminal that folds nothing."""
+
 _WORD = 40
 """Longer words, such as digests and paths, may be broken."""
 
@@ -92,7 +95,7 @@ class ScreenFormat:
         rows = [[escape_control(text) for text in row] for row in cells]
         names = [escape_control(name) for name in headings]
         if table.widths is None and _least_width(names, rows) > target.width:
-            return self._records(headings, cells, target.width)
+            return self._records(table, headings, cells, target.width)
         drawn = RichTable(box=None, pad_edge=False, header_style="bold" if target.colour else "")
         for index, name in enumerate(names):
             numeric = all(_is_number(row[index]) for row in table.rows)
@@ -110,14 +113,19 @@ class ScreenFormat:
         return render([drawn], target)
 
     @staticmethod
-    def _records(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> bytes:
+    def _records(
+        table: Table, headings: Sequence[str], rows: Sequence[Sequence[str]], room: int
+    ) -> bytes:
         """One block per row, filled columns only: where a table would break words apart."""
+        rooms = [_WHOLE if name in table.copied else room for name in table.columns]
         blocks = []
         for row in rows:
-            filled = [(name, text) for name, text in zip(names, row, strict=True) if text]
-            width = max((len(name) for name, _ in filled), default=0)
+            filled = [part for part in zip(headings, row, rooms, strict=True) if part[1]]
+            width = max((len(name) for name, _, _ in filled), default=0)
             # A word that is longer than the room, such as a digest, stays whole to be copied.
-            blocks.append("".join(paragraph(name, text, width + 1, room) for name, text in filled))
+            blocks.append(
+                "".join(paragraph(name, text, width + 1, wide) for name, text, wide in filled)
+            )
         return "\n".join(blocks).encode()
 
 
