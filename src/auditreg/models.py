@@ -299,7 +299,7 @@ class Finding:
     `number` is None where no check that saw it was sealed. `since`, the moment of the check since
     which it is open without a break, and `first_reported`, that of the first check that ever saw it,
     are as they were known at the moment that is judged. `condition_since` is what the rule says
-    of when it became so. `carried` is set where the finding is about an event of an earlier period, and
+    of when it became so, and `moments` names what in the evidence is a moment. `carried` is set where the finding is about an event of an earlier period, and
     `by_rating` where the model's risk rating makes it more or less severe.
     Moments are UTC and naive.
     """
@@ -318,6 +318,7 @@ class Finding:
     condition_since: datetime | None = None
     carried: bool = False
     by_rating: Severity | None = None
+    moments: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def severity(self) -> Severity:

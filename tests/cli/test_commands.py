@@ -341,6 +341,10 @@ def test_waivers(ledger):
     )
     judged = {row["rule"]: row["judged"] for row in rows("waivers")}
     assert judged == {"risk-rating-recorded": "in_force", "owner-recorded": "expired"}
+    told = CliRunner().invoke(cli, ["waivers"])
+    assert "holds" in told.stdout
+    assert "in_force" not in told.stdout
+    assert told.stderr == "next      mend 1 waiver in waivers.toml, then auditreg check\n"
     named = ("--rule", "risk-rating-recorded", "--rule", "owner-recorded")
     shown = auditreg("check", *named, code=1)
     assert "1 accepted" in shown

@@ -128,7 +128,7 @@ def test_what_was_captured_is_told_with_moment_and_person(at):
     told, found = told_and_rows("live", "motor", "--at", iso(at["moved"] + 1000))
     assert told.startswith("motor: version 1 was live at ")
     assert len(told.splitlines()) == 1
-    moved = f"{pd.Timestamp(at['moved'], unit='ms'):%Y-%m-%d %H:%M:%S}Z"
+    moved = f"{pd.Timestamp(at['moved'], unit='ms'):%Y-%m-%d %H:%M:%S} UTC"
     assert f"via alias champion; since {moved}; put there by {DAVE} (basic-auth)" in told
     assert "evidence: certain, recorded by the server." in told
     [row] = found
@@ -169,7 +169,36 @@ def test_nothing_live_is_said_and_is_no_error(at):
 
 
 def test_a_date_means_the_end_of_that_day(at):
-    assert "was live at 2030-01-02 00:00:00Z" in auditreg("live", "motor", "--at", "2030-01-01")
+    assert "was live at the end of 2030-01-01 UTC" in auditreg(
+        "live", "motor", "--at", "2030-01-01"
+    )
+
+
+def test_live_and_history_are_on_the_firm_s_clock(at):
+    Path("auditreg.toml").write_text('[calendar]\ntimezone = "America/Toronto"\n')
+    moved = pd.Timestamp(at["moved"], unit="ms", tz="UTC").tz_convert("America/Toronto")
+    local, utc = f"{moved:%Y-%m-%d %H:%M:%S} EST", f"{iso(at['moved'])[:19]}Z"
+    for command in ("live", "history"):
+        shown = in_every_format(command, "motor", formats=("text", "table", "json", "csv"))
+        for name in ("text", "table"):
+            assert local in shown[name]
+            assert not re.search(r"\d\d:\d\d(:\d\d)?(Z| UTC)", shown[name])
+        assert utc in shown["json"]
+        assert utc.replace("T", " ") in shown["csv"]
+        assert "EST" not in shown["json"] + shown["csv"]
+    assert "was live at the end of 2026-01-01 America/Toronto" in auditreg(
+        "live", "motor", "--at", "2026-01-01"
+    )
+
+
+def test_codes_are_words_in_the_table_of_what_was_live(at):
+    shown = in_every_format("live", "--at", iso(at["early"]), formats=("table", "json"))
+    assert {row["certainty"] for row in json.loads(shown["json"])} >= {"unknown"}
+    assert "before any record" in shown["table"]
+    told = in_every_format("live", "--at", iso(at["first"] + HOUR), formats=("table", "json"))
+    assert "seen_same" in told["json"]
+    assert "same before and after" in told["table"]
+    assert "seen_same" not in told["table"]
 
 
 def test_one_version_is_asked_for(at):
@@ -342,7 +371,8 @@ def test_imported_records_and_deployments_are_lines(at):
     auditreg("import", "deployments", "d.jsonl")
     told = re.sub(r"\n  (?! )", " ", auditreg("history", "motor"))
     assert re.search(
-        r"Z · Bob · stated in JIRA \(h.jsonl\)\n    version 2 approval  \(none\) -> yes; MR-7", told
+        r"UTC · Bob · stated in JIRA \(h.jsonl\)\n    version 2 approval  \(none\) -> yes; MR-7",
+        told,
     )
     assert re.search(r"stated in engine \(d.jsonl\)\n    version 1  began to run in engine", told)
     assert "version 1  ceased to run in engine" in told

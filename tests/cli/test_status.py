@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -42,6 +43,28 @@ def test_a_row_says_how_the_ledger_stands(checked):
 
 def test_a_stale_ledger_is_1(ledger):
     assert rows("--max-age", "0", code=1)[0]["state"] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [(("--max-age", "0"), "auditreg extract"), ((), "auditreg check")],
+)
+def test_the_next_step_is_told_beside_the_table_alone(checked, told, step):
+    code = 1 if told else 0
+    assert f"next      {step}\n" in run("status", *told, code=code).stderr
+    for name in ("json", "csv"):
+        assert "next" not in run("status", *told, "--format", name, code=code).output
+
+
+def test_an_incomplete_reading_is_to_be_repaired_first(doubtful):
+    assert "next      repair the cause and extract again" in run("status", code=2).stderr
+
+
+def test_moments_are_on_the_clock_that_is_sealed_where_there_is_no_file(sealed):
+    (row,) = rows()
+    read = datetime.fromisoformat(row["read"]).astimezone(ZoneInfo("Europe/Zurich"))
+    assert f"{read:%Y-%m-%d %H:%M}" in run("status").stdout
+    assert "CE" in run("status").stdout
 
 
 def test_an_incomplete_reading_is_2_and_told_with_its_doubt(doubtful):

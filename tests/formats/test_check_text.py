@@ -200,7 +200,7 @@ def test_colours_only_on_a_terminal():
 
 def test_the_end_of_a_day_is_called_so():
     made = result(*many(OWNER, 1), as_of=datetime(2026, 9, 30, 23))
-    view = CheckView(ExitCode.FINDINGS, Severity.LOW, timezone="Europe/London")
+    view = CheckView(ExitCode.FINDINGS, Severity.LOW, target=OutputTarget(timezone="Europe/London"))
     assert "as of the end of 2026-09-30 Europe/London" in CheckText().render(made, view).decode()
 
 
@@ -290,4 +290,45 @@ def test_an_answer_is_told_by_what_it_says():
 
 def test_whose_waivers_hold_is_said_where_they_are_not_todays():
     made = result(*many(OWNER, 1), answers_known=datetime(2026, 9, 10, 12))
-    assert "waivers as the check of 2026-09-10 12:00Z knew them, not those of today" in shown(made)
+    assert "waivers as the check of 2026-09-10 12:00 UTC knew them, not those of today" in shown(
+        made
+    )
+
+
+def test_every_moment_is_on_the_firm_s_clock():
+    readings = [{"registry": "default", "observed_at": datetime(2026, 11, 22, 3), "complete": True}]
+    one = answer(
+        OWNER,
+        "a",
+        since=datetime(2026, 11, 22, 3),
+        condition_since=datetime(2026, 11, 2, 2),
+        evidence={"live_not_after": "2026-11-22 03:00:00", "stated": "2026-11-22 03:00:00"},
+        moments=frozenset({"live_not_after"}),
+    )
+    made = result(one, ledger={"extractions": readings}, answers_known=datetime(2026, 11, 22, 3))
+    local = "2026-11-21 22:00 EST"
+    text = shown(made, everything=True, timezone="America/Toronto", width=120)
+    assert "as of 2026-11-22 04:12 EST" in text
+    assert f"last reading of the registry {local}, complete" in text
+    assert f"waivers as the check of {local} knew them" in text
+    assert f"live not after = {local}; stated = 2026-11-22 03:00:00" in text
+    assert "since 2026-11-21, so since 2026-11-01" in text
+    assert "Z" not in text
+
+
+def test_a_long_name_keeps_the_number_of_its_version():
+    made = result(answer(OWNER, "household-" + "x" * 90 + "-north", 47))
+    [line] = (line for line in shown(made).splitlines() if "owner-recorded  household" in line)
+    assert line.endswith("-north/47")
+    assert cell_len(line) <= 80
+
+
+def test_a_sentence_goes_on_in_the_next_line():
+    sentence = "The waiver of alias-stage-consistent for motor-windscreen-tweedie was approved by "
+    sentence += "Helen Ashworth, who owns or developed the model."
+    waiver = JudgedWaiver(
+        "r", "s", "accepted", "x", "a", None, None, None, None, "self_approved", sentence
+    )
+    text = shown(result(*many(OWNER, 1), waivers=(waiver,)))
+    assert " ".join(text.split()).count(sentence) == 1
+    assert "…" not in text

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from rich.cells import cell_len
 
 from auditreg.errors import UsageError
 from auditreg.formats import TABLE_FORMATS, table_format
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.interface import OutputTarget, Table
 from auditreg.formats.terminal.changes import short_changes, short_live
 
@@ -168,8 +170,82 @@ def test_narrow_tables_mark_a_name_that_a_program_gave_itself():
     known = [("ann", "basic-auth", "ann"), ("ann", "program", "ann (program)")]
     for actor, actor_from, who in [*known, (None, None, "not recorded")]:
         named = {**change, "actor": actor, "actor_from": actor_from}
-        [row] = short_changes(Table(list(named), [list(named.values())]), 200).rows
+        [row] = short_changes(Table(list(named), [list(named.values())]), OutputTarget(200)).rows
         assert row[-1] == who
         put = {**live, "put_live_by": actor, "put_live_by_from": actor_from}
-        [row] = short_live(Table(list(put), [list(put.values())]), 200).rows
+        [row] = short_live(Table(list(put), [list(put.values())]), OutputTarget(200)).rows
         assert row[3] == who
+
+
+WHEN = Table(("seen_at", "certainty"), [(datetime(2026, 1, 5, 3, 30), "seen_same")], IN_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock"),
+    [("America/Toronto", "2026-01-04 22:30 EST"), ("UTC", "2026-01-05 03:30 UTC")],
+)
+def test_people_read_the_firm_s_clock_and_words_machines_utc_and_codes(zone, clock):
+    for name in ("table", "markdown"):
+        text = shown(name, WHEN, timezone=zone)
+        assert clock in text
+        assert "same before and after" in text
+        assert "seen at" in text
+        assert "seen_" not in text
+    for name, at in (("json", "2026-01-05T03:30:00Z"), ("csv", "2026-01-05 03:30:00Z")):
+        text = shown(name, WHEN, timezone=zone)
+        assert at in text
+        assert "seen_at" in text
+        assert "seen_same" in text
+
+
+def test_an_answer_to_somebody_s_own_sql_stays_as_the_ledger_has_it():
+    text = shown("table", replace(WHEN, raw=True), timezone="America/Toronto")
+    assert text.split() == ["seen_at", "certainty", "2026-01-05", "03:30:00Z", "seen_same"]
+
+
+def test_prose_in_records_goes_on_in_the_next_line():
+    table = Table(("rule", "reason"), [("x" * 60, "The pack stands in for a description. " * 3)])
+    text = shown("table", table, width=50)
+    assert max(len(line) for line in text.splitlines()[1:]) <= 50
+    assert text.count("description") == 3
+    assert text.splitlines()[2].startswith("        ")
+
+
+def test_a_command_in_records_stays_on_one_line_to_be_copied():
+    command = "client.set_registered_model_tag(" + ", ".join(f'"part {n}"' for n in range(20)) + ")"
+    table = Table(("rule", "fix"), [("x" * 60, command)], copied=("fix",))
+    assert f"fix   {command}\n" in shown("table", table, width=50)
+
+
+def live_of(*names, width=80, zone="UTC", certainty="certain"):
+    at = datetime(2026, 9, 1, 6, 30)
+    columns = ("model", "version", "live", "certainty", "live_not_before", "live_not_after")
+    columns += ("put_live_by", "put_live_by_from")
+    rows = [(name, 2, "yes", certainty, at, at, "svc-rating-deploy", "program") for name in names]
+    target = OutputTarget(width, timezone=zone)
+    return table_format("table").render(short_live(Table(columns, rows), target), target).decode()
+
+
+def test_two_names_never_look_alike():
+    text = live_of("household-water-frequency-gbm", "household-water-severity-gbm", "motor")
+    first, second = (line for line in text.splitlines() if line.startswith("household"[:6]))
+    assert first.partition(" ")[0] != second.partition(" ")[0]
+    assert max(map(cell_len, text.splitlines())) <= 80
+    text = live_of("home-" + "a" * 40 + "-north-2026", "home-" + "a" * 41 + "-north-2026")
+    assert "…" not in text
+    assert text.count("north") + text.count("nort") >= 2
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end():
+    text = live_of("household-subsidence-tweedie-north-2026")
+    assert text.splitlines()[1].startswith("househo")
+    assert "2026 " in text.splitlines()[1].partition("version")[0]
+    assert "svc-rating-deploy" in text
+    assert "(program)" in text
+
+
+def test_a_narrow_table_says_moments_and_certainty_as_people_do():
+    text = live_of("motor", zone="America/Toronto", certainty="seen_same")
+    assert "2026-09-01 02:30 EDT" in text
+    assert "same before" in text
+    assert "seen_same" not in text

@@ -16,6 +16,8 @@ from auditreg.config import effective_settings, load_config, parse_config
 from auditreg.ledger.policies import Policy
 from auditreg.ledger.store import Ledger
 from auditreg.ledger.verify import verify
+from auditreg.queries.approval_verdicts import PROMOTION_VERDICTS, approval_verdict
+from auditreg.queries.live_versions import live_answers
 from tests.cli.running import run
 from tests.ledger.book import Book
 from tests.ledger.captured import CapturedRegistry
@@ -328,3 +330,29 @@ def test_an_extraction_seals_them_and_a_check_judges_by_those_of_the_file(
     sealed = "select person_of('board'), may_act('bo', 'approve', 'high', '2026-01-01')"
     assert ask(ledger, sealed) == [("board", True)]
     assert verify(ledger).ok
+
+
+def test_an_approval_by_a_body_of_developers_is_told_as_the_rule_tells_it(
+    book: Book, registry: Registry
+):
+    pair = '[[bodies]]\nid = "pair"\naccounts = ["The pair"]\nmembers = ["ann"]\n'
+    registry.create("motor")
+    registry.version("motor", approver="The pair", developer="ann")
+    registry.create("home")
+    registry.version("home", approver="ann", developer="ann")
+    book.take(registry.read(), policies=[policy(SETTINGS + pair)])
+    for name in ("motor", "home"):
+        registry.stage(name, 1, "Production")
+    book.take(registry.read(), policies=[policy(SETTINGS + pair)])
+    then = "timestamp '2100-01-01'"
+    asked = PROMOTION_VERDICTS.format(t=then).replace("select subject,", "select subject, model,")
+    cursor = book.con.execute(asked)
+    names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    told = {
+        "motor": "contested: by a body, all of whose members developed it",
+        "home": "contested: the approver developed it",
+    }
+    assert {row["model"]: approval_verdict(row).words for row in rows} == told
+    live = {answer.model: answer.versions[0].approval.words for answer in live_answers(book.con)}
+    assert live == told

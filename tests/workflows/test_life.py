@@ -20,6 +20,7 @@ from auditreg.config import Config, parse_config
 from auditreg.errors import ExitCode
 from auditreg.formats import check_format
 from auditreg.formats.interface import CheckView, OutputTarget
+from auditreg.formats.report.html import HtmlFormat
 from auditreg.ledger.import_parse import parse_history
 from auditreg.ledger.import_record import record
 from auditreg.ledger.secrets import load_key
@@ -220,6 +221,41 @@ def test_an_event_of_last_quarter_is_open_in_this_one(firm: Firm):
     assert verify(firm.ledger).ok
 
 
+def test_a_model_renamed_since_is_called_by_its_name_of_the_moment(firm: Firm):
+    firm.check()
+    firm.registry.clock = at(datetime(2026, 10, 19))
+    firm.registry.rename("motor", "car")
+    firm.read(datetime(2026, 10, 20))
+    found = told(firm.check().result)
+    assert {name for name in found if "motor" in name} == set()
+    assert found["approved car/1"][:2] == ("F-1", "fail")
+    assert of(firm.check().result, "approved", "car/1").reason == "car/1 went live unapproved"
+    # At the end of the quarter before, it had its former name.
+    assert told(firm.then())["approved motor/1"][:2] == ("F-1", "fail")
+    with firm.ledger.reader() as con:
+        names = con.execute(
+            "select distinct model from population_retired_version union "
+            "select distinct model from population_live_in_period"
+        ).fetchall()
+    assert ("motor",) not in names
+
+
+def test_a_report_dates_what_was_reported_later_by_the_record(firm: Firm):
+    firm.check()
+    report = report_on(firm)
+    [home] = (a for row in report.rules for a in row.findings if a.subject.label == "home/1")
+    [by_model] = (group for group in report.by_model if group.label == "home")
+    assert (home.since, home.condition_since) == (None, by_model.oldest)
+    assert by_model.oldest is not None
+    assert by_model.oldest.date() == LATE_EVENT.date()
+    [old] = (number for number in report.numbers if number.id == "old")
+    assert old.detail == "first date not recorded for 1; 1 dated by the record, before any check"
+    page = HtmlFormat().render(report)["report.html"].decode()
+    day = '<span class="nowrap">2026-09-25</span>'
+    assert f'{day}<br><span class="quiet">by the record; no check had reported it</span>' in page
+    assert 'not known<br><span class="quiet">no check had reported it</span>' in page
+
+
 @pytest.mark.integration
 def test_the_same_result_is_read_back(firm: Firm):
     first = firm.check().result
@@ -254,7 +290,7 @@ def test_last_quarter_says_the_same_before_and_after_this_quarter_s_check(firm: 
     assert closed == [(0,)]
 
 
-def reported(firm: Firm) -> Report:
+def report_on(firm: Firm) -> Report:
     """The report of the third quarter."""
     policy, span = firm.policy(), firm.config.period("2026-Q3")
     options = CheckOptions(as_of=span.end_utc, period=span, seal=False)
@@ -264,7 +300,7 @@ def reported(firm: Firm) -> Report:
 
 def report_of(firm: Firm) -> dict[str, tuple[Any, ...]]:
     """What the report of the third quarter says of the findings it has numbers for."""
-    report = reported(firm)
+    report = report_on(firm)
     return {
         answer.key: (answer.id, answer.status, answer.since, answer.reason)
         for row in report.rules
@@ -329,7 +365,7 @@ def test_a_ticket_imported_in_the_next_quarter_leaves_the_numbers_of_the_last(fi
     assert (
         "Open at the last check before the moment this report speaks of, and not open at that moment "
         "by what is on record today: F-1."
-    ) in reported(firm).notices
+    ) in report_on(firm).notices
 
 
 @pytest.mark.integration

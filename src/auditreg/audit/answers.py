@@ -12,7 +12,6 @@ import gc
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditreg.audit.isolation import result_table
@@ -86,6 +85,26 @@ def answer_columns(rule: RuleInfo, columns: Collection[str]) -> str:
         f"{f'to_json(struct_pack({packed}))::VARCHAR' if packed else 'null'} as evidence, "
         f"{condition_sql(columns)} as condition_since, p.registry, p.workspace, p.model, p.version"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentences:
+    """How the sentences of one rule are completed: by its columns, those with moments, and the firm's clock."""
+
+    columns: Collection[str]
+    moments: frozenset[str]
+    zone: ZoneInfo | None
+
+    def complete(self, reason: str, evidence: Mapping[str, object], subject: str) -> str:
+        """The whole sentence."""
+        return complete(
+            reason,
+            evidence,
+            subject,
+            columns=self.columns,
+            moments=self.moments,
+            zone=self.zone,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +217,15 @@ class Answers:
         """Those of its table; none where it did not run."""
         return self.columns.get(table_name(rule), {})
 
-    def _completing(self, rule: RuleInfo) -> Callable[[str, Mapping[str, object], str], str]:
+    def _completing(self, rule: RuleInfo) -> _Sentences:
         """What completes the sentences of a rule."""
         columns = self._columns_of(rule)
-        moments = [
+        moments = frozenset(
             name
             for name, kind in columns.items()
             if kind.startswith("TIMESTAMP") and not kind.endswith("]")
-        ]
-        return partial(complete, columns=columns, moments=moments, zone=self.zone)
+        )
+        return _Sentences(columns, moments, self.zone)
 
     def _select(
         self, results: Sequence[RuleResult], of: Callable[[RuleInfo], str], *, all_carried: bool
@@ -250,7 +269,7 @@ def _answer(
     evidence: dict[str, object],
     rule: RuleInfo,
     waivers: Sequence[Waiver],
-    completed: Callable[[str, Mapping[str, object], str], str],
+    sentences: _Sentences,
 ) -> Finding:
     _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
     version, waiver, number, since, first_reported, condition_since, carried, kept, rank = row[10:]
@@ -260,7 +279,7 @@ def _answer(
         subject=about,
         status=_STATUSES[status],
         # What is kept as it was sealed is a whole sentence already.
-        reason=reason if kept else completed(reason, evidence, about.label),
+        reason=reason if kept else sentences.complete(reason, evidence, about.label),
         grade=_GRADES[grade] if grade else Grade.NONE,
         fix=fix,
         evidence=evidence,
@@ -271,6 +290,7 @@ def _answer(
         condition_since=condition_since,
         carried=carried,
         by_rating=by_rating(rule, rank),
+        moments=sentences.moments,
     )
 
 

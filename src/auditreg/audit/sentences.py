@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from auditreg.words import clock
+
 _NAME = re.compile(r"\{(\w+)\}")
 LONGEST = 200
 """Characters of a column's text that a sentence shows; the evidence holds all of it."""
@@ -40,18 +42,16 @@ def complete(
     """
     if "{" not in sentence:
         return sentence
-    clock = zone or ZoneInfo("UTC")
+    firm = zone or ZoneInfo("UTC")
 
     def words(match: re.Match[str]) -> str:
         name = match[1]
         if name == "subject":
             return subject
         if f"{name}_not_after" in moments:
-            return _between(
-                values.get(f"{name}_not_before"), values.get(f"{name}_not_after"), clock
-            )
+            return _between(values.get(f"{name}_not_before"), values.get(f"{name}_not_after"), firm)
         if name in moments:
-            return "an unknown time" if values.get(name) is None else _moment(values[name], clock)
+            return "an unknown time" if values.get(name) is None else _moment(values[name], firm)
         if name not in values:
             return "" if name in columns else match[0]
         return _clipped(values[name])
@@ -69,21 +69,22 @@ def _clipped(value: object) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _between(low: str | None, high: str | None, clock: ZoneInfo) -> str:
+def _between(low: str | None, high: str | None, zone: ZoneInfo) -> str:
     """When something happened that lies between two moments."""
     if high is None:
         return "at an unknown time"
     if low is None:
-        return f"by {_moment(high, clock)}"
+        return f"by {_moment(high, zone)}"
     if low[:19] == high[:19]:
-        return f"at {_moment(high, clock)}"
-    return f"between {_moment(low, clock)} and {_moment(high, clock)}"
+        return f"at {_moment(high, zone)}"
+    return f"between {_moment(low, zone)} and {_moment(high, zone)}"
 
 
-def _moment(text: str, clock: ZoneInfo) -> str:
+def _moment(text: str, zone: ZoneInfo) -> str:
     """`2026-08-05 07:30 BST`; the seconds where there are any. What no calendar holds stays as it is."""
     try:
-        local = datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone(clock)
+        at = datetime.fromisoformat(text).replace(microsecond=0)
+        at.replace(tzinfo=UTC).astimezone(zone)
     except (ValueError, OverflowError):
         return _clipped(text)
-    return f"{local:%Y-%m-%d %H:%M:%S %Z}" if local.second else f"{local:%Y-%m-%d %H:%M %Z}"
+    return clock(at, zone)

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
     from auditreg.config import Config
 
-_COLUMNS = ("registry", "what", "begin", "end", "detail", "journal", "process")
+_COLUMNS = ("registry", "what", "begin", "end", "last_row", "detail", "journal", "process")
 
 _STATUS = """
 select registry, 'process' as what, started_at as begin, stopped_at as end,
+       case when stopped_at is null then last_seen_at end as last_row,
        concat_ws(', ', mode, 'host ' || host, 'pid ' || pid, 'capture ' || capture_version,
-                 'MLflow ' || mlflow_version,
-                 case when stopped_at is null then 'last row ' || strftime(last_seen_at, '%Y-%m-%d %H:%M:%S') || 'Z' end),
+                 'MLflow ' || mlflow_version),
        journal, process
 from captures
 union all
-select registry, 'gap', gap_start, gap_end, concat_ws(': ', reason, detail), journal, null
+select registry, 'gap', gap_start, gap_end, null, concat_ws(': ', reason, detail), journal, null
 from capture_gaps
-order by 1, 3, 2 desc, 7
+order by 1, 3, 2 desc, 8
 """
 
 

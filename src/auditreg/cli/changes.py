@@ -18,6 +18,7 @@ from auditreg.cli.options import (
     open_ledger,
 )
 from auditreg.errors import UsageError
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.interface import Table
 from auditreg.queries.changes import KINDS
 
@@ -67,8 +68,8 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
 
     A change that was not captured happened between `changed_not_before` and `changed_not_after`.
     With --since, --until or --period, a change is listed if it can have happened then; what the
-    first reading found is listed if MLflow's own times date it so. The table is short and cuts
-    long values; JSON, CSV and Markdown hold everything.
+    first reading found is listed if MLflow's own times date it so. The table is short and leaves out
+    the middle of long values; JSON, CSV and Markdown hold everything.
     """
     from auditreg.formats.terminal.changes import short_changes
     from auditreg.queries.changes import ChangeFilter, change_rows
@@ -90,5 +91,4 @@ def changes(  # noqa: PLR0913, PLR0917 - one argument per option
     if models:
         subject = columns.index("subject")
         rows = [row for row in rows if selection.covers(str(row[subject]))]
-    table = Table(columns, rows)
-    emit_table(outputs, table, short_changes)
+    emit_table(outputs, Table(columns, rows, IN_WORDS), short_changes)

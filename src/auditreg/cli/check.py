@@ -109,7 +109,7 @@ def check(  # noqa: PLR0913, PLR0917 - one argument per option
         click.echo(f"{'not sealed':<12} {outcome.unsealed}", err=True)
     limit = severity_of(fail_on)
     code = exit_code(outcome.result, limit)
-    _write(outcome.result, outputs, code, limit, config, everything=everything)
+    _write(outcome.result, outputs, code, limit, everything=everything)
     click.get_current_context().exit(int(code))
 
 
@@ -146,7 +146,6 @@ def _write(
     outputs: tuple[Output, ...],
     code: ExitCode,
     limit: Severity | None,
-    config: Config,
     *,
     everything: bool,
 ) -> None:
@@ -158,7 +157,6 @@ def _write(
             code=code,
             fail_on=limit,
             everything=everything,
-            timezone=config.calendar.timezone,
             target=output_target(output.path),
         )
         return check_format(output.format).render(result, view)

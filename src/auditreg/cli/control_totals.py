@@ -17,6 +17,7 @@ from auditreg.cli.options import (
     Output,
     config_option,
     emit_table,
+    firm_timezone,
     format_option,
     ledger_option,
     open_ledger,
@@ -224,6 +225,7 @@ where registry = ? order by seq desc limit 1
 
 
 def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> None:
+    from auditreg.formats.terminal.text import clock
     from auditreg.sources.database.control_totals import RUN_OPTION, parse, sealed
 
     observed, counts, left_out, options, gaps, tombstones = row
@@ -252,7 +254,8 @@ def _compare(row: tuple[Any, ...], text: str, outputs: tuple[Output, ...]) -> No
         if what != RUN_OPTION
     ]
     emit_table(outputs, Table(("what", "sealed", "counted", "result"), rows))
-    click.echo(f"Compared with the extraction of {observed:%Y-%m-%d %H:%M:%S}Z.", err=True)
+    at = clock(observed, firm_timezone())
+    click.echo(f"Compared with the extraction of {at}.", err=True)
     results = {result for *_, result in rows}
     if "differs" in results:
         click.get_current_context().exit(int(ExitCode.NOT_VERIFIED))

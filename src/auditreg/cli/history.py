@@ -20,6 +20,7 @@ from auditreg.cli.options import (
     render_table,
 )
 from auditreg.formats import TABLE_FORMATS
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def history(
 ) -> None:
     """Tell what happened to a model or version, oldest first: when, who, what, how known.
 
-    Moments are UTC. What a server with capture recorded has a moment and a person; what was seen
+    Moments are on the firm's clock; JSON and CSV hold them UTC. What a server with capture recorded has a moment and a person; what was seen
     between two readings lies between them. Imported records say where they are from. Times
     without a record are lines too. Changes of one request, and what was seen between the same two
     readings, stand together; JSON and CSV hold every change on a row of its own.
@@ -78,6 +79,7 @@ def history(
     def render(output: Output) -> bytes:
         if output.format == "text":
             return timeline(rows, selection, output_target(output.path))
-        return render_table(output, Table(COLUMNS, [[row[n] for n in COLUMNS] for row in rows]))
+        listed = [[row[name] for name in COLUMNS] for row in rows]
+        return render_table(output, Table(COLUMNS, listed, IN_WORDS))
 
     emit(outputs, render)

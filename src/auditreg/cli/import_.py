@@ -123,5 +123,5 @@ def _import_file(
             key=ledger_file.key(config.key_file),
             secret_patterns=config.secrets.patterns,
         )
-    show(import_text(done, name, ledger_file.path, following))
+    show(import_text(done, name, ledger_file.path, following, config.calendar.timezone))
     show(labelled(("note", note) for note in ledger_file.notes))

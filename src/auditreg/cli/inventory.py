@@ -23,6 +23,7 @@ from auditreg.cli.options import (
 )
 from auditreg.cli.select import select_table
 from auditreg.errors import UsageError
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
 
@@ -92,6 +93,7 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
 
     With --diff: one row per version and field that differs between two moments.
     """
+    from auditreg.formats.terminal.text import clock
     from auditreg.queries.model_refs import resolve
     from auditreg.queries.status import last_readings
 
@@ -123,13 +125,14 @@ def inventory(  # noqa: PLR0913, PLR0917 - one argument per option
     def render(output: Output) -> bytes:
         short = output.format == "table" and not all_columns
         names = _SHORT if short else table.columns
-        picked = Table(names, [[row[name] for name in names] for row in rows])
+        picked = Table(names, [[row[name] for name in names] for row in rows], IN_WORDS)
         return render_table(output, picked)
 
     emit(outputs, render)
     for reading in readings:
         verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
-        line = f"{reading.registry}, {reading.observed_at:%Y-%m-%d %H:%M}Z, {verdict}"
+        read = clock(reading.observed_at, config.calendar.timezone)
+        line = f"{reading.registry}, {read}, {verdict}"
         click.echo(f"{'last reading':<13}{escape_control(line)}", err=True)
 
 
@@ -152,22 +155,25 @@ def _differences(
         span = con.execute(
             "select min(observed_at), max(observed_at) from extractions where complete"
         ).fetchone()
-    _warn(first, second, *(span or (None, None)))
+    _warn(first, second, span or (None, None), config.calendar.timezone)
     if models:
         rows = [row for row in rows if selection.covers(str(row[-1]))]
-    emit_table(outputs, Table(DIFFERENCES, rows), short_differences)
+    emit_table(outputs, Table(DIFFERENCES, rows, IN_WORDS), short_differences)
 
 
-def _warn(first: datetime, second: datetime, begin: datetime | None, end: datetime | None) -> None:
+def _warn(
+    first: datetime, second: datetime, span: tuple[datetime | None, datetime | None], tz: str
+) -> None:
     """Say where a moment lies outside of the record: what is not seen is no difference."""
     from auditreg.formats.terminal.text import clock
 
+    begin, end = span
     if begin is None or min(first, second) < begin:
-        when = f": the first reading is of {clock(begin)}" if begin else ""
+        when = f": the first reading is of {clock(begin, tz)}" if begin else ""
         click.echo(f"note      one of the moments is before any record{when}", err=True)
     if end is not None and max(first, second) > end:
         click.echo(
-            f"note      one of the moments is after the last reading, {clock(end)}: what changed "
+            f"note      one of the moments is after the last reading, {clock(end, tz)}: what changed "
             "since then is not known",
             err=True,
         )

@@ -21,6 +21,7 @@ from auditreg.cli.options import (
 )
 from auditreg.errors import NothingToAudit
 from auditreg.formats import TABLE_FORMATS
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.interface import Table
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def live(
             "The ledger knew no registered model at that moment.",
             hint="`auditreg status` says when the registry was read.",
         )
-    table = Table(COLUMNS, live_rows(answers))
+    table = Table(COLUMNS, live_rows(answers), IN_WORDS)
 
     def render(output: Output) -> bytes:
         if output.format != "text":

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from auditreg.ledger.store import Ledger
 
 _UNLIMITED = 100_000
+_SEALED_ASKED = "auditreg.sealed_settings"
+"""Set where a command has asked the ledger for its settings already."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -132,6 +134,7 @@ def _or_sealed(ctx: click.Context, config: Config) -> Config:
     # A shell that asks for completions shows what is written to standard error in the prompt.
     if ctx.resilient_parsing or "ledger" not in {param.name for param in ctx.command.params}:
         return config
+    ctx.meta[_SEALED_ASKED] = True
     ledger = open_ledger(config, ctx.params.get("ledger"))
     try:
         settings = settings_for(ledger, config)
@@ -276,6 +279,12 @@ def note(label: str, text: str) -> None:
         click.echo(f"{label:<9} {text}", err=True)
 
 
+def tell_next(outputs: Sequence[Output], step: str) -> None:
+    """Say on standard error what to do next, where somebody reads the table."""
+    if any(output.format == "table" and output.path is None for output in outputs):
+        note("next", step)
+
+
 def tell_notes(ledger: Ledger) -> None:
     """Say on standard error what writing to the ledger met beside it."""
     for text in ledger.notes:
@@ -288,16 +297,37 @@ def moment(config: Config, text: str | None) -> datetime | None:
 
 
 def output_target(path: Path | None = None, *, otherwise: int = WIDTH) -> OutputTarget:
-    """What is written on: the terminal with its width and colours, or neither.
+    """What is written on: the terminal with its width and colours, or neither; on the firm's clock.
 
     Args:
         path: the file that is written, None for standard output.
         otherwise: the width where there is no terminal.
     """
     if path is not None or not sys.stdout.isatty():
-        return OutputTarget(otherwise)
+        return OutputTarget(otherwise, timezone=firm_timezone())
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return OutputTarget(shutil.get_terminal_size((WIDTH, 40)).columns, colour)
+    width = shutil.get_terminal_size((WIDTH, 40)).columns
+    return OutputTarget(width, colour, firm_timezone())
+
+
+def firm_timezone() -> str:
+    """The time zone of the settings that the command runs under; UTC where it has none.
+
+    A command that asks its settings only for the ledger's path takes the zone sealed in the ledger
+    where it has no file; settings that cannot be used do not keep it from its work.
+    """
+    from auditreg.config import Config
+
+    context = click.get_current_context(silent=True)
+    config = context.params.get("config") if context else None
+    if context is None or not isinstance(config, Config):
+        return "UTC"
+    if config.path is None and "ledger" in context.params and _SEALED_ASKED not in context.meta:
+        from auditreg.workflows.policy import settings_for
+
+        with contextlib.suppress(AuditregError):
+            config = settings_for(open_ledger(config, context.params["ledger"]), config)
+    return config.calendar.timezone
 
 
 def emit(outputs: Sequence[Output], render: Callable[[Output], bytes]) -> None:
@@ -379,15 +409,15 @@ def read_input(file: str | Path, *, state: str) -> bytes:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", state=state) from error
 
 
-Shorten = Callable[[Table, int], Table]
-"""Makes of a table the one a terminal of so many columns has room for."""
+Shorten = Callable[[Table, OutputTarget], Table]
+"""Makes of a table the one a terminal has room for."""
 
 
 def render_table(output: Output, table: Table, shorten: Shorten | None = None) -> bytes:
     """A table in the format asked for; as wide as it is where no terminal limits it."""
     target = output_target(output.path, otherwise=_UNLIMITED)
     if shorten is not None and output.format == "table":
-        table = shorten(table, target.width)
+        table = shorten(table, target)
     return table_format(output.format).render(table, target)
 
 

@@ -62,12 +62,12 @@ def publish(
             folder,
             progress=report_progress,
         )
-    emit(outputs, lambda output: _render(output, done))
+    emit(outputs, lambda output: _render(output, done, config.calendar.timezone))
     if not done.complete:
         click.get_current_context().exit(int(ExitCode.ERROR))
 
 
-def _render(output: Output, done: Published) -> bytes:
+def _render(output: Output, done: Published, tz: str) -> bytes:
     if output.format == "json":
         from auditreg.formats.documents import published_document
         from auditreg.formats.escape import json_bytes
@@ -75,4 +75,4 @@ def _render(output: Output, done: Published) -> bytes:
         return json_bytes(published_document(done))
     from auditreg.formats.terminal.summaries import publication_text
 
-    return publication_text(done)
+    return publication_text(done, tz)

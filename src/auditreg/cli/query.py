@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def query(
                 state="Nothing was changed.",
                 hint='`auditreg query "from dictionary"` lists tables and columns.',
             ) from error
-    emit_table(outputs, table)
+    emit_table(outputs, replace(table, raw=True))
 
 
 def _standard_input() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from auditreg.cli.options import (
 )
 from auditreg.cli.select import select_table
 from auditreg.errors import UsageError
+from auditreg.formats.codes import IN_WORDS
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -52,4 +54,4 @@ def questions(
                 hint=f"Did you mean {meant}?" if meant else "`auditreg questions` lists them.",
             )
         table = select_table(con, row[0])
-    emit_table(outputs, table)
+    emit_table(outputs, replace(table, words=IN_WORDS))

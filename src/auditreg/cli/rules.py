@@ -16,8 +16,10 @@ from auditreg.cli.options import (
     show,
 )
 from auditreg.errors import ExitCode
+from auditreg.formats.codes import IN_WORDS
 from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import Table
+from auditreg.words import REPAIR
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -52,7 +54,7 @@ def list_rules(config: Config, outputs: tuple[Output, ...]) -> None:
         for rule in policy_set.rules
     ]
     columns = ("rule", "severity", "scope", "repair", "title", "origin", "runs")
-    emit_table(outputs, Table(columns, rows))
+    emit_table(outputs, Table(columns, rows, {**IN_WORDS, "repair": REPAIR}))
 
 
 @rules.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     open_ledger,
+    tell_next,
     write_file,
 )
 from auditreg.errors import ExitCode, LedgerError, NothingToAudit, first_line, worst
@@ -94,6 +96,7 @@ def status(
         for reading in current.registries
     }
     emit_table(outputs, status_table(current, states, now))
+    tell_next(outputs, _next_step(current, states.values()))
     code = worst(*(_CODES[state] for state in states.values()))
     click.get_current_context().exit(int(code))
 
@@ -106,6 +109,18 @@ def _state(reading: RegistryStatus, old: bool) -> str:
     if not reading.complete:
         return "incomplete"
     return "stale" if old else "fresh"
+
+
+def _next_step(current: LedgerStatus, states: Collection[str]) -> str:
+    """What the worst of the registries asks for."""
+    if "incomplete" in states:
+        return "repair the cause and extract again"
+    if "stale" in states:
+        return "auditreg extract"
+    opened = sum(current.open_findings.values()) + sum(
+        sum(reading.open_findings.values()) for reading in current.registries
+    )
+    return "auditreg check" if opened or current.sealed_kind == "extraction" else "auditreg report"
 
 
 def _read(ledger_file: Ledger) -> LedgerStatus:

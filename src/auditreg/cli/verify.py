@@ -14,6 +14,7 @@ from auditreg.cli.options import (
     Output,
     emit,
     file_config_option,
+    firm_timezone,
     format_option,
     ledger_option,
     open_ledger,
@@ -111,7 +112,7 @@ def _verify_report(file: Path, ledger_file: Ledger, outputs: Sequence[Output]) -
             return json_bytes(issued_document(issued))
         from auditreg.formats.terminal.summaries import issued_text
 
-        return issued_text(issued)
+        return issued_text(issued, firm_timezone())
 
     emit(outputs, render)
 

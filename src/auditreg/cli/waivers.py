@@ -15,8 +15,10 @@ from auditreg.cli.options import (
     format_option,
     ledger_option,
     open_ledger,
+    tell_next,
 )
 from auditreg.formats.interface import Table
+from auditreg.words import WAIVER_JUDGED, WAIVER_STATUS, quantity
 
 if TYPE_CHECKING:
     from auditreg.config import Config
@@ -62,4 +64,8 @@ def waivers(config: Config, ledger: Path | None, outputs: tuple[Output, ...]) ->
         *("rule", "scope", "status", "judged", "covers", "by", "until", "answered_on", "ticket"),
         "reason",
     )
-    emit_table(outputs, Table(columns, rows))
+    words = {"judged": WAIVER_JUDGED, "status": WAIVER_STATUS}
+    emit_table(outputs, Table(columns, rows, words))
+    bad = sum(waiver.is_bad for waiver in result.waivers)
+    mend = f"mend {quantity(bad, 'waiver')} in waivers.toml, then " if bad else ""
+    tell_next(outputs, f"{mend}auditreg check")

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditreg.formats.interface import CheckView, Table, TableFormat
-from auditreg.models import Finding, Severity, Status
+from auditreg.models import Finding, Grade, Severity, Status
+from auditreg.words import REPAIR
 
 if TYPE_CHECKING:
     from auditreg.models import CheckResult
@@ -29,6 +30,11 @@ COLUMNS = (
     "key",
 )
 
+_WORDS = {
+    "status": {status.value: status.words for status in Status},
+    "grade": {grade.value: grade.words for grade in Grade},
+    "repair": REPAIR,
+}
 
 _SHOWN = (Status.FAIL, Status.NOT_EVIDENCED, Status.WAIVED, Status.ANSWERED, Status.ERROR)
 
@@ -85,4 +91,4 @@ class FindingsTable:
             )
             for answer in shown_findings(result, everything=view.everything)
         ]
-        return self._table.render(Table(COLUMNS, rows), view.target)
+        return self._table.render(Table(COLUMNS, rows, _WORDS, copied=("fix",)), view.target)

@@ -5,8 +5,8 @@ Formats return bytes and never write: the command line decides between the termi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """What the bytes are shown on: how wide it is, and whether it knows colours."""
+    """What the bytes are shown on: how wide it is, whether it knows colours, and whose clock it has."""
 
     width: int = WIDTH
     colour: bool = False
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,12 @@ class CheckView:
     code: ExitCode
     fail_on: Severity | None = None
     everything: bool = False
-    timezone: str = "UTC"
     target: OutputTarget = OutputTarget()
+
+    @property
+    def timezone(self) -> str:
+        """The firm's time zone, in which every moment is shown."""
+        return self.target.timezone
 
 
 class CheckFormat(Protocol):
@@ -49,10 +54,20 @@ class CheckFormat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns and rows of plain values (text, numbers, booleans, dates, moments, None)."""
+    """Columns and rows of plain values (text, numbers, booleans, dates, moments, None).
+
+    JSON and CSV hold them as they are: moments UTC, codes as codes. For the eye, moments are on the
+    firm's clock, and `words` has by column what its codes are called; unless the table is `raw`, the
+    answer to somebody's own SQL. What stands in a column of `copied`, such as a command, is not
+    folded where the columns stand below one another. `widths` is given where a terminal has room for so much of each column.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    raw: bool = False
+    copied: Collection[str] = ()
+    widths: Sequence[int] | None = None
 
 
 class TableFormat(Protocol):

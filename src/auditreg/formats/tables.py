@@ -8,25 +8,37 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
+from auditreg.config.calendar import zone
 from auditreg.formats.escape import escape_control, json_bytes, markdown, spreadsheet
 from auditreg.formats.interface import OutputTarget, Table
+from auditreg.formats.terminal.text import paragraph
+from auditreg.words import clock
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_WHOLE = 1_000_000
+"""Columns of a terminal that folds nothing."""
 
 _WORD = 40
 """Longer words, such as digests and paths, may be broken."""
 
 
-def cell(value: object) -> str:
-    """A value as people read it; empty where there is none. Moments say that they are UTC."""
+def cell(value: object, clock_of: ZoneInfo | None = None) -> str:
+    """A value as people read it; empty where there is none.
+
+    Moments are on the clock of that zone, which they name; without one they are UTC and end in `Z`.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return moment(value)
+        return moment(value) if clock_of is None else clock(value, clock_of)
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -54,6 +66,19 @@ def plain(value: object) -> Any:
     return cell(value)
 
 
+def _for_the_eye(table: Table, target: OutputTarget) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells in words, moments on the firm's clock; of a raw table as they are."""
+    if table.raw:
+        return list(table.columns), [[cell(value) for value in row] for row in table.rows]
+    firm = zone(target.timezone)
+    words = [table.words.get(name, {}) for name in table.columns]
+    rows = [
+        [known.get(text, text) for known, text in zip(words, texts, strict=True)]
+        for texts in ([cell(value, firm) for value in row] for row in table.rows)
+    ]
+    return [name.replace("_", " ") for name in table.columns], rows
+
+
 class ScreenFormat:
     """A table for the eye. Long cells are folded, never cut."""
 
@@ -66,14 +91,20 @@ class ScreenFormat:
 
         if not table.rows:
             return b"(no rows)\n"
-        rows = [[escape_control(cell(value)) for value in row] for row in table.rows]
-        names = [escape_control(name) for name in table.columns]
-        if _least_width(names, rows) > target.width:
-            return self._records(table)
+        headings, cells = _for_the_eye(table, target)
+        rows = [[escape_control(text) for text in row] for row in cells]
+        names = [escape_control(name) for name in headings]
+        if table.widths is None and _least_width(names, rows) > target.width:
+            return self._records(table, headings, cells, target.width)
         drawn = RichTable(box=None, pad_edge=False, header_style="bold" if target.colour else "")
         for index, name in enumerate(names):
             numeric = all(_is_number(row[index]) for row in table.rows)
-            drawn.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+            drawn.add_column(
+                Text(name),
+                justify="right" if numeric else "left",
+                overflow="fold",
+                width=table.widths[index] if table.widths is not None else None,
+            )
         if _width(names, rows) <= target.width:
             # No cell is folded: to lay out a column as one text takes a third of the time.
             rows = [["\n".join(column) for column in zip(*rows, strict=True)]]
@@ -81,17 +112,21 @@ class ScreenFormat:
             drawn.add_row(*map(Text, row))
         return render([drawn], target)
 
-    def _records(self, table: Table) -> bytes:
+    @staticmethod
+    def _records(
+        table: Table, headings: Sequence[str], rows: Sequence[Sequence[str]], room: int
+    ) -> bytes:
         """One block per row, filled columns only: where a table would break words apart."""
-        names = [escape_control(name) for name in table.columns]
+        rooms = [_WHOLE if name in table.copied else room for name in table.columns]
         blocks = []
-        for row in table.rows:
-            filled = [(n, cell(v)) for n, v in zip(names, row, strict=True) if v not in (None, "")]
-            width = max((len(name) for name, _ in filled), default=0)
+        for row in rows:
+            filled = [part for part in zip(headings, row, rooms, strict=True) if part[1]]
+            width = max((len(name) for name, _, _ in filled), default=0)
+            # A word that is longer than the room, such as a digest, stays whole to be copied.
             blocks.append(
-                "\n".join(f"{name:<{width}}  {escape_control(text)}" for name, text in filled)
+                "".join(paragraph(name, text, width + 1, wide) for name, text, wide in filled)
             )
-        return ("\n\n".join(blocks) + "\n").encode()
+        return "\n".join(blocks).encode()
 
 
 def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -147,13 +182,14 @@ class CsvFormat:
 class MarkdownFormat:
     """A GitHub-flavoured table; everything in it is text."""
 
-    def render(self, table: Table, target: OutputTarget) -> bytes:  # noqa: ARG002
+    def render(self, table: Table, target: OutputTarget) -> bytes:
         """See `TableFormat.render`."""
+        headings, rows = _for_the_eye(table, target)
         lines = [
-            self._line([markdown(name) for name in table.columns]),
-            self._line(["---"] * len(table.columns)),
+            self._line([markdown(name) for name in headings]),
+            self._line(["---"] * len(headings)),
         ]
-        lines += [self._line([markdown(cell(value)) for value in row]) for row in table.rows]
+        lines += [self._line([markdown(text) for text in row]) for row in rows]
         return ("\n".join(lines) + "\n").encode()
 
     @staticmethod

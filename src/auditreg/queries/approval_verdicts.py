@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditreg.queries.reader import Row
 
 PROMOTION_VERDICTS = """
-select subject, verdict, contested_by, approver, entered, system, stated
+select subject, verdict, contested_by, approver, party_kind, entered, system, stated
 from approval_verdicts_as_of({t}) where about = 'promotion' order by subject
 """
 """The verdict of every promotion at a moment; `{t}` is the moment."""
@@ -46,13 +46,15 @@ _ENTERED = {
 class ApprovalVerdict:
     """The verdict of one promotion or version, with the words of the view `approval_verdicts`.
 
-    `contested_by` is the rule whose finding contests it; `entered` says by whom it was entered,
+    `contested_by` is the rule whose finding contests it; `party_kind` says whether the approver is a
+    person, a body or a service account; `entered` says by whom it was entered,
     `system` which other system holds it, and `stated` is its date as it was written.
     """
 
     verdict: str
     contested_by: str | None = None
     approver: str | None = None
+    party_kind: str | None = None
     entered: str | None = None
     system: str | None = None
     stated: str | None = None
@@ -73,9 +75,14 @@ class ApprovalVerdict:
         if self.holds:
             return f"holds, {self._entered}"
         if self.verdict == "contested":
-            why = _CONTESTED.get(self.contested_by or "", self.contested_by)
-            return f"contested: {why}" if why else "contested"
+            return f"contested: {self._why}" if self._why else "contested"
         return _WORDS.get(self.verdict, self.verdict)
+
+    @property
+    def _why(self) -> str | None:
+        if self.contested_by == "approver-independent" and self.party_kind == "body":
+            return "by a body, all of whose members developed it"
+        return _CONTESTED.get(self.contested_by or "", self.contested_by)
 
     @property
     def _entered(self) -> str:
@@ -86,7 +93,7 @@ class ApprovalVerdict:
 
 def approval_verdict(row: Row) -> ApprovalVerdict:
     """A row of `PROMOTION_VERDICTS`, or one with its columns."""
-    names = ("verdict", "contested_by", "approver", "entered", "system", "stated")
+    names = ("verdict", "contested_by", "approver", "party_kind", "entered", "system", "stated")
     return ApprovalVerdict(*(row[name] for name in names))
 
 

@@ -281,7 +281,8 @@ def _approvals(
     rows = fetch_rows(
         connection,
         f"""
-        select v.version_subject as subject, verdict, contested_by, approver, entered, system, stated
+        select v.version_subject as subject, verdict, contested_by, approver, party_kind, entered,
+               system, stated
         from {as_of("approval_verdicts", at)} v
         where list_contains($subjects::VARCHAR[], v.version_subject)
         qualify row_number() over (partition by v.version_subject

@@ -30,9 +30,17 @@ def model_key(answer: Finding) -> str:
     return answer.subject.key.partition("/")[0]
 
 
+def known_since(answer: Finding) -> datetime | None:
+    """Since when a finding is open: by the check that reported it, else by what the record shows.
+
+    A finding that was reported after the moment a report speaks of had no check by then.
+    """
+    return answer.since or answer.condition_since
+
+
 def oldest(answers: Iterable[Finding]) -> datetime | None:
     """Since when the oldest of the answers is open, as far as that is known."""
-    return min((answer.since for answer in answers if answer.since), default=None)
+    return min(filter(None, map(known_since, answers)), default=None)
 
 
 def severities(answers: Sequence[Finding]) -> tuple[SeverityCount, ...]:

@@ -287,8 +287,9 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
     statuses = Counter(answer.status for answer in data.check.answers)
     undecided = len(data.undecided)
     carried = sum(answer.carried for answer in opened)
-    dated = [answer.since for answer in opened if answer.since is not None]
+    dated = [since for since in map(findings.known_since, opened) if since is not None]
     unknown = len(opened) - len(dated)
+    unreported = sum(answer.since is None for answer in opened) - unknown
     return (
         Number(
             "open",
@@ -307,9 +308,17 @@ def _finding_numbers(data: ReportData) -> tuple[Number, ...]:
             "old",
             "Open for over 90 days",
             sum(_is_old(since, data.as_of) for since in dated) if dated or not opened else None,
-            f"first date not recorded for {unknown}"
-            if unknown
-            else "by the first check that saw it",
+            "; ".join(
+                (
+                    *([f"first date not recorded for {unknown}"] if unknown else []),
+                    *(
+                        [f"{unreported} dated by the record, before any check"]
+                        if unreported
+                        else []
+                    ),
+                )
+            )
+            or "by the first check that saw it",
             "findings",
         ),
         Number(

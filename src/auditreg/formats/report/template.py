@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from auditreg import resources
+from auditreg.config.calendar import zone
 from auditreg.errors import RenderError
 from auditreg.models import Certainty, Grade, Severity, Status
 from auditreg.report import wording
 from auditreg.report.model import Dossier, Identity, Report
-from auditreg.words import quantity
+from auditreg.words import evidence_in_words, quantity
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -273,6 +274,9 @@ class Pages:
             ),
             "quantity": quantity,
             "who": wording.who,
+            "evidence": lambda finding: evidence_in_words(
+                finding.evidence, finding.moments, zone(tz)
+            ),
         }
 
     def _filters(self) -> dict[str, Any]:

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from auditreg.config.calendar import local_day, zone
 from auditreg.errors import ExitCode
 from auditreg.fields import FIELDS
 from auditreg.formats.escape import escape_control
 from auditreg.formats.findings import totals
 from auditreg.formats.terminal.finding import everything, finding
-from auditreg.formats.terminal.layout import STYLES, cut, height, render, wrapped
+from auditreg.formats.terminal.layout import STYLES, cut, flowed, height, render, wrapped
+from auditreg.formats.terminal.text import clock, fitted, moment_judged
 from auditreg.models import Repair, RuleInfo, Scope, Severity, Status
 from auditreg.words import a_few, quantity
 
@@ -32,6 +31,11 @@ LINES = 40
 """The first screen's length at most."""
 
 _NAME = 40
+_LEAST = 16
+"""Columns that the id of a rule gets at most and at least."""
+
+_COUNTS = 43
+"""Columns that a rule's severity and its counts take beside its id."""
 
 _DETAILED = 6  # as many open findings as are worth a paragraph each on the first screen
 
@@ -66,20 +70,36 @@ class CheckText:
         """See `CheckFormat.render`."""
         width = view.target.width
         opened = result.open
-        top = [cut(line, width) for line in _heading(result, view)]
         bottom = _closing(
             opened, view, unjudged=bool(result.nothing_live and result.nothing_live.found)
         )
         if view.everything:
+            top = _flowed(_heading(result, view), width)
             first = _nothing_live(result, width)
             return render(
                 [*top, *first, Text(), *everything(result, view), Text(), *bottom], view.target
             )
-        room = LINES - len(top) - sum(height(line, width) for line in bottom) - 1
-        middle = [*_nothing_live(result, width), *_errors(result, width), *_waivers(result, width)]
-        room -= len(middle)
-        middle += _details(opened, view, room) or _groups(result, opened, view, room)
-        return render([*top, *middle, Text(), *bottom], view.target)
+        lines: list[Text] = []
+        for most in (2, 1):  # where much is wrong at once, each of it gets one line
+            top = _flowed(_heading(result, view), width, most)
+            middle = [
+                *_nothing_live(result, width),
+                *_flowed([*_errors(result), *_waivers(result)], width, most),
+            ]
+            room = LINES - len(top) - len(middle) - _height(bottom, width) - 1
+            middle += _details(opened, view, room) or _groups(result, opened, view, room)
+            lines = [*top, *middle, Text(), *bottom]
+            if _height(lines, width) <= LINES:
+                break
+        return render(lines, view.target)
+
+
+def _height(lines: Sequence[Text], width: int) -> int:
+    return sum(height(line, width) for line in lines)
+
+
+def _flowed(lines: Sequence[Text], width: int, most: int = 2) -> list[Text]:
+    return [part for line in lines for part in flowed(line, width, most)]
 
 
 def _heading(result: CheckResult, view: CheckView) -> list[Text]:
@@ -101,12 +121,12 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     first, last = result.period
     lines = [
         Text(" · ".join(parts) or "No rule ran", "bold"),
-        Text(f"as of {_as_of(result, view.timezone)} · changes of {first} to {last}"),
+        Text(f"as of {moment_judged(result.as_of, view.timezone)} · changes of {first} to {last}"),
         Text(f"{quantity(len(result.rules), 'rule')} · policy {result.policy[:12]}"),
-        *_readings(result),
+        *_readings(result, view.timezone),
     ]
     if result.answers_known is not None:
-        at = f"{result.answers_known:%Y-%m-%d %H:%M}Z"
+        at = clock(result.answers_known, view.timezone)
         lines.append(Text(f"waivers as the check of {at} knew them, not those of today"))
     if result.no_longer_found:
         numbers = a_few(result.no_longer_found)
@@ -134,7 +154,7 @@ def _nothing_live(result: CheckResult, width: int) -> list[Text]:
     ]
 
 
-def _readings(result: CheckResult) -> list[Text]:
+def _readings(result: CheckResult, tz: str) -> list[Text]:
     """Which readings the result rests on, and any that was incomplete."""
     readings = result.ledger.get("extractions")
     if not isinstance(readings, list) or not readings:
@@ -146,15 +166,7 @@ def _readings(result: CheckResult) -> list[Text]:
         return [Text(words, "bold red")]
     oldest = min(reading["observed_at"] for reading in readings)
     many = "registry" if len(readings) == 1 else f"{len(readings)} registries, the earliest"
-    return [Text(f"last reading of the {many} {oldest:%Y-%m-%d %H:%M}Z, complete")]
-
-
-def _as_of(result: CheckResult, tz: str) -> str:
-    """The moment judged; the end of a day where it is one, because a date means its end."""
-    local = result.as_of.replace(tzinfo=UTC).astimezone(zone(tz))
-    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
-        return f"the end of {local_day(result.as_of, tz)} {tz}"
-    return f"{local:%Y-%m-%d %H:%M} {tz}"
+    return [Text(f"last reading of the {many} {clock(oldest, tz)}, complete")]
 
 
 def _counts(result: CheckResult) -> list[Text]:
@@ -192,7 +204,7 @@ def _counts(result: CheckResult) -> list[Text]:
     return lines
 
 
-def _errors(result: CheckResult, width: int) -> list[Text]:
+def _errors(result: CheckResult) -> list[Text]:
     """Rules that could not be evaluated, before anything else: they make the rest untrustworthy."""
     broken = [examined for examined in result.rules if examined.error]
     if not broken:
@@ -209,10 +221,10 @@ def _errors(result: CheckResult, width: int) -> list[Text]:
     ]
     if len(broken) > 3:
         lines.append(Text(f"  … and {len(broken) - 3} more"))
-    return [cut(line, width) for line in lines]
+    return lines
 
 
-def _waivers(result: CheckResult, width: int) -> list[Text]:
+def _waivers(result: CheckResult) -> list[Text]:
     """Waivers that do not hold: somebody relies on them in vain."""
     bad = [waiver for waiver in result.waivers if waiver.is_bad]
     if not bad:
@@ -222,7 +234,7 @@ def _waivers(result: CheckResult, width: int) -> list[Text]:
         Text(f"{quantity(len(bad), 'invalid waiver')}: auditreg waivers", "bold yellow"),
     ]
     lines += [Text(f"  {escape_control(waiver.sentence)}") for waiver in bad[:2]]
-    return [cut(line, width) for line in lines]
+    return lines
 
 
 def _details(opened: Sequence[Finding], view: CheckView, room: int) -> list[Text]:
@@ -232,7 +244,7 @@ def _details(opened: Sequence[Finding], view: CheckView, room: int) -> list[Text
     lines: list[Text] = []
     for answer in opened:
         lines += [Text(), *finding(answer, view)]
-    return lines if sum(height(line, view.target.width) for line in lines) <= room else []
+    return lines if _height(lines, view.target.width) <= room else []
 
 
 def _groups(
@@ -245,16 +257,16 @@ def _groups(
     steps = _first_steps(result, width)
     worst = [Text(), Text("Start with", "bold"), *finding(_first(opened), view, brief=True)]
     for block in (steps, worst):
-        room -= sum(height(line, width) for line in block)
+        room -= _height(block, width)
     if room < 8:
         # A long command must not push the overview off the screen; `--all` shows it.
-        room += sum(height(line, width) for line in worst)
+        room += _height(worst, width)
         worst = []
     by_repair: dict[Repair, list[_Rule]] = defaultdict(list)
     for rule in _rules(result, opened):
         by_repair[rule.rule.repair].append(rule)
     shown = _chosen(by_repair, room)
-    names = min(_NAME, max(len(name) for name in shown))
+    names = min(_NAME, max(len(name) for name in shown), max(width - _COUNTS, _LEAST))
     lines: list[Text] = []
     for repair, heading in GROUPS.items():
         if rules := by_repair.get(repair):
@@ -310,7 +322,7 @@ def _group(heading: str, rules: Sequence[_Rule], shown: Sequence[_Rule], names: 
             Text.assemble(
                 "  ",
                 (f"{severity:<9}", STYLES[severity]),
-                f"{rule.rule.id:<{names}} ",
+                f"{fitted(rule.rule.id, names):<{names}} ",
                 f"{rule.open:>7,} of {rule.population:<7,}",
                 not_met,
             )
@@ -355,7 +367,9 @@ def _first_steps(result: CheckResult, width: int) -> list[Text]:
         Text('                     client.set_registered_model_tag(m.name, "gov.owner", "…")'),
     ]
     # What is to be copied stays whole.
-    return [line if "=" in line.plain else cut(line, width) for line in lines]
+    return [
+        part for line in lines for part in ([line] if "=" in line.plain else flowed(line, width))
+    ]
 
 
 def _nearest(result: CheckResult) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from auditreg.errors import redact_uri
 from auditreg.formats.escape import escape_control
 from auditreg.formats.interface import OutputTarget
-from auditreg.formats.terminal.text import masked_values, paragraph
+from auditreg.formats.terminal.text import clock, masked_values, paragraph
 from auditreg.ledger.ingest import IngestSummary
 from auditreg.ledger.result import ExtractionResult
 from auditreg.sources.interface import is_of_unhashed_files, is_of_unread_files
@@ -41,7 +41,7 @@ _CLOCK_MS = 2_000
 def text(outcomes: Sequence[ExtractionResult], target: OutputTarget, ledger: str) -> bytes:
     """One registry in full; of several a line each."""
     if len(outcomes) == 1:
-        lines = list(_whole(outcomes[0]))
+        lines = list(_whole(outcomes[0], target.timezone))
     else:
         lines = [(outcome.registry, one_line(outcome)) for outcome in outcomes]
     lines += _closing(outcomes, ledger)
@@ -104,7 +104,7 @@ def _read(done: IngestSummary) -> str:
     return ", ".join(counted.values()) or "nothing"
 
 
-def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
+def _whole(outcome: ExtractionResult, tz: str) -> Iterator[tuple[str, str]]:
     """What changed, what was read, what this cannot know."""
     done = outcome.done
     if done is None:
@@ -122,7 +122,7 @@ def _whole(outcome: ExtractionResult) -> Iterator[tuple[str, str]]:
     yield "changed", changed(done)
     yield "read", f"{_read(done)} in {_seconds(outcome)}"
     location = outcome.info.location if outcome.info else ""
-    yield "from", f"{location}, as of {done.observed_at:%Y-%m-%d %H:%M:%S}Z"
+    yield "from", f"{location}, as of {clock(done.observed_at, tz)}"
     yield from _model_files(done)
     yield from _weights(done)
     yield from _journal(done)

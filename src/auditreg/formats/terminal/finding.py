@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from auditreg.config.calendar import zone
 from auditreg.formats.escape import escape_control
-from auditreg.formats.tables import cell
 from auditreg.formats.terminal.layout import STYLES, cut, wrapped
+from auditreg.formats.terminal.text import day_of, fitted
 from auditreg.models import RuleResult, Status
+from auditreg.words import REPAIR, evidence_in_words
 
 if TYPE_CHECKING:
     from auditreg.formats.interface import CheckView
     from auditreg.models import CheckResult, Finding, WaiverRef
 
-_REPAIR_WORDS = {
-    "tag": "record it where it took place: a tag or a description",
-    "registry": "can be put right in the registry today",
-    "retrain": "resolved by the next training",
-    "history": "a past event; it needs a response",
-}
-
-
 _CARRIED = ", from an earlier period"
+_LEAST = 16
+"""Columns that the name of a finding's subject gets at least."""
 
 
 def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Text]:
@@ -33,13 +29,12 @@ def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Te
     width = view.target.width
     severity = answer.severity.value
     number = f"{answer.id}  " if answer.id else ""
+    carried = _CARRIED if answer.carried else ""
     head = Text.assemble(
-        "  ",
-        (severity, STYLES[severity]),
-        f"  {number}",
-        (answer.rule.id, "bold"),
-        f"  {escape_control(answer.subject.label)}{_CARRIED if answer.carried else ''}",
+        "  ", (severity, STYLES[severity]), f"  {number}", (answer.rule.id, "bold"), "  "
     )
+    room = max(width - head.cell_len - len(carried), _LEAST)
+    head.append(f"{fitted(answer.subject.label, room)}{carried}")
     lines = [cut(head, width), *wrapped("found", escape_control(_sentence(answer.reason)), width)]
     if not brief:
         lines += wrapped(
@@ -49,7 +44,7 @@ def finding(answer: Finding, view: CheckView, *, brief: bool = False) -> list[Te
         # Left in one piece, so that it can be copied.
         lines.append(Text(f"  {'do':<12} {escape_control(answer.fix)}"))
     elif brief:
-        lines += wrapped("repair", _REPAIR_WORDS[answer.rule.repair.value], width)
+        lines += wrapped("repair", REPAIR[answer.rule.repair.value], width)
     else:
         lines += wrapped("do", " ".join(answer.rule.remediation.split()), width)
     return lines
@@ -78,7 +73,7 @@ def _rule(examined: RuleResult, view: CheckView) -> list[Text]:
         Text.assemble((severity, STYLES[severity]), "  ", (rule.id, "bold"), f"  {rule.title}"),
         *_examined(examined, width),
         *wrapped("looked for", " ".join(rule.looks_for.split()), width),
-        *wrapped("repair", _REPAIR_WORDS[rule.repair.value], width),
+        *wrapped("repair", REPAIR[rule.repair.value], width),
     ]
     if examined.error:
         lines += wrapped("error", escape_control(examined.error), width, style="bold red")
@@ -107,17 +102,16 @@ def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
     lines: list[Text] = []
     for answer in answers:
         number = f"{answer.id}  " if answer.id else ""
-        age = f", since {answer.since:%Y-%m-%d}" if answer.since else ""
-        if answer.condition_since:
-            age += f", so since {answer.condition_since:%Y-%m-%d}"
         carried = _CARRIED if answer.carried else ""
         label = escape_control(answer.subject.label)
-        lines.append(Text(f"  {number}{label}: {answer.words}{age}{carried}"))
+        lines.append(
+            Text(f"  {number}{label}: {answer.words}{_age(answer, view.timezone)}{carried}")
+        )
         lines += wrapped("", escape_control(_sentence(answer.reason)), width, indent=4)
         if not answer.status.is_open and answer.status not in _EXPLAINED:
             continue
-        evidence = {name: cell(value) for name, value in answer.evidence.items()}
-        shown = "; ".join(f"{name} = {text}" for name, text in evidence.items() if text)
+        evidence = evidence_in_words(answer.evidence, answer.moments, zone(view.timezone))
+        shown = "; ".join(f"{name} = {text}" for name, text in evidence.items())
         if shown:
             words = escape_control(f"{answer.grade.words}: {shown}")
             lines += wrapped("evidence", words, width, indent=4)
@@ -127,6 +121,16 @@ def _answers(answers: list[Finding], view: CheckView) -> list[Text]:
         if answer.fix:
             lines.append(Text(f"    {'do':<12} {escape_control(answer.fix)}"))
     return lines
+
+
+def _age(answer: Finding, tz: str) -> str:
+    """Since when it is reported, and since when it is so, as far as both are known; local days."""
+    parts = []
+    if answer.since:
+        parts.append(f", since {day_of(answer.since, tz)}")
+    if answer.condition_since:
+        parts.append(f", so since {day_of(answer.condition_since, tz)}")
+    return "".join(parts)
 
 
 _EXPLAINED = (Status.UNDECIDED, Status.WAIVED, Status.ANSWERED)

@@ -38,27 +38,26 @@ def timeline(rows: Sequence[Row], selection: Selection, target: OutputTarget) ->
     lines: list[Text] = []
     for events in group_events(rows):
         style = "bold" if target.colour else ""
-        lines += [Text(line, style) for line in _heading(events[0].row, target.width)]
+        lines += [Text(line, style) for line in _heading(events[0].row, target)]
         lines += [cut(Text(line), target.width) for line in _items(events, target.width)]
     return render(lines, target)
 
 
-def _heading(row: Row, width: int) -> list[str]:
+def _heading(row: Row, target: OutputTarget) -> list[str]:
+    tz = target.timezone
     if row["event"] == "beginning":
-        text = (
-            f"before {clock(row['not_after'])} nothing was read: only MLflow's own times are known"
-        )
+        text = f"before {clock(row['not_after'], tz)} nothing was read: only MLflow's own times are known"
     elif row["event"] == "gap":
-        text = _gap(row)
+        text = _gap(row, tz)
     else:
-        parts = (between(row["not_before"], row["not_after"]), _who(row), _how(row))
+        parts = (between(row["not_before"], row["not_after"], tz), _who(row), _how(row))
         text = " · ".join(part for part in parts if part)
-    return folded(text, width).split("\n")
+    return folded(text, target.width).split("\n")
 
 
-def _gap(row: Row) -> str:
-    start = clock(row["not_before"]) if row["not_before"] else "an unknown moment"
-    end = clock(row["not_after"]) if row["not_after"] else "now"
+def _gap(row: Row, tz: str) -> str:
+    start = clock(row["not_before"], tz) if row["not_before"] else "an unknown moment"
+    end = clock(row["not_after"], tz) if row["not_after"] else "now"
     if row["item"] == "clock went back":
         return f"the server's clock went back from {end} to {start}"
     detail = f": {fitted(row['note'], 200)}" if row["note"] else ""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from auditreg.formats.terminal.text import fitted
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 """How severities are coloured."""
+
+_LEAST = 8
+"""Columns in which a line is not folded further."""
 
 
 def render(parts: Iterable[RenderableType], target: OutputTarget) -> bytes:
@@ -47,6 +52,27 @@ def cut(text: Text, width: int) -> Text:
     short = text.copy()
     short.truncate(width, overflow="ellipsis")
     return short
+
+
+def flowed(text: Text, width: int, most: int = 2) -> list[Text]:
+    """The text on as many lines as it needs, later ones indented by two more.
+
+    One that needs more than `most` loses its middle: names that begin alike differ at their ends.
+    """
+    if most == 1:
+        return [text if text.cell_len <= width else Text(fitted(text.plain, width), text.style)]
+    console = Console(width=width, file=io.StringIO(), legacy_windows=False)
+    indent = " " * (len(text.plain) - len(text.plain.lstrip()) + 2)
+    room = width
+    shown = text
+    while True:
+        first, *rest = shown.wrap(console, width)
+        room_after = max(width - len(indent), _LEAST)
+        after = list(Text(" ").join(rest).wrap(console, room_after)) if rest else []
+        if 1 + len(after) <= most or room <= _LEAST:
+            return [first, *(Text(indent).append_text(line) for line in after)][:most]
+        shown = Text(fitted(text.plain, room * most), text.style)
+        room -= 4
 
 
 def height(text: Text, width: int) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditreg.formats.escape import escape_control
-from auditreg.formats.terminal.text import between, clock, folded
+from auditreg.formats.terminal.text import between, clock, folded, moment_judged
 from auditreg.models import Certainty
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def sentences(answers: Sequence[LiveAnswer], selection: Selection, target: Outpu
     from auditreg.formats.terminal.layout import render
 
     alone = len(answers) == 1
-    lines = [line for answer in answers for line in _lines(answer, selection, alone=alone)]
+    tz = target.timezone
+    lines = [line for answer in answers for line in _lines(answer, selection, tz, alone=alone)]
     return render([Text(folded(line, target.width)) for line in lines], target)
 
 
-def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator[str]:
+def _lines(answer: LiveAnswer, selection: Selection, tz: str, *, alone: bool) -> Iterator[str]:
     name = escape_control(answer.model)
     if not alone:
         name += (
@@ -39,18 +40,18 @@ def _lines(answer: LiveAnswer, selection: Selection, *, alone: bool) -> Iterator
         )
     if len(answer.versions) == 1:
         [live] = answer.versions
-        yield f"{name}: {_claim(answer, selection)}, {_details(live)}; {_how_sure(answer, live)}."
+        yield f"{name}: {_claim(answer, selection, tz)}, {_details(live, tz)}; {_how_sure(answer, live, tz)}."
         return
-    sure = _how_sure(answer, answer.versions[-1] if answer.versions else None)
-    yield f"{name}: {_claim(answer, selection)}; {sure}."
+    sure = _how_sure(answer, answer.versions[-1] if answer.versions else None, tz)
+    yield f"{name}: {_claim(answer, selection, tz)}; {sure}."
     for live in answer.versions:
-        yield f"  version {live.version}: {_details(live)}."
+        yield f"  version {live.version}: {_details(live, tz)}."
 
 
-def _claim(answer: LiveAnswer, selection: Selection) -> str:
+def _claim(answer: LiveAnswer, selection: Selection, tz: str) -> str:
     """What was live, in half a sentence."""
     was = "is" if answer.at is None else "was"
-    when = _when(answer)
+    when = _when(answer, tz)
     numbers = [v.partition("/")[2] for v in selection.versions if v.startswith(answer.subject)]
     if not answer.versions:
         if not answer.existed:
@@ -71,17 +72,20 @@ def _claim(answer: LiveAnswer, selection: Selection) -> str:
     return f"either {' or '.join(possible)}{rest} {was} live {when}"
 
 
-def _when(answer: LiveAnswer) -> str:
+def _when(answer: LiveAnswer, tz: str) -> str:
     if answer.at is not None:
-        return f"at {clock(answer.at)}"
+        return f"at {moment_judged(answer.at, tz)}"
     last = answer.last_reading
-    return f"at the last reading ({clock(last)})" if last else "at the last reading"
+    return f"at the last reading ({clock(last, tz)})" if last else "at the last reading"
 
 
-def _details(live: LiveVersion) -> str:
-    parts = [f"via {escape_control(live.via)}", f"since {_bound(live.not_before, live.not_after)}"]
+def _details(live: LiveVersion, tz: str) -> str:
+    parts = [
+        f"via {escape_control(live.via)}",
+        f"since {_bound(live.not_before, live.not_after, tz)}",
+    ]
     if live.ended_not_after is not None:
-        parts.append(f"until {_bound(live.ended_not_before, live.ended_not_after)}")
+        parts.append(f"until {_bound(live.ended_not_before, live.ended_not_after, tz)}")
     if live.actor is None:
         captured = live.grade == "captured"
         why = "the server knew no user" if captured else "nothing captured it"
@@ -97,8 +101,8 @@ def _named_by(actor_from: str) -> str:
     return "as stated by the client" if actor_from == "program" else escape_control(actor_from)
 
 
-def _bound(first: datetime | None, last: datetime | None) -> str:
-    when = between(first, last)
+def _bound(first: datetime | None, last: datetime | None, tz: str) -> str:
+    when = between(first, last, tz)
     return when if first == last else f"some moment {when}"
 
 
@@ -115,13 +119,13 @@ def _approval(live: LiveVersion) -> str:
     return f"approval: {escape_control(approval.words)}{f' (recorded:{who})' if who else ''}"
 
 
-def _how_sure(answer: LiveAnswer, live: LiveVersion | None) -> str:
+def _how_sure(answer: LiveAnswer, live: LiveVersion | None, tz: str) -> str:
     certainty = answer.certainty if live is None else live.certainty
     words = certainty.words
     if live is not None and live.grade == "captured" and certainty is Certainty.CERTAIN:
         words += ", recorded by the server"
     if certainty is Certainty.NOT_SEEN_SINCE and answer.last_reading is not None:
-        words += f" {clock(answer.last_reading)}"
+        words += f" {clock(answer.last_reading, tz)}"
     if certainty is Certainty.UNKNOWN and answer.first_reading is not None:
-        words += f": the first reading is of {clock(answer.first_reading)}"
+        words += f": the first reading is of {clock(answer.first_reading, tz)}"
     return f"evidence: {words}"

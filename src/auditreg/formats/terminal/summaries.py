@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.errors import ExitCode, redact_uri
 from auditreg.formats.findings import open_by_severity
-from auditreg.formats.terminal.text import labelled, masked_values
+from auditreg.formats.terminal.text import clock, fitted, labelled, masked_values
 from auditreg.words import quantity
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def import_text(done: Imported, file: str, ledger: Path, following: str) -> bytes:
+def import_text(done: Imported, file: str, ledger: Path, following: str, tz: str) -> bytes:
     """What a file gave the ledger; `following` is the command to go on with."""
     lines = [
         ("read", f"{quantity(done.lines, 'record')} in {file}, {_listed(done.systems)}"),
-        ("of", f"{done.first:%Y-%m-%d %H:%M:%S}Z to {done.last:%Y-%m-%d %H:%M:%S}Z"),
+        ("of", f"{clock(done.first, tz)} to {clock(done.last, tz)}"),
     ]
     known = f"; {done.known:,} were on record before, or erased" if done.known else ""
     lines.append(("recorded", f"{done.added:,} new, as asserted{known}"))
@@ -56,10 +56,10 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:_NAMED]) + more
+    return ", ".join(fitted(name, 40) for name in names[:_NAMED]) + more
 
 
-def publication_text(done: Published) -> bytes:
+def publication_text(done: Published, tz: str) -> bytes:
     """The newest copy, and what it holds."""
     copy = done.copy
     lines = [
@@ -70,7 +70,7 @@ def publication_text(done: Published) -> bytes:
     ]
     for reading in copy.extractions:
         verdict = "complete" if reading.complete else f"INCOMPLETE: {'; '.join(reading.doubts)}"
-        when = f"{reading.observed_at:%Y-%m-%d %H:%M}Z"
+        when = clock(reading.observed_at, tz)
         lines.append(("reading", f"{reading.registry}, {when}, {verdict}"))
     lines += [("note", note) for note in done.notes]
     return labelled([*lines, ("copies", f"{done.copies:,} in {done.file.parent}")])
@@ -93,11 +93,11 @@ def verification_text(done: Verification, *, log_only: bool) -> bytes:
     return labelled(lines, 10) + f"{verdict}\n".encode()
 
 
-def issued_text(issued: IssuedFile) -> bytes:
+def issued_text(issued: IssuedFile, tz: str) -> bytes:
     """The report that a file was issued with."""
     lines = [
         ("report", f"{issued.name} of {issued.first_day} to {issued.last_day}"),
-        ("issued", f"{issued.recorded_at:%Y-%m-%d %H:%M:%S}Z (entry {issued.seq})"),
+        ("issued", f"{clock(issued.recorded_at, tz)} (entry {issued.seq})"),
         ("SHA-256", issued.sha256),
         ("verified", "the file is the one that was issued; now verify the ledger"),
     ]

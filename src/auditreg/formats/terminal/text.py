@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime
 
+from auditreg import words
+from auditreg.config.calendar import local_day, zone
 from auditreg.formats.escape import escape_control
 from auditreg.words import quantity
-
-_SECONDS = "%Y-%m-%d %H:%M:%S"
 
 
 def labelled(lines: Iterable[tuple[str, str]], width: int = 12) -> bytes:
@@ -37,33 +37,55 @@ def masked_values(count: int) -> str:
     return f"{quantity(count, 'value')} that {looks}, kept as hashes only"
 
 
-def clock(at: datetime) -> str:
-    """A UTC moment, with milliseconds where it has them."""
-    fine = f".{at.microsecond // 1000:03d}" if at.microsecond else ""
-    return f"{at:{_SECONDS}}{fine}Z"
+def clock(at: datetime, tz: str) -> str:
+    """A UTC moment on the clock of a time zone, which it names: `2026-08-05 07:30 BST`."""
+    return words.clock(at, zone(tz))
 
 
-def between(first: datetime | None, last: datetime | None) -> str:
+def day_of(at: datetime, tz: str) -> date:
+    """The day of a UTC moment on the calendar of a time zone."""
+    return at.replace(tzinfo=UTC).astimezone(zone(tz)).date()
+
+
+def moment_judged(at: datetime, tz: str) -> str:
+    """A moment somebody asked about; the end of a day where it is one, because a date means its end."""
+    local = at.replace(tzinfo=UTC).astimezone(zone(tz))
+    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+        return f"the end of {local_day(at, tz)} {tz}"
+    return clock(at, tz)
+
+
+def between(first: datetime | None, last: datetime | None, tz: str) -> str:
     """When something happened, never more precisely than the record has it."""
     if first is None:
-        return f"by {clock(last)}" if last else "at an unknown moment"
+        return f"by {clock(last, tz)}" if last else "at an unknown moment"
     if last is None:
-        return f"after {clock(first)}"
-    return clock(first) if first == last else f"between {clock(first)} and {clock(last)}"
+        return f"after {clock(first, tz)}"
+    if first == last:
+        return clock(first, tz)
+    return f"between {clock(first, tz)} and {clock(last, tz)}"
 
 
 def fitted(text: str, width: int) -> str:
-    """A text made inert and cut to so many columns, `…` where it was longer."""
+    """A text made inert and at most so many columns wide.
+
+    Of a longer one the beginning and the end are kept, `…` between them: names that begin alike
+    differ at their ends.
+    """
     from rich.cells import cell_len, set_cell_size
 
     safe = escape_control(text)
     if cell_len(safe) <= width:
         return safe
-    return set_cell_size(safe, max(width - 1, 0)).rstrip() + "…"
+    if width < 8:  # too little for two pieces that tell anything
+        return set_cell_size(safe, max(width - 1, 0)).rstrip() + "…"
+    ending = width // 2 - 1
+    end = set_cell_size(safe[::-1], ending)[::-1]
+    return set_cell_size(safe, width - 1 - ending).rstrip() + "…" + end.lstrip()
 
 
 def arrow(before: object, after: object, width: int) -> str:
-    """`before -> after` in so many columns; both are cut where they are long."""
+    """`before -> after` in so many columns; both are shortened where they are long."""
     old = "(none)" if before in (None, "") else str(before)
     new = "(none)" if after in (None, "") else str(after)
     room = max(width - 4, 8)

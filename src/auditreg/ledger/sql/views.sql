@@ -658,29 +658,35 @@ from (select subject, registry, workspace, model, version, (0, model) as place f
 group by subject
 
 -- block: population_promotion
-select subject, registry, workspace, model, version
-from [promotions]
+-- by the name the model has at the moment, whatever it was called when the version went live
+select p.subject, p.registry, coalesce(n.workspace, p.workspace) as workspace, coalesce(n.model, p.model) as model, p.version
+from [promotions] p
+left join [model_identity] n on n.subject = p.model_subject
 where live_not_after > period_start()
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
--- what was live at some moment of the period, by the last name it had as such
-select subject, max_by(registry, place) as registry, max_by(workspace, place) as workspace,
-       max_by(model, place) as model, max_by(version, place) as version
+-- what was live at some moment of the period, by the name the model has at the moment
+select l.subject, max_by(l.registry, place) as registry,
+       coalesce(any_value(n.workspace), max_by(l.workspace, place)) as workspace,
+       coalesce(any_value(n.model), max_by(l.model, place)) as model, max_by(version, place) as version
 from (select version_subject as subject, registry, workspace, model, version, (live_not_after, seq) as place
       from [promotions]
       where (live_not_before is null or live_not_before < period_end())
         and (ended_not_after is null or ended_not_after > period_start())
       union all
       select subject, registry, workspace, model, version, (timestamp 'infinity', 0::BIGINT)
-      from [population_live_version])
-group by subject
+      from [population_live_version]) l
+left join [model_identity] n on n.subject = split_part(l.subject, '/', 1)
+group by l.subject
 
 -- block: population_retired_version
 -- what was live by its name and is in use no more, deleted or not
-select version_subject as subject, any_value(registry) as registry,
-       max_by(workspace, (live_not_after, seq)) as workspace, max_by(model, (live_not_after, seq)) as model, version
-from [promotions]
+select version_subject as subject, any_value(p.registry) as registry,
+       coalesce(any_value(n.workspace), max_by(p.workspace, (live_not_after, p.seq))) as workspace,
+       coalesce(any_value(n.model), max_by(p.model, (live_not_after, p.seq))) as model, version
+from [promotions] p
+left join [model_identity] n on n.subject = p.model_subject
 where version_subject not in (select subject from [population_live_version])
 group by version_subject, version
 
