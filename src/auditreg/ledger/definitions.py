@@ -38,6 +38,7 @@ VIEWS = (
     "completeness",
     "nearest_tags",
     "field_history",
+    "rating_history",
     "evidence_subjects",
     "field_found",
     "field_evidence",

@@ -326,6 +326,26 @@ from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([t
 left join ledger.log u on u.seq = case when v.over then v.next_seq end
 where trim(v.value) <> ''
 
+-- block: rating_history
+-- what each version was rated by its own tags, else by those of its model, and between which moments. The first rating
+-- that was given is taken for what the version was before
+with given as materialized (
+    select * from [field_history] where field = 'risk_rating' and not says_nothing('risk_rating', value)
+),
+rated as (
+    select *, set_not_after = min(set_not_after) over (partition by subject) as first
+    from (select subject, model_subject, registry, workspace, model, version, value, found_in, tag, rank,
+                 set_not_before, set_not_after, until_not_before, until_not_after from given where version is not null
+          union all
+          select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version, g.value, g.found_in, g.tag, 1000 + g.rank,
+                 g.set_not_before, g.set_not_after, g.until_not_before, g.until_not_after
+          from given g join [version_identity] v on v.model_subject = g.subject where g.version is null)
+)
+select subject, model_subject, registry, workspace, model, version, lower(trim(value)) as rating, found_in, tag,
+       dense_rank() over (partition by subject order by rank) as rank,
+       case when not first then set_not_before end as set_not_before, case when not first then set_not_after end as set_not_after,
+       until_not_before, until_not_after
+from rated
 
 -- block: field_records
 -- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
