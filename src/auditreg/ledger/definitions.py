@@ -48,6 +48,8 @@ VIEWS = (
     "file_changes",
     "file_knowledge",
     "developers",
+    "party_persons",
+    "developer_persons",
     "approvals",
     "validations",
     "record_verdicts",
