@@ -495,6 +495,15 @@ left join (select distinct account, party, party_kind, person from [party_person
   on t.account = lower(trim(d.developer))
 window named as (partition by d.subject, d.developer)
 
+-- block: promoter_persons
+-- of every promotion that the server recorded the persons whom the account meant that day, else whom it ever did
+select subject, version_subject, person, count(*) over (partition by subject) = 1 as surely
+from (select r.subject, r.version_subject, t.person
+      from [promotions] r join [party_persons] t on t.account = lower(trim(r.actor)) and t.part <> 'secretary'
+      group by r.subject, r.version_subject, t.person
+      qualify bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))
+           or not bool_or(bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))) over (partition by r.subject))
+
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
 -- other systems were said to hold

@@ -56,6 +56,5 @@ from population_live_in_period p
 join approval_verdicts v on v.subject = p.subject
 join did w on w.field is not distinct from v.entered_field
 left join (
-    select distinct d.subject, a.account, a.first_day, a.last_day from developer_persons d join party_persons a on a.person = d.person
-    where d.surely and a.part = 'holder'
+    select distinct d.subject, a.account, a.first_day, a.last_day from developer_persons d join party_persons a on a.person = d.person and a.part = 'holder' where d.surely
 ) d on d.subject = v.subject and d.account = lower(trim(v.entered_by)) and in_term(local_day(v.entered_not_after), d.first_day, d.last_day)

@@ -16,39 +16,26 @@ remediation = """
 What happened cannot be changed. Let another person or the release pipeline move stages and aliases. Where
 accounts are unknown, add them to `[[people]]`."""
 */
-with promoting as (
-    -- who held the account that day, else whoever did
-    select subject, list(person) as persons
-    from (select r.subject, t.person from promotions r join party_persons t on t.account = lower(trim(r.actor)) and t.part <> 'secretary'
-          group by r.subject, t.person
-          qualify bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))
-               or not bool_or(bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))) over (partition by r.subject))
-    group by subject
-),
-approving as (
+with approving as (
     select v.*, w.persons as promoters, from_json(v.means, '["VARCHAR"]') as approvers,
            coalesce(case when v.party_kind = 'body' then list_has_all(promoters, approvers) else list_has_any(promoters, approvers) end, false) as perhaps
-    from approval_verdicts v left join promoting w on w.subject = v.subject
+    from approval_verdicts v left join (select subject, list(person) as persons from promoter_persons group by subject) w on w.subject = v.subject
     where v.about = 'promotion'
 ),
 compared as (
     select v.*, case when not v.names_approver then 'no approver'
                      when v.verdict = 'order cannot be told' then 'which approver'
-                     when v.promotion_grade <> 'captured' then 'not recorded'
-                     when v.promoted_by is null then 'nobody named'
+                     when v.promotion_grade <> 'captured' then 'not recorded' when v.promoted_by is null then 'nobody named'
                      when v.perhaps and len(v.approvers) = 1 and len(v.promoters) = 1
                        or coalesce(v.party, lower(trim(v.approver))) = case when v.party is null then lower(trim(v.promoted_by))
                               when v.party_kind = 'body' then person_of(v.promoted_by) end then 'approver'
                      when v.promoters is null and party_kind(v.promoted_by) is null then 'unknown promoter'
-                     when v.party is null then 'unknown approver'
-                     when v.perhaps then 'one of several' else 'another' end as promotion_by
+                     when v.party is null then 'unknown approver' when v.perhaps then 'one of several' else 'another' end as promotion_by
     from approving v
 )
 select p.subject,
        case c.promotion_by when 'another' then 'pass' when 'approver' then 'fail'
-            when 'no approver' then 'not_applicable'
-            when 'not recorded' then 'undecided' when 'which approver' then 'undecided'
-            else 'not_evidenced' end as status,
+            when 'no approver' then 'not_applicable' when 'not recorded' then 'undecided' when 'which approver' then 'undecided' else 'not_evidenced' end as status,
        case c.promotion_by
             when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approval-precedes-live'
             when 'which approver' then 'Whose approval of {subject} stood when it went live {live} cannot be told'
@@ -56,8 +43,7 @@ select p.subject,
             when 'nobody named' then 'The server recorded that {subject} went live {live}, but not by whom: the request bore no authenticated user'
             when 'approver' then '{promoted_by} put {subject} live {live}, and ' || case
                  when coalesce(c.party_kind, '') <> 'body' or c.party = person_of(c.promoted_by) then 'approved it' else 'was the only member of {approver}, which approved it' end
-            when 'one of several' then '{promoted_by} put {subject} live {live}, and {approver} approved it; whether these are two is not known: '
-                 || 'a name means several people'
+            when 'one of several' then '{promoted_by} put {subject} live {live}, and {approver} approved it; whether these are two is not known: a name means several people'
             when 'unknown promoter' then '{promoted_by}, nobody listed in auditreg.toml, put {subject} live {live}; {approver} approved it'
             when 'unknown approver' then '{promoted_by} put {subject} live {live}; the approver ''{approver}'' is nobody listed in auditreg.toml'
             else '{promoted_by} put {subject} live {live}; {approver} approved it' end
