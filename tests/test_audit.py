@@ -443,6 +443,38 @@ def test_self_approval_is_judged_on_persons(own: duckdb.DuckDBPyConnection) -> N
     assert result.waivers[0].judged == "self_approved"
 
 
+@pytest.mark.parametrize(
+    ("approver", "judged"),
+    [
+        ("TBD", "names_nobody"),
+        ("ci", "service_account"),
+        ("left", "not_in_office"),
+        ("last", "in_force"),
+        ("passed on", "in_force"),
+        ("zed", "by_stranger"),
+    ],
+)
+def test_who_accepts_is_somebody_in_office(
+    own: duckdb.DuckDBPyConnection, approver: str, judged: str
+) -> None:
+    """A finding that nobody who may accepted stays open; a stranger may, and it is said."""
+    own.execute(
+        "insert into people (person, account, service, kind, valid_from, valid_until) values "
+        "('ci', 'ci', true, 'service', null, null), "
+        "('left', 'left', false, 'person', null, date '2026-09-29'), "
+        "('last', 'last', false, 'person', null, date '2026-09-30'), "
+        "('left', 'passed on', false, 'person', null, date '2026-06-30'), "
+        "('last', 'passed on', false, 'person', date '2026-07-01', null)"
+    )
+    result = check(own, rule(), waivers=WAIVER.format(approver=approver, expires="2026-12-31"))
+    assert [w.judged for w in result.waivers] == [judged]
+    covers = judged in ("in_force", "by_stranger")
+    assert result.rules[0].counts.get(Status.WAIVED, 0) == covers
+    assert result.waivers[0].covers == covers
+    if judged == "by_stranger":
+        assert result.waivers[0].sentence.endswith("; zed is nobody listed in auditreg.toml.")
+
+
 def test_under_repair_stays_open_and_says_who(ledger: duckdb.DuckDBPyConnection) -> None:
     repair = """
 [[waiver]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,12 @@ def test_the_file_beside_the_settings(tmp_path: Path) -> None:
         (ACCEPTED, {"covers": 0}, "unused", "covers no open finding"),
         (ACCEPTED, {"covers": 0, "whole": False}, "in_force", "holds"),
         (ACCEPTED, {"covers": 1, "known": False}, "unused", "no such rule"),
-        (ACCEPTED, {"covers": 1, "self_approved": True}, "self_approved", "approved by ann"),
+        (ACCEPTED, {"covers": 1, "given": "self_approved"}, "self_approved", "approved by ann"),
+        (ACCEPTED, {"covers": 1, "given": "names_nobody"}, "names_nobody", "which names nobody"),
+        (ACCEPTED, {"covers": 1, "given": "service_account"}, "service_account", "a service"),
+        (ACCEPTED, {"covers": 1, "given": "not_in_office"}, "not_in_office", "is not in office"),
+        (ACCEPTED, {"covers": 1, "given": "by_stranger"}, "by_stranger", "ann is nobody listed"),
+        (ACCEPTED, {"covers": 0, "given": "by_stranger"}, "unused", "covers no open finding"),
         (ACCEPTED.replace("2026-12", "2025-12"), {"covers": 1}, "expired", "expired"),
         (ACCEPTED.replace("2026-12-31", "2026-09-30"), {"covers": 1}, "in_force", "holds"),
         (REPAIR, {"covers": 1}, "in_force", "it stays open"),
@@ -109,8 +115,9 @@ def test_the_file_beside_the_settings(tmp_path: Path) -> None:
         (REPAIR.replace('"motor"', '"*"'), {"covers": 1}, "over_broad", "covers nothing"),
     ],
 )
-def test_judged(text: str, options: dict[str, int], judged: str, words: str) -> None:
+def test_judged(text: str, options: dict[str, Any], judged: str, words: str) -> None:
     result = judge(parse(text)[0], TODAY, **options)  # type: ignore[arg-type]
     assert (result.judged, words in result.sentence) == (judged, True)
-    assert result.is_bad == (judged != "in_force")
-    assert result.covers == (1 if judged in ("in_force", "overdue") and options["covers"] else 0)
+    assert result.is_bad == (judged not in ("in_force", "by_stranger"))
+    covering = judged in ("in_force", "by_stranger", "overdue")
+    assert result.covers == (1 if covering and options["covers"] else 0)

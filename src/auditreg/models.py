@@ -383,9 +383,10 @@ class RuleResult:
 class JudgedWaiver:
     """One entry of waivers.toml, judged at the moment of a check.
 
-    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved`, `overdue`, `not_yet`
-    (an answer of a later day) or `no_event` (an answer about what did not happen at a moment);
-    `sentence` says why in words. `covers` counts the findings of one `in_force` or `overdue`; a
+    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved`, `names_nobody`,
+    `service_account`, `not_in_office`, `by_stranger`, `overdue`, `not_yet` (an answer of a later day)
+    or `no_event` (an answer about what did not happen at a moment); `sentence` says why in words.
+    `covers` counts the findings of one that covers some (`in_force`, `by_stranger`, `overdue`); a
     repair under way leaves them open.
     """
 
@@ -407,7 +408,7 @@ class JudgedWaiver:
     @property
     def is_bad(self) -> bool:
         """Whether somebody has to look at the waiver itself."""
-        return self.judged != "in_force"
+        return self.judged not in ("in_force", "by_stranger")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ An accepted finding in force is waived. One under repair, overdue or not, stays 
 owner and date: a promise is not a repair. What happened cannot come right by itself, so a finding
 about an event is answered: `repaired` says what was done about it, `rejected` that it is disputed. An answer
 covers what had happened by its date. A waiver that names no model and no finding, has run out, or was given by the
-model's own owner or developer covers nothing and is itself reported.
+model's own owner or developer, by nobody (`TBD`), a service account or somebody out of office covers nothing and is
+itself reported. One by somebody whom `[[people]]` does not list holds, and that is said.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ from auditreg.models import JudgedWaiver, WaiverRef
 
 _STATE = "No waiver was applied."
 
-COVERING = ("in_force", "overdue")
+COVERING = ("in_force", "by_stranger", "overdue")
 """Judgements under which a waiver is shown beside the findings it covers."""
+
+GIVEN = ("names_nobody", "service_account", "not_in_office", "self_approved", "by_stranger")
+"""Judgements that follow from who gave an acceptance or an answer."""
 
 ANSWERS = ("repaired", "rejected")
 """Statuses that answer a finding about an event, and close it."""
@@ -209,7 +213,7 @@ def judge(
     covers: int,
     whole: bool = True,
     known: bool = True,
-    self_approved: bool = False,
+    given: str | None = None,
     about_events: bool = True,
     answered: int = 0,
 ) -> JudgedWaiver:
@@ -221,21 +225,21 @@ def judge(
         covers: open findings it names.
         whole: whether everything was checked, so that covering nothing means something.
         known: whether there is a rule of that id.
-        self_approved: whether who gave it is, as a person, owner or developer of its model.
+        given: what speaks against who gave it, one of `GIVEN`.
         about_events: whether its rule asks what happened, so that it can be answered.
         answered: findings it names that it closed earlier.
     """
     if not (waiver.models or waiver.versions or waiver.findings) or "*" in waiver.models:
         judged = "over_broad"
-    elif self_approved:
-        judged = "self_approved"
+    elif given is not None and given not in COVERING:
+        judged = given
     elif known and waiver.is_answer and not about_events:
         judged = "no_event"
     elif known and (dated := _by_its_date(waiver, today)):
         judged = dated
     else:
         nothing = covers + answered == 0 and whole
-        judged = "unused" if nothing or not known else "in_force"
+        judged = "unused" if nothing or not known else given or "in_force"
     return as_judged(waiver, judged, covers=covers, known=known)
 
 
@@ -275,6 +279,12 @@ def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
     sentences = {
         "over_broad": " names no single model, so it covers nothing.",
         "self_approved": f" was {given} by {waiver.responsible}, who owns or developed the model.",
+        "names_nobody": f" was {given} by {waiver.responsible!r}, which names nobody.",
+        "service_account": f" was {given} by {waiver.responsible}, a service account.",
+        "not_in_office": f" was {given} by {waiver.responsible}, who was not in office"
+        f" on {waiver.answered_on}."
+        if waiver.is_answer
+        else f" was {given} by {waiver.responsible}, who is not in office.",
         "no_event": " is about no event: repair it in the registry, or accept it until a date.",
         "not_yet": f" was given on {waiver.answered_on}, after the moment that is judged.",
         "unused": " covers no open finding; take it out."
@@ -283,6 +293,10 @@ def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
         "expired": f" expired on {waiver.until}.",
         "overdue": f": the repair was due on {waiver.until} from {waiver.owner}.",
     }
+    if judged == "by_stranger":
+        return (
+            f"{about}{_holds(waiver)[:-1]}; {waiver.responsible} is nobody listed in auditreg.toml."
+        )
     return about + (sentences.get(judged) or _holds(waiver))
 
 

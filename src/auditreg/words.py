@@ -22,6 +22,10 @@ WAIVER_JUDGED = {
     "unused": "covers nothing",
     "over_broad": "names no single model",
     "self_approved": "given by who owns or developed the model",
+    "names_nobody": "given by nobody",
+    "service_account": "given by a service account",
+    "not_in_office": "given by somebody not in office",
+    "by_stranger": "holds; given by somebody not listed",
     "not_yet": "given later",
     "no_event": "about no event",
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tests.judge.words import (
     CADENCES,
@@ -120,6 +120,25 @@ class Case:
     def person(self, spelling: str | None) -> str | None:
         """A name that is no placeholder and no service account."""
         return spelling if self.firm.names_somebody(spelling) else None
+
+    def ratings_then(self, version: Version, then: Stated) -> set[str | None]:
+        """What a version was rated at some time: where it had no rating by then, the first it was given."""
+        until = self.end_of(version)
+        places = (version, version.model)
+        written = sorted(
+            {when for place in places for when, _, _ in place.written if when <= until}
+        )
+
+        def at(moment: int) -> str | None:
+            tags = [place.tags(moment) for place in places]
+            return first(
+                "risk_rating",
+                *({k: v for k, v in one.items() if not says_nothing(v)} for one in tags),
+            )
+
+        standing = {at(then.start), *(at(when) for when in written if then.start < when < then.end)}
+        since = (rating for when in written if (rating := at(when)) is not None)
+        return (standing - {None}) or {next(since, None)}
 
     def rating(self, version: Version) -> str | None:
         """The risk rating of a version."""
@@ -403,30 +422,32 @@ def approver_authorised(case: Case, version: Version) -> str:
         return NA
     stated = case.firm.stated(record.get("approval_date") or "")
     at = stated.start if stated else written(case, record, "approver")
-    answer = _authorised(case, version, who, "approve", case.firm.day(at))
+    then = stated or Stated(at, at)
+    answer = _authorised(case, version, who, "approve", then)
     if record.get("approval_date") and stated is None:
         # On which day is not known, only that it was by when it was entered.
-        early = _authorised(case, version, who, "approve", case.firm.day(version.made))
+        early = _authorised(case, version, who, "approve", Stated(version.made, version.made))
         return answer if answer == early else BAD
     return answer
 
 
-def _authorised(case: Case, version: Version, who: str, act: str, day: date) -> str:
-    """Whether somebody was in office and held the role.
+def _authorised(case: Case, version: Version, who: str, act: str, then: Stated) -> str:
+    """Whether somebody was in office and held the role for the rating the model had then.
 
     Who a name nobody claims is tells the rule about independence ("never a pass"), and which rating
     a model has that of the rating: one cause is one finding (ADR 0024).
     """
-    party = case.firm.party(who)
+    party, day = case.firm.party(who), case.firm.day(then.start)
     if party is None:
         return NA
     if not party.in_office(day):
         return BAD
-    answers = {case.firm.may(party, act, rating, day) for rating in CADENCES}
-    rating = case.recorded(version, "risk_rating")
-    if rating is None:
-        return NA if len(answers) > 1 else either(answers == {True})
-    return either(case.firm.may(party, act, rating.strip().lower(), day))
+    ratings = case.ratings_then(version, then)
+    rated = [rating.strip().lower() for rating in ratings if rating is not None]
+    answers = {case.firm.may(party, act, rating, day) for rating in rated or CADENCES}
+    if len(answers) > 1:
+        return OPEN if rated else NA
+    return either(answers == {True})
 
 
 def _independent(case: Case, version: Version, who: str | None) -> str:
@@ -584,7 +605,7 @@ def validator_authorised(case: Case, version: Version) -> str:
     stated = case.firm.stated((record and record.get("validation_date")) or "")
     if who is None or stated is None:
         return NA
-    return _authorised(case, version, who, "validate", case.firm.day(stated.start))
+    return _authorised(case, version, who, "validate", stated)
 
 
 def validator_independent(case: Case, version: Version) -> str:

@@ -114,9 +114,30 @@ def test_conda_yaml_says_what_the_other_files_do_not(tmp_path):
     ],
 )
 def test_what_counts_as_pinned(line, pinned):
-    columns = requirements(requirement_lines(f"-r other.txt\n{line}\n# comment\n".encode()))
+    columns = requirements(requirement_lines(f"-c bounds.txt\n{line}\n# comment\n".encode()))
     assert json.loads(columns["pins"]) == ([line] if pinned else [])
     assert columns["unpinned"] == (0 if pinned else 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "unpinned"),
+    [
+        ("-r other.txt", 1),
+        ("-rother.txt", 1),
+        ("--requirement=other.txt", 1),
+        ("-e .", 1),
+        ("--editable ./own", 1),
+        ("-c bounds.txt", 0),
+        ("--constraint bounds.txt", 0),
+        ("--extra-index-url https://pypi.example/simple", 0),
+        ("--require-hashes", 0),
+        ("-f wheels", 0),
+    ],
+)
+def test_what_is_required_by_another_file_or_folder_is_not_pinned(line, unpinned):
+    """Constraints require nothing: they only narrow what is required elsewhere."""
+    columns = requirements(["a==1", line])
+    assert (json.loads(columns["pins"]), columns["unpinned"]) == (["a==1"], unpinned)
 
 
 def test_requirements_that_go_on_in_the_next_line_are_one():

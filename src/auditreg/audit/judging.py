@@ -98,7 +98,7 @@ def judge_waivers(
         def verdict(
             covers: int,
             answered: int,
-            self_approved: bool,
+            given: str | None,
             waiver: Waiver = waiver,
             rule: RuleInfo | None = rule,
         ) -> JudgedWaiver:
@@ -108,7 +108,7 @@ def judge_waivers(
                 covers=covers,
                 whole=whole and rule is not None and rule.id not in faulty,
                 known=waiver.rule in known,
-                self_approved=self_approved,
+                given=given,
                 about_events=rule is None or rule.is_about_events,
                 answered=answered,
             )
@@ -121,7 +121,7 @@ def judge_waivers(
                 None if rule is None or rule.id in faulty else columns[table_name(rule)],
                 number,
                 waiver,
-                Moments(as_of, calendar.moment(day, zone) if day else None),
+                Moments(as_of, today, calendar.moment(day, zone) if day else None),
                 verdict,
             )
         )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from auditreg.audit.answers import Columns, condition_sql, table_name
 from auditreg.audit.isolation import result_table
+from auditreg.audit.waiver_givers import against_giver
 from auditreg.ledger import entries
 from auditreg.models import (
     OPEN,
@@ -305,7 +306,7 @@ def waiver_overrides(
     number: int,
     waiver: Waiver,
     judged_at: Moments,
-    verdict: Callable[[int, int, bool], JudgedWaiver],
+    verdict: Callable[[int, int, str | None], JudgedWaiver],
 ) -> JudgedWaiver:
     """Judge one waiver and let it cover what it may; an earlier waiver goes first.
 
@@ -317,15 +318,15 @@ def waiver_overrides(
         waiver: the waiver.
         judged_at: the moments its cover depends on.
         verdict: judges it from the number of findings it names, the number of those it closed
-            earlier, and whether it is self-approved.
+            earlier, and what speaks against who gave it.
     """
-    self_approved = _self_approved(connection, waiver)
+    given = against_giver(connection, waiver, judged_at.today)
     if rule is None:
-        return verdict(0, 0, self_approved)
+        return verdict(0, 0, given)
     covered, values = _covered(rule, columns, waiver, judged_at)
     row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
     answered = _answered(connection, rule, waiver) if waiver.is_answer else 0
-    judged = verdict(int(row[0]) if row else 0, answered, self_approved)
+    judged = verdict(int(row[0]) if row else 0, answered, given)
     if judged.judged in COVERING:
         status = {"accepted": "'waived'", "under_repair": "was"}.get(waiver.status, "'answered'")
         connection.execute(
@@ -337,9 +338,10 @@ def waiver_overrides(
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The moment that is judged, and the end of the day an answer was given on, UTC."""
+    """The moment that is judged, its local day, and the end of the day an answer was given on, UTC."""
 
     as_of: datetime
+    today: date
     answered_by_end_of: datetime | None = None
 
 
@@ -418,26 +420,3 @@ def _answered(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, waiver: Wai
             list(waiver.numbers),
         ],
     )
-
-
-def _self_approved(connection: duckdb.DuckDBPyConnection, waiver: Waiver) -> bool:
-    """Whether who gave it owns or developed a model the waiver names, compared as persons."""
-    if waiver.status == "under_repair" or waiver.responsible is None:
-        return False
-    models = [*waiver.models, *(model for model, _ in waiver.pairs)]
-    if waiver.numbers:
-        numbered = connection.execute(
-            "select distinct model from known_finding where list_contains(?::BIGINT[], number)",
-            [list(waiver.numbers)],
-        )
-        models += [model for (model,) in numbered.fetchall() if model is not None]
-    values: list[object] = [models, waiver.responsible, waiver.responsible]
-    row = connection.execute(
-        # Of a model that was deleted since, those that stood there then.
-        "select count(*) from (select model, field, value from fields "
-        "union select model, field, value from field_history where ended_with_subject) "
-        "where field in ('owner', 'developer') and list_contains(?::VARCHAR[], model) "
-        "and (lower(trim(value)) = lower(trim(?::VARCHAR)) or person_of(value) = person_of(?::VARCHAR))",
-        values,
-    ).fetchone()
-    return bool(row and row[0])

@@ -333,6 +333,26 @@ from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([t
 left join ledger.log u on u.seq = case when v.over then v.next_seq end
 where trim(v.value) <> ''
 
+-- block: rating_history
+-- what each version was rated by its own tags, else by those of its model, and between which moments. The first rating
+-- that was given is taken for what the version was before
+with given as materialized (
+    select * from [field_history] where field = 'risk_rating' and not says_nothing('risk_rating', value)
+),
+rated as (
+    select *, set_not_after = min(set_not_after) over (partition by subject) as first
+    from (select subject, model_subject, registry, workspace, model, version, value, found_in, tag, rank,
+                 set_not_before, set_not_after, until_not_before, until_not_after from given where version is not null
+          union all
+          select v.subject, v.model_subject, v.registry, v.workspace, v.model, v.version, g.value, g.found_in, g.tag, 1000 + g.rank,
+                 g.set_not_before, g.set_not_after, g.until_not_before, g.until_not_after
+          from given g join [version_identity] v on v.model_subject = g.subject where g.version is null)
+)
+select subject, model_subject, registry, workspace, model, version, lower(trim(value)) as rating, found_in, tag,
+       dense_rank() over (partition by subject order by rank) as rank,
+       case when not first then set_not_before end as set_not_before, case when not first then set_not_after end as set_not_after,
+       until_not_before, until_not_after
+from rated
 
 -- block: field_records
 -- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
@@ -460,6 +480,37 @@ from [fields] where field = 'developer' and version is not null and not says_not
 union
 select subject, value from [field_history] where field = 'developer' and version is not null and not says_nothing('developer', value)
 
+-- block: party_persons
+-- whom a name or an account means: who holds it, and of a body the members and the secretary. From the first to the last
+-- day on which account, seat and person stand in the settings; those that never did together end before they begin
+select distinct account, person as party, kind as party_kind, 'holder' as part, person, valid_from as first_day, valid_until as last_day
+from people where kind <> 'body'
+union
+select b.account, b.person, b.kind, m.part, m.member, greatest(b.valid_from, m.valid_from, t.valid_from),
+       least(b.valid_until, m.valid_until, t.valid_until)
+from people b join body_members m on m.body = b.person
+join (select distinct person, valid_from, valid_until from people) t on t.person = m.member
+where b.kind = 'body'
+
+-- block: developer_persons
+-- the persons whom the recorded developers of a version may mean; of an account that was passed on, and of a body,
+-- each is one of several
+select d.subject, d.developer, t.party, t.party_kind, t.person,
+       coalesce(min(t.person) over named = max(t.person) over named, false) as surely
+from [developers] d
+left join (select distinct account, party, party_kind, person from [party_persons] where part <> 'secretary') t
+  on t.account = lower(trim(d.developer))
+window named as (partition by d.subject, d.developer)
+
+-- block: promoter_persons
+-- of every promotion that the server recorded the persons whom the account meant that day, else whom it ever did
+select subject, version_subject, person, count(*) over (partition by subject) = 1 as surely
+from (select r.subject, r.version_subject, t.person
+      from [promotions] r join [party_persons] t on t.account = lower(trim(r.actor)) and t.part <> 'secretary'
+      group by r.subject, r.version_subject, t.person
+      qualify bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))
+           or not bool_or(bool_or(in_term(local_day(r.live_not_after), t.first_day, t.last_day))) over (partition by r.subject))
+
 -- block: approvals
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
 -- other systems were said to hold
@@ -508,43 +559,89 @@ written as (
     select distinct approval, 'removal', removed_by, removed_from, removed_grade, core_lo, core_hi from noted where removed
 ),
 spelling as (
-    select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
-    from (select approver as words from record union select entered_by from written
-          union select developer from [developers])
-    where words is not null
+    select words, lower(trim(words)) as plain, min(p.person) as party, max(p.kind) as party_kind
+    from (select approver as words from record union select entered_by from written)
+    left join people p on p.account = lower(trim(words))
+    where words is not null group by words
+),
+-- whom the approver's name means: who held it, or had a seat in the body, on the day of the approval; else whoever did
+acting as materialized (
+    select approval, subject, party_kind, person, count(*) over (partition by approval) as persons
+    from (select r.approval, r.subject, t.party_kind, t.person,
+                 bool_or(coalesce(t.first_day <= r.last_on, true) and coalesce(t.last_day >= r.first_on, true)
+                         and coalesce(t.first_day <= t.last_day, true)) as in_office
+          from (select approval, subject, lower(trim(approver)) as plain, local_day(coalesce(decided_not_before, recorded_not_before)) as first_on,
+                       local_day(coalesce(decided_not_before, recorded_not_after)) as last_on from record) r
+          join [party_persons] t on t.account = r.plain and t.part <> 'secretary'
+          group by r.approval, r.subject, t.party_kind, t.person
+          qualify in_office or not bool_or(in_office) over (partition by r.approval))
+),
+-- the persons who held the account on the day on which something was entered, else whoever did
+entering_person as (
+    select w.approval, w.field, w.entered_by, w.entered_on, t.person
+    from (select distinct approval, field, entered_by, local_day(entered_not_after) as entered_on from written where grade = 'captured') w
+    join [party_persons] t on t.account = lower(trim(w.entered_by)) and t.part <> 'secretary'
+    group by w.approval, w.field, w.entered_by, w.entered_on, t.person
+    qualify bool_or(in_term(w.entered_on, t.first_day, t.last_day))
+         or not bool_or(bool_or(in_term(w.entered_on, t.first_day, t.last_day))) over (partition by w.approval, w.field, w.entered_by)
+),
+-- whether each of them, or some, is the approver, or had a seat in the body that day
+own_word as (
+    select e.approval, e.field, e.entered_by,
+           bool_and(coalesce(s.seated, a.person is not null and a.persons = 1)) as own, bool_or(coalesce(s.seated, a.person is not null)) as perhaps
+    from entering_person e
+    left join acting a on a.approval = e.approval and a.person = e.person and a.party_kind <> 'body'
+    left join (
+        select e.approval, e.field, e.entered_by, e.person, bool_or(coalesce(in_term(e.entered_on, t.first_day, t.last_day), false)) as seated
+        from entering_person e join record r on r.approval = e.approval
+        join [party_persons] t on t.account = lower(trim(r.approver)) and t.party_kind = 'body' and t.person = e.person
+        group by all
+    ) s on s.approval = e.approval and s.field = e.field and s.entered_by = e.entered_by and s.person = e.person
+    group by all
 ),
 entering as (
     select w.*, case when w.grade is distinct from 'captured' then 'not recorded'
                      when w.entered_by is null then 'nobody named'
-                     when e.plain = a.plain or speaks_for(w.entered_by, r.approver) then 'approver'
+                     when o.own or a.party_kind = 'body' and e.party = a.party or a.party is null and e.plain = a.plain then 'approver'
                      when e.party_kind = 'service' then 'service account'
                      when e.party is null then 'unknown account'
                      when a.party is null then 'unknown approver'
+                     when o.perhaps then 'one of several'
                      else 'somebody else' end as entered
     from written w join record r using (approval)
     left join spelling a on a.words = r.approver
     left join spelling e on e.words = w.entered_by
+    left join own_word o on o.approval = w.approval and o.field = w.field and o.entered_by = w.entered_by
     -- what contradicts the approver's own word counts
-    qualify row_number() over (partition by approval order by list_position(
-        ['somebody else', 'service account', 'unknown account', 'unknown approver', 'nobody named', 'not recorded', 'approver'], entered),
-        list_position(['approver', 'approval_decision', 'approval_date', 'removal'], field)) = 1
+    qualify row_number() over (partition by w.approval order by list_position(
+        ['somebody else', 'service account', 'unknown account', 'unknown approver', 'one of several', 'nobody named', 'not recorded', 'approver'], entered),
+        list_position(['approver', 'approval_decision', 'approval_date', 'removal'], w.field)) = 1
 ),
+developing as materialized (select * from [developer_persons]),
 developed as (
-    select r.approval, bool_or(d.plain = a.plain or d.party = a.party) as same,
-           count(*) filter (where d.party is null) as strangers,
-           count(*) filter (where d.party_kind is distinct from 'service') as persons,
-           list(distinct d.party) as parties,
-           string_agg(v.developer, ', ' order by v.developer) as developers
-    from record r join [developers] v on v.subject = r.subject
-    join spelling d on d.words = v.developer
-    left join spelling a on a.words = r.approver
-    group by r.approval
+    select subject, list(distinct lower(trim(developer))) as plain, list(distinct party) as parties,
+           count(*) filter (where party is null) as strangers,
+           count(*) filter (where party_kind is distinct from 'service') as persons,
+           string_agg(distinct developer, ', ' order by developer) as developers
+    from developing group by subject
+),
+-- a body is independent while one of its members is; a name that may mean several only where each of them is
+compared as (
+    select a.approval, bool_and(coalesce(d.surely, false)) as same,
+           case when any_value(a.party_kind) = 'body' then bool_and(d.person is not null) else bool_or(d.person is not null) end as perhaps,
+           case when any_value(a.party_kind) <> 'body' then min(a.person) end as party, to_json(list(a.person order by a.person))::VARCHAR as means
+    from acting a left join (
+        select subject, person, bool_or(surely) as surely from developing where person is not null group by subject, person
+    ) d on d.subject = a.subject and d.person = a.person
+    group by a.approval
 ),
 known as (
-    select r.*, a.party, a.party_kind, d.developers,
-           case when d.same or consists_of(a.party, d.parties) then 'developed it'
+    select r.*, coalesce(c.party, a.party) as party, a.party_kind, c.means, d.developers,
+           case when c.same or list_contains(case when a.party is null then d.plain when a.party_kind = 'body' then d.parties end,
+                                             coalesce(a.party, a.plain)) then 'developed it'
                 when a.party is null then 'approver unknown'
-                when d.approval is null then 'no developer'
+                when c.perhaps then 'one of several'
+                when d.subject is null then 'no developer'
                 when d.persons = 0 then 'service developer'
                 when d.strangers > 0 then 'developer unknown'
                 else 'independent' end as independence,
@@ -555,10 +652,11 @@ known as (
     from record r
     left join spelling a on a.words = r.approver
     left join entering e using (approval)
-    left join developed d using (approval)
+    left join compared c using (approval)
+    left join developed d on d.subject = r.subject
 )
 select approval, subject, split_part(subject, '/', 1) as model_subject,
-       registry, workspace, model, version, source, system, reference, approver, party, party_kind, role,
+       registry, workspace, model, version, source, system, reference, approver, party, party_kind, means, role,
        decision, conditions, approved_until, stated, decided_not_before, decided_not_after,
        recorded_not_before, recorded_not_after, begun_not_before, begun_not_after, until_not_before, until_not_after,
        until_by, until_grade,
@@ -610,36 +708,52 @@ with record as (
     having bool_or(core)
 ),
 spelling as (
-    select words, lower(trim(words)) as plain, person_of(words) as party, party_kind(words) as party_kind
-    from (select validator as words from record union select developer from [developers])
-    where words is not null
+    select words, lower(trim(words)) as plain, min(p.person) as party, max(p.kind) as party_kind
+    from (select distinct validator as words from record) left join people p on p.account = lower(trim(words))
+    where words is not null group by words
+),
+acting as materialized (
+    select r.validation, r.subject, t.party_kind, t.person,
+           coalesce(bool_or(in_term(local_day(stated_from(r.stated)), t.first_day, t.last_day)), false) as in_office
+    from record r join [party_persons] t on t.account = lower(trim(r.validator)) and t.part <> 'secretary'
+    group by r.validation, r.subject, t.party_kind, t.person
+    qualify in_office or not bool_or(in_office) over (partition by r.validation)
 ),
 -- a validation recorded for the model is compared with the developers of all its versions
+each_developing as materialized (select * from [developer_persons]),
+developing as (
+    select * from each_developing
+    union all
+    select * replace (split_part(subject, '/', 1) as subject) from each_developing
+),
 developed as (
-    select r.validation, bool_or(d.plain = a.plain or d.party = a.party) as same,
-           count(*) filter (where d.party is null) as strangers,
-           count(*) filter (where d.party_kind is distinct from 'service') as persons,
-           list(distinct d.party) as parties,
-           string_agg(distinct r.developer, ', ' order by r.developer) as developers
-    from (select r.validation, r.validator, v.developer from record r join [developers] v on v.subject = r.subject
-          union all
-          select r.validation, r.validator, v.developer from record r
-          join [developers] v on split_part(v.subject, '/', 1) = r.subject
-          where r.version is null) r
-    join spelling d on d.words = r.developer
-    left join spelling a on a.words = r.validator
-    group by r.validation
+    select subject, list(distinct lower(trim(developer))) as plain, list(distinct party) as parties,
+           count(*) filter (where party is null) as strangers,
+           count(*) filter (where party_kind is distinct from 'service') as persons,
+           string_agg(distinct developer, ', ' order by developer) as developers
+    from developing group by subject
+),
+compared as (
+    select a.validation, bool_and(coalesce(d.surely, false)) as same,
+           case when any_value(a.party_kind) = 'body' then bool_and(d.person is not null) else bool_or(d.person is not null) end as perhaps,
+           case when any_value(a.party_kind) <> 'body' then min(a.person) end as party, to_json(list(a.person order by a.person))::VARCHAR as means
+    from acting a left join (
+        select subject, person, bool_or(surely) as surely from developing where person is not null group by subject, person
+    ) d on d.subject = a.subject and d.person = a.person
+    group by a.validation
 )
 select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, r.registry, r.workspace, r.model, r.version,
-       r.source, r.validator, a.party, a.party_kind, r.result, r.stated,
+       r.source, r.validator, coalesce(c.party, a.party) as party, a.party_kind, c.means, r.result, r.stated,
        stated_from(r.stated) as validated_not_before, stated_until(r.stated) as validated_not_after,
        r.next_review, stated_until(r.next_review) as next_review_ends,
        r.valid_until, stated_until(r.valid_until) as valid_until_ends,
        r.recorded_not_before, r.recorded_not_after, r.begun_not_before, r.begun_not_after, r.until_not_before, r.until_not_after,
        r.entered_by, r.entered_from, d.developers,
-       case when d.same or consists_of(a.party, d.parties) then 'developed it'
+       case when c.same or list_contains(case when a.party is null then d.plain when a.party_kind = 'body' then d.parties end,
+                                         coalesce(a.party, a.plain)) then 'developed it'
             when r.validator is null or a.party is null then 'validator unknown'
-            when d.validation is null then 'no developer'
+            when c.perhaps then 'one of several'
+            when d.subject is null then 'no developer'
             when d.persons = 0 then 'service developer'
             when d.strangers > 0 then 'developer unknown'
             else 'independent' end as independence,
@@ -651,7 +765,8 @@ select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, 
        r.tag, r.grade, r.seq
 from record r
 left join spelling a on a.words = r.validator
-left join developed d using (validation)
+left join compared c using (validation)
+left join developed d on d.subject = r.subject
 
 -- block: record_verdicts
 -- for every promotion the approval and the validation that stood when the version went live, and for every
@@ -822,7 +937,7 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        coalesce(r.verdict not in ('placeholder', 'pending', 'rejected', 'on the model only')
                 and a.party_kind is distinct from 'service', false) as names_approver,
        case q.about when 'promotion' then r.written end as written,
-       a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.role, a.decision,
+       a.approval, a.source, a.system, a.reference, a.approver, a.party, a.party_kind, a.means, a.role, a.decision,
        a.conditions, a.approved_until, a.stated, a.decided_not_before, a.decided_not_after, a.given_as, a.given_not_before,
        a.given_not_after, a.recorded_not_before, a.recorded_not_after, a.until_not_before, a.until_not_after,
        a.entered, a.entered_field, a.entered_by, a.entered_from, a.entered_not_before, a.entered_not_after,
@@ -852,22 +967,30 @@ question as (
     from [version_identity]
     where model_subject not in (select model_subject from [prompt_models])
 ),
-spelling as (
-    select developer, person_of(developer) as party, party_kind(developer) as party_kind
-    from (select distinct developer from [developers])
-),
 -- a validation recorded for the model, compared with the developers of this version
-developed as (
-    select r.subject, bool_or(lower(trim(d.developer)) = lower(trim(v.validator)) or p.party = v.party) as same,
-           count(*) filter (where p.party is null) as strangers,
-           count(*) filter (where p.party_kind is distinct from 'service') as persons,
-           list(distinct p.party) as parties,
-           string_agg(d.developer, ', ' order by d.developer) as developers
+of_model as materialized (
+    select r.subject, q.version_subject, v.validator, v.party, v.party_kind, v.means
     from question q join [record_verdicts] r on r.topic = 'validation' and r.subject = q.subject
     join [validations] v on v.validation = r.record and v.version is null
-    join [developers] d on d.subject = q.version_subject
-    join spelling p on p.developer = d.developer
-    group by r.subject
+),
+developing as materialized (select * from [developer_persons] where subject in (select version_subject from of_model)),
+compared as (
+    select a.subject, bool_and(coalesce(d.surely, false)) as same,
+           case when any_value(a.party_kind) = 'body' then bool_and(d.person is not null) else bool_or(d.person is not null) end as perhaps
+    from (select *, unnest(from_json(means, '["VARCHAR"]')) as person from of_model) a left join (
+        select subject, person, bool_or(surely) as surely from developing where person is not null group by subject, person
+    ) d on d.subject = a.version_subject and d.person = a.person
+    group by a.subject
+),
+developed as (
+    select o.subject, bool_or(o.party is null and lower(trim(d.developer)) = lower(trim(o.validator)) or o.party_kind = 'body' and d.party = o.party)
+               or any_value(c.same) as same, any_value(c.perhaps) as perhaps,
+           count(*) filter (where d.party is null) as strangers,
+           count(*) filter (where d.party_kind is distinct from 'service') as persons,
+           string_agg(distinct d.developer, ', ' order by d.developer) as developers
+    from of_model o join developing d on d.subject = o.version_subject
+    left join compared c on c.subject = o.subject
+    group by o.subject
 )
 select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/', 1) as model_subject,
        q.registry, q.workspace, q.model, q.version, q.live_not_before, q.live_not_after, q.live_via,
@@ -885,8 +1008,9 @@ select q.subject, q.about, q.version_subject, split_part(q.version_subject, '/',
        v.recorded_not_before, v.recorded_not_after, v.until_not_before, v.until_not_after, v.entered_by,
        v.entered_from, case when v.source = 'model tag' then d.developers else v.developers end as developers,
        case when v.source is distinct from 'model tag' then v.independence
-            when d.same or consists_of(v.party, d.parties) then 'developed it'
+            when d.same then 'developed it'
             when v.independence = 'validator unknown' then 'validator unknown'
+            when d.perhaps then 'one of several'
             when d.subject is null then 'no developer' when d.persons = 0 then 'service developer'
             when d.strangers > 0 then 'developer unknown' else 'independent' end as independence, v.tag, v.grade
 from question q

@@ -29,6 +29,12 @@ create macro is_service(spelling) as coalesce((select bool_or(service) from peop
 -- a DATE in the configured time zone. Where an account was passed on, whoever ever held it counts.
 create macro in_term(day, first_day, last_day) as
     (first_day is null or first_day <= day::DATE) and (last_day is null or last_day >= day::DATE);
+-- Whether what was set and ended between such bounds stood at some moment between lo and hi, which that is before where
+-- they differ: perhaps, and throughout. NULL bounds are open; where lo is not known, all may have stood.
+create macro perhaps_stood(set_not_before, until_not_after, lo, hi) as
+    coalesce(set_not_before < hi or set_not_before = lo, true) and coalesce(until_not_after > lo, true);
+create macro surely_stood(set_not_after, until_not_before, until_not_after, lo, hi) as
+    lo is not null and coalesce(set_not_after <= lo, true) and coalesce(until_not_before >= hi, until_not_after is null);
 -- 'service' comes last and so wins, as in is_service: a service account is never taken for a person.
 create macro party_kind(spelling) as (select max(kind) from people where account = lower(trim(spelling)));
 create macro in_office(spelling, day) as (

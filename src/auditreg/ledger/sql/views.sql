@@ -141,6 +141,13 @@ named_by as (
       and l.seq in (select seq from [model_version_tags] union all select seq from [registered_model_tags])
     group by l.seq
 ),
+-- the run of a version, or that of its logged model
+made_by as materialized (
+    select v.subject, v.registry, coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+    from [version_identity] v left join [version_logged_models] k on k.subject = v.subject
+    left join (select registry, model_id, max(source_run_id) as source_run_id from [logged_models] group by registry, model_id) l
+      on l.registry = v.registry and l.model_id = k.logged_model_id
+),
 field_value as (
     select t.subject, g.field, t.value, 'version tag' as found_in, t.key as tag, 100 + g.rank as place,
            t.grade, t.certainty, t.candidate, t.not_before, t.not_after, t.actor, t.seq
@@ -188,14 +195,14 @@ field_value as (
     union all
     select v.subject, 'developer', coalesce(t.value, r.user_id), 'run', 'mlflow.user', 400,
            'asserted', r.certainty, r.candidate, r.not_before, r.not_after, null as actor, null as seq
-    from [runs] r join [version_identity] v on v.registry = r.registry and v.run_id = r.run_id
+    from [runs] r join made_by v on v.registry = r.registry and v.run_id = r.run_id
     left join [run_tags] t on t.run_subject = r.subject and t.key = 'mlflow.user'
                           and t.candidate = r.candidate
     where coalesce(t.value, r.user_id, '') <> ''
     union all
     select v.subject, 'code_reference', t.value, 'run', t.key, 400,
            'asserted', t.certainty, t.candidate, t.not_before, t.not_after, null as actor, null as seq
-    from [run_tags] t join [version_identity] v on v.registry = t.registry and v.run_id = t.run_id
+    from [run_tags] t join made_by v on v.registry = t.registry and v.run_id = t.run_id
     where t.key in ('mlflow.source.git.commit', 'mlflow.git.commit')
     union all
     select v.subject, 'data_sources',
@@ -203,14 +210,14 @@ field_value as (
                       order by d.name || ' (' || coalesce(d.context, 'no context') || ')'),
            'run', 'data sets', 400, 'asserted', max(d.certainty), d.candidate,
            min(d.not_before), min(d.not_after), null as actor, null as seq
-    from [run_datasets] d join [version_identity] v on v.registry = d.registry and v.run_id = d.run_id
+    from [run_datasets] d join made_by v on v.registry = d.registry and v.run_id = d.run_id
     group by v.subject, d.candidate
     union all
     select v.subject, 'performance',
            string_agg(m.key || '=' || format('{:.6g}', m.value), ', ' order by m.key),
            'run', 'metrics', 400, 'asserted', max(m.certainty), m.candidate,
            min(m.not_before), min(m.not_after), null as actor, null as seq
-    from [run_metrics] m join [version_identity] v on v.registry = m.registry and v.run_id = m.run_id
+    from [run_metrics] m join made_by v on v.registry = m.registry and v.run_id = m.run_id
     group by v.subject, m.candidate
     union all
     select subject, 'inputs', inputs, found_in, tag, case found_in when 'MLmodel' then 400 else 410 end,

@@ -7,7 +7,7 @@ repair = "history"
 covered_by = "approver-recorded"
 looks_for = """
 The account that the MLflow server recorded as having set the approver's tag, compared as a person with the
-approver named there; for a committee, with its members and its secretary. So are those who put another decision or
+approver named there; for a committee, with those who were its members or its secretary that day. So are those who put another decision or
 date in the place of one that stood there, took one away, or entered a date before the day on which the approver was
 named. Needs capture on the server. Accounts are put together by `[[people]]` in auditreg.toml. What another system
 holds too needs no author."""
@@ -40,7 +40,10 @@ select p.subject,
                  when 'unknown account' then '{entered_by}, nobody listed in auditreg.toml, ' || w.did || ' {entered_at}'
                  when 'nobody named' then 'Who ' || w.did || ' {entered_at} is not known: the request bore no authenticated user'
                  else '{entered_by} ' || w.did || ' {entered_at}'
-                      || case when v.entered = 'unknown approver' then '; {approver} is nobody listed in auditreg.toml' else '' end end
+                      || case when v.entered = 'unknown approver' then '; {approver} is nobody listed in auditreg.toml'
+                              when v.entered = 'one of several' then ', an account of several people; whether it was that of {approver} then is not known'
+                              when v.entered = 'somebody else' and speaks_for(v.entered_by, v.approver) then ', but did not speak for {approver} that day'
+                              when d.subject is not null then ', and is among its developers' else '' end end
                  || case when v.entered_from = 'program' then '; the program that did it named the account' else '' end
        end as reason,
        case when v.entered in ('imported', 'not recorded') or v.entered is null then 'none'
@@ -52,3 +55,6 @@ select p.subject,
 from population_live_in_period p
 join approval_verdicts v on v.subject = p.subject
 join did w on w.field is not distinct from v.entered_field
+left join (
+    select distinct d.subject, a.account, a.first_day, a.last_day from developer_persons d join party_persons a on a.person = d.person and a.part = 'holder' where d.surely
+) d on d.subject = v.subject and d.account = lower(trim(v.entered_by)) and in_term(local_day(v.entered_not_after), d.first_day, d.last_day)

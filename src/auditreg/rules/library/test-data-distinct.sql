@@ -50,8 +50,7 @@ select p.subject,
             when 'no test' then 'Run {run_id} of {subject} logged no test data set'
             when 'no training' then 'Run {run_id} of {subject} logged test data, but no training data to compare it with'
             when 'no digest' then 'For want of digests nothing shows that the test data of {subject} is other data: tested on {test_data}, trained on {training_data}'
-            else '{subject} was tested on {test_data}, trained on {training_data}; the digests differ, which does not show that no row is in both'
-       end as reason,
+            else '{subject} was tested on {test_data}, trained on {training_data}; the digests differ, which does not show that no row is in both' end as reason,
        case when j.test_data is null then 'none' else 'asserted' end as grade,
        case when j.run_state in ('there', 'deleted', 'removed') and (j.test_data is null or j.training_data is null)
             then 'mlflow.log_input(dataset, context="' || case when j.test_data is null then 'test' else 'training' end

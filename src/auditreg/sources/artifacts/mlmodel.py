@@ -35,6 +35,8 @@ _ONE_FORMAT = frozenset({"onnx", "pmml", "h2o", "mleap"})
 """Flavours that save in one format of their own, whatever the file is called."""
 
 _OPTION = re.compile(r"-{1,2}[A-Za-z]")
+_ELSEWHERE = re.compile(r"-r|-e|--requirement\b|--editable\b")
+"""Options that require what another file or a folder names. A file of constraints (`-c`) requires nothing."""
 _LOGIN = re.compile(r"(https?://)[^\s/@]+@")
 """A token may stand in the place of the user, or of the password; after the host may stand `@VERSION`."""
 
@@ -136,7 +138,7 @@ def requirement_lines(raw: bytes) -> list[str]:
 
 def requirements(lines: Sequence[str]) -> dict[str, Any]:
     """The columns that requirement lines fill: the lines, those exactly pinned, how many are not."""
-    required = [line for line in lines if not _OPTION.match(line)]
+    required = [line for line in lines if _ELSEWHERE.match(line) or not _OPTION.match(line)]
     pins = [line for line in required if _pinned(line)]
     return {
         "requirements": to_json(lines),
