@@ -655,9 +655,11 @@ with lived as materialized (
     select subject, version_subject, live_not_before, live_not_after, ended_not_after from [promotions]
 ),
 retired as (
-    select version_subject, max(ended_not_after) as ended
-    from lived where version_subject not in (select version_subject from [running] where version_subject is not null)
-    group by version_subject having bool_and(ended_not_after is not null)
+    select version_subject, max(ended) as ended
+    from (select version_subject, ended_not_after as ended from lived
+          union all
+          select version_subject, running_until from [deployed_versions] where matches = 1)
+    group by version_subject having bool_and(ended is not null)
 ),
 question as (
     select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi, null::TIMESTAMP as ended

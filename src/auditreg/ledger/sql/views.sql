@@ -660,17 +660,22 @@ group by subject
 -- block: population_promotion
 select subject, registry, workspace, model, version
 from [promotions]
-where live_not_after > period_start()
+where (live_not_after > period_start() or live_not_before >= period_start())
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
--- what was live at some moment of the period, by the last name it had as such
+-- what was live at some moment of the period, or run by an engine, by the last name it had as such
 select subject, max_by(registry, place) as registry, max_by(workspace, place) as workspace,
        max_by(model, place) as model, max_by(version, place) as version
 from (select version_subject as subject, registry, workspace, model, version, (live_not_after, seq) as place
       from [promotions]
       where (live_not_before is null or live_not_before < period_end())
-        and (ended_not_after is null or ended_not_after > period_start())
+        and (ended_not_after is null or ended_not_after > period_start() or live_not_before >= period_start())
+      union all
+      select version_subject, registry, workspace, model, version, (running_from, seq)
+      from [deployed_versions]
+      where matches = 1 and running_from < period_end() and (running_until is null or running_until > period_start())
+        and model_subject not in (select model_subject from [prompt_models])
       union all
       select subject, registry, workspace, model, version, (timestamp 'infinity', 0::BIGINT)
       from [population_live_version])
