@@ -29,7 +29,7 @@ from (select *, from_json(entry, '{"body":{"digest":"VARCHAR","system":"VARCHAR"
 -- the version has in the registry. A digest is that of MLmodel or of a file of the model; a model of the given name
 -- comes first.
 with deployed as (
-    select * from [deployments] where running_from <= coalesce([ts], as_of())
+    select * from [deployments] where coalesce(running_from <= coalesce([ts], as_of()), true)
 ),
 wanted as (
     select distinct lower(digest) as digest from deployed where version is null
@@ -74,11 +74,11 @@ group by d.subject, f.version_subject, d.system, d.environment, d.running_from, 
          d.reference, d.grade, d.seq
 
 -- block: running
--- what ran at the moment asked for: the latest state is what has begun and not ended by the last reading.
+-- what ran at the moment asked for: the latest state is what has begun and not ended by the last reading, if there is one.
 with deployed as (
     select *
     from [deployments]
-    where running_from <= coalesce([ts], as_of())
+    where coalesce(running_from <= coalesce([ts], as_of()), true)
       and (running_until is null or running_until > coalesce([ts], as_of()))
 ),
 found as (
