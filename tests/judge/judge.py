@@ -35,6 +35,8 @@ BAD_OR_NA, PASS_OR_NA = "bad|n/a", "pass|n/a"
 DAY = 86_400_000
 ACT = 3_600_000
 """What is recorded within an hour is one act (ADR 0024)."""
+REFUSING = 60_000
+"""A decision that refuses, or is left open, belongs to an act within a minute (ADR 0024)."""
 APPROVAL = (
     "approver",
     "approver_role",
@@ -211,10 +213,13 @@ def told(field: str, tags: Mapping[str, str]) -> str | None:
 
 def _refused(values: Mapping[str, str], last: Record) -> bool:
     """Whether a decision that was not there refuses, or says that none was made."""
-    new = (values.get(field, "").strip().lower() for field in DECISIONS if not last.get(field))
-    return any(
-        word in (*NOT_APPROVED, *NOT_YET, "failed") or (word and says_nothing(word)) for word in new
-    )
+    return any(_withholds(values.get(field)) for field in DECISIONS if not last.get(field))
+
+
+def _withholds(decision: str | None) -> bool:
+    """Whether a decision refuses, or says that none was made."""
+    word = (decision or "").strip().lower()
+    return word in (*NOT_APPROVED, *NOT_YET, "failed") or bool(word and says_nothing(word))
 
 
 def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
@@ -233,8 +238,12 @@ def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
         values = {field: value for field in fields if (value := told(field, tags)) is not None}
         if values == before:
             continue
+        withheld = any(
+            values.get(field) != before.get(field) and _withholds(values.get(field))
+            for field in DECISIONS
+        )
         before = values
-        if acts and when - acts[-1][-1] <= ACT:
+        if acts and when - acts[-1][-1] <= (REFUSING if withheld else ACT):
             acts[-1].append(when)
         else:
             acts.append([when])
@@ -621,6 +630,7 @@ def sequence_kept(case: Case, version: Version) -> str:
         return BAD
     if (trained := _trained(version)) and stated.end <= trained:
         return BAD
+    early = not trained and stated.end <= version.made  # when it was trained is not on record
     until = case.end_of(version)
     validated = [
         when
@@ -631,9 +641,11 @@ def sequence_kept(case: Case, version: Version) -> str:
         and _covers(version, one, when) is not False
     ]
     if not validated:
-        return NA
+        return OPEN if early else NA
     earliest = min(validated, key=lambda one: one.start)
-    return either(earliest.start < stated.end or earliest.start == stated.start)
+    if earliest.start < stated.end or earliest.start == stated.start:
+        return OPEN if early else PASS
+    return BAD
 
 
 def conditional_approval_current(case: Case, version: Version) -> str:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from auditreg.audit import Auditor
+from auditreg.config import Config
 from auditreg.errors import UsageError
 from auditreg.ledger import store
 from auditreg.ledger.import_parse import parse_deployments, parse_history
 from auditreg.ledger.import_record import Imported, record
 from auditreg.ledger.verify import verify
+from auditreg.rules.parse import builtin_rules
 from tests.ledger.book import KEY, Book
 from tests.ledger.reading import MemoryReading, Registry, together
 
@@ -471,3 +474,68 @@ def test_what_no_reading_showed_and_what_is_still_to_come_is_said(filled: Book, 
     )
     assert (done.added, done.unknown_models, done.unknown_versions) == (3, (), ("motor/99",))
     assert done.to_come == 1
+
+
+# -- what imports contradict, or come too early for --------------------------------------------------
+
+
+@pytest.mark.parametrize("decisions", [("approved", "rejected"), ("rejected", "approved")])
+def test_of_one_system_and_one_moment_a_refusal_counts_in_any_order(
+    filled: Book, registry: Registry, decisions: tuple[str, str]
+):
+    at = {"at": iso(registry.wait()), "version": 1, "what": "approval"}
+    first = history(filled, {**at, "actor": "ann", "after": decisions[0]})
+    assert first.contradicting == ()
+    then = history(filled, {**at, "actor": "bo", "after": decisions[1]})
+    assert then.contradicting == ("motor/1",)
+    filled.take(registry.read())
+    asked = "select verdict, decision from approval_verdicts where about = 'version' and version = 1"
+    assert filled.rows(asked) == [("rejected", "rejected")]
+    # what one system decided later, or another, is no contradiction of this kind
+    later = {**at, "at": iso(registry.wait()), "actor": "bo", "after": "approved"}
+    assert history(filled, later).contradicting == ()
+    assert history(filled, {**later, "system": "minutes", "after": "rejected"}).contradicting == ()
+
+
+def test_a_key_that_stands_in_a_line_twice_is_refused():
+    line = b'{"at": "2026-03-01T12:00:00Z", "model": "m", "what": "approval", "system": "s", '
+    good = line + b'"after": "rejected"}\n'
+    with pytest.raises(UsageError, match=r"h, line 2: the key `after` stands in it twice"):
+        parse_history(good + line + b'"after": "rejected", "after": "approved"}', "h")
+    assert len(parse_history(good, "h")) == 1
+    with pytest.raises(UsageError, match=r"d, line 1: the key `version` stands in it twice"):
+        parse_deployments(
+            b'{"from": "2026-03-01T12:00:00Z", "model": "m", "system": "s", "version": 1, "version": 2}', "d"
+        )
+
+
+def test_an_approval_of_before_the_registration_is_named_where_none_is_recorded(filled: Book):
+    rules = [rule for rule in builtin_rules() if rule.id == "approver-recorded"]
+    given = {"version": 1, "what": "approval", "actor": "ann", "after": "approved"}
+    history(filled, {**given, "at": "2020-01-02T03:04:00Z", "version": 2})
+    (finding,) = Auditor(filled.con, Config(), rules).check().every
+    assert finding.status == "not_evidenced"
+    assert "counts for nothing" not in finding.reason
+    history(filled, {**given, "at": "2020-01-02T03:04:00Z"})
+    (finding,) = Auditor(filled.con, Config(), rules).check().every
+    assert finding.status == "not_evidenced"
+    assert finding.reason.endswith(
+        "; tickets says that ann approved it on 2020-01-02 03:04 UTC, before its model was registered, "
+        "which counts for nothing"
+    )
+
+
+def test_what_an_engine_ran_and_runs_no_more_is_asked_about(filled: Book, registry: Registry):
+    begun, ended, later = (registry.wait() for _ in range(3))
+    end = filled.rows(f"select ledger.moment({ended})")[0][0]
+    run = {"system": "a", "version": 2, "from": iso(begun)}
+    ahead = {**run, "system": "b", "from": "2099-01-01T00:00:00Z"}
+    deployed(filled, {**run, "until": iso(ended)}, ahead)
+    filled.take(registry.read())
+    assert filled.rows("select version, system from running") == []
+    asked = "select system, version, matches, running_until from deployed_versions{} order by system"
+    assert filled.rows(asked.format("")) == [("a", 2, 1, end)]
+    moment = f"_as_of(ledger.moment({begun}))"
+    assert filled.rows(asked.format(moment)) == [("a", 2, 1, None)]
+    assert filled.rows(f"select version, system from running{moment}") == [(2, "a")]
+    assert filled.rows(f"select version from running_as_of(ledger.moment({later}))") == []

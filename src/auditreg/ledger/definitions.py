@@ -25,6 +25,7 @@ VIEWS = (
     "model_identity",
     "signatures",
     "promotions",
+    "deployed_versions",
     "running",
     "version_logged_models",
     "fields",

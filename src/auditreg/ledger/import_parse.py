@@ -147,7 +147,9 @@ def _parse(
             continue
         try:
             raw.decode()
-            records.append(record(decoder.decode(raw)))
+            line = decoder.decode(raw)
+            json.loads(raw, object_pairs_hook=_once)
+            records.append(record(line))
         except UnicodeDecodeError:
             _refuse(name, number, "it is not UTF-8 text")
         except msgspec.ValidationError as error:
@@ -159,6 +161,14 @@ def _parse(
     if not records:
         raise UsageError(f"{name} holds no record.", state=_STATE, hint=_HINT)
     return records
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise ValueError if a key stands twice, of which a decoder takes the last without a word."""
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"the key `{key}` stands in it twice")
 
 
 def _refuse(name: str, number: int, why: str) -> NoReturn:

@@ -52,6 +52,7 @@ class Imported:
     unresolved: int
     unplaced: int
     to_come: int
+    contradicting: tuple[str, ...]
     systems: tuple[str, ...]
     first: datetime
     last: datetime
@@ -112,10 +113,33 @@ def record(
         unresolved=len(unresolved),
         unplaced=sum(1 for n in unresolved if n not in unknown),
         to_come=sum(record.at > recorded_at for record in records),
+        contradicting=_contradicting(con, base),
         systems=tuple(sorted({record.texts["system"] or "" for record in records})),
         first=moments[0],
         last=moments[-1],
     )
+
+
+def _contradicting(con: duckdb.DuckDBPyConnection, since: int) -> tuple[str, ...]:
+    """What one system refused and approved at one moment, by a record from `since` on: `model/version`."""
+    rows = con.execute(
+        """
+        select distinct model || coalesce('/' || version::VARCHAR, '')
+        from (
+            select seq, registry, workspace, model, version, valid_at,
+                   json_extract_string(entry, '$.body.system') as system,
+                   decision_of(json_extract_string(entry, '$.body.after')) as decided
+            from ledger.log
+            where kind = 'history_record' and json_extract_string(entry, '$.body.what') = 'approval'
+        )
+        group by registry, workspace, model, version, valid_at, system
+        having max(seq) >= ? and bool_or(decided = 'rejected')
+           and bool_or(decided is distinct from 'rejected')
+        order by 1
+        """,
+        [since],
+    ).fetchall()
+    return tuple(name for (name,) in rows)
 
 
 def _event(record: ImportedRecord, about: tuple[str, str] | None, file: str) -> Event:

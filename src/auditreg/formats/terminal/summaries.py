@@ -51,6 +51,11 @@ def import_text(done: Imported, file: str, ledger: Path, following: str, tz: str
     if done.to_come:
         number = quantity(done.to_come, "record")
         lines.append(("note", f"{number} dated after today; they count from then on"))
+    if done.contradicting:
+        names = _listed(done.contradicting)
+        lines.append(
+            ("note", f"one system says that it refused and approved at one moment: {names}; it refused")
+        )
     return labelled([*lines, ("ledger", str(ledger)), ("next", following)])
 
 

@@ -356,9 +356,9 @@ from rated
 
 -- block: field_records
 -- the fields of an approval or a validation as they stood together, record by record. What one reading showed at
--- once, or the server recorded within an hour of the one before, was written in one act; an act that
--- overwrites or removes something begins another record, and so does one that adds a refusal or leaves the decision
--- open; one that only adds what was missing completes it. What a record rests on (core) may be older than the
+-- once, or the server recorded within an hour of the one before, was written in one act; a decision that refuses, or is
+-- left open, within a minute, since what stood there before it stood without it. An act that overwrites or removes
+-- something begins another record, and so does one that adds such a decision; one that only adds what was missing completes it. What a record rests on (core) may be older than the
 -- record: a role or an end that is overwritten leaves the approval what it was
 with topic(field, topic, core) as (
     values ('approver', 'approval', true), ('approver_role', 'approval', false), ('approval_date', 'approval', true),
@@ -368,20 +368,24 @@ with topic(field, topic, core) as (
 ),
 value as materialized (
     select h.*, t.topic, t.core,
+           case when field in ('approval_decision', 'validation_result') then decision_of(value) end as decided,
            field not in ('approval_decision', 'validation_result') and says_nothing(field, value) as nothing
     from [field_history] h join topic t using (field)
 ),
 event as (
-    select topic, subject, tag, set_not_before as lo, set_not_after as hi from value
-    union
-    select topic, subject, tag, until_not_before, until_not_after from value where until_not_after is not null
+    select topic, subject, tag, lo, hi, bool_or(withheld) as withheld
+    from (select topic, subject, tag, set_not_before as lo, set_not_after as hi, coalesce(decided in ('rejected', 'pending'), false) as withheld from value
+          union all
+          select topic, subject, tag, until_not_before, until_not_after, false from value where until_not_after is not null)
+    group by topic, subject, tag, lo, hi
 ),
 sitting as (
     select *, sum(fresh::INTEGER) over (partition by topic, subject order by hi, lo, tag
                                         rows unbounded preceding) as number
     from (
         select *, coalesce(hi > lag(hi) over earlier
-                           and not (lo = hi and hi <= lag(hi) over earlier + interval 1 hour), true) as fresh
+                           and not (lo = hi and hi <= lag(hi) over earlier + case when withheld then interval 1 minute else interval 1 hour end),
+                           true) as fresh
         from event
         window earlier as (partition by topic, subject order by hi, lo, tag)
     )
@@ -398,13 +402,13 @@ act as materialized (
            row_number() over (partition by topic, subject order by max(hi), min(lo), round) as act
     from turn group by topic, subject, number, round
 ),
--- of several tags of a field the first that says something
+-- of several tags of a field one that refuses, else the first that says something
 standing as materialized (
     select a.topic, a.subject, a.act, v.field, v.core,
            min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in, lo := v.set_not_before,
                               hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from, grade := v.grade,
                               until_actor := v.until_actor, until_actor_from := v.until_actor_from,
-                              until_grade := v.until_grade, seq := v.seq), (v.nothing, v.rank, -v.seq)) as held
+                              until_grade := v.until_grade, seq := v.seq), (v.nothing, v.decided is distinct from 'rejected', v.rank, -v.seq)) as held
     from act a join value v
       on v.topic = a.topic and v.subject = a.subject and v.set_not_after <= a.hi
      and (v.until_not_after is null or v.until_not_after > a.hi)
@@ -777,9 +781,11 @@ with lived as materialized (
     select subject, version_subject, live_not_before, live_not_after, ended_not_after from [promotions]
 ),
 retired as (
-    select version_subject, max(ended_not_after) as ended
-    from lived where version_subject not in (select version_subject from [running] where version_subject is not null)
-    group by version_subject having bool_and(ended_not_after is not null)
+    select version_subject, max(ended) as ended
+    from (select version_subject, ended_not_after as ended from lived
+          union all
+          select version_subject, running_until from [deployed_versions] where matches = 1)
+    group by version_subject having bool_and(ended is not null)
 ),
 question as (
     select subject, version_subject, 'promotion' as about, live_not_before as lo, live_not_after as hi, null::TIMESTAMP as ended
@@ -885,6 +891,8 @@ chosen as (
     qualify row_number() over (partition by topic, asked, system
                                order by decided_after,
                                         case when decided_after then -1 else 1 end * epoch_ms(decided_not_before) desc,
+                                        -- of one moment that one which weighs more, whichever came first
+                                        list_position(['rejected', 'contested', 'holds', 'unidentified', 'pending', 'on the model only', 'placeholder'], standing),
                                         seq desc) = 1
 ),
 -- two records that may both have stood there then leave it open

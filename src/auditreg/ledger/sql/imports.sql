@@ -24,14 +24,12 @@ select subject, registry, workspace, model, version, body.digest as digest, body
 from (select *, from_json(entry, '{"body":{"digest":"VARCHAR","system":"VARCHAR","environment":"VARCHAR","until_ms":"BIGINT","reference":"VARCHAR","file":"VARCHAR"}}').body as body
       from {log} where kind = 'deployment')
 
--- block: running
--- what ran at the moment asked for: the latest state is what has not ended by the last reading.
--- A digest is that of MLmodel or of a file of the model; a model of the given name comes first.
+-- block: deployed_versions
+-- every deployment that had begun by the moment asked for, beside each version that it may have been; by the name
+-- the version has in the registry. A digest is that of MLmodel or of a file of the model; a model of the given name
+-- comes first.
 with deployed as (
-    select *
-    from [deployments]
-    where ([ts] is null or running_from <= [ts])
-      and (running_until is null or running_until > coalesce([ts], as_of()))
+    select * from [deployments] where coalesce(running_from <= coalesce([ts], as_of()), true)
 ),
 wanted as (
     select distinct lower(digest) as digest from deployed where version is null
@@ -49,24 +47,42 @@ hashed as (
     from artifact where contains(files, '"sha256"')
 ),
 by_digest as (
-    select d.subject, h.subject as version_subject,
+    select d.subject, h.subject as version_subject, h.registry, h.workspace, h.model,
            case when h.model = d.model and h.registry = d.registry
                  and h.workspace = coalesce(d.workspace, h.workspace) then 1 else 2 end as place
     from deployed d join wanted w on w.digest = lower(d.digest)
     join hashed h on h.digest = w.digest
     where d.version is null
 ),
-by_version as (
-    select distinct d.subject, v.subject as version_subject
+found as (
+    select d.subject, v.subject as version_subject, v.registry, v.workspace, v.model
     from deployed d join [model_versions] v
       on v.registry = d.registry and v.model = d.model and v.version = d.version
      and v.workspace = coalesce(d.workspace, v.workspace)
+    union all
+    select subject, version_subject, registry, workspace, model
+    from (from by_digest qualify place = min(place) over (partition by subject))
+)
+select d.subject, f.version_subject, split_part(f.version_subject, '/', 1) as model_subject,
+       min(f.registry) as registry, min(f.workspace) as workspace, min(f.model) as model,
+       split_part(f.version_subject, '/', 2)::BIGINT as version,
+       count(*) over (partition by d.subject) as matches, d.system, d.environment, d.running_from,
+       case when d.running_until <= coalesce([ts], as_of()) then d.running_until end as running_until,
+       d.reference, d.grade, d.seq
+from deployed d join found f using (subject)
+group by d.subject, f.version_subject, d.system, d.environment, d.running_from, d.running_until,
+         d.reference, d.grade, d.seq
+
+-- block: running
+-- what ran at the moment asked for: the latest state is what has begun and not ended by the last reading, if there is one.
+with deployed as (
+    select *
+    from [deployments]
+    where coalesce(running_from <= coalesce([ts], as_of()), true)
+      and (running_until is null or running_until > coalesce([ts], as_of()))
 ),
 found as (
-    select subject, version_subject from by_version
-    union
-    select subject, version_subject from by_digest
-    qualify place = min(place) over (partition by subject)
+    select subject, version_subject from [deployed_versions]
 ),
 named_live as (
     select subject, bool_or(certainty not in ('uncertain', 'unknown')) as sure from [live_versions] group by subject

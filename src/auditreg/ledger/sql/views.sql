@@ -669,18 +669,23 @@ group by subject
 select p.subject, p.registry, coalesce(n.workspace, p.workspace) as workspace, coalesce(n.model, p.model) as model, p.version
 from [promotions] p
 left join [model_identity] n on n.subject = p.model_subject
-where live_not_after > period_start()
+where (live_not_after > period_start() or live_not_before >= period_start())
   and (live_not_before is null or live_not_before < period_end())
 
 -- block: population_live_in_period
--- what was live at some moment of the period, by the name the model has at the moment
+-- what was live at some moment of the period, or run by an engine, by the name the model has at the moment
 select l.subject, max_by(l.registry, place) as registry,
        coalesce(any_value(n.workspace), max_by(l.workspace, place)) as workspace,
        coalesce(any_value(n.model), max_by(l.model, place)) as model, max_by(version, place) as version
 from (select version_subject as subject, registry, workspace, model, version, (live_not_after, seq) as place
       from [promotions]
       where (live_not_before is null or live_not_before < period_end())
-        and (ended_not_after is null or ended_not_after > period_start())
+        and (ended_not_after is null or ended_not_after > period_start() or live_not_before >= period_start())
+      union all
+      select version_subject, registry, workspace, model, version, (running_from, seq)
+      from [deployed_versions]
+      where matches = 1 and running_from < period_end() and (running_until is null or running_until > period_start())
+        and model_subject not in (select model_subject from [prompt_models])
       union all
       select subject, registry, workspace, model, version, (timestamp 'infinity', 0::BIGINT)
       from [population_live_version]) l

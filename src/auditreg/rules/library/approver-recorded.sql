@@ -16,6 +16,16 @@ remediation = """
 Have whoever approved the version recorded on it, with the date, or import the approval from where it
 was given. If nobody has approved it, it should not be live."""
 */
+with early as (
+    -- what was imported of a moment at which its model was not registered yet is about no model
+    select p.subject, max(r.happened_at) as early_at, max_by(r.system, r.happened_at) as early_system,
+           max_by(coalesce(r.actor, 'somebody'), r.happened_at) as early_approver
+    from population_live_in_period p
+    join history_records r on r.registry = p.registry and r.model = p.model and r.version = p.version
+    join registered_models m on m.subject = split_part(p.subject, '/', 1) and m.created_at > r.happened_at
+    where r.subject is null and r.what = 'approval' and r.happened_at <= as_of() and coalesce(r.workspace = p.workspace, true)
+    group by p.subject
+)
 select p.subject,
        case when v.verdict = 'rejected' or v.party_kind = 'service' then 'fail'
             when v.verdict in ('none', 'placeholder', 'pending', 'on the model only', 'dated in the future') then 'not_evidenced'
@@ -38,6 +48,8 @@ select p.subject,
             when v.verdict = 'none' then 'No approver of {subject} is recorded; looked for the tags {tags_looked_for}'
                  || case when e.nearest_tag is null then ''
                          else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end
+                 || case when u.subject is null then '' else '; {early_system} says that {early_approver} approved it on {early_at}, '
+                              || 'before its model was registered, which counts for nothing' end
             when v.source = 'import' then 'The approver of {subject} is {approver}, as {system}' || case when v.reference is null then '' else ' {reference}' end || ' says'
             else 'The approver of {subject} is {approver}, as the tag {tag} says' end as reason,
        coalesce(v.grade, 'none') as grade,
@@ -45,7 +57,8 @@ select p.subject,
             then set_tag(p.model, p.version, coalesce(e.tag, first_tag('approver', p.registry, p.workspace)),
                          'account of whoever approved') end as fix,
        v.approver, v.source, v.tag, v.system, v.reference, v.decision, v.stated, p.version,
-       e.tags_looked_for, e.nearest_tag, e.nearest_value
+       e.tags_looked_for, e.nearest_tag, e.nearest_value, u.early_system, u.early_approver, u.early_at
 from population_live_in_period p
 join approval_verdicts v on v.subject = p.subject
 left join field_evidence e on e.subject = p.subject and e.field = 'approver'
+left join early u on u.subject = p.subject

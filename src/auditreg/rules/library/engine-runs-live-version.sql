@@ -5,7 +5,7 @@ severity = "high"
 scope = "registered_model"
 repair = "registry"
 looks_for = """
-Of each model that a deployment imported (`auditreg import deployments`) ever spoke of: what every system runs of it at
+Of each model that a deployment imported (`auditreg import deployments`) spoke of that had begun: what every system runs of it at
 the moment judged, by version or by the digest of a file, beside the versions in a live stage or alias. Parameter
 `environments` names the environments that count, such as "prod"; all where it is empty. A model that no import speaks
 of is not asked about: its engine may be one that nobody imports from."""
@@ -32,6 +32,7 @@ spoken as (
     from deployments d join counts c on c.environment is not distinct from d.environment
     join population_registered_model p
       on p.registry = d.registry and p.model = d.model and p.workspace = coalesce(d.workspace, p.workspace)
+    where d.running_from <= as_of()
     union
     select r.model_subject, r.system
     from running r join counts c on c.environment is not distinct from r.environment where r.model_subject is not null

@@ -41,7 +41,7 @@ missing as materialized (
      and (n.kind = 'alias' and c.kind = 'alias' and n.name = lower(c.item)
           or n.kind = 'stage' and c.kind = 'model_version' and c.item = 'stage' and n.name in (lower(c.before), lower(c.after)))
     where not a.period_only
-       or c.changed_not_after > period_start() and coalesce(c.changed_not_before < period_end(), true)
+       or (c.changed_not_after > period_start() or c.changed_not_before >= period_start()) and coalesce(c.changed_not_before < period_end(), true)
 ),
 counted as (
     select model_subject, count(distinct (seq, item)) as uncaptured_changes, bool_or(changed_not_after <= as_of()) as happened

@@ -7,7 +7,8 @@ repair = "history"
 looks_for = """
 Versions live in the period that were deleted, alone or with their model: whether they were still live then. A reading in
 between that shows the version there and not live any more settles it. Where only readings bound both, a version may have
-been archived first, and that is said. The ledger keeps what was read of a deleted version."""
+been archived first, and that is said. What an engine runs by the deployments imported counts as live, also where it runs
+it since the deletion. The ledger keeps what was read of a deleted version."""
 rationale = """
 A deleted version leaves a row without content, or none. Of a model that was pricing at that moment nothing is left in the
 registry to examine."""
@@ -32,25 +33,38 @@ deletion as (
     left join gone v on v.subject = p.subject left join gone m on m.subject = split_part(p.subject, '/', 1)
     where v.subject is not null or m.subject is not null
 ),
+span as (
+    select version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, seq, false as stated
+    from promotions
+    union all
+    select version_subject, 'run by ' || system, running_from, running_from, running_until, running_until, seq, true
+    from deployed_versions where matches = 1
+),
 -- two intervals that share a reading as bound follow each other: that reading shows the version not live, and there
 beside as (
-    select d.subject, max_by(r.live_via, (r.live_not_after, r.seq)) as live_via, max(r.ended_not_before) as ended_not_before,
-           max(r.ended_not_after) as ended_not_after,
-           bool_or(d.surely and coalesce(r.live_not_after <= d.deleted_not_before, false)
-                   and (r.ended_not_after is null or coalesce(r.ended_not_before >= d.deleted_not_after, false))) as while_live,
-           bool_or(coalesce(r.live_not_before < d.deleted_not_after, true)
-                   and (r.ended_not_after is null or coalesce(r.ended_not_after > d.deleted_not_before, true))) as possibly
-    from deletion d join promotions r on r.version_subject = d.subject group by d.subject
+    select d.subject, r.live_via, r.ended_not_before, r.ended_not_after, r.stated,
+           case when d.surely and coalesce(r.live_not_after <= d.deleted_not_before, false)
+                 and (r.ended_not_after is null or coalesce(r.ended_not_before >= d.deleted_not_after, false)) then 'while live'
+                when d.surely and r.stated and r.live_not_before >= d.deleted_not_after then 'run since'
+                when (r.stated or coalesce(r.live_not_before < d.deleted_not_after, true))
+                 and (r.ended_not_after is null or coalesce(r.ended_not_after > d.deleted_not_before, true)) then 'open'
+                else 'before' end as found
+    from deletion d join span r on r.version_subject = d.subject
+    qualify row_number() over (partition by d.subject order by list_position(['while live', 'run since', 'open', 'before'], found),
+                                                               r.live_not_after desc, r.seq desc) = 1
 )
 select p.subject,
-       case when d.subject is null then 'pass' when b.while_live then 'fail' when b.possibly then 'undecided' else 'pass' end as status,
+       case when d.subject is null or b.found = 'before' then 'pass' when b.found in ('while live', 'run since') then 'fail'
+            when b.found = 'open' then 'undecided' else 'not_applicable' end as status,
        case when d.subject is null then '{subject} has not been deleted'
             else '{subject} was deleted' || case when d.with_model then ' with its model' else '' end || ' {deleted}'
                  || case when d.deleted_by is null then '' else ' by {deleted_by}' end
-                 || case when b.while_live then ' while it was live ({live_via})'
-                         when b.possibly then '; whether it had been taken out of use first ({live_via}) cannot be told'
-                         else ', after it had ceased to be live' end end as reason,
-       case when d.subject is null then 'observed' else d.grade end as grade,
+                 || case b.found when 'while live' then ' while it was ' || case when b.stated then '{live_via}' else 'live ({live_via})' end
+                         when 'run since' then ' and was {live_via} after that'
+                         when 'open' then '; whether it had been taken out of use first ({live_via}) cannot be told'
+                         when 'before' then ', after it had ceased to be ' || case when b.stated then '{live_via}' else 'live' end
+                         else '; that it was in use is not on record' end end as reason,
+       case when d.subject is null then 'observed' when b.stated then 'asserted' else d.grade end as grade,
        b.live_via, b.ended_not_before, b.ended_not_after, d.deleted_not_before, d.deleted_not_after, d.deleted_by
 from population_live_in_period p
 left join deletion d on d.subject = p.subject

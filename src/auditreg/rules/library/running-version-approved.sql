@@ -2,13 +2,13 @@
 title = "What engines run was approved and validated before"
 finding = "An engine ran the version before it was approved or validated"
 severity = "critical"
-scope = "live_version"
+scope = "live_in_period"
 repair = "history"
 covered_by = "approver-recorded"
 looks_for = """
-Versions that an engine runs by the deployments imported (`auditreg import deployments`): an approval and a validation
-from before the first of them began, that stood there then; an approval that was entered only after it is none from
-before, whatever its date. Parameter `environments` names the environments that count, such as "prod"; all
+Versions that an engine runs or ran by the deployments imported (`auditreg import deployments`): an approval and a
+validation from before the first of them began, ended or not, that stood there then; an approval that was entered only
+after it is none from before, whatever its date. Parameter `environments` names the environments that count, such as "prod"; all
 where it is empty. What went live by name too is judged by `approval-precedes-live` and `validation-precedes-live`; a
 version that no import speaks of is not asked about."""
 rationale = """
@@ -24,9 +24,9 @@ with asked as (
     select lower(replace(coalesce(getvariable('environments')::VARCHAR, setting('running-version-approved.environments'), ''), ' ', '')) as names
 ),
 run as (
-    select r.version_subject as subject, r.running_from as since, r.system, r.environment
-    from running r cross join asked a
-    where r.version_subject is not null
+    select r.version_subject as subject, r.running_from as since, r.running_until as until, r.system, r.environment
+    from deployed_versions r cross join asked a
+    where r.matches = 1
       and (a.names = '' or list_contains(string_split(a.names, ','), replace(lower(r.environment), ' ', '')))
     qualify row_number() over (partition by r.version_subject order by r.running_from, r.system, r.environment) = 1
 ),
@@ -62,16 +62,18 @@ told as (
     from beside group by subject, topic
 ),
 judged as (
-    select p.subject, u.since, u.system, u.environment, a.approver, a.contested_by, a.stated as approved, a.recorded_not_before, a.recorded_not_after,
+    select p.subject, u.since, u.until, u.system, u.environment, a.approver, a.contested_by, a.stated as approved, a.recorded_not_before, a.recorded_not_after,
            v.validator, v.stated as validated, coalesce(b.refused, c.refused) as refused, a.decided_not_after <= u.since as dated_before,
            coalesce(n.by <= u.since, false) and not case when b.after then b.once else c.once end as named_before,
+           case when u.until is null then '{system} runs {subject}' else '{system} ran {subject}' end as runs,
+           case when u.until is null then ' since {since}' else ' from {since} until {until}' end as span,
            case when u.subject is null then 'not stated' when not a.names_approver then 'no approval'
                 when v.verdict in ('none', 'placeholder', 'incomplete', 'pending', 'failed', 'date unreadable', 'dated in the future') then 'no validation'
                 when a.verdict = 'contested' then 'contested' when v.coverage = 'older' then 'older validation'
                 when b.refused is not null then 'rejected' when c.refused is not null then 'failed'
                 when a.verdict = 'date unreadable' then 'unreadable' when b.after then 'approved after'
                 when c.after then 'validated after' when b.before and c.before then 'before' else 'open' end as found
-    from population_live_version p
+    from population_live_in_period p
     left join run u on u.subject = p.subject left join named n on n.subject = p.subject
     left join approval_verdicts a on a.subject = p.subject left join validation_verdicts v on v.subject = p.subject
     left join told b on b.subject = p.subject and b.topic = 'approval' left join told c on c.subject = p.subject and c.topic = 'validation'
@@ -80,21 +82,21 @@ select subject,
        case when found = 'before' then 'pass' when found = 'open' then 'undecided' when found = 'unreadable' then 'not_evidenced'
             when found in ('rejected', 'failed') or found like '% after' and not named_before then 'fail' else 'not_applicable' end as status,
        case found
-            when 'not stated' then 'No import states that an engine runs {subject}'
-            when 'no approval' then '{system} runs {subject}, and nobody is recorded who could have approved it: see approver-recorded'
-            when 'no validation' then '{system} runs {subject}, and no whole validation of it is recorded: see validation-recorded'
-            when 'contested' then '{system} runs {subject}; its approval by {approver} is contested: see {contested_by}'
-            when 'older validation' then '{system} runs {subject}; its validation of {validated} is older than the version: see validation-covers-version'
-            when 'rejected' then '{system} runs {subject} since {since}, and the approval decision recorded then was ''{refused}'''
-            when 'failed' then '{system} runs {subject} since {since}, and the validation recorded then had the result ''{refused}'''
-            when 'unreadable' then '{system} runs {subject} since {since}; the date of its approval by {approver} cannot be read: ''{approved}'''
-            when 'before' then '{system} runs {subject} since {since}, approved by {approver} and validated by {validator} before'
-            when 'open' then 'Whether {subject} was approved and validated before {system} ran it, since {since}, cannot be told'
-            when 'approved after' then '{system} runs {subject} since {since}, before its approval by {approver}'
+            when 'not stated' then 'No import states that an engine ran {subject}'
+            when 'no approval' then runs || ', and nobody is recorded who could have approved it: see approver-recorded'
+            when 'no validation' then runs || ', and no whole validation of it is recorded: see validation-recorded'
+            when 'contested' then runs || '; its approval by {approver} is contested: see {contested_by}'
+            when 'older validation' then runs || '; its validation of {validated} is older than the version: see validation-covers-version'
+            when 'rejected' then runs || span || ', and the approval decision recorded then was ''{refused}'''
+            when 'failed' then runs || span || ', and the validation recorded then had the result ''{refused}'''
+            when 'unreadable' then runs || span || '; the date of its approval by {approver} cannot be read: ''{approved}'''
+            when 'before' then runs || span || ', approved by {approver} and validated by {validator} before'
+            when 'open' then 'Whether {subject} was approved and validated before {system} ran it,' || span || ', cannot be told'
+            when 'approved after' then runs || span || ', before its approval by {approver}'
                  || case when dated_before then ' was entered, {recorded}' else '' end
-            else '{system} runs {subject} since {since}, before its validation of {validated} by {validator}' end
+            else runs || span || ', before its validation of {validated} by {validator}' end
             || case when not named_before or found not like '% after' then ''
                     when found = 'approved after' then ': see approval-precedes-live' else ': see validation-precedes-live' end as reason,
        case when found = 'not stated' then 'none' else 'asserted' end as grade,
-       system, environment, since, approver, approved, contested_by, recorded_not_before, recorded_not_after, refused, validator, validated
+       system, environment, since, until, approver, approved, contested_by, recorded_not_before, recorded_not_after, refused, validator, validated
 from judged
