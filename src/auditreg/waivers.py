@@ -294,7 +294,9 @@ def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
         "overdue": f": the repair was due on {waiver.until} from {waiver.owner}.",
     }
     if judged == "by_stranger":
-        return f"{about}{_holds(waiver)[:-1]}; {waiver.responsible} is nobody listed in auditreg.toml."
+        return (
+            f"{about}{_holds(waiver)[:-1]}; {waiver.responsible} is nobody listed in auditreg.toml."
+        )
     return about + (sentences.get(judged) or _holds(waiver))
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tests.judge.words import (
     CADENCES,
@@ -125,7 +125,9 @@ class Case:
         """What a version was rated at some time: where it had no rating by then, the first it was given."""
         until = self.end_of(version)
         places = (version, version.model)
-        written = sorted({when for place in places for when, _, _ in place.written if when <= until})
+        written = sorted(
+            {when for place in places for when, _, _ in place.written if when <= until}
+        )
 
         def at(moment: int) -> str | None:
             tags = [place.tags(moment) for place in places]

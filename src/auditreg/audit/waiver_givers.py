@@ -23,9 +23,7 @@ where lower(trim(value)) = lower(trim($giver)) or person_of(value) = person_of($
 """
 
 
-def against_giver(
-    connection: duckdb.DuckDBPyConnection, waiver: Waiver, today: date
-) -> str | None:
+def against_giver(connection: duckdb.DuckDBPyConnection, waiver: Waiver, today: date) -> str | None:
     """What speaks against who gave a waiver, one of `auditreg.waivers.GIVEN`.
 
     An answer has a day, on which they have to be in office; who accepts a finding has to be as long
