@@ -470,8 +470,10 @@ an unknown person, which is no evidence. `from` and `until` bind everybody, bodi
 approve and validate; one that names an act closes it to all who do not hold its role. In the ledger they are the tables `people`,
 `body_members` and `authorities`; a rule or a reader asks them with `person_of(spelling)`, `party_kind(spelling)`,
 `in_office(spelling, day)`, `holds_role(spelling, role, day)`, `may_act(spelling, act, rating, day)` and
-`speaks_for(account, party)`, which are NULL where nobody claims the spelling. A body is independent of whoever developed a version
-as long as one of its members did not (`consists_of(body, persons)`).
+`speaks_for(account, party)`, which are NULL where nobody claims the spelling. The views `party_persons`,
+`developer_persons` and `promoter_persons` say whom a name may mean. A body is independent of whoever developed a version as long as
+one of its members of that day did not. An account that was passed on is its holder's of the day; where the day is not known, as of a
+developer, it may mean each of them, and so may a body that is recorded as developer: whether two are one person is not evidenced then.
 
 Where MLflow's server keeps a journal, `is_vouched(actor_from)` tells whether it vouches for a name. A program names itself: then the
 change is recorded by the server, and who made it is stated only.

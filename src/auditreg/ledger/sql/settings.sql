@@ -26,11 +26,12 @@ create macro period_end() as coalesce(getvariable('period_end')::TIMESTAMP, sett
 create macro person_of(spelling) as (select min(person) from people where account = lower(trim(spelling)));
 create macro is_service(spelling) as coalesce((select bool_or(service) from people where account = lower(trim(spelling))), false);
 -- What follows is NULL where nobody claims a spelling: an unknown name is no evidence either way. A day is
--- a DATE in the configured time zone. Where an account was passed on, whoever ever held it counts.
+-- a DATE in the configured time zone. Where an account was passed on, whoever ever held it counts: the view party_persons
+-- tells them apart, where person_of names but one.
 create macro in_term(day, first_day, last_day) as
     (first_day is null or first_day <= day::DATE) and (last_day is null or last_day >= day::DATE);
--- Whether what was set and ended between such bounds stood at some moment between lo and hi, which that is before where
--- they differ: perhaps, and throughout. NULL bounds are open; where lo is not known, all may have stood.
+-- Whether what was set and ended between such bounds stood from lo until before hi, or at lo where both are one moment:
+-- perhaps for a part of it, and surely throughout. NULL bounds are open; where lo is not known, everything may have stood.
 create macro perhaps_stood(set_not_before, until_not_after, lo, hi) as
     coalesce(set_not_before < hi or set_not_before = lo, true) and coalesce(until_not_after > lo, true);
 create macro surely_stood(set_not_after, until_not_before, until_not_after, lo, hi) as
