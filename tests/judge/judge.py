@@ -133,7 +133,7 @@ class Case:
     def not_passed(self, version: Version, field: str) -> bool:
         """Whether a field names a day that has not passed."""
         stated = self.day_value(version, field)
-        return stated is not None and stated.end > self.now
+        return stated is not None and stated.end >= self.now
 
     def from_vendor(self, version: Version) -> bool:
         """Whether the model was bought."""
@@ -559,7 +559,7 @@ def validation_current(case: Case, version: Version) -> str:
                 return BAD
         elif now is None or beside or stated.end > now[1].start:
             due.append((field, stated.end))
-    if any(end <= case.now for _, end in due):
+    if any(end < case.now for _, end in due):
         return BAD
     if now is None:
         return NA
@@ -570,7 +570,7 @@ def validation_current(case: Case, version: Version) -> str:
     tolerated = case.firm.first_of(last + timedelta(days=7))
     if any(field == "next_review" and end > tolerated for field, end in due):
         return BAD
-    return either(case.firm.first_of(last) > case.now)
+    return either(case.firm.first_of(last) >= case.now)
 
 
 def _validator(case: Case, version: Version) -> tuple[str | None, Record | None]:
@@ -632,7 +632,7 @@ def conditional_approval_current(case: Case, version: Version) -> str:
         for day in days_in(conditions or "")
         if given is None or day > case.firm.day(given.start)
     ]
-    return either(min(ends) > case.now) if ends else NA
+    return either(min(ends) >= case.now) if ends else NA
 
 
 def change_reason_recorded(case: Case, version: Version) -> str:
@@ -772,7 +772,7 @@ def owner_recorded(case: Case, version: Version) -> str:
     if owner is None:
         return BAD
     party = case.firm.party(owner)
-    return either(party is None or party.in_office(case.firm.day(case.now)))
+    return either(party is None or party.in_office(case.firm.day(case.now - 1)))
 
 
 def risk_rating_recorded(case: Case, version: Version) -> str:
@@ -810,7 +810,7 @@ def monitoring_current(case: Case, version: Version) -> str:
     if stated is None or stated.start > case.now:
         return BAD
     ends = case.firm.day(stated.start) + timedelta(days=100 + 1)
-    return either(case.firm.first_of(ends) > case.now)
+    return either(case.firm.first_of(ends) >= case.now)
 
 
 def explainability_recorded(case: Case, version: Version) -> str:
@@ -877,7 +877,7 @@ def retention_recorded(case: Case, version: Version) -> str:
     if stated is None:
         return BAD
     years = case.firm.params["retention-recorded"]["minimum_years"]
-    if stated.end <= case.now:
+    if stated.end < case.now:
         return BAD  # passed while the version is in use
     made, kept = case.firm.day(version.made), case.firm.day(stated.start)
     return either((kept.year - years, kept.month, kept.day) >= (made.year, made.month, made.day))
@@ -896,7 +896,7 @@ def rating_reassessed(case: Case, version: Version) -> str:
     if rating is None:
         return NA  # no cadence: `risk-rating-recorded` says so
     ends = case.firm.day(stated.start) + timedelta(days=CADENCES[rating] + 1)
-    return either(case.firm.first_of(ends) > case.now)
+    return either(case.firm.first_of(ends) >= case.now)
 
 
 def scope_decided(case: Case, version: Version) -> str:
@@ -957,7 +957,7 @@ def _approval_holds(case: Case, version: Version) -> bool:
         for name in case.developers(version)
     )
     until = case.firm.stated(record.get("approval_until") or "")
-    return not own and (until is None or until.end > case.now)
+    return not own and (until is None or until.end >= case.now)
 
 
 def alias_stage_consistent(case: Case, model: Model) -> str:

@@ -91,3 +91,11 @@ create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
     when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;
 create macro a_few(names) as array_to_string(names[1:3], ', ')
     || case when len(names) > 3 then ' and ' || (len(names) - 3) || ' more' else '' end;
+-- The local day judged, and whether something that begins at a moment is still to come. as_of() is exclusive: at the first
+-- instant of October the day judged is 30 September, what lasts until that day still holds (its end is not before
+-- as_of()), and what begins on 1 October is to come.
+create macro judged_day() as local_day(as_of() - interval 1 microsecond);
+create macro is_to_come(moment) as moment > as_of() or local_day(moment) > judged_day();
+-- So many days after a moment, by the firm's clock: a day is 23 or 25 hours long where summer time begins or ends.
+create macro days_later(moment, days) as local_to_utc(
+    timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', moment::TIMESTAMP)) + to_seconds(days * 86400));

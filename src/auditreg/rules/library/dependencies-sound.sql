@@ -63,7 +63,7 @@ found as materialized (
                 when t.version is null and u.key is null then 'without a version in use'
                 when v.open or u.open then 'open' when u.key is not null then 'sound'
                 when a.verdict = 'order cannot be told' then 'open' when a.verdict = 'rejected' then 'rejected'
-                when a.verdict = 'contested' then 'approval contested' when stated_until(a.approved_until) <= as_of() then 'approval run out'
+                when a.verdict = 'contested' then 'approval contested' when stated_until(a.approved_until) < as_of() then 'approval run out'
                 when a.names_approver and a.verdict <> 'dated in the future' then 'sound' else 'not approved' end as how
     from target t left join version v on v.subject = t.model_subject || '/' || t.version
     left join in_use u on u.key = t.model_subject || coalesce('/' || t.version, '')

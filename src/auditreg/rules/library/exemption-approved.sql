@@ -20,7 +20,7 @@ with said as materialized (
 judged as (
     select e.subject, b.value as granted_by, u.value as granted_until,
            case when e.value is null or lower(trim(e.value)) in ('none', 'no') then 'none'
-                when is_service(b.value) then 'service' when stated_until(u.value) <= as_of() then 'ended'
+                when is_service(b.value) then 'service' when stated_until(u.value) < as_of() then 'ended'
                 when b.value is null or u.value is null then 'incomplete'
                 when stated_day(u.value) is null then 'unreadable' else 'granted' end as found
     from said e join said b on b.subject = e.subject and b.field = 'exemption_by'

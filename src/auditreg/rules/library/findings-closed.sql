@@ -27,8 +27,8 @@ world as (
 judged as (
     select *, case when findings is null then 'not said'
                    when regexp_matches(lower(trim(findings)), '^((all )?closed|(none|no|0|zero)( validation)?( open)?( findings?)?( (is|are))?( open)?)$') then 'closed'
-                   when due_ends <= as_of() then 'overdue'
-                   when is_service(owner) or in_office(owner, local_day(as_of())) = false then 'nobody'
+                   when due_ends < as_of() then 'overdue'
+                   when is_service(owner) or in_office(owner, judged_day()) = false then 'nobody'
                    when owner is null or due is null then 'incomplete' when due_ends is null then 'unreadable' else 'owned' end as found
     from world
 ),

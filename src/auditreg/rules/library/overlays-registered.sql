@@ -26,7 +26,7 @@ world as (
 ),
 judged as (
     select *, case when overlays is null or lower(trim(overlays)) in ('none', 'no', '0') then 'none'
-                   when stated_until(until) <= as_of() then 'ended' when reason is null or until is null then 'incomplete'
+                   when stated_until(until) < as_of() then 'ended' when reason is null or until is null then 'incomplete'
                    when stated_day(until) is null then 'unreadable' else 'registered' end as found
     from world
 ),

@@ -56,7 +56,7 @@ judged as (
                 then 'while live'
                 when due <= d.lo then 'kept long enough' when due > d.hi then 'deleted too early'
                 when d.subject is not null then case when due is null then 'deleted' else 'deleted around' end
-                when t.run_state in ('deleted', 'removed') and coalesce(due > as_of(), true) then case when due is null then 'run gone, no day' else 'run gone' end
+                when t.run_state in ('deleted', 'removed') and coalesce(due >= as_of(), true) then case when due is null then 'run gone, no day' else 'run gone' end
                 when w.missing is not null then 'unsaid' when w.open then 'open' else 'kept' end as found
     from population_retired_version p
     join spell s on s.subject = p.subject left join deletion d on d.subject = p.subject
