@@ -1037,8 +1037,19 @@ def retired_version_kept(case: Case, version: Version) -> str:
     run = version.run
     if run and run.deleted is not None and (keep is None or run.deleted < keep.end):
         return BAD
-    fields = ("decommissioned_at", "decommission_reason")
-    return either(all(case.recorded(version, field) is not None for field in fields))
+    reason = case.recorded(version, "decommission_reason")
+    stated = case.day_value(version, "decommissioned_at")
+    if reason is None or stated is None or stated.start > case.now:
+        return BAD
+    # A day long before it ceased to be live is none, and one of the model long after says nothing of the version.
+    ceased = max((span.end for span in version.lives if span.end is not None), default=None)
+    if ceased is None:
+        return PASS
+    week = timedelta(days=7)
+    if case.firm.first_of(case.firm.day(stated.start) + week + timedelta(days=1)) < ceased:
+        return BAD
+    own = case.recorded(version, "decommissioned_at", own=True) is not None
+    return either(own or case.firm.day(stated.start) - week <= case.firm.day(ceased))
 
 
 def staged_before_production(case: Case, span: Span) -> str:
