@@ -862,7 +862,16 @@ def exemption_approved(case: Case, version: Version) -> str:
     if exemption is None or exemption.lower() == "none":
         return NA
     who = case.person(case.value(version, "exemption_by"))
-    return either(who is not None and case.not_passed(version, "exemption_until"))
+    party = None if who is None else case.firm.party(who)
+    if who is None or party is None or _own(case, version, who):
+        return BAD
+    on = version if case.value(version, "exemption_by", own=True) == who else version.model
+    named: tuple[str | None, int] = (None, 0)
+    for when, key, value in on.written:
+        if key == "gov.exemption.by" and when <= case.end_of(version) and value != named[0]:
+            named = (value, when)
+    in_office = party.in_office(case.firm.day(named[1]))
+    return either(in_office and case.not_passed(version, "exemption_until"))
 
 
 def vendor_file(case: Case, version: Version) -> str:

@@ -99,3 +99,20 @@ create macro is_to_come(moment) as moment > as_of() or local_day(moment) > judge
 -- So many days after a moment, by the firm's clock: a day is 23 or 25 hours long where summer time begins or ends.
 create macro days_later(moment, days) as local_to_utc(
     timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', moment::TIMESTAMP)) + to_seconds(days * 86400));
+-- Words without case, quotes, brackets and the stop at their end. Whether they say that there is none of the things named
+-- ('overlays?|adjustments?'), and whether they say that something was not done, or only is to be.
+create macro plain_words(words) as trim(regexp_replace(lower(words), '[\s_"''()\[\]{}]+', ' ', 'g'), ' .,:;!');
+create macro says_none(words, things) as regexp_matches(plain_words(words),
+    '^(|none|no|nil|null|nothing|zero|[-+]?0+([.,]0+)? ?%?|false|off|n/?a|n\.a|not (applicable|any)|-+)$'
+    || '|^((there (is|are|were) )?(no|none|zero|0)|without)( (known|current|open|other|further|any|outstanding|remaining|such|direct))* ('
+    || things || ')( (is|are|was|were))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left|found|in place|currently))*$'
+    || '|^(no|none|zero|0)( (is|are))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left))+$');
+create macro says_not_done(words) as regexp_matches(plain_words(words),
+    '^(no|false|off|n/?a|n\.a|disabled|inactive|stopped|paused|suspended|deactivated|switched off|turned off|pending|planned|scheduled|outstanding|missing|skipped|awaited)'
+    || '( ?[,:;/–-].*| (since|until|for|in|at|by) .*)?$'
+    || '|^(was |were |has |have |is |are )?(not|never)( yet)?( been)?( (tested|done|performed|available|applicable|monitored|started|run|carried out|conducted'
+    || '|assessed|evaluated|complete|completed|finished|required|needed|documented|recorded|provided|in place|active|enabled|yet))\b'
+    || '|^(still |yet )?to (be (done|performed|tested|run|carried out|conducted|assessed|evaluated|completed|started|provided|set up|monitored|defined)|do|come|follow)\b'
+    || '|^will (be|follow)\b|^no (tests?|testing|monitoring|analysis|assessment|evidence|results?|review)( (yet|available|done|performed|so far|recorded|in place))*$');
+create macro names_no_model(words) as says_none(words, '(model )?dependenc(y|ies)|(upstream )?models?')
+    or regexp_matches(plain_words(words), '^(independent|stand-? ?alone|self-? ?contained)$|^(it )?does not depend on( any| other)* models?$');

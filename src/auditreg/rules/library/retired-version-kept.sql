@@ -27,17 +27,14 @@ deletion as (
     select p.subject, case when v.subject is null then m.lo else v.lo end as lo, coalesce(v.hi, m.hi) as hi,
            case when v.subject is null then m.open when m.subject is null then v.open else v.open and m.open end as open
     from population_retired_version p
-    left join (select subject, min(not_before) filter (where deleted) as lo,
-                      max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
+    left join (select subject, min(not_before) filter (where deleted) as lo, max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
                from model_versions group by subject having bool_or(deleted)) v on v.subject = p.subject
-    left join (select subject, min(not_before) filter (where deleted) as lo,
-                      max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
+    left join (select subject, min(not_before) filter (where deleted) as lo, max(not_after) filter (where deleted) as hi, not bool_and(deleted) as open
                from registered_models group by subject having bool_or(deleted)) m on m.subject = split_part(p.subject, '/', 1)
     where v.subject is not null or m.subject is not null
 ),
 spell as (
-    select version_subject as subject, max(ended_not_before) as ended_not_before, max(ended_not_after) as ended_not_after,
-           bool_or(ended_not_after is null) as open_end
+    select version_subject as subject, max(ended_not_before) as ended_not_before, max(ended_not_after) as ended_not_after, bool_or(ended_not_after is null) as open_end
     from promotions group by version_subject
 ),
 -- what was said before a tag went with its version
@@ -65,8 +62,7 @@ day as (
 ),
 judged as (
     select p.*, s.ended_not_before, s.ended_not_after, t.run_id, w.missing, w.decommissioned_at, w.decommission_reason, w.fix,
-           coalesce(k.kept_until, m.kept_until) as kept_until,
-           case when k.subject is null then m.kept_ends else k.kept_ends end as due,
+           coalesce(k.kept_until, m.kept_until) as kept_until, case when k.subject is null then m.kept_ends else k.kept_ends end as due,
            d.lo as gone_not_before, d.hi as gone_not_after,
            case when d.open and coalesce(due > d.lo, true) then 'there or gone'
                 when d.subject is not null and (s.open_end or d.lo = d.hi and s.ended_not_before = d.lo and s.ended_not_after = d.hi)
