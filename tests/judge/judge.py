@@ -757,7 +757,7 @@ def description_present(case: Case, version: Version) -> str:
     at = case.end_of(version)
     texts = [version.description, version.model.description]
     texts += [first("description", version.tags(at)), first("description", version.model.tags(at))]
-    return either(any(len(text or "") >= 20 for text in texts))
+    return either(any(len(re.sub(r"[\W_]{3,}", " ", text or "").strip()) >= 20 for text in texts))
 
 
 def developer_recorded(case: Case, version: Version) -> str:
@@ -876,7 +876,8 @@ def exemption_approved(case: Case, version: Version) -> str:
 
 def vendor_file(case: Case, version: Version) -> str:
     if not case.from_vendor(version):
-        return NA
+        in_house = case.recorded(version, "origin") is not None
+        return BAD if in_house and case.recorded(version, "vendor_name") else NA
     fields = ("vendor_name", "vendor_file")
     return either(all(case.recorded(version, field) is not None for field in fields))
 

@@ -7,7 +7,8 @@ create macro names_nobody(words) as is_placeholder(words)
 -- Where the record of an origin says that the model is from: in-house, vendor, or NULL where the words say neither. A
 -- tag of the vendor says by any other name that there is one.
 create macro is_in_house(words) as regexp_matches(lower(trim(words)),
-    '^((developed |built |made )?(in[- ]?house|internal(ly)?)([^a-z0-9]|$)|(own( development)?|home-?grown|no|false|no vendor)$)');
+    '^((developed |built |made )?(in[- ]?house|internal(ly)?)([^a-z0-9]|$)|(own( development)?|home-?grown|no|false|no vendor|(vendor|third[- ]?party) ?[:=]? ?(none|no|n/a))$)')
+    and not regexp_matches(lower(words), '\b(bought|purchased|acquired|supplied|licensed) (from|by)\b');
 create macro origin_of(tag_key, words) as case when is_in_house(words) then 'in-house'
     when contains(lower(tag_key), 'vendor')
       or regexp_matches(lower(trim(words)), '^(vendor|third[- ]?party|bought|purchased|external)(\s*[:,;/(]|\s+[-–]|$)')
@@ -116,3 +117,5 @@ create macro says_not_done(words) as regexp_matches(plain_words(words),
     || '|^will (be|follow)\b|^no (tests?|testing|monitoring|analysis|assessment|evidence|results?|review)( (yet|available|done|performed|so far|recorded|in place))*$');
 create macro names_no_model(words) as says_none(words, '(model )?dependenc(y|ies)|(upstream )?models?')
     or regexp_matches(plain_words(words), '^(independent|stand-? ?alone|self-? ?contained)$|^(it )?does not depend on( any| other)* models?$');
+-- An id that a commit can have: Git writes zeros where there is none.
+create macro is_commit(words) as regexp_matches(lower(trim(words)), '^[0-9a-f]{7,64}$') and not regexp_matches(trim(words), '^0+$');

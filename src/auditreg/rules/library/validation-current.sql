@@ -21,7 +21,7 @@ tolerance_days = 7
 */
 with asked as (
     -- two years are 730 days or 731: a next review that far beyond the cadence is the firm's calendar, not a longer cadence
-    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::INTEGER as tolerance
+    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::DOUBLE as tolerance
 ),
 -- a day recorded elsewhere than the validation counts until a validation comes after it
 beside as (
@@ -57,7 +57,7 @@ judged as (
                   or stated is null then 'no validation' when open then 'which'
                 when cadence_ends < as_of() then 'cadence overdue'
                 when unreadable then 'unreadable' when which_rating then 'which rating'
-                when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'
+                when next_review_ends > days_later(cadence_ends, tolerance) then 'too far'
                 when coalesce(next_review_ends, valid_until_ends, cadence_ends) is not null then 'current'
                 when risk_rating is null then 'no rating'
                 else 'unknown rating' end as found
