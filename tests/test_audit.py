@@ -303,6 +303,32 @@ def test_parameters_come_from_rule_then_config(ledger: duckdb.DuckDBPyConnection
         check(ledger, mine, config="[rules.params.mine]\nlimits = 4")
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("days = nan", "days of rule mine has to be a number: nan"),
+        ("days = -1", "days of rule mine is negative: -1"),
+        ("days = true", "days of rule mine has to be a number: True"),
+        ('days = "ten"', "days of rule mine has to be a number: 'ten'"),
+        ("limit = inf", "limit of rule mine has to be a number: inf"),
+        ('days = "4"', None),
+        ("days = 0", None),
+        ("limit = -0.5", None),
+        ('word = "-1"', None),
+    ],
+)
+def test_an_amount_is_a_number_from_nought_on(
+    ledger: duckdb.DuckDBPyConnection, line: str, problem: str | None
+) -> None:
+    mine = rule(more='[params]\ndays = 3\nlimit = 1\nword = ""')
+    config = f"[rules.params.mine]\n{line}"
+    if problem is None:
+        assert check(ledger, mine, config=config).answers
+    else:
+        with pytest.raises(ConfigError, match=problem):
+            check(ledger, mine, config=config)
+
+
 def test_config_leaves_rules_out_and_changes_severity(ledger: duckdb.DuckDBPyConnection) -> None:
     config = '[rules]\ndisabled = ["other"]\nseverity = { mine = "low" }'
     result = check(ledger, rule(), rule(name="other"), config=config)

@@ -154,7 +154,7 @@ class Case:
     def not_passed(self, version: Version, field: str) -> bool:
         """Whether a field names a day that has not passed."""
         stated = self.day_value(version, field)
-        return stated is not None and stated.end > self.now
+        return stated is not None and stated.end >= self.now
 
     def from_vendor(self, version: Version) -> bool:
         """Whether the model was bought."""
@@ -589,7 +589,7 @@ def validation_current(case: Case, version: Version) -> str:
                 return BAD
         elif now is None or beside or stated.end > now[1].start:
             due.append((field, stated.end))
-    if any(end <= case.now for _, end in due):
+    if any(end < case.now for _, end in due):
         return BAD
     if now is None:
         return NA
@@ -600,7 +600,7 @@ def validation_current(case: Case, version: Version) -> str:
     tolerated = case.firm.first_of(last + timedelta(days=7))
     if any(field == "next_review" and end > tolerated for field, end in due):
         return BAD
-    return either(case.firm.first_of(last) > case.now)
+    return either(case.firm.first_of(last) >= case.now)
 
 
 def _validator(case: Case, version: Version) -> tuple[str | None, Record | None]:
@@ -665,7 +665,7 @@ def conditional_approval_current(case: Case, version: Version) -> str:
         for day in days_in(conditions or "")
         if given is None or day > case.firm.day(given.start)
     ]
-    return either(min(ends) > case.now) if ends else NA
+    return either(min(ends) >= case.now) if ends else NA
 
 
 def change_reason_recorded(case: Case, version: Version) -> str:
@@ -790,7 +790,7 @@ def description_present(case: Case, version: Version) -> str:
     at = case.end_of(version)
     texts = [version.description, version.model.description]
     texts += [first("description", version.tags(at)), first("description", version.model.tags(at))]
-    return either(any(len(text or "") >= 20 for text in texts))
+    return either(any(len(re.sub(r"[\W_]{3,}", " ", text or "").strip()) >= 20 for text in texts))
 
 
 def developer_recorded(case: Case, version: Version) -> str:
@@ -805,7 +805,7 @@ def owner_recorded(case: Case, version: Version) -> str:
     if owner is None:
         return BAD
     party = case.firm.party(owner)
-    return either(party is None or party.in_office(case.firm.day(case.now)))
+    return either(party is None or party.in_office(case.firm.day(case.now - 1)))
 
 
 def risk_rating_recorded(case: Case, version: Version) -> str:
@@ -843,7 +843,7 @@ def monitoring_current(case: Case, version: Version) -> str:
     if stated is None or stated.start > case.now:
         return BAD
     ends = case.firm.day(stated.start) + timedelta(days=100 + 1)
-    return either(case.firm.first_of(ends) > case.now)
+    return either(case.firm.first_of(ends) >= case.now)
 
 
 def explainability_recorded(case: Case, version: Version) -> str:
@@ -895,12 +895,22 @@ def exemption_approved(case: Case, version: Version) -> str:
     if exemption is None or exemption.lower() == "none":
         return NA
     who = case.person(case.value(version, "exemption_by"))
-    return either(who is not None and case.not_passed(version, "exemption_until"))
+    party = None if who is None else case.firm.party(who)
+    if who is None or party is None or _own(case, version, who):
+        return BAD
+    on = version if case.value(version, "exemption_by", own=True) == who else version.model
+    named: tuple[str | None, int] = (None, 0)
+    for when, key, value in on.written:
+        if key == "gov.exemption.by" and when <= case.end_of(version) and value != named[0]:
+            named = (value, when)
+    in_office = party.in_office(case.firm.day(named[1]))
+    return either(in_office and case.not_passed(version, "exemption_until"))
 
 
 def vendor_file(case: Case, version: Version) -> str:
     if not case.from_vendor(version):
-        return NA
+        in_house = case.recorded(version, "origin") is not None
+        return BAD if in_house and case.recorded(version, "vendor_name") else NA
     fields = ("vendor_name", "vendor_file")
     return either(all(case.recorded(version, field) is not None for field in fields))
 
@@ -910,7 +920,7 @@ def retention_recorded(case: Case, version: Version) -> str:
     if stated is None:
         return BAD
     years = case.firm.params["retention-recorded"]["minimum_years"]
-    if stated.end <= case.now:
+    if stated.end < case.now:
         return BAD  # passed while the version is in use
     made, kept = case.firm.day(version.made), case.firm.day(stated.start)
     return either((kept.year - years, kept.month, kept.day) >= (made.year, made.month, made.day))
@@ -929,7 +939,7 @@ def rating_reassessed(case: Case, version: Version) -> str:
     if rating is None:
         return NA  # no cadence: `risk-rating-recorded` says so
     ends = case.firm.day(stated.start) + timedelta(days=CADENCES[rating] + 1)
-    return either(case.firm.first_of(ends) > case.now)
+    return either(case.firm.first_of(ends) >= case.now)
 
 
 def scope_decided(case: Case, version: Version) -> str:
@@ -990,7 +1000,7 @@ def _approval_holds(case: Case, version: Version) -> bool:
         for name in case.developers(version)
     )
     until = case.firm.stated(record.get("approval_until") or "")
-    return not own and (until is None or until.end > case.now)
+    return not own and (until is None or until.end >= case.now)
 
 
 def alias_stage_consistent(case: Case, model: Model) -> str:
@@ -1070,8 +1080,19 @@ def retired_version_kept(case: Case, version: Version) -> str:
     run = version.run
     if run and run.deleted is not None and (keep is None or run.deleted < keep.end):
         return BAD
-    fields = ("decommissioned_at", "decommission_reason")
-    return either(all(case.recorded(version, field) is not None for field in fields))
+    reason = case.recorded(version, "decommission_reason")
+    stated = case.day_value(version, "decommissioned_at")
+    if reason is None or stated is None or stated.start > case.now:
+        return BAD
+    # A day long before it ceased to be live is none, and one of the model long after says nothing of the version.
+    ceased = max((span.end for span in version.lives if span.end is not None), default=None)
+    if ceased is None:
+        return PASS
+    week = timedelta(days=7)
+    if case.firm.first_of(case.firm.day(stated.start) + week + timedelta(days=1)) < ceased:
+        return BAD
+    own = case.recorded(version, "decommissioned_at", own=True) is not None
+    return either(own or case.firm.day(stated.start) - week <= case.firm.day(ceased))
 
 
 def staged_before_production(case: Case, span: Span) -> str:

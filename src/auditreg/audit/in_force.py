@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +13,9 @@ from auditreg.config import FILE_NAME, Config, effective_settings
 from auditreg.errors import ConfigError, UsageError
 from auditreg.models import RuleInfo, Severity
 from auditreg.rules.parse import select_rules
+
+_AMOUNT = re.compile(r"(^|_)(days|hours|minutes|years|length|most)$")
+"""Parameters that are an amount by their name: there is no negative one."""
 
 
 def in_force(config: Config, rules: Sequence[RuleInfo]) -> dict[str, object]:
@@ -63,6 +68,12 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
                     state="No rule was run.",
                     hint=f"It has: {has}.",
                 )
+            if problem := _unusable(name, given[name], rule.params[name]):
+                raise ConfigError(
+                    f"{config.path or FILE_NAME}: rules.params: {name} of rule {rule.id} {problem}: {given[name]!r}.",
+                    state="No rule was run.",
+                    hint=f"Without the line it is {rule.params[name]}.",
+                )
         own = {} if rule.id in severities else rule.severity_by_rating
         chosen.append(
             replace(
@@ -73,3 +84,16 @@ def configured(rules: Sequence[RuleInfo], config: Config) -> tuple[RuleInfo, ...
             )
         )
     return tuple(chosen)
+
+
+def _unusable(name: str, value: object, default: object) -> str | None:
+    """What is wrong with a parameter whose default is a number; None where nothing is."""
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        return "has to be a number"
+    return "is negative" if number < 0 and _AMOUNT.search(name) else None

@@ -174,7 +174,7 @@ code as (
     select registry, run_id, model_id,
            max(value) filter (where is_commit) as commit_id, min(value) filter (where is_commit) as other_commit_id,
            bool_or(sure) filter (where is_commit) as commit_sure,
-           regexp_matches(lower(trim(max(value) filter (where is_commit))), '^[0-9a-f]{7,64}$') as names_commit,
+           is_commit(max(value) filter (where is_commit)) as names_commit,
            max(lower(trim(value))) filter (where is_mark) as dirty, min(lower(trim(value))) filter (where is_mark) as other_dirty,
            bool_or(not sure) filter (where not is_commit) as dirty_unsure,
            bool_or(key = 'mlflow.source.git.diff') as difference_recorded

@@ -7,7 +7,8 @@ create macro names_nobody(words) as is_placeholder(words)
 -- Where the record of an origin says that the model is from: in-house, vendor, or NULL where the words say neither. A
 -- tag of the vendor says by any other name that there is one.
 create macro is_in_house(words) as regexp_matches(lower(trim(words)),
-    '^((developed |built |made )?(in[- ]?house|internal(ly)?)([^a-z0-9]|$)|(own( development)?|home-?grown|no|false|no vendor)$)');
+    '^((developed |built |made )?(in[- ]?house|internal(ly)?)([^a-z0-9]|$)|(own( development)?|home-?grown|no|false|no vendor|(vendor|third[- ]?party) ?[:=]? ?(none|no|n/a))$)')
+    and not regexp_matches(lower(words), '\b(bought|purchased|acquired|supplied|licensed) (from|by)\b');
 create macro origin_of(tag_key, words) as case when is_in_house(words) then 'in-house'
     when contains(lower(tag_key), 'vendor')
       or regexp_matches(lower(trim(words)), '^(vendor|third[- ]?party|bought|purchased|external)(\s*[:,;/(]|\s+[-–]|$)')
@@ -91,3 +92,30 @@ create macro file_level(rank) as case rank when 1 then 'SHA-256 of every file'
     when 2 then 'SHA-256 of MLmodel, names and sizes of the others' when 3 then 'SHA-256 of MLmodel alone' end;
 create macro a_few(names) as array_to_string(names[1:3], ', ')
     || case when len(names) > 3 then ' and ' || (len(names) - 3) || ' more' else '' end;
+-- The local day judged, and whether something that begins at a moment is still to come. as_of() is exclusive: at the first
+-- instant of October the day judged is 30 September, what lasts until that day still holds (its end is not before
+-- as_of()), and what begins on 1 October is to come.
+create macro judged_day() as local_day(as_of() - interval 1 microsecond);
+create macro is_to_come(moment) as moment > as_of() or local_day(moment) > judged_day();
+-- So many days after a moment, by the firm's clock: a day is 23 or 25 hours long where summer time begins or ends.
+create macro days_later(moment, days) as local_to_utc(
+    timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', moment::TIMESTAMP)) + to_seconds(days * 86400));
+-- Words without case, quotes, brackets and the stop at their end. Whether they say that there is none of the things named
+-- ('overlays?|adjustments?'), and whether they say that something was not done, or only is to be.
+create macro plain_words(words) as trim(regexp_replace(lower(words), '[\s_"''()\[\]{}]+', ' ', 'g'), ' .,:;!');
+create macro says_none(words, things) as regexp_matches(plain_words(words),
+    '^(|none|no|nil|null|nothing|zero|[-+]?0+([.,]0+)? ?%?|false|off|n/?a|n\.a|not (applicable|any)|-+)$'
+    || '|^((there (is|are|were) )?(no|none|zero|0)|without)( (known|current|open|other|further|any|outstanding|remaining|such|direct))* ('
+    || things || ')( (is|are|was|were))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left|found|in place|currently))*$'
+    || '|^(no|none|zero|0)( (is|are))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left))+$');
+create macro says_not_done(words) as regexp_matches(plain_words(words),
+    '^(no|false|off|n/?a|n\.a|disabled|inactive|stopped|paused|suspended|deactivated|switched off|turned off|pending|planned|scheduled|outstanding|missing|skipped|awaited)'
+    || '( ?[,:;/–-].*| (since|until|for|in|at|by) .*)?$'
+    || '|^(was |were |has |have |is |are )?(not|never)( yet)?( been)?( (tested|done|performed|available|applicable|monitored|started|run|carried out|conducted'
+    || '|assessed|evaluated|complete|completed|finished|required|needed|documented|recorded|provided|in place|active|enabled|yet))\b'
+    || '|^(still |yet )?to (be (done|performed|tested|run|carried out|conducted|assessed|evaluated|completed|started|provided|set up|monitored|defined)|do|come|follow)\b'
+    || '|^will (be|follow)\b|^no (tests?|testing|monitoring|analysis|assessment|evidence|results?|review)( (yet|available|done|performed|so far|recorded|in place))*$');
+create macro names_no_model(words) as says_none(words, '(model )?dependenc(y|ies)|(upstream )?models?')
+    or regexp_matches(plain_words(words), '^(independent|stand-? ?alone|self-? ?contained)$|^(it )?does not depend on( any| other)* models?$');
+-- An id that a commit can have: Git writes zeros where there is none.
+create macro is_commit(words) as regexp_matches(lower(trim(words)), '^[0-9a-f]{7,64}$') and not regexp_matches(trim(words), '^0+$');

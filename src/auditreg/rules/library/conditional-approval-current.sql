@@ -39,7 +39,7 @@ judged as (
     select a.*, n.day as condition_day,
            case when not a.names_approver then 'no approver' when a.verdict = 'order cannot be told' then 'which'
                 when a.approved_until is not null and a.ends is null then 'unreadable'
-                when a.ends <= as_of() then 'ended' when stated_until(n.day) <= as_of() then 'day passed'
+                when a.ends < as_of() then 'ended' when stated_until(n.day) < as_of() then 'day passed'
                 when a.conditions is null and a.conditional then 'no conditions'
                 when coalesce(a.approved_until, n.day) is not null then 'to come'
                 when a.conditions is not null then 'no day' else 'unconditional' end as found

@@ -5,7 +5,7 @@ severity = "medium"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-A description of at least `minimum_length` characters anywhere: the version's own, its description tag, or its
+A description of at least `minimum_length` characters anywhere, three and more signs or blanks in a row counted as one: the version's own, its description tag, or its
 registered model's."""
 rationale = """
 A reader who did not build the model has to learn from the inventory what it predicts, from what and for whom."""
@@ -21,15 +21,16 @@ with asked as (
 -- the longest of all, whatever its place: a short note on the version leaves the model's description standing. What
 -- only one of two possible states has is not sure
 described as (
-    select subject, arg_max(f, (sure and shortest >= minimum, length(trim(value)))) as longest
+    select subject, arg_max(f, (sure and shortest >= minimum, size)) as longest
     from (select *, certainty not in ('uncertain', 'unknown') or min(candidate) over states <> max(candidate) over states as sure,
-                 min(length(trim(value))) over states as shortest
-          from fields where field = 'description' window states as (partition by subject, rank)) f cross join asked
+                 min(size) over states as shortest
+          from (select *, length(trim(regexp_replace(value, '[^\pL\pN]{3,}', ' ', 'g'))) as size from fields where field = 'description')
+          window states as (partition by subject, rank)) f cross join asked
     group by subject
 ),
 judged as (
     select p.subject, p.model, p.version, d.longest.value as description, d.longest.found_in as found_in,
-           d.longest.tag as tag, d.longest.grade as grade, a.minimum, length(trim(d.longest.value)) as length,
+           d.longest.tag as tag, d.longest.grade as grade, a.minimum, d.longest.size as length,
            not d.longest.sure or d.longest.shortest < a.minimum as open
     from population_live_version p cross join asked a
     left join described d on d.subject = p.subject

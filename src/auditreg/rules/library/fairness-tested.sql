@@ -5,10 +5,11 @@ severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-Of models whose field `consumer_impact` says that they affect consumers (anything but `none`, `no`, `internal`
-or `no effect on consumers`), else
+Of models whose field `consumer_impact` says that they affect consumers (anything but words such as `none`,
+`internal`, `no consumer impact` or `does not affect consumers`), else
 whose purpose speaks of consumers, customers or policyholders: the field `fairness_evidence`, a run, a result or where
-it stands; that there was none (`not tested`, `planned`) is no test. What was tested and found is for the firm to show."""
+it stands; that there was none (`not tested`, `planned`, `to be done in Q4`) is no test, and one that `failed` is none that was passed.
+What was tested and found is for the firm to show."""
 rationale = """
 Unfair discrimination is found by looking for it. Where a model decides on prices, cover or claims of consumers,
 supervisors ask for the test."""
@@ -24,8 +25,9 @@ with said as materialized (
 -- by each impact and each purpose that may stand there at the moment
 judged as (
     select i.subject,
-           case when regexp_matches(lower(trim(i.value)), '^(none|no|0|false|internal( use)?( only)?|not consumer[- ]facing)$|'
-                     || '^(no|without)( direct)? (effects?|impact)( on (consumers?|customers?|policyholders?))?$')
+           case when says_none(i.value, '((consumer|customer|policyholder) )?(effects?|impacts?)( on (consumers?|customers?|policyholders?))?')
+                  or regexp_matches(plain_words(i.value), '^(internal( use)?( only)?|not (consumer|customer)[- ]facing)$'
+                     || '|^(it )?does not (directly )?(affect|impact|concern|reach)( any)? (consumers?|customers?|policyholders?)$')
                 then 'stated none' when i.value is not null then 'stated'
                 when regexp_matches(lower(p.value), '\b(consumer|customer|policyholder)s?\b') then 'by purpose' else 'not said' end as found
     from said i join said p on p.subject = i.subject and p.field = 'purpose' where i.field = 'consumer_impact'
@@ -40,15 +42,27 @@ shown as (
            bool_or(field = 'consumer_impact' and state = 'on the model only') as of_model
     from said group by subject
 ),
+-- by each record of a test that may stand there at the moment
+outcome as (
+    select subject, settle(case when value is null then 'none'
+                                when says_not_done(value) or regexp_matches(plain_words(value), '^(in progress|open|ongoing|none)$') then 'not tested'
+                                when regexp_matches(lower(trim(value)), '^(test )?(failed|fail|not passed|unfair|biased)( ?[,.:;(–-].*)?$') then 'failed'
+                                else 'tested' end, ['tested']) as outcome
+    from (select subject, unnest(values_of(state, value, possible)) as value from field_evidence where field = 'fairness_evidence')
+    group by subject
+),
 tested as (
     select e.*, s.*  exclude (subject), j.affects,
            case when j.affects in ('stated none', 'not said') then 'not asked'
-                when regexp_matches(lower(trim(e.value)), '^(no|false|pending|planned|in progress|open|(not|never)( yet)? (tested|done|available))$') then 'not tested'
+                when o.outcome in ('not tested', 'unsound') then 'not tested' when o.outcome = 'failed' then 'failed'
+                when o.outcome = 'open' and e.state = 'ambiguous' then 'which test'
                 when j.affects = 'which' and e.state not in ('recorded', 'ambiguous') then 'which' else 'asked' end as found
-    from field_evidence e join settled j on j.subject = e.subject join shown s on s.subject = e.subject where e.field = 'fairness_evidence'
+    from field_evidence e join settled j on j.subject = e.subject join shown s on s.subject = e.subject
+    join outcome o on o.subject = e.subject where e.field = 'fairness_evidence'
 )
 select p.subject,
-       case j.found when 'which' then 'undecided' when 'not asked' then 'not_applicable'
+       case j.found when 'which' then 'undecided' when 'which test' then 'undecided' when 'not asked' then 'not_applicable'
+            when 'failed' then case when j.affects = 'which' then 'undecided' else 'fail' end
             when 'not tested' then case when j.affects = 'which' then 'undecided' else 'not_evidenced' end else field_status(j.state) end as status,
        case when j.affects = 'stated none' then '{subject} is stated to have no effect on consumers: {consumer_impact}'
             when j.affects = 'not said' then 'Nothing recorded says that {subject} affects consumers'
@@ -57,9 +71,9 @@ select p.subject,
                       when j.affects = 'by purpose' then 'The purpose of {subject} speaks of consumers: '
                       when j.of_model then 'The effect on consumers is recorded for the model only ({consumer_impact}): '
                       else 'The effect of {subject} on consumers is recorded: ' end
-                 || case when j.found = 'not tested' then 'Of a fairness test of {subject} is recorded in {found_in} {tag}: ''{fairness_evidence}'''
+                 || case when j.found in ('not tested', 'failed', 'which test') then 'Of a fairness test of {subject} is recorded in {found_in} {tag}: ''{fairness_evidence}'''
                          else field_reason('fairness test', 'fairness_evidence', j.state, j.nearest_tag) end end as reason,
-       case when j.found in ('asked', 'not tested') then coalesce(j.grade, 'none') else 'none' end as grade,
+       case when j.found in ('asked', 'not tested', 'failed', 'which test') then coalesce(j.grade, 'none') else 'none' end as grade,
        case when j.found = 'not tested' and j.affects <> 'which' or j.found = 'asked' and j.state not in ('recorded', 'ambiguous') then j.fix end as fix,
        coalesce(j.value, j.candidates) as fairness_evidence, j.consumer_impact, j.purpose, j.found_in, j.tag, j.candidates,
        j.tags_looked_for, j.nearest_tag, j.nearest_value

@@ -5,7 +5,7 @@ severity = "high"
 scope = "live_version"
 repair = "tag"
 looks_for = """
-The field `validation_findings`: a number or words; `none`, `0`, `closed` and `no open findings` say that none is open. Where one is, the
+The field `validation_findings`: a number or words; words such as `none`, `0`, `all closed`, `resolved` and `no open findings` say that none is open. Where one is, the
 fields `findings_owner` and `findings_due`, a day that has not passed. Where nothing says whether a finding is open, the
 question does not arise."""
 rationale = """
@@ -26,9 +26,11 @@ world as (
 ),
 judged as (
     select *, case when findings is null then 'not said'
-                   when regexp_matches(lower(trim(findings)), '^((all )?closed|(none|no|0|zero)( validation)?( open)?( findings?)?( (is|are))?( open)?)$') then 'closed'
-                   when due_ends <= as_of() then 'overdue'
-                   when is_service(owner) or in_office(owner, local_day(as_of())) = false then 'nobody'
+                   when says_none(findings, '(validation )?(open )?(findings?|issues?)')
+                     or regexp_matches(plain_words(findings), '^((all|the) )*((validation )?(findings?|issues?) )?((is|are|were|was|have been|has been|now) )*'
+                                       || '(closed|resolved|remediated|fixed|addressed|cleared)$') then 'closed'
+                   when due_ends < as_of() then 'overdue'
+                   when is_service(owner) or in_office(owner, judged_day()) = false then 'nobody'
                    when owner is null or due is null then 'incomplete' when due_ends is null then 'unreadable' else 'owned' end as found
     from world
 ),

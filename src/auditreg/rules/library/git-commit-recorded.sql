@@ -6,7 +6,7 @@ severity = "high"
 scope = "live_version"
 repair = "retrain"
 looks_for = """
-The tag `mlflow.source.git.commit` on the training run or the logged model, holding a commit id;
+The tag `mlflow.source.git.commit` on the training run or the logged model, holding a commit id (not zeros);
 else a full commit id in the field `code_reference`."""
 rationale = """
 A model in use has to be reproducible from the code that made it. MLflow records the commit only
@@ -18,16 +18,16 @@ Let the training job hand the commit to MLflow: set the tag from the variable yo
 -- the tag that counts, as everywhere: the first that names something
 with reference as (
     select subject, tag, coalesce(value, candidates) as value, state <> 'recorded' as open,
-           regexp_matches(lower(coalesce(value, candidates)), '(^|[^0-9a-f])[0-9a-f]{40}([^0-9a-f]|$)') as names_commit
+           regexp_matches(regexp_replace(lower(coalesce(value, candidates)), '0{40}', '-', 'g'), '(^|[^0-9a-f])[0-9a-f]{40}([^0-9a-f]|$)') as names_commit
     from field_evidence
     where field = 'code_reference' and found_in <> 'run' and state in ('recorded', 'ambiguous', 'uncertain')
 ),
 judged as (
     select t.*, r.value as code_reference, r.tag,
            case when t.other_commit_id is not null then 'two'
-                when regexp_matches(lower(trim(t.commit_id)), '^[0-9a-f]{7,64}$') and not t.commit_uncertain then 'recorded'
+                when is_commit(t.commit_id) and not t.commit_uncertain then 'recorded'
                 when r.names_commit and not r.open then 'stated'
-                when regexp_matches(lower(trim(t.commit_id)), '^[0-9a-f]{7,64}$') then 'perhaps' when r.names_commit then 'which reference'
+                when is_commit(t.commit_id) then 'perhaps' when r.names_commit then 'which reference'
                 when t.commit_id is not null then 'no commit'
                 when r.value is not null then 'reference'
                 when t.run_state in ('none named', 'not in the store', 'on another server')

@@ -6,7 +6,7 @@ scope = "live_version"
 repair = "tag"
 looks_for = """
 A status of the firm's own in the tags of the field `lifecycle_status`, on the version, then on its registered model. A
-word of the parameter `out_of_use` contradicts that the version is live; any other word does not."""
+word of the parameter `out_of_use` contradicts that the version is live, however it is hyphenated; any other word does not."""
 rationale = """
 An inventory that takes the status from a tag shows a model in use as retired, and leaves it out."""
 remediation = """
@@ -26,7 +26,7 @@ said as (
 -- by each word that may stand there at the moment
 judged as (
     select s.subject, case when not coalesce(s.of_the_firm, false) or s.value is null then 'none'
-                           when list_contains(string_split(replace(lower(a.words), ' ', ''), ','), replace(lower(trim(s.value)), ' ', ''))
+                           when list_contains(string_split(regexp_replace(lower(a.words), '[\s_-]+', '', 'g'), ','), regexp_replace(lower(s.value), '[\s_-]+', '', 'g'))
                            then 'out of use' else 'other' end as found
     from said s cross join asked a
 ),

@@ -27,9 +27,9 @@ said as materialized (
 -- each combination of what may stand there at the moment
 judged as (
     select d.subject, a.days,
-           case when d.value is null and s.value is null then 'not monitored' when d.value is null then 'no date'
-                when stated_from(d.value) is null then 'unreadable' when stated_from(d.value) > as_of() then 'to come'
-                when stated_until(d.value) + to_seconds(a.days * 86400) <= as_of() then 'old' else 'current' end as found
+           case when d.value is null and coalesce(says_not_done(s.value), true) then 'not monitored' when d.value is null then 'no date'
+                when stated_from(d.value) is null then 'unreadable' when is_to_come(stated_from(d.value)) then 'to come'
+                when days_later(stated_until(d.value), a.days) < as_of() then 'old' else 'current' end as found
     from said d join said s on s.subject = d.subject and s.field = 'monitoring_status' cross join asked a
     where d.field = 'monitoring_date'
 ),

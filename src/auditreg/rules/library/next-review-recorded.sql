@@ -48,6 +48,7 @@ select p.subject,
             when 'rating' then case when j.rating_state = 'ambiguous'
                                     then 'The next review of {subject} follows from its rating, which changed around this moment: {risk_rating}'
                                     else 'The next review of {subject} follows from its rating {risk_rating}: {cadence_days} days after its validation' end
+                 || case when j.tells = 'unreadable' then '; what is recorded of it, ''{next_review}'', is no day' else '' end
             when 'perhaps a day' then 'Whether the next review of {subject} is recorded at this moment cannot be told: {candidates}'
             when 'perhaps a rating' then 'No next review of {subject} is recorded, and whether it follows from its rating at this moment cannot be told'
             when 'unreadable' then 'The next review of {subject} is given in {found_in} {tag} as ''{next_review}'', which is no day; wanted: 2026-08-12'

@@ -6,7 +6,7 @@ scope = "live_version"
 repair = "tag"
 looks_for = """
 Where the field `overlays` names an adjustment of the model's output: the fields `overlay_reason` and `overlay_until`, a
-day that has not passed. Where none is recorded, or `none`, the question does not arise; an overlay outside the model that
+day that has not passed. Where none is recorded, or words such as `none` or `no overlay`, the question does not arise; an overlay outside the model that
 nobody recorded is not seen."""
 rationale = """
 An adjustment that is made by hand each quarter is part of the model, and nobody has validated it."""
@@ -25,8 +25,8 @@ world as (
     where o.field = 'overlays'
 ),
 judged as (
-    select *, case when overlays is null or lower(trim(overlays)) in ('none', 'no', '0') then 'none'
-                   when stated_until(until) <= as_of() then 'ended' when reason is null or until is null then 'incomplete'
+    select *, case when overlays is null or says_none(overlays, '(manual )?(overlays?|adjustments?)') then 'none'
+                   when stated_until(until) < as_of() then 'ended' when reason is null or until is null then 'incomplete'
                    when stated_day(until) is null then 'unreadable' else 'registered' end as found
     from world
 ),

@@ -18,9 +18,9 @@ says it, add that tag's name to the field `owner` in auditreg.toml."""
 -- of several owners that are possible, each
 with owner as (
     select v.subject, bool_and(is_service(v.name)) as service, bool_or(is_service(v.name)) as perhaps_service,
-           bool_and(coalesce(not in_office(v.name, local_day(as_of())), false)) as out_of_office,
-           bool_or(coalesce(not in_office(v.name, local_day(as_of())), false)) as perhaps_out,
-           bool_and(is_service(v.name) or coalesce(not in_office(v.name, local_day(as_of())), false)) as neither, min(t.begins) as begins
+           bool_and(coalesce(not in_office(v.name, judged_day()), false)) as out_of_office,
+           bool_or(coalesce(not in_office(v.name, judged_day()), false)) as perhaps_out,
+           bool_and(is_service(v.name) or coalesce(not in_office(v.name, judged_day()), false)) as neither, min(t.begins) as begins
     from (select subject, unnest(values_of(state, value, possible)) as name from field_evidence where field = 'owner') v
     left join (select account, case when count(valid_from) = count(*) then min(valid_from) end as begins from people group by account) t
       on t.account = lower(trim(v.name))
@@ -42,7 +42,7 @@ select asked as subject,
             when 'neither' then 'Whoever the owner of {subject} is at this moment, it is a service account or somebody not in office: {candidates}'
             when 'service' then 'The owner of {subject} is given as ''{owner}'', a service account; an owner is a person or a team'
             when 'out' then 'The owner of {subject} is given as ''{owner}'', who is not in office '
-                 || case when begins > local_day(as_of()) then 'yet' else 'any more' end || ' by auditreg.toml'
+                 || case when begins > judged_day() then 'yet' else 'any more' end || ' by auditreg.toml'
             else field_reason('owner', 'owner', state, nearest_tag) end as reason,
        coalesce(grade, 'none') as grade, case when state not in ('recorded', 'ambiguous') then fix end as fix,
        coalesce(value, candidates) as owner, found_in, tag, candidates, tags_looked_for, nearest_tag, nearest_value

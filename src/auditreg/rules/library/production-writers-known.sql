@@ -19,12 +19,12 @@ Take the right away where it is not needed. Name the account under `[[people]]` 
 with departed as (
     select distinct p.account
     from people p join (select person from people group by person
-                        having bool_and(valid_until is not null) and max(valid_until) < local_day(as_of())) g on g.person = p.person
-    where in_office(p.account, local_day(as_of())) = false
+                        having bool_and(valid_until is not null) and max(valid_until) < judged_day()) g on g.person = p.person
+    where in_office(p.account, judged_day()) = false
 ),
 shared as (
     select account, string_agg(distinct person, ', ' order by person) as persons from people
-    where not service and in_term(local_day(as_of()), valid_from, valid_until)
+    where not service and in_term(judged_day(), valid_from, valid_until)
     group by account having count(distinct person) > 1
 ),
 writer as (

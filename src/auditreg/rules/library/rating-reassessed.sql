@@ -45,13 +45,13 @@ rated as (
 judged as (
     select *, case when state not in ('recorded', 'ambiguous', 'uncertain') then 'no rating' when state = 'uncertain' then 'which'
                    when day_state = 'uncertain' then 'which' when day_state not in ('recorded', 'ambiguous') then 'no day'
-                   when until_last is null then 'unreadable' when from_first > as_of() and readable then 'to come'
-                   when from_last > as_of() or not readable then 'which'
+                   when until_last is null then 'unreadable' when is_to_come(from_first) and readable then 'to come'
+                   when is_to_come(from_last) or not readable then 'which'
                    when major and until_last <= version_created_at then 'before change'
                    when (major or perhaps_major) and until_first <= version_created_at then 'which'
                    when longest is null then case state when 'recorded' then 'no cadence' else 'which' end
-                   when until_last + to_days(longest) <= as_of() then 'old'
-                   when until_first + to_days(shortest) <= as_of() then 'which' else 'current' end as found
+                   when days_later(until_last, longest) < as_of() then 'old'
+                   when days_later(until_first, shortest) < as_of() then 'which' else 'current' end as found
     from rated
 )
 select p.subject,

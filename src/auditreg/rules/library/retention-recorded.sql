@@ -22,7 +22,7 @@ made as (select subject, min(created_at) as created_at from model_versions group
 -- of several days that are possible, each
 day as (
     select e.subject, min(found) as found, min(found) <> max(found) as several
-    from (select e.subject, case when stated_day(e.value) is null then 'unreadable' when stated_until(e.value) <= as_of() then 'passed'
+    from (select e.subject, case when stated_day(e.value) is null then 'unreadable' when stated_until(e.value) < as_of() then 'passed'
                                  when stated_day(e.value) < local_day(v.created_at) + to_years(a.minimum_years) and a.minimum_years > 0 then 'short'
                                  else 'kept' end as found
           from (select subject, unnest(values_of(state, value, possible)) as value from field_evidence where field = 'retention_until') e

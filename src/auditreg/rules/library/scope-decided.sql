@@ -28,22 +28,23 @@ scope as (
 ),
 -- part by part, also where a comma stands before the next regime; words like `in review` decide nothing
 said as (
-    select subject, value, lower(part.regime) as regime, lower(part.decision) as decision, part.why as why
-    from (select s.subject, s.value, regexp_extract(
-                     unnest(string_split_regex(regexp_replace(s.value, '[,;]\s*((?:' || n.names || ')\s*:)', ';\1', 'gi'), '[;\n]')),
-                     '^\s*(.+?)\s*:\s*(?i:(in|out)(?:\s+(?:of\s+)?scope)?)\s*((?:[,.:(–—-]|\b(?:because|since|as|for|from|due)\b).*)?$',
-                     ['regime', 'decision', 'why']) as part
-          from scope s cross join (select string_agg(regexp_escape(regime), '|') as names from regime) n)
+    select subject, value, lower(regexp_extract(piece, '^\s*(.+?)\s*:', 1)) as regime, coalesce(nullif(lower(part.decision), ''), 'open') as decision, part.why as why
+    from (select *, regexp_extract(piece, '^\s*.+?\s*:\s*(?i:(in|out)(?:\s+(?:of\s+)?scope)?)\s*((?:[,.:(–—-]|\b(?:because|since|as|for|from|due)\b).*)?$',
+                                   ['decision', 'why']) as part
+          from (select s.subject, s.value, unnest(string_split_regex(
+                    regexp_replace(s.value, '[,;]\s*((?:' || n.names || ')\s*:)', ';\1', 'gi'), '[;\n]')) as piece
+                from scope s cross join (select string_agg(regexp_escape(regime), '|') as names from regime) n))
 ),
 decided as (
     select subject, value, regime, min(decision) as decision, min(decision) <> max(decision) as both,
            bool_or(regexp_matches(why, '\pL') and not is_placeholder(trim(why, ' ,:.-–—()'))
+                   and not regexp_matches(lower(why), '^[ ,:.(–—-]*(reason )?(later|(is )?to (be|come|follow)\b[^,;]*)[ .)]*$')
                    and not regexp_matches(lower(why), '^[ ,]*[^:,]+:\s*(in|out)\b')) as explained
     from said group by subject, value, regime
 ),
 -- of several records that are possible, each
 judged as (
-    select s.subject, s.value, string_agg(r.regime, ', ' order by r.regime) filter (where d.decision is null or d.both) as undecided_regimes,
+    select s.subject, s.value, string_agg(r.regime, ', ' order by r.regime) filter (where d.decision is null or d.both or d.decision = 'open') as undecided_regimes,
            string_agg(r.regime, ', ' order by r.regime) filter (where d.decision = 'out' and not d.explained) as unexplained
     from scope s cross join regime r
     left join decided d on d.subject = s.subject and d.value = s.value and d.regime = lower(r.regime)

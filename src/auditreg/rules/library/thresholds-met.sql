@@ -8,7 +8,8 @@ repair = "retrain"
 covered_by = "run-linked"
 looks_for = """
 The field `thresholds`, a list such as `gini>=0.30, rmse<=120`, compared with the latest value of each metric of the
-training run, else of the logged model, by its exact name. The comparisons >=, <=, >, < and = are read. Whether the
+training run, else of the logged model, by its exact name. The comparisons >=, <=, >, < and = are read; a decimal comma or a comma in
+thousands is not. Whether the
 limits are the right ones, and how the model does since, is for the firm to show."""
 rationale = """
 A test without a limit that was set before cannot be failed."""
@@ -16,7 +17,8 @@ remediation = """
 Declare the limits on the registered model before the next training, and have a version that keeps them put into use."""
 */
 with declared as (
-    select e.subject, e.registry, trim(unnest(string_split_regex(e.value, '[,;]'))) as words
+    -- a comma divides only where another limit follows: 0,05 and 1,200 are numbers that other people would read otherwise
+    select e.subject, e.registry, trim(unnest(string_split(regexp_replace(e.value, '[,;]([^,;<>=]+[<>=])', chr(10) || '\1', 'g'), chr(10))), ' ,;') as words
     from field_evidence e where e.field = 'thresholds' and e.state = 'recorded'
 ),
 bound as (

@@ -21,7 +21,7 @@ tolerance_days = 7
 */
 with asked as (
     -- two years are 730 days or 731: a next review that far beyond the cadence is the firm's calendar, not a longer cadence
-    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::INTEGER as tolerance
+    select coalesce(getvariable('tolerance_days')::VARCHAR, setting('validation-current.tolerance_days'), '7')::DOUBLE as tolerance
 ),
 -- a day recorded elsewhere than the validation counts until a validation comes after it
 beside as (
@@ -51,13 +51,13 @@ due as (
 judged as (
     select *, least(cadence_ends, next_review_ends, valid_until_ends) as due,
            case when verdict = 'order cannot be told' then 'which'
-                when next_review_ends <= as_of() then 'review overdue'
-                when valid_until_ends <= as_of() then 'expired'
+                when next_review_ends < as_of() then 'review overdue'
+                when valid_until_ends < as_of() then 'expired'
                 when verdict in ('none', 'placeholder', 'date unreadable', 'dated in the future', 'pending', 'failed')
                   or stated is null then 'no validation' when open then 'which'
-                when cadence_ends <= as_of() then 'cadence overdue'
+                when cadence_ends < as_of() then 'cadence overdue'
                 when unreadable then 'unreadable' when which_rating then 'which rating'
-                when next_review_ends > cadence_ends + to_days(tolerance) then 'too far'
+                when next_review_ends > days_later(cadence_ends, tolerance) then 'too far'
                 when coalesce(next_review_ends, valid_until_ends, cadence_ends) is not null then 'current'
                 when risk_rating is null then 'no rating'
                 else 'unknown rating' end as found
@@ -84,6 +84,6 @@ select p.subject,
        case when j.verdict = 'none' then 'none' else 'asserted' end as grade,
        case when j.found in ('unreadable', 'too far')
             then set_tag(p.model, p.version, first_tag('next_review', p.registry, p.workspace), 'date, as 2026-08-12 without brackets') end as fix,
-       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.ratings, j.cadence_days, j.due, case when j.due <= as_of() then j.due end as condition_since
+       j.stated, j.validator, j.next_review, j.valid_until, j.risk_rating, j.ratings, j.cadence_days, j.due, case when j.due < as_of() then j.due end as condition_since
 from population_live_version p
 join judged j on j.subject = p.subject
