@@ -48,6 +48,7 @@ select p.subject,
                               case when v.result is null then 'a result' end)
             when 'date unreadable' then '{subject} went live {live}, and the date of the validation recorded for that cannot be read: ''{stated}'''
             when 'pending' then '{subject} went live {live}, and the validation recorded for that had the result ''{result}'''
+                 || case when decision_of(v.result) = 'unreadable' then ', which does not say whether it passed' else '' end
             when 'placeholder' then '{subject} went live {live}, and the validator recorded for that is ''{validator}'', which names no person'
             else '{subject} went live {live} without a validation on record' end as reason,
        case when v.verdict = 'none' then 'none' else 'asserted' end as grade,
