@@ -19,12 +19,11 @@ from datetime import date, datetime, timedelta
 
 from tests.judge.words import (
     CADENCES,
-    NOT_APPROVED,
-    NOT_YET,
     Firm,
     Stated,
     days_in,
     first,
+    outcome,
     rating_of,
     says_nothing,
 )
@@ -193,9 +192,7 @@ def told(field: str, tags: Mapping[str, str]) -> str | None:
 def _refused(values: Mapping[str, str], last: Record) -> bool:
     """Whether a decision that was not there refuses, or says that none was made."""
     new = (values.get(field, "").strip().lower() for field in DECISIONS if not last.get(field))
-    return any(
-        word in (*NOT_APPROVED, *NOT_YET, "failed") or (word and says_nothing(word)) for word in new
-    )
+    return any(outcome(word) not in ("", "grants") for word in new)
 
 
 def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
@@ -270,15 +267,14 @@ def approved_by(case: Case, record: Record | None) -> str | None:
     """Who could have approved by a record: a person or body, and no decision against it."""
     if record is None:
         return None
-    decision = (record.get("approval_decision") or "").strip().lower()
-    if decision in NOT_APPROVED or decision in NOT_YET or (decision and says_nothing(decision)):
+    if outcome(record.get("approval_decision")) not in ("", "grants"):
         return None
     return case.person(record.get("approver"))
 
 
 def rejected(record: Record | None) -> bool:
     """Whether a record says that the version was not approved."""
-    return record is not None and (record.get("approval_decision") or "").lower() in NOT_APPROVED
+    return record is not None and outcome(record.get("approval_decision")) == "refuses"
 
 
 def in_time(case: Case, stated: Stated, at: int) -> str:
@@ -463,12 +459,12 @@ def _complete(case: Case, record: Record) -> bool:
         and case.firm.stated(record.fields["validation_date"]) is not None
         and case.person(record.get("reviewer")) is not None
         and not _failed(record)
-        and not says_nothing(record.fields["validation_result"])
+        and outcome(record.fields["validation_result"]) == "grants"
     )
 
 
 def _failed(record: Record) -> bool:
-    return (record.get("validation_result") or "").lower() in {"failed", "rejected"}
+    return outcome(record.get("validation_result")) == "refuses"
 
 
 def _validation(case: Case, version: Version) -> Record | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 
 from auditreg.audit.testing.cases import empty_ledger
+
+if TYPE_CHECKING:
+    import duckdb
 
 WORDS = {
     "approved": """
