@@ -382,8 +382,30 @@ def fields() -> str:
         "Looked for in these tags, the first that is set counts: on the version, then on its "
         "registered model. `[fields]` in auditreg.toml replaces the tags of a field or adds a field.",
         table(("No.", "Field", "Title", "Tags", "In MLflow itself"), rows),
+        DECISIONS,
     )
 
+
+DECISIONS = """
+## Decisions and results
+
+A decision (`approval_decision`) and the result of a validation (`validation_result`) may be whole sentences. Case, punctuation,
+spaces and accents do not matter; the words below are read, in English, German and French, wherever they stand:
+
+| The text | Read from words such as | So that |
+| --- | --- | --- |
+| grants | approved, accepted, passed, granted, released, endorsed, signed off, authorised, certified, ok, yes, go, green, satisfactory, adequate, suitable, sound, compliant, validated, fit for use, conditional approval, no material findings, no objections, not rejected; genehmigt, freigegeben, bestanden; approuvé, validé, accepté | the approval or validation counts |
+| refuses | rejected, declined, denied, refused, failed, withdrawn, revoked, suspended, cancelled, expired, superseded, withheld, returned, blocked, void, no longer, unsatisfactory, inadequate, non-compliant, not approved, "no" by itself, an approval that was "later withdrawn"; abgelehnt, nicht bestanden; refusé, rejeté | the finding is that it was refused or failed |
+| leaves it open | pending, draft, requested, submitted, under review, awaiting, on hold, outstanding, to be decided, not yet, no decision, n/a, tbd, tba, to follow; the words before a grant: "pending: approved by one of two" | nothing is shown yet |
+| does not say | none of these ("see minutes", "0.87", "completed"), or words that grant beside words that refuse ("rejected in July, approved in August") | nothing is shown; the reason says so, and the remedy names words that are read |
+
+A word that leaves something open after a grant is a condition: "approved, validation pending" grants. Words such as "unstable" or
+"returned" after a grant are what it is about: "approved for returned goods" grants. What stands for nothing in any field: tbd, tbc, tba,
+todo, n/a, not applicable, unknown, to be confirmed, question marks, dashes, `<...>`; a value of spaces and line ends is no value.
+
+A time without seconds reaches to the end of its minute. Where clocks are put back, a time of the hour that comes twice, given without its
+zone, may be either.
+"""
 
 CONFIGURATION = """
 No file is needed: every setting has a default that works on a plain registry. The file is `auditreg.toml` in the current

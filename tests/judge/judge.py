@@ -19,12 +19,11 @@ from datetime import datetime, timedelta
 
 from tests.judge.words import (
     CADENCES,
-    NOT_APPROVED,
-    NOT_YET,
     Firm,
     Stated,
     days_in,
     first,
+    outcome,
     rating_of,
     says_nothing,
 )
@@ -218,8 +217,7 @@ def _refused(values: Mapping[str, str], last: Record) -> bool:
 
 def _withholds(decision: str | None) -> bool:
     """Whether a decision refuses, or says that none was made."""
-    word = (decision or "").strip().lower()
-    return word in (*NOT_APPROVED, *NOT_YET, "failed") or bool(word and says_nothing(word))
+    return outcome((decision or "").strip().lower()) not in ("", "grants")
 
 
 def records(thing: Tagged, fields: Sequence[str], until: int) -> list[Record]:
@@ -298,15 +296,14 @@ def approved_by(case: Case, record: Record | None) -> str | None:
     """Who could have approved by a record: a person or body, and no decision against it."""
     if record is None:
         return None
-    decision = (record.get("approval_decision") or "").strip().lower()
-    if decision in NOT_APPROVED or decision in NOT_YET or (decision and says_nothing(decision)):
+    if outcome(record.get("approval_decision")) not in ("", "grants"):
         return None
     return case.person(record.get("approver"))
 
 
 def rejected(record: Record | None) -> bool:
     """Whether a record says that the version was not approved."""
-    return record is not None and (record.get("approval_decision") or "").lower() in NOT_APPROVED
+    return record is not None and outcome(record.get("approval_decision")) == "refuses"
 
 
 def in_time(case: Case, stated: Stated, at: int) -> str:
@@ -493,12 +490,12 @@ def _complete(case: Case, record: Record) -> bool:
         and case.firm.stated(record.fields["validation_date"]) is not None
         and case.person(record.get("reviewer")) is not None
         and not _failed(record)
-        and not says_nothing(record.fields["validation_result"])
+        and outcome(record.fields["validation_result"]) == "grants"
     )
 
 
 def _failed(record: Record) -> bool:
-    return (record.get("validation_result") or "").lower() in {"failed", "rejected"}
+    return outcome(record.get("validation_result")) == "refuses"
 
 
 def _validation(case: Case, version: Version) -> Record | None:

@@ -75,9 +75,28 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """docs/fields.md: the tags a field is looked for in; the first that is set counts."""
 
 CADENCES = {"high": 365, "medium": 730, "low": 1095}
-PLACEHOLDERS = {"", "tbd", "tbc", "todo", "n/a", "na", "?", "-", "unknown"}
-NOT_APPROVED = {"rejected", "declined", "denied", "refused", "withdrawn"}
-NOT_YET = {"pending", "requested", "draft", "submitted"}
+PLACEHOLDERS = {
+    "", "tbd", "tbc", "tba", "todo", "na", "notapplicable", "unknown", "tobeconfirmed",
+}  # fmt: skip
+"""docs/fields.md: what stands for nothing, letters and digits alone."""
+
+GRANTS = (
+    "approved", "accepted", "passed", "granted", "released", "endorsed", "signed off",
+    "authorised", "certified", "ok", "yes", "go", "green", "satisfactory", "adequate", "suitable",
+    "sound", "compliant", "validated", "fit for use", "conditional approval",
+    "no material findings", "no objections", "not rejected", "genehmigt", "freigegeben",
+)  # fmt: skip
+REFUSES = (
+    "rejected", "declined", "denied", "refused", "failed", "withdrawn", "revoked", "suspended",
+    "cancelled", "expired", "superseded", "withheld", "returned", "blocked", "void", "no longer",
+    "unsatisfactory", "inadequate", "non compliant", "not approved", "abgelehnt",
+)  # fmt: skip
+LEAVES_OPEN = (
+    "pending", "draft", "requested", "submitted", "under review", "awaiting", "on hold",
+    "outstanding", "to be decided", "not yet", "no decision", "to follow",
+)  # fmt: skip
+"""docs/fields.md, "Decisions and results": the words of each kind."""
+
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?")
 
 
@@ -88,7 +107,33 @@ def ms(moment: datetime) -> int:
 
 def says_nothing(text: str) -> bool:
     """Whether somebody wrote a word that stands for something still to be written."""
-    return text.strip().lower() in PLACEHOLDERS
+    return "".join(letter for letter in text.lower() if letter.isalnum()) in PLACEHOLDERS
+
+
+def outcome(text: str | None) -> str:
+    """What a decision or a result says: "", "grants", "refuses", "open" or "unclear".
+
+    A longer word of the lists outweighs one that stands in it: "not approved" is no "approved".
+    """
+    if not (text or "").strip():
+        return ""
+    if says_nothing(text or ""):
+        return "open"
+    left = " " + " ".join(re.findall(r"\w+", (text or "").lower().replace("_", " "))) + " "
+    if left == " no ":
+        return "refuses"
+    found: list[tuple[int, str]] = []
+    kinds = dict.fromkeys(GRANTS, "grants") | dict.fromkeys(REFUSES, "refuses")
+    kinds |= dict.fromkeys(LEAVES_OPEN, "open")
+    for word in sorted(kinds, key=len, reverse=True):
+        while (place := left.find(f" {word} ")) >= 0:
+            found.append((place, kinds[word]))
+            left = left[: place + 1] + "#" * len(word) + left[place + 1 + len(word) :]
+    said = {kind for _, kind in found}
+    if not said or {"grants", "refuses"} <= said:
+        return "unclear"
+    first = min(found)[1]
+    return "refuses" if "refuses" in said and first != "open" else first
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _WORDS = {
     "after going live": "given after it went live",
     "date unreadable": "its date cannot be read",
     "unidentified": "by nobody who is listed",
-    "pending": "not decided then",
+    "pending": "not decided then, or not in words that are read",
     "on the model only": "for the model only",
     "placeholder": "names nobody",
     "none": "none recorded",

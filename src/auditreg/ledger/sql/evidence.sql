@@ -167,7 +167,7 @@ tagged as (
           union all
           select registry, '', model_id, key, value, certainty, candidate from [logged_model_tags])
     where key in ('mlflow.source.git.commit', 'mlflow.git.commit', 'mlflow.source.git.dirty', 'mlflow.git.dirty', 'mlflow.source.git.diff')
-      and trim(value) <> ''
+      and trim(value, e' \t\r\n') <> ''
     window states as (partition by registry, run_id, model_id, key)
 ),
 code as (
@@ -331,7 +331,7 @@ select v.subject, split_part(v.subject, '/', 1) as model_subject, v.registry, v.
 from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([ts] is null or v.next_lo < [ts]) as over
       from value v left join ended e using (seq)) v
 left join ledger.log u on u.seq = case when v.over then v.next_seq end
-where trim(v.value) <> ''
+where trim(v.value, e' \t\r\n') <> ''
 
 -- block: rating_history
 -- what each version was rated by its own tags, else by those of its model, and between which moments. The first rating
@@ -429,7 +429,7 @@ overwriting as materialized (
     from standing n join (select distinct topic, subject, act from standing) e
       on e.topic = n.topic and e.subject = n.subject and e.act = n.act - 1
     left join standing p on p.topic = n.topic and p.subject = n.subject and p.field = n.field and p.act = n.act - 1
-    where n.field in ('approval_decision', 'validation_result') and decision_of(n.held.value) in ('rejected', 'pending') and p.act is null
+    where n.field in ('approval_decision', 'validation_result') and decision_of(n.held.value) <> 'approved' and p.act is null
 ),
 begun as (
     select topic, subject, act, bool_or(core) as core, string_agg(distinct actor, ', ' order by actor) as actor, min(grade) as grade,
@@ -676,7 +676,7 @@ select approval, subject, split_part(subject, '/', 1) as model_subject,
        -- what was decided of a model does not say of which version, that it was rejected neither
        case when decided = 'rejected' and not of_model then 'rejected'
             when approver is null or names_nobody(approver) then 'placeholder'
-            when decided = 'pending' then 'pending'
+            when decided in ('pending', 'unreadable') then 'pending'
             when of_model then 'on the model only'
             when party_kind = 'service' or independence = 'developed it'
               or entered in ('somebody else', 'service account') then 'contested'
@@ -762,7 +762,7 @@ select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, 
             when d.strangers > 0 then 'developer unknown'
             else 'independent' end as independence,
        case when decision_of(r.result) = 'rejected' then 'failed'
-            when decision_of(r.result) = 'pending' then 'pending'
+            when decision_of(r.result) in ('pending', 'unreadable') then 'pending'
             when r.stated is null or r.result is null or r.validator is null then 'incomplete'
             when names_nobody(r.validator) or a.party_kind = 'service' then 'placeholder'
             else 'holds' end as standing,

@@ -1,9 +1,13 @@
 -- What the words stand for that people write into tags. A day, or a time without a zone, is one of the
 -- firm's time zone; a day reaches from its first instant to the first of the next.
-create macro is_placeholder(words) as regexp_matches(lower(trim(words)),
-    '^(tbd|tbc|todo|n/?a|null|nil|unknown|unassigned|pending|x+|-+|\?+|\.+|<.*>)$');
+-- Words that stand for something still to be written, or nobody; case, spaces, dots and dashes do not matter ("N.A.", "to be confirmed").
+create macro plain_words(words) as regexp_replace(lower(words), '[^\pL\pN\p{So}?\[\]{}<>]+', '', 'g');
+create macro is_placeholder(words) as regexp_matches(plain_words(words),
+    '^([\[{]*(tb[acd]|todo|na|null|nil|unknown|unassigned|unspecified|undefined|undetermined|pending|placeholder|(still)?(tofollow|tobe(added|advised|agreed'
+    || '|announced|appointed|assigned|completed|confirmed|decided|defined|determined|done|filledin|named|provided|recorded|set|specified|written))'
+    || '|not(yet)?(applicable|available|assigned|specified|provided|known|decided|determined|defined|set|named|recorded)|x+|\?+)[\]}]*|<.*>)?$');
 create macro names_nobody(words) as is_placeholder(words)
-    or lower(trim(words)) in ('none', 'true', 'yes', 'ok', 'approved', 'nobody', 'no one');
+    or plain_words(words) in ('none', 'nobody', 'noone', 'someone', 'somebody', 'true', 'false', 'yes', 'no', 'ok', 'approved', 'rejected');
 -- Where the record of an origin says that the model is from: in-house, vendor, or NULL where the words say neither. A
 -- tag of the vendor says by any other name that there is one.
 create macro is_in_house(words) as regexp_matches(lower(trim(words)),
@@ -16,50 +20,91 @@ create macro origin_of(tag_key, words) as case when is_in_house(words) then 'in-
 -- A person is named, not affirmed; that there are no limits or no dependencies is an answer, that there is no purpose is none.
 create macro says_nothing(field_id, words) as case
     when field_id in ('owner', 'developer', 'reviewer', 'approver', 'approver_role', 'findings_owner', 'exemption_by') then names_nobody(words)
-    when field_id in ('inputs', 'outputs') then is_placeholder(words) or lower(trim(words)) in ('none', '[]')
+    when field_id in ('inputs', 'outputs') then is_placeholder(words) or plain_words(words) in ('none', '[]')
     when field_id = 'vendor_name' then names_nobody(words) or is_in_house(words)
     when field_id in ('limitations', 'overlays', 'dependencies', 'assumptions', 'approval_conditions', 'validation_findings',
                       'consumer_impact', 'exemption', 'compensating_controls', 'regulatory_approvals') then is_placeholder(words)
-    else is_placeholder(words) or lower(trim(words)) = 'none' end;
+    else is_placeholder(words) or plain_words(words) = 'none' end;
 -- Whether a field is about one version, so that a tag of the model does not answer for it.
 create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id || '.of'),
     case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
                            'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
          then 'version' end, 'model') = 'version';
--- What a decision, or the result of a validation, comes to. Words that neither refuse nor leave it open grant it: "fit for
--- use". How it is spelled does not matter, nor what is said after it ("Rejected - see minutes") or what it is said of.
-create macro decision_words(words) as regexp_replace(trim(regexp_replace(lower(words), '[\s_-]+', ' ', 'g')),
-    '^((the|this|model|version|approval|validation|review|decision|status|result|outcome|was|is|has|been|formally)\b[ :]*)+(.)', '\3');
+-- What a decision, or the result of a validation, comes to: 'approved', 'rejected', 'pending' where it is left open, or 'unreadable'
+-- where the words neither grant nor refuse, or do both. Case, spelling and punctuation do not matter, nor what it is said of.
+-- Words that grant (G), refuse (R), refuse where nothing granted before them (A), leave open (O) or find nothing wrong (W) are marked
+-- with a letter; their order decides. docs/fields.md lists the words.
+create macro grant_words() as '(approv(ed?|es)|accept(ed|able|s)?|pass(ed|es)?|grant(ed|s)?|released|endorse[ds]?|ok|okay|satisf(actory|actorily|ied|ies)'
+    || '|adequate(ly)?|fit|suitable|sound|compliant|complies|conforms|cleared|authori[sz]ed|signed( off)?|certified|ratified|consented'
+    || '|successful(ly)?|valid(ated)?|(criteria|requirements) met|meets (all |the )*(criteria|requirements)|good( to go)?|go ahead'
+    || '|favou?rabl[ey]|recommended for use|genehmigt|freigegeben|bestanden|abgenommen|angenommen|zugestimmt|erteilt'
+    || '|approuvee?|acceptee?|validee?|accordee?|favorable)';
+create macro refusal_words() as '(reject(s|ed)?|refused?|declined|denied|revoked|withdrawn|withdrew|fail(s|ed|ing|ures?)?|cancell?ed|rescinded|vetoed'
+    || '|suspended|expired|lapsed|terminated|superseded|disapproved|disallowed|disagree[ds]?|disqualified|unapproved|withheld|turned down'
+    || '|abgelehnt|zuruckgewiesen|zuruckgezogen|widerrufen|durchgefallen|refusee?|rejetee?)';
+create macro marked(words, kind, letter) as regexp_replace(words, '\b' || kind || '(\b|$)', letter, 'g');
+-- A "no" that stands for itself is a refusal; what is decided of falls away, and what only looks like a grant or a refusal.
+create macro decision_words(words) as regexp_replace(regexp_replace(regexp_replace(regexp_replace(strip_accents(lower(words)),
+    '(^|approved|approval|accepted|passed|released|granted|signed off|decision|result|outcome|status)[^\pL\pN]*\b(no|nein|non|false)'
+    || '\s*([,;:(!]|[–—-]\s|\.\s+\pL|[^\pL\pN]*$)', ' rejected \3', 'g'),
+    '[^\pL\pN?]+', ' ', 'g'),
+    '^ ?((the|this|model|version|approval|validation|review|sign ?off|release|acceptance|consent'
+    || '|decision|status|result|outcome|was|is|has|been|formally|final) )+(.)', '\3'),
+    '\b(not only|no longer than|n[or] \d[\d ]*|pass rate|(failure|failed|rejection|lapse|expiry) (rate|mode|probability|model|prediction|analysis)s?'
+    || '|insufficient evidence (of|for|that)|(until|unless|if|once) (it is |is )?' || refusal_words() || ')\b', '', 'g');
+create macro nothing_wrong(words) as marked(words,
+    '(((no|not an?y?|not a single|without( any)?|zero|0|none|keine?) ((any|further|other|new|material|major|critical|significant|serious|open|high'
+    || '|relevant|outstanding|severe|blocking|unresolved) )*(findings?|failures?|objections?|issues?|concerns?|exceptions?|reservations?|defects?'
+    || '|deficiencies|weaknesses|deviations|breaches|beanstandungen|einwande)( (outstanding|pending|open))?)'
+    || '|((none|zero|0|no)( of( the)?( \d+)?)?( tests?| checks?| criteria| controls)( were| was| have| has)?|none'
+    || '|(did|does|do|was|were|is|has|have|had)? ?not( been)?) (failed|fail|rejected|refused|declined|withdrawn|objected|revoked))', 'W');
+create macro left_open(words) as marked(words,
+    '(^.*\?|^(none|open|new|hold|created|started|required|needed)$|^(open|held)|(to|will|shall|should|must)( not)? be \w+'
+    || '|(to|please) (approve|accept|release|sign ?off|decide)|(under|in) (review|progress|process|preparation|discussion|validation|assessment|work)'
+    || '|pending|requested|draft|submitted|planned|scheduled|proposed|await(s|ing)?|waiting|on hold|deferred|postponed|outstanding|ongoing|wip'
+    || '|undecided|undetermined|unreviewed|unvalidated|incomplete|inconclusive|unfinished|waived|skipped|exempt|tb[acd]|todo|to follow'
+    || '|(not yet|noch nicht|pas encore)( \w+)?|ausstehend|en attente|(no|without) (decision|approval|validation|review|result|sign ?off)'
+    || '|not (started|decided|reviewed|assessed|tested|completed?|done|finished|determined|submitted|requested|applicable|required|needed|known|recorded))', 'O');
+create macro refused(words) as marked(words,
+    '((not|never|cannot|isn t|wasn t|nicht|non|pas) ((been|be|being|fully|formally|finally|an?|the|considered|deemed|found) )*' || grant_words()
+    || '|no (longer( \w+)?|go|good)|not (met|ready|good|achieved|fulfilled|reached)'
+    || '|' || grant_words() || ' ((later|since|then|subsequently|now|and|but|was|been|has|is|again|on|\d+) )*'
+    || '(' || refusal_words() || '|returned|blocked|void(ed)?|overturned|reversed)'
+    || '|' || refusal_words() || '|^(not|never|cannot|(can|did|does|do|could|should|must|may) not))', 'R');
+create macro refused_alone(words) as marked(words,
+    '(returned|sent back|rework|blocked|halted|stopped|void(ed)?|overturned|reversed|dismissed|unfit|unsound|unstable|un(satisf|accept|success|suit)\w*'
+    || '|in(adequate|sufficient|valid|accept|eligible|effective)\w*|non ?(compli|conform)\w*|rejection|refusal|denial|disapproval|withdrawal'
+    || '|revocation|veto|objections?|nok|ko|^(red|n|0)$|^(declin|deny|refus|revok|withdr|cancel|rescind|suspend|terminat|disapprov|disallow)\w*)', 'A');
+create macro granted(words) as marked(words,
+    '(' || grant_words() || '|^(un)?conditional(ly)?( on .*)?$|(conditional|full|final|formal) approval|^approval$|^(with|subject to|under)( the)? conditions?'
+    || '|^(yes|ja|oui|true|green)|^(y|1|go|positive|confirmed|agree[ds]?|sign ?off|release|effective)$)', 'G');
+create macro decision_marks(words) as regexp_replace(
+    granted(refused_alone(refused(left_open(nothing_wrong(decision_words(words)))))), '[^A-Z]+', '', 'g');
 create macro decision_of(words) as case
-    when trim(words) = '' then null
-    when is_placeholder(words) or regexp_matches(decision_words(words), '^(none|open|new|hold|created|started|required|needed)$|\?$'
-        || '|^(open|(to|will|needs?) (to )?be|(under|in) (review|progress|process|preparation|discussion|validation|assessment|work))([ ,.;(]|$)'
-        || '|^(pending|requested|draft|submitted|planned|scheduled|proposed|await(s|ing)?|waiting|on hold|held|deferred|postponed'
-        || '|outstanding|ongoing|wip|work in progress|undecided|undetermined|unreviewed|unvalidated|incomplete|inconclusive|unfinished'
-        || '|waived|skipped|exempt|tb[dc]|todo|not (yet|started|decided|reviewed|assessed|tested|complete|done|finished|determined'
-        || '|submitted|requested|applicable|required|needed|known|recorded)'
-        || '|(no|without) (decision|approval|validation|review|result|sign ?off))\b') then 'pending'
-    when regexp_matches(decision_words(words), '^not (rejected|refused|declined|failed|withdrawn|objected)\b') then 'approved'
-    when regexp_matches(decision_words(words), '^(no|n|false|no go|nok|ko|red)( ?[,.:;(].*)?$'
-        || '|^(not|never|cannot|(did|does|do|could|can|should|may|must) not)\b'
-        || '|^(non ?compli|non ?conform|reject|declin|den(y|ied|ial)|refus|revok|revoc|withdr|fail|cancel|rescind|veto|suspend|expired|lapsed|terminat'
-        || '|disapprov|disallow|disagree|disqualif|unapprov|unsatisf|unaccept|unsuccess|unsuit|unfit|unsound|unstable'
-        || '|inadequate|insufficient|invalid|inaccept|ineligible)', 's') then 'rejected'
-    else 'approved' end;
+    when regexp_full_match(words, '[\s\pZ]*') then null
+    when lower(words) in ('approved', 'passed', 'accepted') then 'approved'
+    when is_placeholder(words) then 'pending'
+    else regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(decision_marks(words),
+        '^([WO]*A[^G]*G|.*R.*G|.*G.*R).*$|^$', 'unreadable'), '^O.*$', 'pending'), '^.*G.*$|^W+$', 'approved'), '^.*[RA].*$', 'rejected'),
+        '^.*O.*$', 'pending') end;
 create macro overwrites(before, after) as coalesce(before <> after, before is not null);
-create macro stated_part(words, part) as regexp_extract(trim(words),
-    '^(\d\d\d\d-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-](?:0\d|1[0-5]):?\d\d)?)?$', part);
+create macro stated_part(words, part) as regexp_extract(words,
+    '^\s*(\d\d\d\d-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-](?:0\d|1[0-5]):?\d\d)?)?\s*$', part);
 create macro stated_day(words) as try_cast(stated_part(words, 1) as DATE);
-create macro local_to_utc(wall) as timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'), wall));
+-- Where clocks are put back an hour comes twice: of a time in it DuckDB takes the later moment.
+create macro last_of_local(wall) as timezone('UTC', timezone(coalesce(setting('timezone'), 'UTC'), wall));
+create macro local_to_utc(wall) as least(last_of_local(wall), last_of_local(wall - interval 1 hour) + interval 1 hour);
 create macro local_day(at_moment) as timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', at_moment::TIMESTAMP))::DATE;
+create macro stated_wall(words) as try_cast(stated_part(words, 1) || ' ' || coalesce(nullif(stated_part(words, 2), ''), '00:00') as TIMESTAMP);
+create macro stated_zoned(words) as try_cast(try_cast(stated_part(words, 1) || ' ' || stated_part(words, 2) || stated_part(words, 3)
+                                                      as TIMESTAMPTZ) at time zone 'UTC' as TIMESTAMP);
 create macro stated_from(words) as case
-    when stated_part(words, 3) = '' then local_to_utc(
-        try_cast(stated_part(words, 1) || ' ' || coalesce(nullif(stated_part(words, 2), ''), '00:00') as TIMESTAMP))
-    else try_cast(try_cast(stated_part(words, 1) || ' ' || stated_part(words, 2) || stated_part(words, 3)
-                           as TIMESTAMPTZ) at time zone 'UTC' as TIMESTAMP) end;
+    when stated_part(words, 3) = '' then local_to_utc(stated_wall(words)) else stated_zoned(words) end;
+-- A time without seconds reaches to the end of its minute.
 create macro stated_until(words) as case
     when stated_part(words, 2) = '' then local_to_utc((stated_day(words) + 1)::TIMESTAMP)
-    else stated_from(words) end;
+    else case when stated_part(words, 3) = '' then last_of_local(stated_wall(words)) else stated_zoned(words) end
+         + case when length(stated_part(words, 2)) = 5 then interval 1 minute else interval 0 minute end end;
 create macro first_tag(wanted, of_registry, of_workspace) as (select arg_min(tag, rank) from governance_fields where governance_fields.field = wanted and applies_to = conventions_of(of_registry, of_workspace));
 create macro set_tag(of_model, of_version, tag_key, hint) as case when of_version is null
     then 'client.set_registered_model_tag(' || to_json(of_model)::VARCHAR || ', '

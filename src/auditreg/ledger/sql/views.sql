@@ -167,16 +167,16 @@ field_value as (
     union all
     select subject, 'description', description, 'MLflow', 'version description', 200,
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
-    from [model_versions] where trim(description) <> ''
+    from [model_versions] where trim(description, e' \t\r\n') <> ''
     union all
     select subject, 'description', description, 'MLflow', 'model description', 400,
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
-    from [registered_models] where trim(description) <> ''
+    from [registered_models] where trim(description, e' \t\r\n') <> ''
     union all
     select v.subject, 'description', m.description, 'MLflow', 'model description', 400,
            m.grade, m.certainty, m.candidate, m.not_before, m.not_after, null as actor, null as seq
     from [registered_models] m join [version_identity] v on v.model_subject = m.subject
-    where trim(m.description) <> ''
+    where trim(m.description, e' \t\r\n') <> ''
     union all
     select subject, 'last_updated', strftime(last_updated_at, '%Y-%m-%dT%H:%M:%SZ'), 'MLflow',
            'last_updated_time', 400, grade, certainty, candidate, not_before, not_after, null as actor, null as seq
@@ -254,7 +254,7 @@ select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
        f.not_before, f.not_after
 from field_value f join named n using (subject) left join named_by k on k.seq = f.seq
-where trim(f.value) <> ''
+where trim(f.value, e' \t\r\n') <> ''
 
 -- block: inventory
 with version as {once}(

@@ -43,6 +43,7 @@ select p.subject,
             when 'approval-set-by-approver' then '{entered_by} entered or changed the approval by {approver} with which {subject} went live {live}'
             when 'model-unchanged-after-approval' then 'The files of {subject} changed between its approval by {approver} and its going live {live}'
             when 'pending' then 'The approval decision recorded for {subject} for going live {live} was ''{decision}'''
+                 || case when decision_of(v.decision) = 'unreadable' then ', which does not say whether it was approved' else '' end
             when 'placeholder' then '{subject} went live {live} with an approval on record that names nobody'
             when 'on the model only' then '{subject} went live {live} with an approval on record for the model only'
             when 'none' then '{subject} went live {live} without an approval on record'

@@ -8,7 +8,8 @@ looks_for = """
 A record that names who approved the version: the tags configured for the field `approver` on the
 version itself, or an approval imported from another system. A tag of the registered model does not say
 which version was approved and counts only where `[fields.approver]` has `of = "model"`. A service
-account is not taken as an approver; a recorded decision such as `rejected` contradicts."""
+account is not taken as an approver; a recorded decision such as `rejected` contradicts. A decision in words that
+neither grant nor refuse, or do both, shows no approval: docs/fields.md lists the words that are read."""
 rationale = """
 That a named person or committee agreed to put this version into use is the control every framework
 begins with."""
@@ -38,6 +39,7 @@ select p.subject,
             when v.verdict = 'dated in the future'
             then 'The approval of {subject} by {approver} is dated {stated}, after the moment judged'
             when v.verdict = 'pending' then 'The approval decision recorded for {subject} is ''{decision}'''
+                 || case when v.words = 'unreadable' then ', which does not say whether it was approved' else '' end
             when v.verdict = 'placeholder' and v.approver is null
             then 'An approval of {subject} is recorded that names no approver'
             when v.verdict = 'placeholder' then 'The approver of {subject} is given as ''{approver}'', which names nobody'
@@ -55,10 +57,13 @@ select p.subject,
        coalesce(v.grade, 'none') as grade,
        case when v.verdict in ('none', 'placeholder', 'on the model only')
             then set_tag(p.model, p.version, coalesce(e.tag, first_tag('approver', p.registry, p.workspace)),
-                         'account of whoever approved') end as fix,
+                         'account of whoever approved')
+            when v.words = 'unreadable' and v.source <> 'import'
+            then set_tag(p.model, p.version, first_tag('approval_decision', p.registry, p.workspace),
+                         'approved, approved with conditions, rejected or pending') end as fix,
        v.approver, v.source, v.tag, v.system, v.reference, v.decision, v.stated, p.version,
        e.tags_looked_for, e.nearest_tag, e.nearest_value, u.early_system, u.early_approver, u.early_at
 from population_live_in_period p
-join approval_verdicts v on v.subject = p.subject
+join (select *, case when verdict = 'pending' then decision_of(decision) end as words from approval_verdicts) v on v.subject = p.subject
 left join field_evidence e on e.subject = p.subject and e.field = 'approver'
 left join early u on u.subject = p.subject

@@ -33,8 +33,7 @@ select p.subject,
             when 'failed' then '{subject} went live {live}, and the validation recorded then had the result ''{result}'''
             when 'older' then '{subject} went live {live}, and the validation recorded then, of {stated}, is older than the version'
             when 'perhaps older' then '{subject} went live {live}; whether another validation than that of {stated}, older than it, was recorded cannot be told'
-            when 'after going live' then '{subject} went live {live}, before its validation'
-                 || case when v.stated is null then ', recorded {recorded}' else ' of {stated}' end
+            when 'after going live' then '{subject} went live {live}, before its validation' || case when v.stated is null then ', recorded {recorded}' else ' of {stated}' end
             when 'order cannot be told' then case when v.validated_not_before >= v.live_not_after
                  then '{subject} went live {live}, and the validation that is recorded is of {stated}; whether another was recorded before and overwritten, no reading shows'
                  else 'Whether {subject} was validated' || case when v.stated is null then '' else ' ({stated})' end
@@ -48,6 +47,7 @@ select p.subject,
                               case when v.result is null then 'a result' end)
             when 'date unreadable' then '{subject} went live {live}, and the date of the validation recorded for that cannot be read: ''{stated}'''
             when 'pending' then '{subject} went live {live}, and the validation recorded for that had the result ''{result}'''
+                 || case when decision_of(v.result) = 'unreadable' then ', which does not say whether it passed' else '' end
             when 'placeholder' then '{subject} went live {live}, and the validator recorded for that is ''{validator}'', which names no person'
             else '{subject} went live {live} without a validation on record' end as reason,
        case when v.verdict = 'none' then 'none' else 'asserted' end as grade,

@@ -8,7 +8,8 @@ repair = "tag"
 looks_for = """
 Date, validator and result of a validation (fields `validation_date`, `reviewer`, `validation_result`) that stand
 together, on the version or on its model. A result such as `failed` contradicts, and a date after the moment that
-is judged."""
+is judged. A result in words that say neither that it passed nor that it failed, or both, shows no result:
+docs/fields.md lists the words that are read."""
 rationale = """
 An independent look at a model before and during its use is the centre of model risk management; a date without a
 result, or a result without a name, shows none."""
@@ -26,6 +27,7 @@ select p.subject,
             when 'date unreadable' then 'The validation date of {subject} cannot be read: ''{stated}''; wanted: 2026-08-12'
             when 'order cannot be told' then 'The validation of {subject} changed around this moment; which one stands cannot be told'
             when 'pending' then 'The recorded validation of {subject} has the result ''{result}'''
+                 || case when v.words = 'unreadable' then ', which does not say whether it passed' else '' end
             when 'placeholder' then 'The validator of {subject} is given as ''{validator}'', which names no person'
             when 'incomplete' then 'The validation of {subject} is recorded without '
                  || concat_ws(' and ', case when v.stated is null then 'a date' end,
@@ -33,7 +35,9 @@ select p.subject,
                               case when v.result is null then 'a result' end)
             else 'No validation of {subject} is recorded' end as reason,
        case when v.verdict = 'none' then 'none' else 'asserted' end as grade,
-       case when v.verdict in ('holds', 'failed', 'pending', 'order cannot be told') then null
+       case when v.words = 'unreadable'
+            then set_tag(p.model, p.version, first_tag('validation_result', p.registry, p.workspace), 'passed, passed with findings, failed or pending')
+            when v.verdict in ('holds', 'failed', 'pending', 'order cannot be told') then null
             when v.stated is null or v.verdict in ('date unreadable', 'dated in the future')
             then set_tag(p.model, p.version, first_tag('validation_date', p.registry, p.workspace), 'date, as 2026-08-12 without brackets')
             when v.validator is null or v.verdict = 'placeholder'
@@ -41,4 +45,4 @@ select p.subject,
             else set_tag(p.model, p.version, first_tag('validation_result', p.registry, p.workspace), 'result') end as fix,
        v.stated, v.validator, v.result, v.source
 from population_live_in_period p
-join validation_verdicts v on v.subject = p.subject
+join (select *, case when verdict = 'pending' then decision_of(result) end as words from validation_verdicts) v on v.subject = p.subject
