@@ -470,7 +470,9 @@ def test_of_one_system_and_one_moment_a_refusal_counts_in_any_order(
     then = history(filled, {**at, "actor": "bo", "after": decisions[1]})
     assert then.contradicting == ("motor/1",)
     filled.take(registry.read())
-    asked = "select verdict, decision from approval_verdicts where about = 'version' and version = 1"
+    asked = (
+        "select verdict, decision from approval_verdicts where about = 'version' and version = 1"
+    )
     assert filled.rows(asked) == [("rejected", "rejected")]
     # what one system decided later, or another, is no contradiction of this kind
     later = {**at, "at": iso(registry.wait()), "actor": "bo", "after": "approved"}
@@ -486,7 +488,8 @@ def test_a_key_that_stands_in_a_line_twice_is_refused():
     assert len(parse_history(good, "h")) == 1
     with pytest.raises(UsageError, match=r"d, line 1: the key `version` stands in it twice"):
         parse_deployments(
-            b'{"from": "2026-03-01T12:00:00Z", "model": "m", "system": "s", "version": 1, "version": 2}', "d"
+            b'{"from": "2026-03-01T12:00:00Z", "model": "m", "system": "s", "version": 1, "version": 2}',
+            "d",
         )
 
 
@@ -514,7 +517,9 @@ def test_what_an_engine_ran_and_runs_no_more_is_asked_about(filled: Book, regist
     deployed(filled, {**run, "until": iso(ended)}, ahead)
     filled.take(registry.read())
     assert filled.rows("select version, system from running") == []
-    asked = "select system, version, matches, running_until from deployed_versions{} order by system"
+    asked = (
+        "select system, version, matches, running_until from deployed_versions{} order by system"
+    )
     assert filled.rows(asked.format("")) == [("a", 2, 1, end)]
     moment = f"_as_of(ledger.moment({begun}))"
     assert filled.rows(asked.format(moment)) == [("a", 2, 1, None)]

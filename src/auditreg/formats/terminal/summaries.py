@@ -45,7 +45,10 @@ def import_text(done: Imported, file: str, ledger: Path, following: str) -> byte
     if done.contradicting:
         names = _listed(done.contradicting)
         lines.append(
-            ("note", f"one system says that it refused and approved at one moment: {names}; it refused")
+            (
+                "note",
+                f"one system says that it refused and approved at one moment: {names}; it refused",
+            )
         )
     return labelled([*lines, ("ledger", str(ledger)), ("next", following)])
 
