@@ -21,32 +21,25 @@ with early as (
     -- what was imported of a moment at which its model was not registered yet is about no model
     select p.subject, max(r.happened_at) as early_at, max_by(r.system, r.happened_at) as early_system,
            max_by(coalesce(r.actor, 'somebody'), r.happened_at) as early_approver
-    from population_live_in_period p
-    join history_records r on r.registry = p.registry and r.model = p.model and r.version = p.version
+    from population_live_in_period p join history_records r on r.registry = p.registry and r.model = p.model and r.version = p.version
     join registered_models m on m.subject = split_part(p.subject, '/', 1) and m.created_at > r.happened_at
-    where r.subject is null and r.what = 'approval' and r.happened_at <= as_of() and coalesce(r.workspace = p.workspace, true)
-    group by p.subject
+    where r.subject is null and r.what = 'approval' and r.happened_at <= as_of() and coalesce(r.workspace = p.workspace, true) group by p.subject
 )
 select p.subject,
        case when v.verdict = 'rejected' or v.party_kind = 'service' then 'fail'
             when v.verdict in ('none', 'placeholder', 'pending', 'on the model only', 'dated in the future') then 'not_evidenced'
             when v.verdict = 'order cannot be told' then 'undecided'
             else 'pass' end as status,
-       case when v.verdict = 'rejected'
-            then 'The approval decision recorded for {subject} is ''{decision}'', and it was in use'
-            when v.party_kind = 'service'
-            then 'The approver of {subject} is ''{approver}'', a service account, which cannot approve'
-            when v.verdict = 'dated in the future'
-            then 'The approval of {subject} by {approver} is dated {stated}, after the moment judged'
+       case when v.verdict = 'rejected' then 'The approval decision recorded for {subject} is ''{decision}'', and it was in use'
+            when v.party_kind = 'service' then 'The approver of {subject} is ''{approver}'', a service account, which cannot approve'
+            when v.verdict = 'dated in the future' then 'The approval of {subject} by {approver} is dated {stated}, after the moment judged'
             when v.verdict = 'pending' then 'The approval decision recorded for {subject} is ''{decision}'''
                  || case when v.words = 'unreadable' then ', which does not say whether it was approved' else '' end
             when v.verdict = 'placeholder' and v.approver is null
             then 'An approval of {subject} is recorded that names no approver'
             when v.verdict = 'placeholder' then 'The approver of {subject} is given as ''{approver}'', which names nobody'
-            when v.verdict = 'on the model only'
-            then 'The approver ''{approver}'' is recorded for the model, not for version {version}'
-            when v.verdict = 'order cannot be told'
-            then 'The approver of {subject} changed around this moment; which one stands cannot be told'
+            when v.verdict = 'on the model only' then 'The approver ''{approver}'' is recorded for the model, not for version {version}'
+            when v.verdict = 'order cannot be told' then 'The approver of {subject} changed around this moment; which one stands cannot be told'
             when v.verdict = 'none' then 'No approver of {subject} is recorded; looked for the tags {tags_looked_for}'
                  || case when e.nearest_tag is null then ''
                          else '; nearest tag: ''{nearest_tag}'' = ''{nearest_value}''' end

@@ -17,55 +17,42 @@ Restore the version's files and record from the ledger and the model store, and 
 version out of use before deleting it, or archive it instead."""
 */
 with gone as (
-    select subject, bool_and(deleted) as surely, min(not_before) filter (where deleted) as not_before,
-           max(not_after) filter (where deleted) as not_after, max(actor) filter (where deleted) as actor, max(grade) filter (where deleted) as grade
-    from model_versions group by subject having bool_or(deleted)
-    union all
-    select subject, bool_and(deleted), min(not_before) filter (where deleted), max(not_after) filter (where deleted),
-           max(actor) filter (where deleted), max(grade) filter (where deleted)
-    from registered_models group by subject having bool_or(deleted)
+    select subject, bool_and(deleted) as surely, min(not_before) filter (where deleted) as not_before, max(not_after) filter (where deleted) as not_after,
+           max(actor) filter (where deleted) as actor, max(grade) filter (where deleted) as grade
+    from (from model_versions union all by name from registered_models)
+    group by subject having bool_or(deleted)
 ),
 deletion as (
-    select p.subject, coalesce(v.surely, m.surely) as surely, m.subject is not null as with_model,
+    select p.subject, coalesce(v.surely, m.surely) as surely, m.subject is not null as with_model, coalesce(v.actor, m.actor) as deleted_by,
            case when v.subject is not null then v.not_before else m.not_before end as deleted_not_before,
-           coalesce(v.not_after, m.not_after) as deleted_not_after, coalesce(v.actor, m.actor) as deleted_by, coalesce(v.grade, m.grade) as grade
-    from population_live_in_period p
-    left join gone v on v.subject = p.subject left join gone m on m.subject = split_part(p.subject, '/', 1)
-    where v.subject is not null or m.subject is not null
+           coalesce(v.not_after, m.not_after) as deleted_not_after, coalesce(v.grade, m.grade) as grade
+    from population_live_in_period p left join gone v on v.subject = p.subject left join gone m on m.subject = split_part(p.subject, '/', 1)
+    where coalesce(v.subject, m.subject) is not null
 ),
 span as (
-    select version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, seq, false as stated
-    from promotions
+    select version_subject, live_via, live_not_before, live_not_after, ended_not_before, ended_not_after, seq, false as stated from promotions
     union all
-    select version_subject, 'run by ' || system, running_from, running_from, running_until, running_until, seq, true
-    from deployed_versions where matches = 1
+    select version_subject, 'run by ' || system, running_from, running_from, running_until, running_until, seq, true from deployed_versions where matches = 1
 ),
 -- two intervals that share a reading as bound follow each other: that reading shows the version not live, and there
 beside as (
-    select d.subject, r.live_via, r.ended_not_before, r.ended_not_after, r.stated,
-           case when d.surely and coalesce(r.live_not_after <= d.deleted_not_before, false)
-                 and (r.ended_not_after is null or coalesce(r.ended_not_before >= d.deleted_not_after, false)) then 'while live'
+    select d.*, r.* exclude (version_subject),
+           case when r.version_subject is null then 'never'
+                when d.surely and r.live_not_after <= d.deleted_not_before and coalesce(r.ended_not_before >= d.deleted_not_after, r.ended_not_after is null) then 'while live'
                 when d.surely and r.stated and r.live_not_before >= d.deleted_not_after then 'run since'
-                when (r.stated or coalesce(r.live_not_before < d.deleted_not_after, true))
-                 and (r.ended_not_after is null or coalesce(r.ended_not_after > d.deleted_not_before, true)) then 'open'
+                when (r.stated or coalesce(r.live_not_before < d.deleted_not_after, true)) and coalesce(r.ended_not_after > d.deleted_not_before, true) then 'open'
                 else 'before' end as found
-    from deletion d join span r on r.version_subject = d.subject
-    qualify row_number() over (partition by d.subject order by list_position(['while live', 'run since', 'open', 'before'], found),
-                                                               r.live_not_after desc, r.seq desc) = 1
+    from deletion d left join span r on r.version_subject = d.subject
+    qualify row_number() over (partition by d.subject order by list_position(['while live', 'run since', 'open', 'before', 'never'], found), live_not_after desc, seq desc) = 1
 )
 select p.subject,
-       case when d.subject is null or b.found = 'before' then 'pass' when b.found in ('while live', 'run since') then 'fail'
-            when b.found = 'open' then 'undecided' else 'not_applicable' end as status,
-       case when d.subject is null then '{subject} has not been deleted'
-            else '{subject} was deleted' || case when d.with_model then ' with its model' else '' end || ' {deleted}'
-                 || case when d.deleted_by is null then '' else ' by {deleted_by}' end
-                 || case b.found when 'while live' then ' while it was ' || case when b.stated then '{live_via}' else 'live ({live_via})' end
-                         when 'run since' then ' and was {live_via} after that'
-                         when 'open' then '; whether it had been taken out of use first ({live_via}) cannot be told'
-                         when 'before' then ', after it had ceased to be ' || case when b.stated then '{live_via}' else 'live' end
-                         else '; that it was in use is not on record' end end as reason,
-       case when d.subject is null then 'observed' when b.stated then 'asserted' else d.grade end as grade,
-       b.live_via, b.ended_not_before, b.ended_not_after, d.deleted_not_before, d.deleted_not_after, d.deleted_by
-from population_live_in_period p
-left join deletion d on d.subject = p.subject
-left join beside b on b.subject = p.subject
+       case when b.found in ('while live', 'run since') then 'fail' when b.found = 'open' then 'undecided' when b.found = 'never' then 'not_applicable' else 'pass' end as status,
+       case when b.subject is null then '{subject} has not been deleted' else '{subject} was deleted' || case when b.with_model then ' with its model' else '' end
+            || ' {deleted}' || case when b.deleted_by is null then '' else ' by {deleted_by}' end
+            || case b.found when 'while live' then ' while it was ' || case when b.stated then '{live_via}' else 'live ({live_via})' end
+                            when 'run since' then ' and was {live_via} after that' when 'never' then '; that it was in use is not on record'
+                            when 'open' then '; whether it had been taken out of use first ({live_via}) cannot be told'
+                            else ', after it had ceased to be ' || case when b.stated then '{live_via}' else 'live' end end end as reason,
+       case when b.subject is null then 'observed' when b.stated then 'asserted' else b.grade end as grade,
+       b.live_via, b.ended_not_before, b.ended_not_after, b.deleted_not_before, b.deleted_not_after, b.deleted_by
+from population_live_in_period p left join beside b on b.subject = p.subject

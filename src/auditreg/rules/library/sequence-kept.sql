@@ -50,7 +50,8 @@ judged as (
     left join first f on f.subject = v.subject
 )
 select p.subject,
-       case j.found when 'kept' then 'pass' when 'which' then 'undecided' when 'overwritten' then 'undecided' when 'before registration' then 'undecided' when 'no date' then 'not_evidenced'
+       case j.found when 'kept' then 'pass' when 'which' then 'undecided' when 'overwritten' then 'undecided'
+            when 'before registration' then 'undecided' when 'no date' then 'not_evidenced'
             when 'before training' then 'fail' when 'before validation' then 'fail' else 'not_applicable' end as status,
        case j.found
             when 'no approver' then 'Nobody is recorded who could have approved {subject}: see approver-recorded'
