@@ -96,8 +96,10 @@ create macro last_of_local(wall) as timezone('UTC', timezone(coalesce(setting('t
 create macro local_to_utc(wall) as least(last_of_local(wall), last_of_local(wall - interval 1 hour) + interval 1 hour);
 create macro local_day(at_moment) as timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', at_moment::TIMESTAMP))::DATE;
 create macro stated_wall(words) as try_cast(stated_part(words, 1) || ' ' || coalesce(nullif(stated_part(words, 2), ''), '00:00') as TIMESTAMP);
-create macro stated_zoned(words) as try_cast(try_cast(stated_part(words, 1) || ' ' || stated_part(words, 2) || stated_part(words, 3)
-                                                      as TIMESTAMPTZ) at time zone 'UTC' as TIMESTAMP);
+-- DuckDB before 2.0 reads a time with a zone only with its seconds.
+create macro stated_zoned(words) as try_cast(try_cast(
+    stated_part(words, 1) || ' ' || stated_part(words, 2) || case when length(stated_part(words, 2)) = 5 then ':00' else '' end
+    || stated_part(words, 3) as TIMESTAMPTZ) at time zone 'UTC' as TIMESTAMP);
 create macro stated_from(words) as case
     when stated_part(words, 3) = '' then local_to_utc(stated_wall(words)) else stated_zoned(words) end;
 -- A time without seconds reaches to the end of its minute.
