@@ -519,7 +519,7 @@ from (select r.subject, r.version_subject, t.person
 -- one row per record of an approval: the tags of a version or model as they stood together, and what
 -- other systems were said to hold
 with noted as materialized (select *, subject || ':approval:' || number as approval from [field_records] where topic = 'approval'),
-record as (
+record as materialized (
     select approval, subject, registry, workspace, model, version,
            case when version is null then 'model tag' else 'version tag' end as source,
            null as system, null as reference,
@@ -555,14 +555,14 @@ record as (
 ),
 -- who wrote what the approval rests on: the name of the approver; a decision or a date in the place of another, or a
 -- date before the day on which the approver was named; and who took away what stood there before it
-written as (
+written as materialized (
     select n.approval, n.field, n.entered_by, n.entered_from, n.grade, n.entered_not_before, n.entered_not_after
     from noted n join record r using (approval)
     where n.field = 'approver' or n.core and n.overwrote or n.field = 'approval_date' and r.decided_not_after <= r.recorded_not_before
     union all
     select distinct approval, 'removal', removed_by, removed_from, removed_grade, core_lo, core_hi from noted where removed
 ),
-spelling as (
+spelling as materialized (
     select words, lower(trim(words)) as plain, min(p.person) as party, max(p.kind) as party_kind
     from (select approver as words from record union select entered_by from written)
     left join people p on p.account = lower(trim(words))
@@ -581,7 +581,7 @@ acting as materialized (
           qualify in_office or not bool_or(in_office) over (partition by r.approval))
 ),
 -- the persons who held the account on the day on which something was entered, else whoever did
-entering_person as (
+entering_person as materialized (
     select w.approval, w.field, w.entered_by, w.entered_on, t.person
     from (select distinct approval, field, entered_by, local_day(entered_not_after) as entered_on from written where grade = 'captured') w
     join [party_persons] t on t.account = lower(trim(w.entered_by)) and t.part <> 'secretary'
@@ -692,7 +692,7 @@ from known
 -- block: validations
 -- one row per record of a validation: the tags of a version or model as they stood together. What is recorded
 -- for the model is about each of its versions
-with record as (
+with record as materialized (
     select subject || ':validation:' || number as validation, subject, registry, workspace, model, version,
            case when version is null then 'model tag' else 'version tag' end as source,
            max(value) filter (where field = 'reviewer') as validator,
