@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from auditreg.ledger import schema, template
+from auditreg.ledger import definitions, schema, template
 
 if TYPE_CHECKING:
     import pytest
@@ -65,3 +67,11 @@ def _contents(path: Path, file: bytes) -> dict[str, list[tuple[Any, ...]]]:
         for schema_name, table, *_ in contents["tables"]:
             contents[f"rows of {table}"] = con.execute(f"from {schema_name}.{table}").fetchall()
     return {what: sorted(rows, key=repr) for what, rows in contents.items()}
+
+
+def test_no_two_macros_share_a_name() -> None:
+    """Each is made `or replace`: the second would take the place of the first without a word."""
+    text = "\n".join(map(definitions.sql, ("log.sql", "settings.sql", "stated.sql")))
+    names = re.findall(r"^create macro ([\w.]+)\(", text, re.MULTILINE)
+    assert len(names) > 40
+    assert [name for name, number in Counter(names).items() if number > 1] == []

@@ -149,13 +149,13 @@ create macro days_later(moment, days) as local_to_utc(
     timezone(coalesce(setting('timezone'), 'UTC'), timezone('UTC', moment::TIMESTAMP)) + to_seconds(days * 86400));
 -- Words without case, quotes, brackets and the stop at their end. Whether they say that there is none of the things named
 -- ('overlays?|adjustments?'), and whether they say that something was not done, or only is to be.
-create macro plain_words(words) as trim(regexp_replace(lower(words), '[\s_"''()\[\]{}]+', ' ', 'g'), ' .,:;!');
-create macro says_none(words, things) as regexp_matches(plain_words(words),
+create macro bare_words(words) as trim(regexp_replace(lower(words), '[\s_"''()\[\]{}]+', ' ', 'g'), ' .,:;!');
+create macro says_none(words, things) as regexp_matches(bare_words(words),
     '^(|none|no|nil|null|nothing|zero|[-+]?0+([.,]0+)? ?%?|false|off|n/?a|n\.a|not (applicable|any)|-+)$'
     || '|^((there (is|are|were) )?(no|none|zero|0)|without)( (known|current|open|other|further|any|outstanding|remaining|such|direct))* ('
     || things || ')( (is|are|was|were))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left|found|in place|currently))*$'
     || '|^(no|none|zero|0)( (is|are))?( (known|recorded|applied|used|needed|required|open|outstanding|granted|remaining|left))+$');
-create macro says_not_done(words) as regexp_matches(plain_words(words),
+create macro says_not_done(words) as regexp_matches(bare_words(words),
     '^(no|false|off|n/?a|n\.a|disabled|inactive|stopped|paused|suspended|deactivated|switched off|turned off|pending|planned|scheduled|outstanding|missing|skipped|awaited)'
     || '( ?[,:;/–-].*| (since|until|for|in|at|by) .*)?$'
     || '|^(was |were |has |have |is |are )?(not|never)( yet)?( been)?( (tested|done|performed|available|applicable|monitored|started|run|carried out|conducted'
@@ -163,6 +163,6 @@ create macro says_not_done(words) as regexp_matches(plain_words(words),
     || '|^(still |yet )?to (be (done|performed|tested|run|carried out|conducted|assessed|evaluated|completed|started|provided|set up|monitored|defined)|do|come|follow)\b'
     || '|^will (be|follow)\b|^no (tests?|testing|monitoring|analysis|assessment|evidence|results?|review)( (yet|available|done|performed|so far|recorded|in place))*$');
 create macro names_no_model(words) as says_none(words, '(model )?dependenc(y|ies)|(upstream )?models?')
-    or regexp_matches(plain_words(words), '^(independent|stand-? ?alone|self-? ?contained)$|^(it )?does not depend on( any| other)* models?$');
+    or regexp_matches(bare_words(words), '^(independent|stand-? ?alone|self-? ?contained)$|^(it )?does not depend on( any| other)* models?$');
 -- An id that a commit can have: Git writes zeros where there is none.
 create macro is_commit(words) as regexp_matches(lower(trim(words)), '^[0-9a-f]{7,64}$') and not regexp_matches(trim(words), '^0+$');

@@ -31,7 +31,7 @@ granter as (
 judged as (
     select e.subject, b.granted_by, u.value as granted_until,
            case when e.value is null or says_none(e.value, 'exemptions?|waivers?') 
-                     or regexp_matches(plain_words(e.value), '^not (exempt(ed)?|granted|waived)$') then 'none'
+                     or regexp_matches(bare_words(e.value), '^not (exempt(ed)?|granted|waived)$') then 'none'
                 when b.service then 'service' when b.developer then 'developer' when stated_until(u.value) < as_of() then 'ended'
                 when b.granted_by is null or u.value is null then 'incomplete'
                 when stated_day(u.value) is null then 'unreadable' when b.person is null then 'stranger' when b.in_office then 'granted'

@@ -26,7 +26,7 @@ with said as materialized (
 judged as (
     select i.subject,
            case when says_none(i.value, '((consumer|customer|policyholder) )?(effects?|impacts?)( on (consumers?|customers?|policyholders?))?')
-                  or regexp_matches(plain_words(i.value), '^(internal( use)?( only)?|not (consumer|customer)[- ]facing)$'
+                  or regexp_matches(bare_words(i.value), '^(internal( use)?( only)?|not (consumer|customer)[- ]facing)$'
                      || '|^(it )?does not (directly )?(affect|impact|concern|reach)( any)? (consumers?|customers?|policyholders?)$')
                 then 'stated none' when i.value is not null then 'stated'
                 when regexp_matches(lower(p.value), '\b(consumer|customer|policyholder)s?\b') then 'by purpose' else 'not said' end as found
@@ -45,7 +45,7 @@ shown as (
 -- by each record of a test that may stand there at the moment
 outcome as (
     select subject, settle(case when value is null then 'none'
-                                when says_not_done(value) or regexp_matches(plain_words(value), '^(in progress|open|ongoing|none)$') then 'not tested'
+                                when says_not_done(value) or regexp_matches(bare_words(value), '^(in progress|open|ongoing|none)$') then 'not tested'
                                 when regexp_matches(lower(trim(value)), '^(test )?(failed|fail|not passed|unfair|biased)( ?[,.:;(–-].*)?$') then 'failed'
                                 else 'tested' end, ['tested']) as outcome
     from (select subject, unnest(values_of(state, value, possible)) as value from field_evidence where field = 'fairness_evidence')

@@ -27,7 +27,7 @@ world as (
 judged as (
     select *, case when findings is null then 'not said'
                    when says_none(findings, '(validation )?(open )?(findings?|issues?)')
-                     or regexp_matches(plain_words(findings), '^((all|the) )*((validation )?(findings?|issues?) )?((is|are|were|was|have been|has been|now) )*'
+                     or regexp_matches(bare_words(findings), '^((all|the) )*((validation )?(findings?|issues?) )?((is|are|were|was|have been|has been|now) )*'
                                        || '(closed|resolved|remediated|fixed|addressed|cleared)$') then 'closed'
                    when due_ends < as_of() then 'overdue'
                    when is_service(owner) or in_office(owner, judged_day()) = false then 'nobody'
