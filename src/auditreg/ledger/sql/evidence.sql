@@ -821,7 +821,9 @@ asked as materialized (
            case when since then lead(stood_not_before) over records else until_not_before end as until_not_before,
            case when since then lead(stood_not_after) over records else until_not_after end as until_not_after
     from (
-        select q.subject as asked, q.about, q.lo, q.hi, r.*, coalesce(r.until_not_before >= q.ended, false) as since
+        select q.subject as asked, q.about, q.lo, q.hi, r.*, coalesce(r.until_not_before >= q.ended, false) as since,
+               -- where a day ends, what is dated the next one is to come
+               q.about = 'version' and coalesce(local_day(r.decided_not_before) > local_day(q.hi - interval 1 microsecond), false) as to_come
         from question q join owned r on r.owner = q.version_subject
         where q.ended is null or r.standing in ('holds', 'unidentified')
            or not coalesce(case when r.imported then r.decided_not_before else r.stood_not_before end >= q.ended, false)
@@ -835,7 +837,8 @@ beside as materialized (
            coalesce(until_not_after <= lo, false) as replaced_before,
            until_not_after is not null and not replaced_before and coalesce(until_not_before < hi, true) as perhaps_replaced,
            coalesce(decided_not_before > hi, false)
-               or about = 'promotion' and coalesce(decided_not_before = hi, false) as decided_after,
+               or about = 'promotion' and coalesce(decided_not_before = hi, false)
+               or to_come as decided_after,
            -- what was written down by a moment of its day was decided by that moment
            case about when 'version' then not decided_after
                 else coalesce(decided_not_after <= lo, false)

@@ -143,7 +143,7 @@ named_by as (
 ),
 -- the run of a version, or that of its logged model
 made_by as materialized (
-    select v.subject, v.registry, coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
+    select distinct v.subject, v.registry, coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
     from [version_identity] v left join [version_logged_models] k on k.subject = v.subject
     left join (select registry, model_id, max(source_run_id) as source_run_id from [logged_models] group by registry, model_id) l
       on l.registry = v.registry and l.model_id = k.logged_model_id
