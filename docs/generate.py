@@ -394,8 +394,8 @@ spaces and accents do not matter; the words below are read, in English, German a
 
 | The text | Read from words such as | So that |
 | --- | --- | --- |
-| grants | approved, accepted, passed, granted, released, endorsed, signed off, authorised, certified, ok, yes, go, green, satisfactory, adequate, suitable, sound, compliant, validated, fit for use, conditional approval, no material findings, no objections, not rejected; genehmigt, freigegeben, bestanden; approuvé, validé, accepté | the approval or validation counts |
-| refuses | rejected, declined, denied, refused, failed, withdrawn, revoked, suspended, cancelled, expired, superseded, withheld, returned, blocked, void, no longer, unsatisfactory, inadequate, non-compliant, not approved, "no" by itself, an approval that was "later withdrawn"; abgelehnt, nicht bestanden; refusé, rejeté | the finding is that it was refused or failed |
+| grants | approved, accepted, passed, granted, released, endorsed, signed off, authorised, certified, ok, yes, go, green, satisfactory, adequate, suitable, sound, validated, fit for use, conditional approval, no material findings, no objections, not rejected; genehmigt, freigegeben, bestanden; approuvé, validé, accepté | the approval or validation counts |
+| refuses | rejected, declined, denied, refused, failed, withdrawn, revoked, suspended, cancelled, expired, superseded, withheld, returned, blocked, void, no longer, unsatisfactory, inadequate, not approved, "no" by itself, an approval that was "later withdrawn"; abgelehnt, nicht bestanden; refusé, rejeté | the finding is that it was refused or failed |
 | leaves it open | pending, draft, requested, submitted, under review, awaiting, on hold, outstanding, to be decided, not yet, no decision, n/a, tbd, tba, to follow; the words before a grant: "pending: approved by one of two" | nothing is shown yet |
 | does not say | none of these ("see minutes", "0.87", "completed"), or words that grant beside words that refuse ("rejected in July, approved in August") | nothing is shown; the reason says so, and the remedy names words that are read |
 

@@ -126,7 +126,7 @@ def test_a_first_reading_shows_nothing_that_was_created_later(
     done = CliRunner().invoke(cli, ["history", "motor"])
     assert done.exit_code == 0, done.output
     assert str(moment(registry.clock + LATER).year) not in done.output
-    assert f"by {moment(at):%Y-%m-%d %H:%M:%S}Z" in done.output
+    assert f"by {moment(at):%Y-%m-%d %H:%M:%S} UTC" in done.output
 
 
 def forged_model(registry: CapturedRegistry) -> None:

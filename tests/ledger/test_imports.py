@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -319,7 +319,9 @@ def test_a_version_went_into_use_when_its_name_or_an_engine_says(filled: Book, r
     registry.version("motor")
     registry.alias("motor", "champion", 3)
     filled.take(registry.read())
-    earlier, later = "2026-03-01T12:00:00Z", "2026-03-02T12:00:00+00:00"
+    hours = [datetime.fromtimestamp(registry.wait(3_600_000) // 1000, UTC) for _ in range(4)]
+    before, earlier, later, after = (f"{hour:%Y-%m-%dT%H:%M:%SZ}" for hour in hours)
+    filled.take(registry.read())
     deployed(
         filled,
         {"version": 2, "from": later, "system": "batch"},
@@ -345,8 +347,8 @@ def test_a_version_went_into_use_when_its_name_or_an_engine_says(filled: Book, r
         *((version, value) for version, value, *_ in known),
         (4, None),
     ]
-    assert filled.rows(query.format("_as_of(timestamp '2026-03-03')")) == known
-    assert filled.rows(query.format("_as_of(timestamp '2026-03-01')")) == [known[0], known[2]]
+    assert filled.rows(query.format(f"_as_of(timestamp '{after}')")) == known
+    assert filled.rows(query.format(f"_as_of(timestamp '{before}')")) == [known[0], known[2]]
     registry.tag("motor", 1, "deployed_at", "2026-02-27")
     filled.take(registry.read())
     assert filled.rows(query.format("") + " limit 1") == [

@@ -35,7 +35,7 @@ create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id |
 -- Words that grant (G), refuse (R), refuse where nothing granted before them (A), leave open (O) or find nothing wrong (W) are marked
 -- with a letter; their order decides. docs/fields.md lists the words.
 create macro grant_words() as '(approv(ed?|es)|accept(ed|able|s)?|pass(ed|es)?|grant(ed|s)?|released|endorse[ds]?|ok|okay|satisf(actory|actorily|ied|ies)'
-    || '|adequate(ly)?|fit|suitable|sound|compliant|complies|conforms|cleared|authori[sz]ed|signed( off)?|certified|ratified|consented'
+    || '|adequate(ly)?|fit|suitable|sound|compl(iant|ies)|conforms|cleared|authori[sz]ed|signed( off)?|certified|ratified|consented'
     || '|successful(ly)?|valid(ated)?|(criteria|requirements) met|meets (all |the )*(criteria|requirements)|good( to go)?|go ahead'
     || '|favou?rabl[ey]|recommended for use|genehmigt|freigegeben|bestanden|abgenommen|angenommen|zugestimmt|erteilt'
     || '|approuvee?|acceptee?|validee?|accordee?|favorable)';

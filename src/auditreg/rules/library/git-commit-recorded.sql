@@ -28,12 +28,10 @@ judged as (
                 when is_commit(t.commit_id) and not t.commit_uncertain then 'recorded'
                 when r.names_commit and not r.open then 'stated'
                 when is_commit(t.commit_id) then 'perhaps' when r.names_commit then 'which reference'
-                when t.commit_id is not null then 'no commit'
-                when r.value is not null then 'reference'
+                when t.commit_id is not null then 'no commit' when r.value is not null then 'reference'
                 when t.run_state in ('none named', 'not in the store', 'on another server')
                 then case when t.from_vendor then 'vendor' else 'no run' end
-                when t.run_state in ('uncertain', 'not read') then 'not told'
-                else 'none' end as found
+                when t.run_state in ('uncertain', 'not read') then 'not told' else 'none' end as found
     from training t left join reference r using (subject)
 )
 select p.subject,
@@ -53,8 +51,7 @@ select p.subject,
             else 'Run {run_id} of {subject} has no tag mlflow.source.git.commit' end as reason,
        case when j.found in ('recorded', 'stated', 'perhaps', 'which reference', 'no commit', 'reference') then 'asserted' else 'none' end as grade,
        case when j.found in ('none', 'no commit', 'reference')
-            then 'mlflow.set_tag("mlflow.source.git.commit", commit)  # in the training job, with GitPython or git in its image'
-       end as fix,
+            then 'mlflow.set_tag("mlflow.source.git.commit", commit)  # in the training job, with GitPython or git in its image' end as fix,
        j.run_id, j.commit_id, j.other_commit_id, j.code_reference, j.tag
 from population_live_version p
 join judged j on j.subject = p.subject

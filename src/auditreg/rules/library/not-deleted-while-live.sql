@@ -46,7 +46,7 @@ beside as (
     qualify row_number() over (partition by d.subject order by list_position(['while live', 'run since', 'open', 'before', 'never'], found), live_not_after desc, seq desc) = 1
 )
 select p.subject,
-       case when b.found in ('while live', 'run since') then 'fail' when b.found = 'open' then 'undecided' when b.found = 'never' then 'not_applicable' else 'pass' end as status,
+       case when b.found in ('while live', 'run since') then 'fail' when b.found in ('open', 'never') then 'undecided' else 'pass' end as status,
        case when b.subject is null then '{subject} has not been deleted' else '{subject} was deleted' || case when b.with_model then ' with its model' else '' end
             || ' {deleted}' || case when b.deleted_by is null then '' else ' by {deleted_by}' end
             || case b.found when 'while live' then ' while it was ' || case when b.stated then '{live_via}' else 'live ({live_via})' end
