@@ -79,7 +79,7 @@ def fitted(text: str, width: int) -> str:
         return safe
     if width < 8:  # too little for two pieces that tell anything
         return set_cell_size(safe, max(width - 1, 0)).rstrip() + "…"
-    ending = width // 2 - 1
+    ending = width // 3
     end = set_cell_size(safe[::-1], ending)[::-1]
     return set_cell_size(safe, width - 1 - ending).rstrip() + "…" + end.lstrip()
 

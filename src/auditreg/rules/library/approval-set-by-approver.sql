@@ -53,8 +53,8 @@ select p.subject,
        v.approver, v.tag, v.entered, v.decision, v.stated, v.entered_field, v.entered_by, v.entered_from,
        v.entered_not_before as entered_at_not_before, v.entered_not_after as entered_at_not_after, v.system, v.reference
 from population_live_in_period p
-join approval_verdicts v on v.subject = p.subject
+join (select *, local_day(entered_not_after) as entered_on from approval_verdicts) v on v.subject = p.subject
 join did w on w.field is not distinct from v.entered_field
 left join (
     select distinct d.subject, a.account, a.first_day, a.last_day from developer_persons d join party_persons a on a.person = d.person and a.part = 'holder' where d.surely
-) d on d.subject = v.subject and d.account = lower(trim(v.entered_by)) and in_term(local_day(v.entered_not_after), d.first_day, d.last_day)
+) d on d.subject = v.subject and d.account = lower(trim(v.entered_by)) and in_term(v.entered_on, d.first_day, d.last_day)
