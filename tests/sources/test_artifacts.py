@@ -129,7 +129,7 @@ def test_what_counts_as_pinned(line, pinned):
         ("--editable ./own", 1),
         ("-c bounds.txt", 0),
         ("--constraint bounds.txt", 0),
-        ("--extra-index-url https://pypi.example/simple", 0),
+        ("--extra-index-url elsewhere", 0),
         ("--require-hashes", 0),
         ("-f wheels", 0),
     ],
