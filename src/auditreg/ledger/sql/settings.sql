@@ -71,9 +71,6 @@ create macro speaks_for(spelling, party, day := null) as case
                   and (day is null or in_term(day, valid_from, valid_until))) a
           cross join (select distinct person from people where account = lower(trim(party))) p
           left join body_members m on m.body = p.person and m.member = a.person) end;
--- Whether everybody who ever had a seat in a body is among these persons; NULL where it has no members, or is none.
-create macro consists_of(body_wanted, persons) as (
-    select bool_and(list_contains(persons, member)) from body_members where body = body_wanted and part = 'member');
 -- Whether the server vouches for the name in actor, by actor_from of journal, changes, promotions or fields.
 -- A program names itself: the change is recorded by the server then, and the name is the program's word.
 create macro is_vouched(known_from) as coalesce(known_from in ('basic-auth', 'plugin', 'proxy'), false);
