@@ -76,7 +76,10 @@ class Severity(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for critical to 3 for low, for sorting."""
-        return list(Severity).index(self)
+        return _SEVERITY_RANKS[self]
+
+
+_SEVERITY_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Status(enum.StrEnum):
@@ -105,7 +108,7 @@ class Status(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for what has to be looked at first, for sorting."""
-        return _WORST_STATUS.index(self)
+        return _STATUS_RANKS[self]
 
     @property
     def words(self) -> str:
@@ -130,6 +133,7 @@ _WORST_STATUS = (
     Status.PASS,
     Status.NOT_APPLICABLE,
 )
+_STATUS_RANKS = {status: rank for rank, status in enumerate(_WORST_STATUS)}
 
 _STATUS_WORDS = {
     Status.PASS: "met",

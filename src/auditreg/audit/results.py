@@ -108,17 +108,17 @@ def check_results(
 
 @dataclass(slots=True)
 class _Counts:
-    """What a rule's table holds: answers by status, subjects of its population, faulty answers."""
+    """What a rule's table holds: answers by status, faulty ones, and subjects of its population answered for."""
 
     by_status: dict[Status, int] = field(default_factory=dict)
     returned: int = 0
-    subjects: int = 0
-    inside: int = 0
     faulty: int = 0
+    reached: int = 0
 
     def agrees_with(self, size: int) -> bool:
         """Whether each subject of a population of this size has exactly one proper answer."""
-        return not self.faulty and self.returned == self.inside == self.subjects == size
+        # As many answers as subjects, and none of these without one: no room for a second or a foreign one.
+        return not self.faulty and self.returned == self.reached == size
 
 
 def _counts(
@@ -131,38 +131,27 @@ def _counts(
     if not rules:
         return counts
     allowed, grades = listed(STATUSES), listed(Grade)
-    answers = []
+    parts = []
     for number, rule in enumerate(rules):
         graded = "grade" in columns[table_name(rule)]
         grade = f"coalesce(grade::VARCHAR not in ({grades}), false)" if graded else "false"
-        answers.append(
-            f"select {number} as rule, '{rule.scope}' as scope, "
-            f"subject::VARCHAR as subject, status::VARCHAR as status, "
-            f"{NO_REASON} or coalesce(status::VARCHAR, '') not in ({allowed}) or {grade} "
-            f"as faulty from {result_table(rule)}"
+        parts.append(
+            f"select {number} as rule, status::VARCHAR as status, count(*) as answers, count(*) filter "
+            f"({NO_REASON} or coalesce(status::VARCHAR, '') not in ({allowed}) or {grade}) as faulty, "
+            f"0 as reached from {result_table(rule)} group by status"
         )
-    populations = [
-        f"select '{scope}' as scope, subject, rowid as place from population_{scope}"
-        for scope in sorted({rule.scope for rule in rules})
-    ]
-    # A subject that is answered for twice makes its rule faulty, whatever the answers.
-    rows = connection.execute(
-        "select rule, status, sum(answers), coalesce(sum(answers) filter (place is not null), 0), "
-        "count(place), sum(faulty) "
-        "from (select a.rule, a.subject, any_value(a.status) as status, count(*) as answers, "
-        "any_value(p.place) as place, count(*) filter (a.faulty) as faulty "
-        f"from ({' union all '.join(answers)}) a left join ({' union all '.join(populations)}) p "
-        "on p.scope = a.scope and p.subject = a.subject group by a.rule, a.subject) "
-        "group by rule, status order by rule, status"
-    ).fetchall()
-    for number, status, returned, inside, subjects, faulty in rows:
+        parts.append(
+            f"select {number}, null, 0, 0, count(*) from population_{rule.scope} p "
+            f"semi join {result_table(rule)} r on r.subject::VARCHAR = p.subject"
+        )
+    rows = connection.execute(f"{' union all '.join(parts)} order by rule, status").fetchall()
+    for number, status, answers, faulty, reached in rows:
         count = counts[rules[number].id]
-        count.returned += returned
-        count.inside += inside
-        count.subjects += subjects
+        count.returned += answers
+        count.reached += reached
         count.faulty += faulty
-        if not faulty:
-            count.by_status[Status(status)] = returned
+        if answers and not faulty:
+            count.by_status[Status(status)] = answers
     return counts
 
 
