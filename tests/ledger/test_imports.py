@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -546,3 +547,117 @@ def test_what_an_engine_ran_and_runs_no_more_is_asked_about(filled: Book, regist
     assert filled.rows(asked.format(moment)) == [("a", 2, 1, None)]
     assert filled.rows(f"select version, system from running{moment}") == [(2, "a")]
     assert filled.rows(f"select version from running_as_of(ledger.moment({later}))") == []
+
+
+@dataclass(frozen=True)
+class WentLive:
+    """Version 2 went live between two readings; moments before, between and after them."""
+
+    book: Book
+    before: int
+    between: int
+    after: int
+
+    def told(self, *records: tuple[int, str, str, str]) -> dict[str, tuple[str, str]]:
+        """Rule to status and reason, where systems decided at moments: (at, system, actor, decision)."""
+        history(
+            self.book,
+            *(
+                {"at": iso(at), "version": 2, "what": "approval", "system": system, "actor": actor,
+                 "after": decision}
+                for at, system, actor, decision in records
+            ),
+        )  # fmt: skip
+        wanted = ("approval-precedes-live", "approval-recorded-at-promotion")
+        rules = [rule for rule in builtin_rules() if rule.id in wanted]
+        answers = Auditor(self.book.con, Config(), rules).check().every
+        return {a.rule.id: (str(a.status), a.reason) for a in answers if a.subject.version == 2}
+
+    def verdict(self) -> tuple:
+        """Verdict of the promotion, who approved, and whether that was recorded before or after."""
+        [row] = self.book.rows(
+            "select verdict, approver, written from approval_verdicts "
+            "where about = 'promotion' and version = 2"
+        )
+        return row
+
+
+@pytest.fixture
+def went_live(filled: Book, registry: Registry) -> WentLive:
+    before = registry.wait()
+    registry.wait()
+    filled.take(registry.read())
+    between = registry.wait()
+    registry.wait()
+    registry.stage("motor", 2, "Production")
+    registry.wait()
+    filled.take(registry.read())
+    after = registry.wait()
+    registry.wait()
+    filled.take(registry.read())
+    return WentLive(filled, before, between, after)
+
+
+def test_a_refusal_of_after_going_live_does_not_undo_what_another_system_approved_before(
+    went_live: WentLive,
+):
+    at = went_live
+    told = at.told((at.before, "JIRA", "ann", "approved"), (at.after, "board", "eve", "withdrawn"))
+    assert at.verdict() == ("unidentified", "ann", "open")
+    assert {rule: status for rule, (status, _) in told.items()} == {
+        "approval-precedes-live": "pass",
+        "approval-recorded-at-promotion": "pass",
+    }
+    # it is what stands now
+    now = "select verdict, decision from approval_verdicts where about = 'version' and version = 2"
+    assert at.book.rows(now) == [("rejected", "withdrawn")]
+
+
+def test_a_refusal_of_after_going_live_is_told_as_that_where_nothing_was_granted(
+    went_live: WentLive,
+):
+    at = went_live
+    told = at.told((at.after, "board", "eve", "rejected"))
+    assert at.verdict() == ("rejected", "eve", "after")
+    assert told["approval-precedes-live"][0] == "not_applicable"
+    assert "see approver-recorded" in told["approval-precedes-live"][1]
+
+
+def test_a_refusal_of_before_going_live_weighs_more_than_another_systems_approval(
+    went_live: WentLive,
+):
+    at = went_live
+    told = at.told((at.before, "JIRA", "ann", "approved"), (at.before, "board", "eve", "rejected"))
+    assert at.verdict()[0] == "rejected"
+    status, reason = told["approval-precedes-live"]
+    assert status != "pass", reason
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+def test_a_decision_between_the_readings_around_going_live_leaves_the_order_open(
+    went_live: WentLive, decision: str
+):
+    at = went_live
+    told = at.told((at.between, "JIRA", "ann", decision))
+    assert at.verdict()[0] == "order cannot be told"
+    assert told["approval-precedes-live"][0] == "undecided"
+    status, reason = told["approval-recorded-at-promotion"]
+    assert status == "undecided"
+    assert reason.startswith("Whether JIRA held the approval of motor/2 by ann, given at ")
+
+
+@pytest.mark.parametrize("decision", ["rejected", ""])
+def test_what_tags_say_after_going_live_does_not_undo_what_was_approved_before(
+    went_live: WentLive, registry: Registry, decision: str
+):
+    at = went_live
+    registry.tag("motor", 2, "approver", "eve")
+    if decision:
+        registry.tag("motor", 2, "gov.approval.decision", decision)
+    registry.wait()
+    at.book.take(registry.read())
+    told = at.told((at.before, "JIRA", "ann", "approved"))
+    assert at.verdict() == ("unidentified", "ann", "open")
+    assert told["approval-precedes-live"][0] == "pass"
+    now = "select verdict from approval_verdicts where about = 'version' and version = 2"
+    assert at.book.rows(now) == [("rejected" if decision else "unidentified",)]

@@ -860,6 +860,9 @@ weighed as (
                + case when of_model then 3 else 0 end as class,
            case when standing in ('placeholder', 'pending', 'on the model only') then standing
                 when perhaps_replaced then 'order cannot be told'
+                when standing in ('rejected', 'failed') and imported
+                then case when decided_before or decided_after and about = 'promotion' then standing
+                          when decided_after then 'dated in the future' else 'order cannot be told' end
                 when standing in ('rejected', 'failed')
                 then case when unplaced and not coalesce(decided_not_before is not null and decided_before, false)
                           then 'order cannot be told' else standing end
@@ -904,7 +907,8 @@ sourced as (
            case when count(*) > 1 then 'order cannot be told' else min(verdict) end as verdict,
            case when count(*) = 1 then min(verdict_contested_by) end as contested_by,
            min(record) as record, min(party) as party,
-           case when bool_and(written_before) then 'before' when bool_and(written_after) then 'after'
+           case when bool_and(written_before and not imported) then 'before'
+                when bool_and(case when imported then decided_after else written_after end) then 'after'
                 else 'open' end as written
     from chosen group by topic, asked, imported, system
 ),
@@ -922,13 +926,16 @@ answered as (
        and s.contested_by in ('approval-set-by-approver', 'approval-recorded-at-promotion',
                               'model-unchanged-after-approval')
 )
+-- the strictest counts; a refusal that came after going live only where nothing was granted
 select topic, asked as subject, verdict, contested_by, record, written
 from answered
 qualify row_number() over (
     partition by topic, asked
-    order by list_position(['rejected', 'failed', 'contested', 'holds', 'order cannot be told', 'after going live',
-                            'date unreadable', 'dated in the future', 'unidentified', 'incomplete', 'pending',
-                            'on the model only', 'placeholder'], verdict), imported, record) = 1
+    order by list_position(['rejected', 'failed', 'contested', 'holds', 'unidentified', 'order cannot be told', 'after going live',
+                            'date unreadable', 'dated in the future', 'refused later', 'incomplete', 'pending', 'on the model only',
+                            'placeholder'],
+                           case when written = 'after' and verdict in ('rejected', 'failed') then 'refused later' else verdict end),
+             imported, record) = 1
 
 -- block: approval_verdicts
 -- the approval of every promotion when the version went live, and of every version now

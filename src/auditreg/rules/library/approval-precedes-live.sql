@@ -36,7 +36,7 @@ select p.subject,
             else 'fail' end as status,
        case v.found
             when 'rejected' then '{subject} went live {live}, and the ' || case when v.written = 'after'
-                 then 'first approval decision recorded, {recorded},' else 'approval decision recorded then' end || ' was ''{decision}'''
+                 then 'first approval decision on record, ' || case v.source when 'import' then '{decided} in {system},' else '{recorded},' end else 'approval decision recorded then' end || ' was ''{decision}'''
             when 'service account' then 'The approval of {subject} for going live {live} was by {approver}, a service account, which cannot approve'
             when 'approver-independent' then 'The approval of {subject} for going live {live} was by {approver}' || case v.party_kind
                       when 'body' then ', all of whose members' else ', who also' end || ' developed it ({developers})'

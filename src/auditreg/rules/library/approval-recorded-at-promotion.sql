@@ -19,13 +19,14 @@ capture, so that both moments are known to the millisecond; import approvals tha
 */
 select p.subject,
        case when not v.names_approver or v.verdict in ('after going live', 'date unreadable') then 'not_applicable'
-            when v.source = 'import' or v.written = 'before' and v.stood then 'pass'
+            when v.held or v.written = 'before' and v.stood then 'pass'
             when v.written = 'after' then 'fail'
             else 'undecided' end as status,
        case when v.verdict in ('after going live', 'rejected', 'date unreadable')
             then 'No approval of {subject} came before it went live {live}: see approval-precedes-live'
             when not v.names_approver then 'Nobody is recorded who could have approved {subject}: see approval-precedes-live'
-            when v.source = 'import' then 'When {subject} went live {live}, {system} held its approval by {approver} of {decided}'
+            when v.held then 'When {subject} went live {live}, {system} held its approval by {approver}, given {decided}'
+            when v.source = 'import' then 'Whether {system} held the approval of {subject} by {approver}, given {decided}, when it went live {live} cannot be told'
             when v.written = 'before' and v.stood then 'When {subject} went live {live}, its approval by {approver} was on record, entered {recorded}'
             when v.written = 'after' then '{subject} went live {live} without an approval on record; the one by {approver} was entered only {recorded}'
                  || case when v.entered_by is null then '' else ', by {entered_by}' end
@@ -39,5 +40,6 @@ select p.subject,
        v.decided_not_before, v.decided_not_after, v.recorded_not_before, v.recorded_not_after,
        v.until_not_before as gone_not_before, v.until_not_after as gone_not_after, v.entered_by
 from population_promotion p
-join (select *, until_not_after is null or coalesce(until_not_before >= live_not_after, false) as stood
+join (select *, until_not_after is null or coalesce(until_not_before >= live_not_after, false) as stood,
+             source = 'import' and verdict in ('holds', 'contested', 'unidentified') as held
       from approval_verdicts) v on v.subject = p.subject
