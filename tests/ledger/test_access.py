@@ -179,6 +179,21 @@ def test_prompts_are_told_with_their_text(book: Book, registry: Registry):
     assert before < during
 
 
+def test_a_model_that_is_tagged_as_a_prompt_later_stays_a_model(book: Book, registry: Registry):
+    registry.create("motor")
+    registry.version("motor")
+    registry.stage("motor", 1, "Production")
+    book.take(registry.read())
+    registry.wait(100_000)
+    registry.tag("motor", None, "mlflow.prompt.is_prompt", "true")
+    registry.wait()
+    book.take(registry.read())
+    assert book.rows("select model from prompts") == []
+    for asked in ("live_versions", "promotions", "population_live_version", "inventory"):
+        assert ("motor",) in book.rows(f"select model from {asked}"), asked
+    assert book.tables() == book.rebuilt()
+
+
 def test_the_model_a_tag_names(book: Book, registry: Registry):
     registry.create("motor")
     registry.version("motor", source="runs:/r1/model")

@@ -322,6 +322,60 @@ def test_a_captured_deletion_keeps_its_own_moment(ledger: Ledger):
     ) == [(moment(deleted), moment(deleted))]
 
 
+PROMOTIONS = (
+    "select version, live_via, epoch_ms(live_not_before), epoch_ms(live_not_after), "
+    "epoch_ms(ended_not_before), epoch_ms(ended_not_after) from promotions{} "
+    "order by version, live_not_after"
+)
+
+
+def test_a_version_put_back_after_a_move_that_nobody_recorded_went_live_again(ledger: Ledger):
+    registry = CapturedRegistry()
+    registry.capture()
+    for step in (("create", "a"), ("version", "a"), ("version", "a")):
+        registry.do(step)
+    registry.do(("alias", "a", "champion", 1))
+    first = registry.clock
+    registry.tamper(("alias", "a", 2, "champion"), moves=False)
+    registry.do(("alias", "a", "champion", 1))
+    again = registry.clock
+    take(ledger, registry.look().reading)
+    assert ask(ledger, PROMOTIONS.format("")) == [
+        (1, "alias champion", first, first, first, again),
+        (1, "alias champion", again, again, None, None),
+        (2, "alias champion", first, again, again, again),
+    ]
+
+
+def test_a_version_that_goes_over_from_a_stage_to_an_alias_stays_live(ledger: Ledger):
+    registry = CapturedRegistry()
+    registry.capture()
+    for step in (("create", "a"), ("version", "a"), ("stage", "a", 1, "Production")):
+        registry.do(step)
+    first = registry.clock
+    registry.do(("alias", "a", "champion", 1))
+    registry.do(("stage", "a", 1, "Archived"))
+    take(ledger, registry.look().reading)
+    assert ask(ledger, PROMOTIONS.format("")) == [
+        (1, "alias champion, stage Production", first, first, None, None)
+    ]
+
+
+def test_a_promotion_of_a_moment_names_no_stage_that_came_later(ledger: Ledger):
+    registry = CapturedRegistry()
+    registry.capture()
+    for step in (("create", "a"), ("version", "a"), ("alias", "a", "champion", 1)):
+        registry.do(step)
+    first = registry.clock
+    before = registry.wait()
+    registry.do(("stage", "a", 1, "Production"))
+    take(ledger, registry.look().reading)
+    [then] = ask(ledger, PROMOTIONS.format(f"_as_of(ledger.moment({before}))"))
+    assert then == (1, "alias champion", first, first, None, None)
+    [now] = ask(ledger, PROMOTIONS.format(""))
+    assert now[1] == "alias champion, stage Production"
+
+
 def test_a_check_is_made_on_the_same_changes_and_promotions(ledger: Ledger, registry: Registry):
     """It asks the log for its states once, and the views of the ledger ask it each."""
     registry.create("motor", owner="ann")

@@ -641,6 +641,11 @@ def test_a_decision_between_the_readings_around_going_live_leaves_the_order_open
     told = at.told((at.between, "JIRA", "ann", decision))
     assert at.verdict()[0] == "order cannot be told"
     assert told["approval-precedes-live"][0] == "undecided"
+    told_of = {
+        "approved": "Whether motor/2 was approved by ann, as JIRA says, at 2026-01-01 00:00:09 UTC, before",
+        "rejected": "before or after the approval decision 'rejected' was taken cannot be told",
+    }[decision]
+    assert told_of in told["approval-precedes-live"][1]
     status, reason = told["approval-recorded-at-promotion"]
     assert status == "undecided"
     assert reason.startswith("Whether JIRA held the approval of motor/2 by ann, given at ")

@@ -217,6 +217,17 @@ def test_nobody_looks_for_the_files_of_a_prompt(book, firm):
     assert (done.completeness.left_out, done.complete) == ({}, True)
 
 
+def test_the_files_of_a_model_that_is_tagged_as_a_prompt_are_read(book, firm):
+    before = firm.take(book).completeness.counts["model_artifacts"]
+    run_sql(
+        firm.store,
+        "insert into registered_model_tags (workspace, name, key, value) "
+        "values ('default', 'motor', 'mlflow.prompt.is_prompt', 'true')",
+    )
+    assert firm.take(book).completeness.counts["model_artifacts"] == before
+    assert book.rows("select model from prompts") == []
+
+
 def test_no_rule_forgets_over_night_what_it_knew(book, firm):
     for _ in range(2):
         at = firm.take(book).observed_at

@@ -118,6 +118,11 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
         )
         if scope in populations
     ]
+    if not parts and Scope.LIVE_IN_PERIOD in populations:
+        number = populations[Scope.LIVE_IN_PERIOD]
+        parts = [quantity(number, "version in use in the period", "versions in use in the period")]
+    elif not parts and populations:
+        parts = ["The ledger as a whole"]
     first, last = result.period
     lines = [
         Text(" · ".join(parts) or "No rule ran", "bold"),

@@ -5,10 +5,13 @@
 -- Around a rename both names are possible; a subject still has one row, under the later name.
 
 -- block: prompt_models
--- which registered models are prompts; the view prompts says more
-select distinct model_subject
-from [registered_model_tags]
-where key = 'mlflow.prompt.is_prompt' and lower(value) = 'true'
+-- which registered models are prompts; the view prompts says more. MLflow tags a prompt as it makes it: a model that
+-- somebody tags later stays a model
+select distinct t.model_subject
+from [registered_model_tags] t join [registered_models] m on m.subject = t.model_subject
+where t.key = 'mlflow.prompt.is_prompt' and lower(t.value) = 'true'
+  -- the server writes the rows of one request a little after the creation time; a reading sees them together
+  and coalesce(t.not_before <= m.created_at + case t.grade when 'captured' then interval 1 minute else interval 0 minute end, true)
 
 -- block: live_versions
 with named as (
@@ -362,14 +365,17 @@ turn as (
     window states as (partition by trigger order by observed_at, place, seq)
 ),
 spell as (
-    select live_subject, via, seq, place, lo, hi,
+    select live_subject, trigger, via, seq, place, lo, hi,
            lead(until_lo) over turns as end_lo, lead(hi) over turns as end_hi
     from turn where turned
     window turns as (partition by trigger order by observed_at, place, seq)
 ),
+-- a stage or alias that ends when another begins goes on; one that begins again had ended in between
 island as (
     select *,
-           coalesce(hi > max(coalesce(end_hi, timestamp '9999-12-31')) over earlier, true) as opens
+           coalesce(hi > max(coalesce(end_hi, timestamp '9999-12-31')) over earlier
+                    or hi = max(coalesce(end_hi, timestamp '9999-12-31')) over earlier
+                       and trigger = max_by(trigger, coalesce(end_hi, timestamp '9999-12-31')) over earlier, true) as opens
     from spell where live_subject is not null
     window earlier as (partition by live_subject order by hi, seq
                        rows between unbounded preceding and 1 preceding)
@@ -380,7 +386,7 @@ numbered as (
 ),
 whole as (
     select live_subject, min(seq) as seq, min_by(seq, (hi, place, seq)) as first_seq,
-           string_agg(distinct via, ', ' order by via) as live_via,
+           string_agg(distinct via, ', ' order by via) filter ([ts] is null or lo is null or lo < [ts] or hi <= [ts]) as live_via,
            min(lo) as lo, min(hi) as hi,
            case when bool_and(end_hi is not null) then max(end_lo) end as end_lo,
            case when bool_and(end_hi is not null) then max(end_hi) end as end_hi

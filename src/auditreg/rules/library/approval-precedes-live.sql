@@ -48,11 +48,14 @@ select p.subject,
             when 'on the model only' then '{subject} went live {live} with an approval on record for the model only'
             when 'none' then '{subject} went live {live} without an approval on record'
             when 'after going live' then '{subject} went live {live}, before its approval by {approver}'
-                 || case when v.stated is null then ', entered {recorded}' else ' of {stated}' end
-            when 'order cannot be told' then case when v.decided_not_before >= v.live_not_after
-                 then '{subject} went live {live}, and the approval by {approver} that is recorded is of {stated}; whether another '
+                 || case when v.source = 'import' then ', given {decided}, as {system} says'
+                         when v.stated is null then ', entered {recorded}' else ' of {stated}' end
+            when 'order cannot be told' then case when decision_of(v.decision) = 'rejected'
+                 then 'Whether {subject} went live {live} before or after the approval decision ''{decision}'' was taken cannot be told'
+                 when v.decided_not_before >= v.live_not_after then '{subject} went live {live}, and the approval by {approver} that is recorded is of {stated}; whether another '
                       || 'was recorded before and overwritten, no reading shows' else 'Whether {subject} was approved by {approver}'
-                 || case when v.stated is null then ', entered {recorded},' else ' ({stated})' end
+                 || case when v.source = 'import' then ', as {system} says, {decided},'
+                         when v.stated is null then ', entered {recorded},' else ' ({stated})' end
                  || ' before it went live {live} cannot be told' end
             when 'date unreadable' then 'The approval date of {subject} cannot be read: ''{stated}''; wanted: 2026-08-12 or 2026-08-12T14:30:00Z'
             when 'holds' then '{subject} was approved by {approver}' || case when v.stated is not null then ' on {stated}'

@@ -83,7 +83,11 @@ _OF_VALUES = (ArithmeticError, LookupError, RecursionError, ValueError)
 """What a value nobody thought of raises: a doubt about its version, and no end of the reading."""
 _VERSION_COLUMNS = ("workspace", "model", "version", "stage", "source", "storage_location")
 PROMPT_TAG = "mlflow.prompt.is_prompt"
-"""Tag of a registered model that is a prompt: it has no files, only a text in its tags."""
+"""Tag of a registered model that is a prompt: it has no files, only a text in its tags, and a word as its source.
+
+A version with a place as its source has files, whatever somebody tags its model.
+"""
+_PLACE = re.compile(r"[/\\:]")
 _WINDOWS = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
@@ -157,7 +161,8 @@ def versions_to_read(
             key = (row["workspace"], row["model"], row["version"])
             live = key in aliased or row["stage"] not in _NOT_LIVE
             location = resolve(row["source"], row["storage_location"], places)
-            listed.append(VersionFiles(*key, location, live, key[:2] in prompts))
+            prompt = key[:2] in prompts and not _PLACE.search(location or "")
+            listed.append(VersionFiles(*key, location, live, prompt))
     return listed
 
 
