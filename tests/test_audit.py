@@ -15,6 +15,7 @@ import pytest
 from auditreg.audit import Auditor, Limits
 from auditreg.audit.carried import prepare_carried
 from auditreg.audit.isolation import result_table
+from auditreg.audit.ratings import rank_sql, rate_subjects
 from auditreg.audit.results import policy_overrides
 from auditreg.audit.snapshot import Moment, reads_of
 from auditreg.audit.testing.cases import empty_ledger, run_cases
@@ -384,6 +385,19 @@ def test_severity_follows_the_rating_on_record(
     assert {f.subject.label: f.severity.value for f in result.open} == expected
     ranks = [finding.severity.rank for finding in result.open]
     assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize("of_high", ["critical", "medium"])
+def test_of_several_possible_ratings_the_worst_gives_the_severity(
+    empty: duckdb.DuckDBPyConnection, of_high: str
+) -> None:
+    rerated = {"version": "motor/1", "field": "risk_rating", "before": "low", "after": "high"}
+    build(empty, case(models={"motor": {"versions": {"1": {}}}}, uncertain=[rerated]))
+    mine = rule(more=f'severity_by_rating = {{ low = "low", high = "{of_high}" }}')
+    rate_subjects(empty, [mine])
+    rank, joined = rank_sql(mine)
+    ranks = empty.execute(f"select {rank} from (select 'm-1/1' as subject) r {joined}").fetchall()
+    assert ranks == [(Severity(of_high).rank,)]
 
 
 def test_what_is_older_than_the_policy_is_counted_apart(

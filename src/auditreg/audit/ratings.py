@@ -15,15 +15,16 @@ RATINGS = "field_evidence 'risk_rating'"
 """What the ratings of models are read from, as `reads_of` takes it."""
 
 _RATED = (
-    "create or replace temp table rated as select subject, lower(trim(value)) as rating "
-    "from field_evidence where field = 'risk_rating' and state = 'recorded'"
+    "create or replace temp table rated as select subject, lower(trim(rating)) as rating "
+    "from (select subject, unnest(values_of(state, value, possible)) as rating "
+    "from field_evidence where field = 'risk_rating')"
 )
 
 _SEVERITIES = {severity.rank: severity for severity in Severity}
 
 
 def rate_subjects(connection: duckdb.DuckDBPyConnection, rules: Iterable[RuleInfo]) -> None:
-    """Make the table of the risk ratings on record, where any rule needs it."""
+    """Make the table of the risk ratings on record, all that are possible, where any rule needs it."""
     if any(rule.severity_by_rating for rule in rules):
         connection.execute(_RATED)
 
@@ -31,7 +32,8 @@ def rate_subjects(connection: duckdb.DuckDBPyConnection, rules: Iterable[RuleInf
 def rank_sql(rule: RuleInfo) -> tuple[str, str]:
     """SQL for the rank of the severity of a row `r` of a rule's table, and the join it needs.
 
-    Without a rating on record, or with one the rule does not name, it is the rule's own severity.
+    Without a rating on record, or with one the rule does not name, it is the rule's own severity; of
+    several ratings that are possible at the moment, the worst.
     """
     if not rule.severity_by_rating:
         return str(rule.severity.rank), ""
@@ -41,8 +43,9 @@ def rank_sql(rule: RuleInfo) -> tuple[str, str]:
     )
     # A promotion's subject is that of its version, a plus sign and a number.
     return (
-        f"case g.rating {cases} else {rule.severity.rank} end",
-        "left join rated g on g.subject = split_part(r.subject, '+', 1)",
+        f"coalesce(g.rank, {rule.severity.rank})",
+        f"left join (select subject, min(case rating {cases} else {rule.severity.rank} end) as rank "
+        "from rated group by subject) g on g.subject = split_part(r.subject, '+', 1)",
     )
 
 
