@@ -41,11 +41,12 @@ def rank_sql(rule: RuleInfo) -> tuple[str, str]:
         f"when {quoted(rating)} then {severity.rank}"
         for rating, severity in sorted(rule.severity_by_rating.items())
     )
+    ranks = f"case rating {cases} else {rule.severity.rank} end"
+    ranked = f"select subject, min({ranks}) as rank from rated group by subject"  # noqa: S608 - quoted
     # A promotion's subject is that of its version, a plus sign and a number.
     return (
         f"coalesce(g.rank, {rule.severity.rank})",
-        f"left join (select subject, min(case rating {cases} else {rule.severity.rank} end) as rank "
-        "from rated group by subject) g on g.subject = split_part(r.subject, '+', 1)",
+        f"left join ({ranked}) g on g.subject = split_part(r.subject, '+', 1)",
     )
 
 
