@@ -607,8 +607,13 @@ answered_on = 2026-10-08
 
 What happened in a period cannot come right by itself: findings of rules about events (scopes `promotion` and `live_in_period`, and rules that ask
 when the period began) stay open when it is over, until the rule is satisfied or they are accepted or answered. `repaired` and `rejected` answer such findings
-only, and cover what had happened by the end of their day. Whoever owns or developed a model neither accepts nor answers for it. An entry
-that covers nothing is itself reported (`auditreg waivers`). A report of a past moment uses the waivers that the last check by then had sealed.
+only, and cover what had happened by the end of their day.
+
+`models` and `versions` are meant in every workspace and registry, by the name that the model has at the moment that is judged; where it was renamed,
+the entry is to be changed too. `workspace = "fraud"` and `registry = "eu"`, as `auditreg query "from model_identity"` names them, narrow an entry to one, its `findings`
+included. Whoever owns a model, or is or ever was recorded as a developer of it or of one of its versions, neither accepts nor answers for it, under whatever
+name. A body that is recorded as a developer means its members. That is asked of each model: of several that an entry names, it holds for the
+others, and `auditreg waivers` says so. An entry that covers nothing is itself reported (`auditreg waivers`). A report of a past moment uses the waivers that the last check by then had sealed.
 The JSON Schema is `docs/schema/waivers.toml.schema.json`.
 """
 

@@ -476,11 +476,48 @@ def test_a_bad_waiver_covers_nothing(
 
 def test_self_approval_is_judged_on_persons(own: duckdb.DuckDBPyConnection) -> None:
     own.execute(
-        "insert into people (person, account, service) values ('j', 'jane', false), "
-        "('j', 'jane smith', false)"
+        "insert into people (person, account, service, kind) values ('j', 'jane', false, 'person'), "
+        "('j', 'jane smith', false, 'person')"
     )
     result = check(own, rule(), waivers=WAIVER.format(approver="Jane Smith", expires="2026-12-31"))
     assert result.waivers[0].judged == "self_approved"
+
+
+@pytest.mark.parametrize(
+    ("developer", "approver", "judged"),
+    [
+        ("Pricing", "ann", "self_approved"),
+        ("Pricing", "pricing", "self_approved"),
+        ("Pricing", "bob", "in_force"),
+        ("a.smith", "ann", "self_approved"),
+        ("ann", "pricing", "in_force"),  # eve, the other member, did not
+        ("passed on", "ann", "self_approved"),
+        ("passed on", "bob", "self_approved"),
+        ("passed on", "eve", "in_force"),
+        ("TBD", "ann", "in_force"),
+    ],
+)
+def test_developers_are_the_persons_their_names_may_mean(
+    own: duckdb.DuckDBPyConnection, developer: str, approver: str, judged: str
+) -> None:
+    own.execute(
+        "insert into people (person, account, service, kind, valid_until) values "
+        "('ann', 'ann', false, 'person', null), ('ann', 'a.smith', false, 'person', null), "
+        "('bob', 'bob', false, 'person', null), ('eve', 'eve', false, 'person', null), "
+        "('ann', 'passed on', false, 'person', date '2026-06-30'), "
+        "('bob', 'passed on', false, 'person', null), ('pricing', 'pricing', false, 'body', null)"
+    )
+    own.execute(
+        "insert into body_members (body, member, part) values "
+        "('pricing', 'ann', 'member'), ('pricing', 'eve', 'member'), ('pricing', 'bob', 'secretary')"
+    )
+    own.execute(
+        "update registered_model_tags set key = 'gov.developer', value = ? where key = 'gov.owner'",
+        [developer],
+    )
+    result = check(own, rule(), waivers=WAIVER.format(approver=approver, expires="2026-12-31"))
+    assert [w.judged for w in result.waivers] == [judged]
+    assert result.waivers[0].covers == (judged == "in_force")
 
 
 @pytest.mark.parametrize(

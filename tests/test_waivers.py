@@ -10,7 +10,7 @@ import pytest
 
 from auditreg.config import parse_config
 from auditreg.errors import ConfigError
-from auditreg.waivers import Waiver, judge, parse_waivers
+from auditreg.waivers import Reach, Waiver, judge, parse_waivers
 from auditreg.workflows.policy import PolicySet
 
 ACCEPTED = """
@@ -49,6 +49,18 @@ def test_entries() -> None:
     assert parse("") == ()
 
 
+def test_an_entry_may_be_for_one_workspace_and_registry() -> None:
+    narrow = REPAIR + 'workspace = "fraud"\nregistry = "eu"\n'
+    [both], [one] = parse(narrow), parse(REPAIR + 'registry = "eu"')
+    assert both.scope == "motor in workspace fraud of registry eu"
+    assert one.scope == "motor of registry eu"
+    assert (
+        "for motor in workspace fraud of registry eu: ops" in judge(both, TODAY, Reach(1)).sentence
+    )
+    [broad] = parse(narrow.replace('["motor"]', "[]"))
+    assert judge(broad, TODAY, Reach()).judged == "over_broad"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -69,6 +81,7 @@ def test_entries() -> None:
             "waiver 1 (owner-recorded): 'expires' is 9999-12-31",
         ),
         (f"a = {'[' * 5000}", "not TOML"),
+        (ACCEPTED + "workspace = 1", "workspace"),
         ("[waivers]", "waivers"),
     ],
 )
@@ -107,6 +120,26 @@ def test_the_file_beside_the_settings(tmp_path: Path) -> None:
         (ACCEPTED, {"covers": 1, "given": "not_in_office"}, "not_in_office", "is not in office"),
         (ACCEPTED, {"covers": 1, "given": "by_stranger"}, "by_stranger", "ann is nobody listed"),
         (ACCEPTED, {"covers": 0, "given": "by_stranger"}, "unused", "covers no open finding"),
+        (ACCEPTED, {"covers": 0, "withheld": 1}, "self_approved", "by ann, who owns or developed"),
+        (ACCEPTED, {"covers": 0, "withheld": 1, "whole": False}, "partly_self_approved", "but not"),
+        (
+            ACCEPTED,
+            {"covers": 2, "withheld": 1},
+            "partly_self_approved",
+            "holds until 2026-12-31, but not for what ann owns or developed.",
+        ),
+        (
+            ACCEPTED,
+            {"covers": 1, "withheld": 1, "given": "by_stranger"},
+            "partly_self_approved",
+            "but",
+        ),
+        (
+            ACCEPTED.replace("2026-12", "2025-12"),
+            {"covers": 1, "withheld": 1},
+            "expired",
+            "expired",
+        ),
         (ACCEPTED.replace("2026-12", "2025-12"), {"covers": 1}, "expired", "expired"),
         (ACCEPTED.replace("2026-12-31", "2026-09-30"), {"covers": 1}, "in_force", "holds"),
         (REPAIR, {"covers": 1}, "in_force", "it stays open"),
@@ -116,8 +149,10 @@ def test_the_file_beside_the_settings(tmp_path: Path) -> None:
     ],
 )
 def test_judged(text: str, options: dict[str, Any], judged: str, words: str) -> None:
-    result = judge(parse(text)[0], TODAY, **options)  # type: ignore[arg-type]
+    reach = Reach(options["covers"], withheld=options.get("withheld", 0))
+    more = {name: value for name, value in options.items() if name not in ("covers", "withheld")}
+    result = judge(parse(text)[0], TODAY, reach, **more)
     assert (result.judged, words in result.sentence) == (judged, True)
-    assert result.is_bad == (judged not in ("in_force", "by_stranger"))
-    covering = judged in ("in_force", "by_stranger", "overdue")
-    assert result.covers == (1 if covering and options["covers"] else 0)
+    holds = judged in ("in_force", "by_stranger", "partly_self_approved")
+    assert result.is_bad == (not holds)
+    assert result.covers == (options["covers"] if holds or judged == "overdue" else 0)

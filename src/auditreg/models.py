@@ -387,11 +387,11 @@ class RuleResult:
 class JudgedWaiver:
     """One entry of waivers.toml, judged at the moment of a check.
 
-    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved`, `names_nobody`,
-    `service_account`, `not_in_office`, `by_stranger`, `overdue`, `not_yet` (an answer of a later day)
-    or `no_event` (an answer about what did not happen at a moment); `sentence` says why in words.
-    `covers` counts the findings of one that covers some (`in_force`, `by_stranger`, `overdue`); a
-    repair under way leaves them open.
+    `judged` is `in_force`, `expired`, `unused`, `over_broad`, `self_approved`, `partly_self_approved`
+    (it holds for other models), `names_nobody`, `service_account`, `not_in_office`, `by_stranger`,
+    `overdue`, `not_yet` (an answer of a later day) or `no_event` (an answer about what did not happen
+    at a moment); `sentence` says why in words. `covers` counts the findings of one that covers some
+    (`auditreg.waivers.COVERING`); a repair under way leaves them open.
     """
 
     rule: str
@@ -412,7 +412,7 @@ class JudgedWaiver:
     @property
     def is_bad(self) -> bool:
         """Whether somebody has to look at the waiver itself."""
-        return self.judged not in ("in_force", "by_stranger")
+        return self.judged not in ("in_force", "by_stranger", "partly_self_approved")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,18 +25,23 @@
     answered_by = "jane.smith"
     answered_on = 2026-10-08
 
+`models` and `versions` are meant in every workspace and registry, by the name a model has at the moment that is judged.
+`workspace = "fraud"` and `registry = "eu"` narrow an entry to one; it then covers nothing outside of it.
+
 An accepted finding in force is waived. One under repair, overdue or not, stays open and carries
 owner and date: a promise is not a repair. What happened cannot come right by itself, so a finding
 about an event is answered: `repaired` says what was done about it, `rejected` that it is disputed. An answer
-covers what had happened by its date. A waiver that names no model and no finding, has run out, or was given by the
-model's own owner or developer, by nobody (`TBD`), a service account or somebody out of office covers nothing and is
-itself reported. One by somebody whom `[[people]]` does not list holds, and that is said.
+covers what had happened by its date. A waiver that names no model and no finding, has run out, or was given by nobody
+(`TBD`), a service account or somebody out of office covers nothing and is itself reported. Whoever owns a model, or ever
+was recorded as having developed it, covers nothing of that model; of others the waiver holds, and that is said. So it is
+of one by somebody whom `[[people]]` does not list.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -49,7 +54,7 @@ from auditreg.models import JudgedWaiver, WaiverRef
 
 _STATE = "No waiver was applied."
 
-COVERING = ("in_force", "by_stranger", "overdue")
+COVERING = ("in_force", "by_stranger", "partly_self_approved", "overdue")
 """Judgements under which a waiver is shown beside the findings it covers."""
 
 GIVEN = ("names_nobody", "service_account", "not_in_office", "self_approved", "by_stranger")
@@ -70,7 +75,8 @@ _NUMBER = re.compile(r"F-([1-9]\d{0,17})")
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry. `expires` and `due` are the last days it holds, in the configured time zone.
 
-    `answered_on` is the day of an answer: it covers what had happened by the end of it.
+    `answered_on` is the day of an answer: it covers what had happened by the end of it. `workspace`
+    and `registry` narrow what it names; without them it is meant in every one.
     """
 
     rule: str
@@ -79,6 +85,8 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    workspace: str | None = None
+    registry: str | None = None
     approver: str | None = None
     ticket: str | None = None
     expires: date | None = None
@@ -90,7 +98,10 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def scope(self) -> str:
         """What it covers, in words."""
-        return ", ".join((*self.models, *self.versions, *self.findings)) or "every model"
+        named = ", ".join((*self.models, *self.versions, *self.findings)) or "every model"
+        workspace = "" if self.workspace is None else f" in workspace {self.workspace}"
+        registry = "" if self.registry is None else f" of registry {self.registry}"
+        return named + workspace + registry
 
     @property
     def until(self) -> date | None:
@@ -206,41 +217,54 @@ def _check(waiver: Waiver, where: str) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many findings a waiver names: open ones that it may cover, ones that it closed earlier, and open
+    ones withheld from it, because who gave it owns or developed the model.
+    """
+
+    covers: int = 0
+    answered: int = 0
+    withheld: int = 0
+
+
 def judge(
     waiver: Waiver,
     today: date,
+    reach: Reach,
     *,
-    covers: int,
     whole: bool = True,
     known: bool = True,
     given: str | None = None,
     about_events: bool = True,
-    answered: int = 0,
 ) -> JudgedWaiver:
     """Say whether a waiver holds.
 
     Args:
         waiver: the entry.
         today: the local day of the moment that is judged.
-        covers: open findings it names.
+        reach: the findings it names.
         whole: whether everything was checked, so that covering nothing means something.
         known: whether there is a rule of that id.
         given: what speaks against who gave it, one of `GIVEN`.
         about_events: whether its rule asks what happened, so that it can be answered.
-        answered: findings it names that it closed earlier.
     """
+    nothing = whole and not reach.covers + reach.answered
     if not (waiver.models or waiver.versions or waiver.findings) or "*" in waiver.models:
         judged = "over_broad"
     elif given is not None and given not in COVERING:
         judged = given
+    elif reach.withheld and nothing:
+        judged = "self_approved"
     elif known and waiver.is_answer and not about_events:
         judged = "no_event"
     elif known and (dated := _by_its_date(waiver, today)):
         judged = dated
+    elif nothing or not known:
+        judged = "unused"
     else:
-        nothing = covers + answered == 0 and whole
-        judged = "unused" if nothing or not known else given or "in_force"
-    return as_judged(waiver, judged, covers=covers, known=known)
+        judged = "partly_self_approved" if reach.withheld else given or "in_force"
+    return as_judged(waiver, judged, covers=reach.covers, known=known)
 
 
 def as_judged(waiver: Waiver, judged: str, *, covers: int, known: bool = True) -> JudgedWaiver:
@@ -297,6 +321,8 @@ def _sentence(waiver: Waiver, judged: str, known: bool) -> str:
         return (
             f"{about}{_holds(waiver)[:-1]}; {waiver.responsible} is nobody listed in auditreg.toml."
         )
+    if judged == "partly_self_approved":
+        return f"{about}{_holds(waiver)[:-1]}, but not for what {waiver.responsible} owns or developed."
     return about + (sentences.get(judged) or _holds(waiver))
 
 

@@ -22,6 +22,7 @@ WAIVER_JUDGED = {
     "unused": "covers nothing",
     "over_broad": "names no single model",
     "self_approved": "given by who owns or developed the model",
+    "partly_self_approved": "holds; not for what its giver owns or developed",
     "names_nobody": "given by nobody",
     "service_account": "given by a service account",
     "not_in_office": "given by somebody not in office",

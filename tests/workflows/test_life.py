@@ -33,7 +33,7 @@ from auditreg.rules.parse import parse_rule
 from auditreg.workflows.check import CheckOptions, CheckOutcome, exit_code, open_check, run_check
 from auditreg.workflows.policy import PolicySet
 from tests.ledger.conftest import ask, empty_file, take  # noqa: F401 - a fixture
-from tests.ledger.reading import START, Registry, moment
+from tests.ledger.reading import START, MemoryReading, Registry, moment
 
 HEADER = """/*
 title = "{title}"
@@ -510,6 +510,162 @@ def test_who_owned_a_model_does_not_answer_for_it_when_it_is_deleted(firm: Firm)
         result = firm.check().result
         assert [w.judged for w in result.waivers] == ["self_approved"]
         assert told(result)["approved motor/1"][1] == "fail"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("number", [1, None])
+def test_who_ever_was_recorded_as_developer_does_not_answer(firm: Firm, number: int | None):
+    """To overwrite the tag, or to remove it, lets nobody answer for what they developed."""
+    firm.registry.tag("motor", number, "gov.developer", "Ann")
+    firm.read(datetime(2026, 10, 6))
+    for day, name in ((7, "zed"), (8, None)):
+        firm.registry.tag("motor", number, "gov.developer", name)
+        firm.read(datetime(2026, 10, day))
+        for names in ('findings = ["F-1"]', 'models = ["motor"]', 'versions = ["motor/1"]'):
+            firm.waivers = ANSWER.format(names=names, status="repaired", day="2026-10-05")
+            result = firm.check().result
+            assert [w.judged for w in result.waivers] == ["self_approved"]
+            assert told(result)["approved motor/1"][1] == "fail"
+
+
+def test_who_owned_a_model_once_answers_when_another_owns_it(firm: Firm):
+    firm.registry.tag("motor", None, "gov.owner", "ann")
+    firm.read(datetime(2026, 10, 6))
+    firm.registry.tag("motor", None, "gov.owner", "zed")
+    firm.read(datetime(2026, 10, 7))
+    firm.waivers = ANSWER.format(names='findings = ["F-1"]', status="repaired", day="2026-10-06")
+    result = firm.check().result
+    assert [w.judged for w in result.waivers] == ["in_force"]
+    assert told(result)["approved motor/1"][1] == "answered"
+
+
+def judged_thrice(firm: Firm) -> list[str]:
+    """How the first waiver is judged by a check, by `auditreg waivers`, and by the next check."""
+    sealed = firm.check().result
+    with open_check(firm.ledger, firm.policy(), CheckOptions(seal=False)) as (_, listed):
+        words = [result.waivers[0].judged for result in (sealed, listed)]
+    return [*words, firm.check(everything=True).result.waivers[0].judged]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("giver", "judged"), [("ann", "self_approved"), ("bob", "in_force")])
+def test_a_rename_changes_nothing_of_who_may_answer(firm: Firm, giver: str, judged: str):
+    firm.registry.tag("motor", None, "gov.owner", "ann")
+    firm.read(datetime(2026, 10, 6))
+    firm.check()
+    answer = ANSWER.replace('"ann"', f'"{giver}"')
+    firm.waivers = answer.format(names='findings = ["F-1"]', status="repaired", day="2026-10-05")
+    firm.registry.rename("motor", "motor2")
+    firm.read(datetime(2026, 10, 7))
+    assert judged_thrice(firm) == [judged] * 3
+    assert (firm.states(1)[-1][-1] == "repaired") == (judged == "in_force")
+
+
+@pytest.mark.integration
+def test_an_answer_that_closed_a_finding_keeps_holding_when_the_model_is_renamed(firm: Firm):
+    firm.check()
+    firm.waivers = ANSWER.format(names='models = ["motor"]', status="rejected", day="2026-10-05")
+    firm.check()
+    firm.registry.rename("motor", "motor2")
+    firm.read(datetime(2026, 10, 7))
+    assert judged_thrice(firm) == ["in_force"] * 3
+    assert "approved motor2/1" not in told(firm.check().result)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("name", "judged", "status"), [("home", "unused", "fail"), ("home2", "in_force", "answered")]
+)
+def test_an_answer_names_a_model_by_the_name_it_has(
+    firm: Firm, name: str, judged: str, status: str
+):
+    """What happened in the period is asked about again: an answer to the former name does not seem to hold."""
+    firm.live(datetime(2026, 10, 5, 15), "home", 2)
+    firm.read(datetime(2026, 10, 6))
+    firm.waivers = ANSWER.format(names='versions = ["home/2"]', status="rejected", day="2026-10-05")
+    assert told(firm.check().result)["approved home/2"][1] == "answered"
+    firm.registry.rename("home", "home2")
+    firm.read(datetime(2026, 10, 7))
+    firm.waivers = firm.waivers.replace("home/2", f"{name}/2")
+    assert judged_thrice(firm) == [judged] * 3
+    assert told(firm.check().result)["approved home2/2"][1] == status
+
+
+def in_two_workspaces(firm: Firm, workspace: str) -> None:
+    """Read two models called motor, that went live unapproved: default/motor is bob's, the other one eve's."""
+    firm.live(datetime(2026, 10, 5, 15), "other")
+    firm.registry.tag("motor", None, "gov.owner", "bob")
+    firm.registry.tag("other", None, "gov.owner", "eve")
+    firm.registry.clock = at(datetime(2026, 10, 6)) - 1000
+    rows = firm.registry.rows()
+    for row in (row for table in rows.values() for row in table if row.get("model") == "other"):
+        row |= {"workspace": workspace, "model": "motor"}
+    take(firm.ledger, MemoryReading(rows, firm.registry.wait()))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("names", "giver", "judged", "answered"),
+    [
+        ('models = ["motor"]', "zed", "in_force", {"default", "fraud"}),
+        ('models = ["motor"]', "bob", "partly_self_approved", {"fraud"}),
+        ('versions = ["motor/1"]', "eve", "partly_self_approved", {"default"}),
+        ('models = ["motor"]\nworkspace = "fraud"', "zed", "in_force", {"fraud"}),
+        ('models = ["motor"]\nworkspace = "fraud"', "bob", "in_force", {"fraud"}),
+        ('models = ["motor"]\nworkspace = "default"', "bob", "self_approved", set()),
+        ('versions = ["motor/1"]\nworkspace = "default"', "eve", "in_force", {"default"}),
+        ('models = ["motor"]\nregistry = "{registry}"', "zed", "in_force", {"default", "fraud"}),
+        ('models = ["motor"]\nregistry = "other"', "zed", "unused", set()),
+        ('models = ["motor"]\nworkspace = "Fraud"', "zed", "unused", set()),
+        ('models = ["motor"]\nworkspace = ""', "zed", "unused", set()),
+        ('models = ["fraud/motor"]', "zed", "unused", set()),
+        ('findings = ["{fraud}"]', "bob", "in_force", {"fraud"}),
+        ('findings = ["{fraud}"]', "eve", "self_approved", set()),
+        ('findings = ["{default}", "{fraud}"]', "bob", "partly_self_approved", {"fraud"}),
+        ('findings = ["{fraud}"]\nworkspace = "default"', "zed", "unused", set()),
+        ('workspace = "fraud"', "zed", "over_broad", set()),
+    ],
+)
+def test_who_may_answer_is_asked_of_each_model_of_a_name(
+    firm: Firm, names: str, giver: str, judged: str, answered: set[str]
+):
+    in_two_workspaces(firm, "fraud")
+    firm.check()
+    rows = "from findings where rule = 'approved' and model = 'motor'"
+    found = ask(firm.ledger, f"select workspace, id, registry {rows}")
+    names = names.format(**{place: number for place, number, _ in found}, registry=found[0][2])
+    text = ANSWER.replace('"ann"', f'"{giver}"')
+    firm.waivers = text.format(names=names, status="rejected", day="2026-10-05")
+    left = {"default", "fraud"} - answered
+    result = firm.check().result
+    statuses = {
+        a.subject.workspace: a.status.value
+        for a in result.answers
+        if (a.rule.id, a.subject.label) == ("approved", "motor/1")
+    }
+    assert statuses == {**dict.fromkeys(answered, "answered"), **dict.fromkeys(left, "fail")}
+    [waiver] = result.waivers
+    assert (waiver.judged, waiver.covers) == (judged, len(answered))
+    assert ("but not for what" in waiver.sentence) == (judged == "partly_self_approved")
+    assert waiver.is_bad == (not answered)
+    # What is sealed is read back, and says the same.
+    again = firm.check().result
+    assert [(w.judged, w.sentence, w.covers) for w in again.waivers] == [
+        (waiver.judged, waiver.sentence, waiver.covers)
+    ]
+
+
+@pytest.mark.integration
+def test_a_workspace_of_any_name_is_compared_as_text(firm: Firm):
+    hostile = """fr'aud" or "1"='1 -- $models { \\ """
+    in_two_workspaces(firm, hostile)
+    for workspace, covers in ((hostile, 1), (hostile[:-1], 0)):
+        names = f'models = ["motor"]\nworkspace = {json.dumps(workspace)}'
+        firm.waivers = ANSWER.format(
+            names=names.replace("{", "{{"), status="rejected", day="2026-10-05"
+        ).replace("{{", "{")
+        [waiver] = firm.check().result.waivers
+        assert (waiver.covers, waiver.scope) == (covers, f"motor in workspace {workspace}")
 
 
 ACCEPTED = """

@@ -9,7 +9,7 @@ from datetime import datetime
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from auditreg.audit import isolation
+from auditreg.audit import isolation, waiver_givers
 from auditreg.audit.answers import Answers, result_columns
 from auditreg.audit.carried import CarriedForward, carried_forward
 from auditreg.audit.closing import Rejudged, RulesInForce, closings
@@ -276,7 +276,7 @@ class Auditor:
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
-            texts.append("fields field_history")
+            texts.append(waiver_givers.READ)
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
         if any(rule.severity_by_rating for rule in rules):

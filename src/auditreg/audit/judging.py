@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.answers import Answers, Columns, table_name
 from auditreg.audit.results import Moments, waiver_overrides
+from auditreg.audit.waiver_givers import prepare_givers
 from auditreg.config import calendar
 from auditreg.models import NO_FINDING, JudgedWaiver, RuleInfo, RuleResult, Status
 from auditreg.sql import listed
-from auditreg.waivers import Waiver, judge
+from auditreg.waivers import Reach, Waiver, judge
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,6 +83,8 @@ def judge_waivers(
         known: the names of all rules there are.
         whole: whether everything was checked, so that covering nothing means something.
     """
+    if waivers:
+        prepare_givers(con)
     # Of a faulty rule there is only what is carried forward.
     faulty = {result.rule.id for result in results if result.error}
     by_name = {
@@ -96,8 +99,7 @@ def judge_waivers(
         rule = by_name.get(waiver.rule)
 
         def verdict(
-            covers: int,
-            answered: int,
+            reach: Reach,
             given: str | None,
             waiver: Waiver = waiver,
             rule: RuleInfo | None = rule,
@@ -105,12 +107,11 @@ def judge_waivers(
             return judge(
                 waiver,
                 today,
-                covers=covers,
+                reach,
                 whole=whole and rule is not None and rule.id not in faulty,
                 known=waiver.rule in known,
                 given=given,
                 about_events=rule is None or rule.is_about_events,
-                answered=answered,
             )
 
         day = waiver.answered_on

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditreg.audit.answers import Columns, condition_sql, table_name
 from auditreg.audit.isolation import result_table
-from auditreg.audit.waiver_givers import against_giver
+from auditreg.audit.waiver_givers import giver_of
 from auditreg.ledger import entries
 from auditreg.models import (
     OPEN,
@@ -28,7 +28,7 @@ from auditreg.models import (
 )
 from auditreg.rules.validate import COLUMNS, STATUSES
 from auditreg.sql import listed, moment_literal, quoted
-from auditreg.waivers import COVERING, Waiver
+from auditreg.waivers import COVERING, Reach, Waiver
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +37,7 @@ _OPEN = f"({listed(OPEN)})"
 NO_REASON = "coalesce(trim(reason::VARCHAR), '') = ''"
 _OVERRIDE = "rule VARCHAR, subject VARCHAR, was VARCHAR, status VARCHAR, waiver INTEGER"
 AGAIN = "some subjects were answered for more than once"
+_OWN = "list_contains($own::VARCHAR[], split_part({}.subject, '/', 1))"
 _AGED = (Repair.RETRAIN, Repair.HISTORY)
 
 
@@ -295,31 +296,36 @@ def waiver_overrides(
     number: int,
     waiver: Waiver,
     judged_at: Moments,
-    verdict: Callable[[int, int, str | None], JudgedWaiver],
+    verdict: Callable[[Reach, str | None], JudgedWaiver],
 ) -> JudgedWaiver:
     """Judge one waiver and let it cover what it may; an earlier waiver goes first.
 
+    What it names of a model that its giver owns or developed stays uncovered.
+
     Args:
-        connection: where results, `override` and `known_finding` are.
+        connection: where results, `override`, `known_finding` and the tables of `prepare_givers` are.
         rule: the rule it names, None if that did not run.
         columns: of that rule's table; None where only what is carried forward of it is there.
         number: its place in the file, from 0.
         waiver: the waiver.
         judged_at: the moments its cover depends on.
-        verdict: judges it from the number of findings it names, the number of those it closed
-            earlier, and what speaks against who gave it.
+        verdict: judges it from what it reaches, and from what speaks against who gave it.
     """
-    given = against_giver(connection, waiver, judged_at.today)
+    giver = giver_of(connection, waiver, judged_at.today)
     if rule is None:
-        return verdict(0, 0, given)
-    covered, values = _covered(rule, columns, waiver, judged_at)
-    row = connection.execute(f"select count(*) from ({covered})", values).fetchone()
-    answered = _answered(connection, rule, waiver) if waiver.is_answer else 0
-    judged = verdict(int(row[0]) if row else 0, answered, given)
+        return verdict(Reach(), giver.against)
+    values = _values(waiver, giver.own)
+    named = _named_open(rule, columns, waiver, judged_at)
+    [(covers, withheld)] = connection.execute(
+        f"select count(*) filter (not own), count(*) filter (own) from ({named})", values
+    ).fetchall()
+    answered = _answered(connection, rule, columns, waiver, values) if waiver.is_answer else 0
+    judged = verdict(Reach(covers, answered, withheld), giver.against)
     if judged.judged in COVERING:
         status = {"accepted": "'waived'", "under_repair": "was"}.get(waiver.status, "'answered'")
         connection.execute(
-            f"insert into override select rule, subject, was, {status}, {number} from ({covered})",
+            f"insert into override select rule, subject, was, {status}, {number} from ({named}) "
+            "where not own",
             values,
         )
     return judged
@@ -334,24 +340,38 @@ class Moments:
     answered_by_end_of: datetime | None = None
 
 
-def _covered(
-    rule: RuleInfo, columns: Collection[str] | None, waiver: Waiver, judged_at: Moments
-) -> tuple[str, list[object]]:
-    """SELECT of the open findings a waiver names, with its values.
+def _values(waiver: Waiver, own: Collection[str]) -> dict[str, object]:
+    """What `_names` and `_OWN` compare with."""
+    return {
+        "models": list(waiver.models),
+        "versions": [f"{model}/{version}" for model, version in waiver.pairs],
+        "numbers": list(waiver.numbers),
+        "workspace": waiver.workspace,
+        "registry": waiver.registry,
+        "own": list(own),
+    }
 
-    An answer covers what had happened by the end of its day: what the rule dates itself, a
-    promotion by when it went live, else what the ledger knew as open by then.
-    """
-    named = (
-        "(list_contains(?::VARCHAR[], p.model) "
-        "or list_contains(?::VARCHAR[], p.model || '/' || p.version) "
-        "or list_contains(?::BIGINT[], k.number))"
+
+def _names(place: str, finding: str) -> str:
+    """SQL for whether a waiver names what has these names and this number."""
+    return (
+        f"(list_contains($models::VARCHAR[], {place}.model) "
+        f"or list_contains($versions::VARCHAR[], {place}.model || '/' || {finding}.version) "
+        "or list_contains($numbers::BIGINT[], k.number)) "
+        f"and coalesce({place}.workspace = $workspace::VARCHAR, $workspace::VARCHAR is null) "
+        f"and coalesce({place}.registry = $registry::VARCHAR, $registry::VARCHAR is null)"
     )
-    values: list[object] = [
-        list(waiver.models),
-        [f"{model}/{version}" for model, version in waiver.pairs],
-        list(waiver.numbers),
-    ]
+
+
+def _named_open(
+    rule: RuleInfo, columns: Collection[str] | None, waiver: Waiver, judged_at: Moments
+) -> str:
+    """SELECT of the open findings a waiver names, and whether they are about a model of its giver's own.
+
+    A model is named by the name it has at the moment. An answer covers what had happened by the end
+    of its day: what the rule dates itself, a promotion by when it went live, else what the ledger
+    knew as open by then.
+    """
     joined = (
         f"({_named_answers(rule, columns)}) p left join known_finding k "
         f"on k.rule = {quoted(rule.id)} and k.subject = p.subject"
@@ -366,46 +386,48 @@ def _covered(
             f"and coalesce(list_min([{', '.join(moments)}]), {moment_literal(judged_at.as_of)}) "
             f"<= {moment_literal(judged_at.answered_by_end_of)} "
         )
-    covered = (
-        f"select {quoted(rule.id)} as rule, p.subject, p.status as was from {joined} "
-        f"where p.status in {_OPEN} and {named} {happened}"
+    return (
+        f"select {quoted(rule.id)} as rule, p.subject, p.status as was, {_OWN.format('p')} as own "
+        f"from {joined} where p.status in {_OPEN} and {_names('p', 'p')} {happened}"
         f"and p.subject not in (select subject from override where rule = {quoted(rule.id)})"
     )
-    return covered, values
 
 
 def _named_answers(rule: RuleInfo, columns: Collection[str] | None) -> str:
     """SELECT of what a rule answers, carried forward or not, with names and when it began."""
     carried = (
-        "select subject, status, condition_since, model, version "
+        "select subject, status, condition_since, registry, workspace, model, version "
         f"from carried_answer where rule = {quoted(rule.id)}"
     )
     if columns is None:
         return carried
     here = (
-        f"select r.subject, r.status, {condition_sql(columns)} as condition_since, p.model, p.version "
+        f"select r.subject, r.status, {condition_sql(columns)} as condition_since, "
+        "p.registry, p.workspace, p.model, p.version "
         f"from {result_table(rule)} r join population_{rule.scope} p on p.subject = r.subject"
     )
     return f"{here} union all {carried}" if rule.scope.is_event else here
 
 
-def _answered(connection: duckdb.DuckDBPyConnection, rule: RuleInfo, waiver: Waiver) -> int:
+def _answered(
+    connection: duckdb.DuckDBPyConnection,
+    rule: RuleInfo,
+    columns: Collection[str] | None,
+    waiver: Waiver,
+    values: Mapping[str, object],
+) -> int:
     """How many of the findings that an answer names it has closed already.
 
-    What the record shows repaired closed without an answer; one that was answered keeps the answer.
+    A rename since makes no difference: names that their models had count too. What the record shows
+    repaired closed without an answer; one that was answered keeps the answer.
     """
     return entries.number(
         connection,
-        "select count(*) from known_finding k join ledger.log l using (seq) "
-        f"where k.rule = {quoted(rule.id)} and k.closed_why = ? "
+        "select count(distinct k.number) from known_finding k join ledger.log l using (seq) "
+        "left join model_names n on n.subject = split_part(k.subject, '/', 1) "
+        f"where k.rule = {quoted(rule.id)} and k.closed_why = {quoted(waiver.status)} "
         "and json_extract_string(l.entry, '$.body.waiver') is not null "
-        "and (list_contains(?::VARCHAR[], k.model) "
-        "or list_contains(?::VARCHAR[], k.model || '/' || k.version) "
-        "or list_contains(?::BIGINT[], k.number))",
-        [
-            waiver.status,
-            list(waiver.models),
-            [f"{model}/{version}" for model, version in waiver.pairs],
-            list(waiver.numbers),
-        ],
+        f"and {_names('n', 'k')} and not {_OWN.format('k')} and k.subject not in "
+        f"(select subject from ({_named_answers(rule, columns)}) where status in {_OPEN})",
+        values,
     )

@@ -182,7 +182,9 @@ def _waivers(
 
     rows = connection.execute("select rule, scope, judged from waivers").fetchall()
     sealed = {(rule, scope): judged for rule, scope, judged in rows}
-    if len(rows) != len(waivers) or {(w.rule, w.scope) for w in waivers} != sealed.keys():
+    if not len(sealed) == len(rows) == len(waivers):  # two of one rule and scope are not told apart
+        return None
+    if {(w.rule, w.scope) for w in waivers} != sealed.keys():
         return None
     ids = {name: rule.id for rule in rules for name in (rule.id, *rule.aliases)}
     left = [answer for answer in answers if answer.waiver is not None]
@@ -209,7 +211,11 @@ def _covers(waiver: Waiver, rule: str | None, answer: Finding) -> bool:
         or (subject.model, subject.version) in waiver.pairs
         or answer.number in waiver.numbers
     )
-    return named and answer.rule.id == rule and answer.waiver == waiver.ref
+    placed = waiver.workspace in (None, subject.workspace) and waiver.registry in (
+        None,
+        subject.registry,
+    )
+    return named and placed and answer.rule.id == rule and answer.waiver == waiver.ref
 
 
 def _text(ref: WaiverRef) -> str:
