@@ -70,11 +70,13 @@ class Reads:
     """What SQL texts read: `relations` are tables and views, `literals` the words that stand in quotes.
 
     A governance field is named in quotes; only the evidence of those that are named is worked out, of
-    all where `literals` is None.
+    all where `literals` is None. `listed` are the words that stand in quotes there or in a view that
+    reads `fields`, which lists no other field; every field where it is None.
     """
 
     relations: frozenset[str]
     literals: frozenset[str] | None
+    listed: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -126,8 +128,16 @@ def reads_of(
         fresh = (set(re.findall(r"\w+", _without_texts(waiting.pop()).lower())) & known) - named
         named |= fresh
         waiting += [_view_text(name, moment) for name in fresh]
-    literals = frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
-    return Reads(frozenset(named), None if every_field else literals)
+    if every_field:
+        return Reads(frozenset(named), None)
+    literals = _literals(texts)
+    listed = literals | _literals(_view_text(name, moment) for name in named - {"fields"})
+    return Reads(frozenset(named), literals, None if "inventory" in named else listed)
+
+
+def _literals(texts: Iterable[str]) -> frozenset[str]:
+    """The words that stand in quotes."""
+    return frozenset(word for text in texts for word in re.findall(r"'(\w+)'", text))
 
 
 def _without_texts(sql: str) -> str:
@@ -212,7 +222,7 @@ def _past_state(table: str, past: datetime) -> str:
 
 def _view_source(name: str, moment: Moment, reads: Reads | None = None) -> str:
     past = "null" if moment.past is None else moment_literal(moment.past)
-    fields = None if reads is None else reads.literals
+    fields = None if reads is None else reads.listed if name == "fields" else reads.literals
     return definitions.view_sql(name, as_of=False, moment=past, fields=fields)
 
 

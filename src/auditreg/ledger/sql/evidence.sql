@@ -52,23 +52,26 @@ where split_part(subject, '/', 1) not in (select model_subject from [prompt_mode
 -- names something, that is open. Of what is to be said of a version, a tag of the model counts where no other does
 with of_version as (select distinct field from governance_fields where is_of_version(field)),
 said as materialized (
-    select *, says_nothing(field, value) as nothing, certainty in ('uncertain', 'unknown') as unsure,
-           count(*) over (partition by subject, field) as records
-    from (
-        select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
-        from [fields] where {named}
-        union all
-        -- what stood there when the model was deleted
-        select v.subject, h.field, h.value, h.found_in, h.tag, 'asserted', h.actor, 'certain', 'only', h.set_not_before, h.set_not_after,
-               h.rank - case when h.version is null then 1000 else 2000 end
-        from (select distinct subject, model_subject from [model_versions] where deleted) v
-        join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
-        where h.ended_with_subject and {named}
-    )
+    select subject, field, value, found_in, tag, grade, actor, certainty, candidate, not_before, not_after, rank
+    from [fields] where {named}
+    union all
+    -- what stood there when the model was deleted
+    select v.subject, h.field, h.value, h.found_in, h.tag, 'asserted', h.actor, 'certain', 'only', h.set_not_before, h.set_not_after,
+           h.rank - case when h.version is null then 1000 else 2000 end
+    from (select distinct subject, model_subject from [model_versions] where deleted) v
+    join [field_history] h on h.model_subject = v.model_subject and (h.version is null or h.subject = v.subject)
+    where h.ended_with_subject and {named}
+),
+-- versions repeat each other's words, which are judged once
+words as materialized (select distinct field, value from said),
+judged as materialized (
+    select s.*, w.nothing, s.certainty in ('uncertain', 'unknown') as unsure, r.subject is not null as repeated
+    from said s join (select field, value, says_nothing(field, value) as nothing from words) w using (field, value)
+    left join (select subject, field from said group by subject, field having count(*) > 1) r using (subject, field)
 ),
 beside as (
     select *, not nothing and not (found_in = 'model tag' and contains(subject, '/') and field in (select field from of_version)) as counts
-    from said where records > 1
+    from judged where repeated
 ),
 -- the first rank at which one surely counts: it is certain, or both states there name something
 ranked as (
@@ -81,7 +84,7 @@ select subject, field, nothing as placeholder, value, found_in, tag, grade, acto
        not_before as recorded_not_before, not_after as recorded_not_after, unsure as open,
        case when unsure then value || case candidate when 'only' then '' else ' (' || candidate || ')' end || ' or no record' end as candidates,
        case when unsure and not nothing then to_json([value, null])::VARCHAR end as possible
-from said where records = 1
+from judged where not repeated
 union all
 select subject, field,
        bool_and(nothing),
@@ -110,7 +113,9 @@ with wanted as (
            arg_min(tag, rank) as first_tag
     from governance_fields where {named}
     group by applies_to, field
-)
+),
+-- as person_of says; asked of each row, it would hide from the planner how many rows there are
+holders as (select account, min(person) as person from people group by account)
 select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, w.field,
        case when b.subject is null then 'missing'
             when b.placeholder then 'placeholder'
@@ -118,7 +123,7 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, 
             when b.open then 'uncertain'
             when b.value is null then 'ambiguous'
             else 'recorded' end as state,
-       case when not b.open then b.value end as value, b.candidates, b.possible, b.found_in, b.tag, person_of(case when not b.open then b.value end) as person, b.grade,
+       case when not b.open then b.value end as value, b.candidates, b.possible, b.found_in, b.tag, h.person, b.grade,
        b.entered_by, b.recorded_not_before, b.recorded_not_after,
        n.tag as nearest_tag, n.value as nearest_value, w.tags as tags_looked_for,
        set_tag(s.model, case when w.of_version or b.found_in = 'version tag' then s.version end,
@@ -126,6 +131,7 @@ select s.subject, s.model_subject, s.registry, s.workspace, s.model, s.version, 
 from [evidence_subjects] s
 join wanted w on w.applies_to = s.conventions
 left join [field_found] b on b.subject = s.subject and b.field = w.field
+left join holders h on h.account = lower(trim(case when not b.open then b.value end))
 left join [nearest_tags] n on n.subject = s.subject and n.field = w.field and b.subject is null
 
 -- block: training

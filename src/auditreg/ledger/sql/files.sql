@@ -15,7 +15,7 @@ decoded as (
            json_extract_string(l.entry, ['$.body.state', '$.body.mlmodel_sha256', '$.body.files', '$.body.files_size_bytes',
                                          '$.body.manifest_sha256', '$.body.location']) as part
     from entry e join ledger.log l using (seq)
-    where e.op = 'put'
+    where e.op = 'put' and l.kind = 'model_artifact'
 ),
 reading as (
     select registry, observed_at, min(started_at) as started_at, bool_and(coalesce(restored, false)) as restored
@@ -36,6 +36,7 @@ shown as (
     select t.subject, t.subject as about, t.observed_at, t.place, t.seq,
            t.op = 'put' and json_extract_string(l.entry, '$.body.stage') not in ('', 'None', 'Archived', 'Deleted_Internal') as live
     from ledger.placed('model_version', [known]) t join ledger.log l using (seq)
+    where t.subject in (select subject from state)
     union all
     select t.subject, split_part(t.subject, ':', 1) || '/' || l.version, t.observed_at, t.place, t.seq, t.op = 'put'
     from ledger.placed('alias', [known]) t join ledger.log l using (seq)

@@ -144,6 +144,15 @@ named_by as (
       and l.seq in (select seq from [model_version_tags] union all select seq from [registered_model_tags])
     group by l.seq
 ),
+-- a tag is what somebody says; where the server vouches for who, it vouches for what one says of
+-- oneself or of the body one speaks for. What a program calls itself, nobody vouches for
+vouched as (
+    select t.seq, k.actor_from,
+           t.grade = 'captured' and is_vouched(k.actor_from) and coalesce(speaks_for(t.actor, t.value), false) as own_word
+    from named_by k join (select seq, grade, actor, value from [model_version_tags]
+                          union all
+                          select seq, grade, actor, value from [registered_model_tags]) t using (seq)
+),
 -- the run of a version, or that of its logged model
 made_by as materialized (
     select distinct v.subject, v.registry, coalesce(nullif(trim(v.run_id), ''), nullif(trim(l.source_run_id), '')) as run_id
@@ -239,6 +248,10 @@ field_value as (
            grade, certainty, candidate, not_before, not_after, null as actor, null as seq
     from [model_artifacts] where mlmodel_sha256 is not null
 ),
+ranked as (
+    select *, dense_rank() over (partition by subject, field order by place) as rank
+    from field_value where trim(value, e' \t\r\n') <> '' and {named}
+),
 named as (
     select subject, model_subject, registry, workspace, model, version from [version_identity]
     union all
@@ -246,18 +259,12 @@ named as (
 )
 select n.subject, n.model_subject, n.registry, n.workspace, n.model, n.version,
        f.field, f.value, f.found_in, f.tag,
-       -- a tag is what somebody says; where the server vouches for who, it vouches for what one says of
-       -- oneself or of the body one speaks for. What a program calls itself, nobody vouches for
        case when f.found_in not in ('version tag', 'model tag') then f.grade
-            when f.grade = 'captured' and is_vouched(k.actor_from)
-             and coalesce(speaks_for(f.actor, f.value), false)
-            then 'captured' else 'asserted' end as grade,
+            when k.own_word then 'captured' else 'asserted' end as grade,
        f.actor, k.actor_from,
-       f.certainty, f.candidate,
-       dense_rank() over (partition by f.subject, f.field order by f.place) as rank,
+       f.certainty, f.candidate, f.rank,
        f.not_before, f.not_after
-from field_value f join named n using (subject) left join named_by k on k.seq = f.seq
-where trim(f.value, e' \t\r\n') <> ''
+from ranked f join named n using (subject) left join vouched k on k.seq = f.seq
 
 -- block: inventory
 with version as {once}(
