@@ -276,11 +276,7 @@ class Auditor:
         texts = [text for rule in rules for text in (rule.sql, f"population_{rule.scope}")]
         texts += ["registered_models prompt_models", READ_FOR_NAMES]
         if self._waivers:
-<<<<<<< HEAD
             texts.append(waiver_givers.READ)
-=======
-            texts.append("fields field_history 'owner' 'developer'")
->>>>>>> speed
         if self._config.policy.effective:
             texts.append("registered_models model_versions promotions")
         if any(rule.severity_by_rating for rule in rules):

@@ -11,8 +11,8 @@ from auditreg.waivers import Waiver
 if TYPE_CHECKING:
     import duckdb
 
-READ = "developers fields field_history party_persons"
-"""The views that are read here."""
+READ = "developers fields field_history party_persons 'owner' 'developer'"
+"""The views and fields that are read here, as `reads_of` takes them."""
 
 # Models are told apart by their subjects: several may have one name, and one has another when it is renamed.
 # Of a model that was deleted since, its owner is who stood there then.
