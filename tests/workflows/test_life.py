@@ -440,6 +440,30 @@ def test_an_answer_closes_an_event_for_good(firm: Firm, status: str, names: str)
 
 
 @pytest.mark.integration
+def test_an_answer_covers_no_contradiction_that_came_after_it(firm: Firm):
+    firm.rules["granted"] = (
+        "live_in_period",
+        """
+        select p.subject, case t.value when 'no' then 'fail' when 'yes' then 'pass' else 'not_evidenced' end as status,
+               p.model || '/' || p.version || ' is approved: ' || coalesce(t.value, 'not recorded') as reason
+        from population_live_in_period p
+        left join model_version_tags t on t.subject = p.subject and t.key = 'approved'
+        """,
+    )
+    answer = ANSWER.replace("approved", "granted").replace("{names}", 'versions = ["motor/1"]')
+    firm.check()
+    firm.waivers = answer.format(status="repaired", day="2026-10-05")
+    assert of(firm.check().result, "granted", "motor/1").status is Status.ANSWERED
+    firm.registry.tag("motor", 1, "approved", "no")
+    firm.read(datetime(2026, 10, 8))
+    assert of(firm.check().result, "granted", "motor/1").status is Status.FAIL
+    firm.read(datetime(2026, 10, 9))
+    assert of(firm.check().result, "granted", "motor/1").status is Status.FAIL
+    firm.waivers = answer.format(status="repaired", day="2026-10-08")
+    assert of(firm.check().result, "granted", "motor/1").status is Status.ANSWERED
+
+
+@pytest.mark.integration
 def test_an_answer_closes_nothing_where_the_record_came_right(firm: Firm):
     firm.check()
     firm.registry.tag("motor", 1, "approved", "ann")

@@ -370,7 +370,7 @@ def _named_open(
 
     A model is named by the name it has at the moment. An answer covers what had happened by the end
     of its day: what the rule dates itself, a promotion by when it went live, else what the ledger
-    knew as open by then.
+    knew as open by then. Where nothing was on record then, what contradicts now came later.
     """
     joined = (
         f"({_named_answers(rule, columns)}) p left join known_finding k "
@@ -382,9 +382,15 @@ def _named_open(
         if rule.scope is Scope.PROMOTION:
             joined += " left join promotions e on e.subject = p.subject"
             moments.append("e.live_not_after")
+        end = moment_literal(judged_at.answered_by_end_of)
+        joined += (
+            " left join (select subject, arg_max(status, seq) as status from finding_history "
+            f"where rule = {quoted(rule.id)} and open and as_of <= {end} group by subject) h "
+            "on h.subject = p.subject"
+        )
         happened = (
-            f"and coalesce(list_min([{', '.join(moments)}]), {moment_literal(judged_at.as_of)}) "
-            f"<= {moment_literal(judged_at.answered_by_end_of)} "
+            f"and coalesce(list_min([{', '.join(moments)}]), {moment_literal(judged_at.as_of)}) <= {end} "
+            "and not (p.status = 'fail' and coalesce(h.status = 'not_evidenced', false)) "
         )
     return (
         f"select {quoted(rule.id)} as rule, p.subject, p.status as was, {_OWN.format('p')} as own "
