@@ -627,56 +627,72 @@ def in_two_workspaces(firm: Firm, workspace: str) -> None:
     take(firm.ledger, MemoryReading(rows, firm.registry.wait()))
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize(
-    ("names", "giver", "judged", "answered"),
-    [
-        ('models = ["motor"]', "zed", "in_force", {"default", "fraud"}),
-        ('models = ["motor"]', "bob", "partly_self_approved", {"fraud"}),
-        ('versions = ["motor/1"]', "eve", "partly_self_approved", {"default"}),
-        ('models = ["motor"]\nworkspace = "fraud"', "zed", "in_force", {"fraud"}),
-        ('models = ["motor"]\nworkspace = "fraud"', "bob", "in_force", {"fraud"}),
-        ('models = ["motor"]\nworkspace = "default"', "bob", "self_approved", set()),
-        ('versions = ["motor/1"]\nworkspace = "default"', "eve", "in_force", {"default"}),
-        ('models = ["motor"]\nregistry = "{registry}"', "zed", "in_force", {"default", "fraud"}),
-        ('models = ["motor"]\nregistry = "other"', "zed", "unused", set()),
-        ('models = ["motor"]\nworkspace = "Fraud"', "zed", "unused", set()),
-        ('models = ["motor"]\nworkspace = ""', "zed", "unused", set()),
-        ('models = ["fraud/motor"]', "zed", "unused", set()),
-        ('findings = ["{fraud}"]', "bob", "in_force", {"fraud"}),
-        ('findings = ["{fraud}"]', "eve", "self_approved", set()),
-        ('findings = ["{default}", "{fraud}"]', "bob", "partly_self_approved", {"fraud"}),
-        ('findings = ["{fraud}"]\nworkspace = "default"', "zed", "unused", set()),
-        ('workspace = "fraud"', "zed", "over_broad", set()),
-    ],
-)
-def test_who_may_answer_is_asked_of_each_model_of_a_name(
-    firm: Firm, names: str, giver: str, judged: str, answered: set[str]
-):
-    in_two_workspaces(firm, "fraud")
-    firm.check()
+NAMED = [
+    ('models = ["motor"]', "zed", "in_force", {"default", "fraud"}),
+    ('models = ["motor"]', "bob", "partly_self_approved", {"fraud"}),
+    ('versions = ["motor/1"]', "eve", "partly_self_approved", {"default"}),
+    ('models = ["motor"]\nworkspace = "fraud"', "zed", "in_force", {"fraud"}),
+    ('models = ["motor"]\nworkspace = "fraud"', "bob", "in_force", {"fraud"}),
+    ('models = ["motor"]\nworkspace = "default"', "bob", "self_approved", set()),
+    ('versions = ["motor/1"]\nworkspace = "default"', "eve", "in_force", {"default"}),
+    ('models = ["motor"]\nregistry = "{registry}"', "zed", "in_force", {"default", "fraud"}),
+    ('models = ["motor"]\nregistry = "other"', "zed", "unused", set()),
+    ('models = ["motor"]\nworkspace = "Fraud"', "zed", "unused", set()),
+    ('models = ["motor"]\nworkspace = ""', "zed", "unused", set()),
+    ('models = ["fraud/motor"]', "zed", "unused", set()),
+    ('findings = ["{fraud}"]', "bob", "in_force", {"fraud"}),
+    ('findings = ["{fraud}"]', "eve", "self_approved", set()),
+    ('findings = ["{default}", "{fraud}"]', "bob", "partly_self_approved", {"fraud"}),
+    ('findings = ["{fraud}"]\nworkspace = "default"', "zed", "unused", set()),
+    ('workspace = "fraud"', "zed", "over_broad", set()),
+]
+"""What an answer names, who gave it, how it is judged, and the workspaces whose finding it answers."""
+
+
+def answers_each(firm: Firm, waiver: tuple[str, str, str, set[str]], *, seal: bool) -> CheckResult:
+    """The result of a check with that answer, compared with what it is to say."""
+    names, giver, judged, answered = waiver
     rows = "from findings where rule = 'approved' and model = 'motor'"
     found = ask(firm.ledger, f"select workspace, id, registry {rows}")
     names = names.format(**{place: number for place, number, _ in found}, registry=found[0][2])
     text = ANSWER.replace('"ann"', f'"{giver}"')
     firm.waivers = text.format(names=names, status="rejected", day="2026-10-05")
+    with open_check(firm.ledger, firm.policy(), CheckOptions(seal=False)) as (_, result):
+        statuses = {
+            a.subject.workspace: a.status.value
+            for a in result.answers
+            if (a.rule.id, a.subject.label) == ("approved", "motor/1")
+        }
     left = {"default", "fraud"} - answered
-    result = firm.check().result
-    statuses = {
-        a.subject.workspace: a.status.value
-        for a in result.answers
-        if (a.rule.id, a.subject.label) == ("approved", "motor/1")
-    }
-    assert statuses == {**dict.fromkeys(answered, "answered"), **dict.fromkeys(left, "fail")}
-    [waiver] = result.waivers
-    assert (waiver.judged, waiver.covers) == (judged, len(answered))
-    assert ("but not for what" in waiver.sentence) == (judged == "partly_self_approved")
-    assert waiver.is_bad == (not answered)
-    # What is sealed is read back, and says the same.
+    assert statuses == {**dict.fromkeys(answered, "answered"), **dict.fromkeys(left, "fail")}, names
+    [judgement] = result.waivers
+    assert (judgement.judged, judgement.covers) == (judged, len(answered)), names
+    assert ("but not for what" in judgement.sentence) == (judged == "partly_self_approved")
+    assert judgement.is_bad == (not answered)
+    return firm.check().result if seal else result
+
+
+@pytest.mark.integration
+def test_who_may_answer_is_asked_of_each_model_of_a_name(firm: Firm):
+    in_two_workspaces(firm, "fraud")
+    firm.check()
+    for waiver in NAMED:
+        answers_each(firm, waiver, seal=False)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("waiver", [NAMED[2], NAMED[4]])
+def test_an_answer_within_a_workspace_is_sealed_and_read_back(
+    firm: Firm, waiver: tuple[str, str, str, set[str]]
+):
+    in_two_workspaces(firm, "fraud")
+    firm.check()
+    sealed = answers_each(firm, waiver, seal=True)
     again = firm.check().result
-    assert [(w.judged, w.sentence, w.covers) for w in again.waivers] == [
-        (waiver.judged, waiver.sentence, waiver.covers)
-    ]
+    for result in (sealed, again):
+        [found] = result.waivers
+        assert (found.judged, found.covers) == (waiver[2], len(waiver[3]))
+    assert sealed.waivers[0].sentence == again.waivers[0].sentence
 
 
 @pytest.mark.integration
