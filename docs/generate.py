@@ -389,18 +389,27 @@ def fields() -> str:
 DECISIONS = """
 ## Decisions and results
 
-A decision (`approval_decision`) and the result of a validation (`validation_result`) may be whole sentences. Case, punctuation,
-spaces and accents do not matter; the words below are read, in English, German and French, wherever they stand:
+A decision (`approval_decision`) and the result of a validation (`validation_result`) may be whole sentences, in English, German or
+French. Case, punctuation and accents do not matter, nor what comes first of that which is decided ("Decision:", "The model was"). They
+are read strictly: a text that leaves a doubt grants nothing.
 
-| The text | Read from words such as | So that |
+| The text | Is read from | So that |
 | --- | --- | --- |
-| grants | approved, accepted, passed, granted, released, endorsed, signed off, authorised, certified, ok, yes, go, green, satisfactory, adequate, suitable, sound, validated, fit for use, conditional approval, no material findings, no objections, not rejected; genehmigt, freigegeben, bestanden; approuvé, validé, accepté | the approval or validation counts |
-| refuses | rejected, declined, denied, refused, failed, withdrawn, revoked, suspended, cancelled, expired, superseded, withheld, returned, blocked, void, no longer, unsatisfactory, inadequate, not approved, "no" by itself, an approval that was "later withdrawn"; abgelehnt, nicht bestanden; refusé, rejeté | the finding is that it was refused or failed |
-| leaves it open | pending, draft, requested, submitted, under review, awaiting, on hold, outstanding, to be decided, not yet, no decision, n/a, tbd, tba, to follow; the words before a grant: "pending: approved by one of two" | nothing is shown yet |
-| does not say | none of these ("see minutes", "0.87", "completed"), or words that grant beside words that refuse ("rejected in July, approved in August") | nothing is shown; the reason says so, and the remedy names words that are read |
+| grants | approved, accepted, passed, granted, released, endorsed, signed off, authorised, certified, ratified, cleared, validated, ok, yes, satisfactory, adequate, suitable, sound, successful, favourable, fit for use, fit for purpose, conditional approval; genehmigt, freigegeben, bestanden, abgenommen, erteilt; approuvé, accepté, validé, **at the beginning**; no findings, no material findings, no objections, 0 of 12 tests failed; approve, accept, pass, go, green, true, agreed, with conditions, and nothing else | the approval or validation counts |
+| refuses | rejected, declined, denied, refused, failed, withdrawn, revoked, suspended, cancelled, expired, superseded, withheld, returned, blocked, void, disapproved, vetoed, unsatisfactory, unsuitable, inadequate, not approved, no longer approved, "no" by itself; abgelehnt, widerrufen, nicht bestanden; refusé, rejeté, **where nothing grants**, and nothing before them denies or leaves open | the finding is that it was refused or failed |
+| leaves it open | pending, draft, open, requested, required, submitted, proposed, under review, awaiting, on hold, deferred, outstanding, to be decided, not yet, no decision, n/a, tbd, tba, to follow, a question mark | nothing is shown yet |
+| does not say | everything else: "see minutes", "0.87", "rejected in July, approved in August" | nothing is shown; the reason says so, and the remedy names words that are read |
 
-A word that leaves something open after a grant is a condition: "approved, validation pending" grants. Words such as "unstable" or
-"returned" after a grant are what it is about: "approved for returned goods" grants. What stands for nothing in any field: tbd, tbc, tba,
+After the words that grant comes nothing, or by whom (by, via, per), when (on, since, until, with the year), on which conditions (with, under,
+subject to), where it is written (minutes, report, memo, ticket), or how many findings: "passed with findings", "approved by the committee on
+2026-08-12". Nowhere in the text stands a word that refuses, leaves open, denies or limits, such as not, no, only, but, if, partly, in principle,
+provisionally, for testing, first, later, "3 of 12", objections, material. "No objections", "without conditions" and "until revoked" do no harm. So
+"approved in principle", "approved, not for Kent" and "approved 2026-08-01, later pulled" do not say whether it was approved. What limits an
+approval belongs into the field `approval_conditions`.
+
+A firm lists texts of its own under `[decisions]` in auditreg.toml; each is compared as a whole, and counts before the words above.
+
+What stands for nothing in any field: tbd, tbc, tba,
 todo, n/a, not applicable, unknown, to be confirmed, question marks, dashes, `<...>`; a value of spaces and line ends is no value.
 
 A time without seconds reaches to the end of its minute. Where clocks are put back, a time of the hour that comes twice, given without its
@@ -505,6 +514,19 @@ their entry in `[[people]]` (by initials where there is none), or by initials; w
 initials, and two who would look the same have numbers. Bodies and service accounts keep their names, so list a unit that owns models
 under `[[bodies]]`. The cover and who says that a framework applies keep theirs too. In free text only names are found that are listed,
 or that the report has in a place for people. JSON, CSV and the ledger are not changed.
+
+## Decisions in words of your own
+
+Decisions and validation results are read strictly, by the words in `docs/fields.md`. Texts that are usual in the firm are listed whole:
+
+```toml
+[decisions]
+approved = ["freie Fahrt", "no objection from MRC"]
+rejected = ["zurück an Absender"]
+pending = ["liegt beim Vorstand"]
+```
+
+They hold in every registry, for approvals and validations.
 
 ## A field and a rule of your own
 

@@ -340,6 +340,18 @@ def test_governance_fields():
         (APPLIED.replace("'r'", "''"), "frameworks.applied[0].reason", ""),
         (APPLIED.replace("since = 2026-01-05", ""), "the key since is missing", ""),
         (APPLIED + APPLIED, "frameworks.applied[1]: 'osfi-e23-2027' is named twice", "Say once"),
+        ("[decisions]\napprove = ['x']", "decisions.approve", "Did you mean approved?"),
+        ("[decisions]\napproved = ['']", "decisions.approved[0]", ""),
+        (
+            "[decisions]\npending = ['ok', ' –. ']",
+            "decisions.pending[1]: ' –. ' holds no",
+            "whole text",
+        ),
+        (
+            "[decisions]\napproved = ['Freie Fahrt']\nrejected = ['x', 'FREIE  FÄHRT!']",
+            "decisions.rejected[1]: the text 'FREIE  FÄHRT!' also stands at decisions.approved[0]",
+            "a text has one meaning",
+        ),
         ("a = ", "is not TOML", ""),
     ],
 )
@@ -552,6 +564,13 @@ def test_effective_settings_are_plain_json():
     assert not {"bodies", "authorities"} & effective_settings(Config()).keys()
     assert "PRICING_DB" not in json.dumps(sealed)
     assert "life.db" not in json.dumps(sealed)
+
+
+def test_texts_of_decisions_are_sealed_by_text():
+    text = "[decisions]\napproved = ['Freie Fahrt!', 'freie fahrt']\nrejected = ['Zurück (1)']"
+    sealed = effective_settings(parse_config(text, FILE))
+    assert sealed["decisions"] == {"freie fahrt": "approved", "zuruck 1": "rejected"}
+    assert "decisions" not in effective_settings(Config())
 
 
 def test_fields_are_sealed_where_they_differ():

@@ -83,13 +83,13 @@ PLACEHOLDERS = {
 GRANTS = (
     "approved", "accepted", "passed", "granted", "released", "endorsed", "signed off",
     "authorised", "certified", "ok", "yes", "go", "green", "satisfactory", "adequate", "suitable",
-    "sound", "compliant", "validated", "fit for use", "conditional approval",
-    "no material findings", "no objections", "not rejected", "genehmigt", "freigegeben",
+    "sound", "validated", "fit for use", "conditional approval",
+    "no material findings", "no objections", "genehmigt", "freigegeben",
 )  # fmt: skip
 REFUSES = (
     "rejected", "declined", "denied", "refused", "failed", "withdrawn", "revoked", "suspended",
-    "cancelled", "expired", "superseded", "withheld", "returned", "blocked", "void", "no longer",
-    "unsatisfactory", "inadequate", "non compliant", "not approved", "abgelehnt",
+    "cancelled", "expired", "superseded", "withheld", "returned", "blocked", "void",
+    "unsatisfactory", "inadequate", "not approved", "no longer approved", "abgelehnt",
 )  # fmt: skip
 LEAVES_OPEN = (
     "pending", "draft", "requested", "submitted", "under review", "awaiting", "on hold",
@@ -113,7 +113,8 @@ def says_nothing(text: str) -> bool:
 def outcome(text: str | None) -> str:
     """What a decision or a result says: "", "grants", "refuses", "open" or "unclear".
 
-    A longer word of the lists outweighs one that stands in it: "not approved" is no "approved".
+    A longer word of the lists outweighs one that stands in it: "not approved" is no "approved". What grants
+    does so at the beginning only.
     """
     if not (text or "").strip():
         return ""
@@ -130,9 +131,11 @@ def outcome(text: str | None) -> str:
             found.append((place, kinds[word]))
             left = left[: place + 1] + "#" * len(word) + left[place + 1 + len(word) :]
     said = {kind for _, kind in found}
-    if not said or {"grants", "refuses"} <= said:
+    place, first = min(found, default=(0, ""))
+    if not said or {"grants", "refuses"} <= said or (first == "grants" and place > 0):
         return "unclear"
-    first = min(found)[1]
+    if "open" in said and "refuses" not in said:
+        return "open"
     return "refuses" if "refuses" in said and first != "open" else first
 
 

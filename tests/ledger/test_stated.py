@@ -49,55 +49,73 @@ no findings
 No objections
 no findings outstanding
 without objection
-not rejected
 none of the 12 tests failed
 0 of 12 tests failed
 No tests failed
 Not a single finding
-Not only approved but recommended
-failure rate 0.1%, passed
-Insufficient evidence of drift; passed
-No. 17/2026, approved
-N. Jones approved
 Approved unconditionally
-Approved, not for Kent
 approved without conditions
 Approved until withdrawn
-approved, no longer than 12 months
-approved for unstable markets
 Approved for use in lapse prediction
 Version 3 approved by the committee on 2026-08-03
 The model has been approved
-approval
 approved: yes
 approved=true
-Approved, validation pending
 validated
 green
 genehmigt
 Approuvé
 adequate
-compliant
 final decision: approved
-meets all criteria
-recommended for use
 (approved)
 "approved"
-did not fail
 accepted, no exceptions
-No objections were raised, approved
 Approved by J. Doe (CRO), 2026-08-01
 Freigabe erteilt
 bestanden
 good
 true
-1
 approved (no conditions)
 Approved; no limits
-not withdrawn
-Approved - see objections in minutes
+approved by the committee on 2026-03-04
+OK
+accepted, no objections
+validated: no material findings
+Passed (3 minor findings, see report)
+Approved by: J. Doe
+Model approved by MRC on 3 March 2026
+The model version was formally approved.
+Status: approved
+Decision: Approved (2026-03-04)
+Reviewed and approved by the MRC
+approved until 2027-01-31
+approved subject to conditions
+Approved per minutes 12/2026
+genehmigt am 04.03.2026 durch das Komitee
+Genehmigt am 4. März 2026
+no_material_findings
+passed_with_findings
+approved at the MRC meeting of 3 March
+genehmigt mit Auflagen
+approuvé par le comité
+approved 01.08.2026
+approved on the 3rd of March 2026
+Approval granted on 3 August 2026
+approved and signed off by J. Doe
+signed off by the Head of Risk
+Approved until further notice
+approved unless revoked
+All tests passed
+0 findings
+no open findings
+approved: OK
+approved without restrictions
+passed with recommendations
+approved as of 2026-01-01
+certified by TÜV
 """,
     "pending": """
+Approved, validation pending
 approved?
 pending
 Pending approval
@@ -129,12 +147,21 @@ proposed decision: approved
 noch nicht genehmigt
 under review; earlier version rejected
 not yet decided
-new
 required
-waived
 not required
-none
-unreviewed
+approved, awaiting B
+approved pending validation
+approved? ask Bob
+is it approved?
+no findings?
+approved by ?
+Approved by TBD
+ok?no
+approved by A, B still open
+not yet rejected
+approved by email, sign-off follows
+not approved yet
+to be approved by MRC
 """,
     "rejected": """
 rejected
@@ -145,7 +172,6 @@ Rejected - see minutes
 approval withheld
 returned for rework
 blocked
-halted
 void
 no longer approved
 approved: no
@@ -153,9 +179,7 @@ approved=false
 Approved? No.
 committee rejected
 final decision: rejected
-approved, later withdrawn
 approval withdrawn
-Approved 2026-08-01, revoked 2026-09-01
 superseded
 not_approved
 not fully approved
@@ -164,7 +188,6 @@ cannot be approved
 never accepted
 No
 no, see minutes
-No. See minutes
 No, material findings
 No - not ready
 n
@@ -172,8 +195,6 @@ false
 no-go
 no go
 red
-conditional fail
-did fail
 failed: unstable
 3 of 12 tests failed
 10 of 12 tests failed
@@ -199,28 +220,56 @@ nicht genehmigt
 refusé
 non approuvé
 Not approved: findings open
-insufficient evidence
-approved, then returned for rework
 Not approved, but not rejected
 rejected, no other issues
 Failed on stability; no other findings
 Approved: no, material findings
 rejected; to be resubmitted
-denial
-Not for Kent
 nicht bestanden
 no
-0
-non-conforming
-invalid
 vetoed
-veto
 suspended
-revocation
 unapproved
 Approval denied
+not approved by the committee
+Approved: no
+"No"
+Decision: no, see minutes
+Fail
+failed, no report
+Rejected: no documentation
 """,
     "unreadable": """
+not rejected
+Not only approved but recommended
+failure rate 0.1%, passed
+Insufficient evidence of drift; passed
+No. 17/2026, approved
+N. Jones approved
+Approved, not for Kent
+approved, no longer than 12 months
+approved for unstable markets
+approval
+meets all criteria
+recommended for use
+did not fail
+No objections were raised, approved
+1
+not withdrawn
+Approved - see objections in minutes
+waived
+none
+approved, later withdrawn
+Approved 2026-08-01, revoked 2026-09-01
+No. See minutes
+conditional fail
+did fail
+insufficient evidence
+approved, then returned for rework
+Not for Kent
+0
+invalid
+veto
 passed with failures
 rejected in July, approved in August
 major findings
@@ -237,6 +286,70 @@ asdf
 committee met on 3 August
 no errors
 needs improvement
+compliant
+approved in principle
+approved for staging only
+nobody approved it
+approval: see Bob
+approved by nobody
+approved by no one
+approved by 1 of 3 members
+approved by one of two
+approved subject to validation
+approved subject to approval by the board
+approved but
+provisionally approved
+approved for testing
+passed 3 of 12 tests
+passed 80%
+passed on stability
+approved in error
+approved by mistake
+approved with the exception of motor
+approve by Friday
+No/material findings
+minor findings
+passed with material findings
+approved if retested
+approved, not for Kent
+approved by A; rejected by B
+was approved in 2024
+approved in part
+approved by Bob only
+formerly approved
+previously approved
+nobody rejected it
+genehmigt unter Vorbehalt
+genehmigt nur für Test
+approuvé sous réserve
+approved by the committee verbally, not minuted
+conditional
+approved for the sandbox
+without conditions
+until revoked
+almost approved
+approved-ish
+pass/fail
+approved / rejected
+yes/no
+approved from a modelling perspective
+adequate at best
+agreed with Bob
+approved 2026-08-01, later pulled
+approved with respect to documentation
+approved for use in development
+approved until retested
+approved by email, formally rejected
+approved at first reading
+approved on 3 of 2000 tests
+passed on 3 of 2000 tests
+no new findings
+no critical findings
+0 - Material findings
+no-material-findings
+approved unless rejected
+10 of 12 tests passed
+approved with reservations
 """,
 }
 """What it comes to, and a line for each text."""

@@ -18,6 +18,7 @@ import msgspec
 from auditreg.config import calendar, sources
 from auditreg.config.calendar import Period
 from auditreg.config.check import check, explain
+from auditreg.config.decisions import check_decisions, decision_texts
 from auditreg.config.people import check_people, people_settings
 from auditreg.config.settings import (
     ConfigFile,
@@ -196,6 +197,7 @@ def parse_config(text: str, path: Path) -> Config:
         raise explain(error, path, data) from error
     check(read, path)
     check_people(read, path)
+    check_decisions(read.decisions, path)
     parts = {name: getattr(read, name) for name in ConfigFile.__struct_fields__}
     return Config(**parts, path=path, text=redact_uri(text), keys_set=frozenset(_keys(data)))
 
@@ -213,9 +215,9 @@ def effective_settings(config: Config) -> dict[str, object]:
 
     `timezone`, `fiscal_year_start_month`, `policy_effective` (ISO text or None),
     `cadence_<rating>`, `live.stages`, `live.aliases`, `<rule-id>.<param>`, the lists `people`,
-    `bodies` and `authorities`, `fields.<id>.of`; `fields`: tags by id for the governance fields the file sets; and
-    `conventions`: what differs in a registry (`pricing`) or one of its workspaces
-    (`pricing/claims`), under the same names.
+    `bodies` and `authorities`, `fields.<id>.of`; `fields`: tags by id for the governance fields the file sets;
+    `decisions`: what the firm's own texts stand for, by text; and `conventions`: what differs in a
+    registry (`pricing`) or one of its workspaces (`pricing/claims`), under the same names.
     Nothing secret is among them.
     """
     effective = config.policy.effective
@@ -239,6 +241,8 @@ def effective_settings(config: Config) -> dict[str, object]:
     differing = {
         place: _differing(setting) for place, setting in sources.conventions(config.source)
     }
+    if texts := decision_texts(config.decisions):
+        settings["decisions"] = texts
     if conventions := {place: values for place, values in differing.items() if values}:
         settings["conventions"] = conventions
     return settings

@@ -18,6 +18,7 @@ Tags = tuple[Annotated[str, Meta(min_length=1)], ...]
 SeverityName = Literal["critical", "high", "medium", "low"]
 ActName = Literal["approve", "validate"]
 PeopleShown = Literal["names", "roles", "initials"]
+Texts = tuple[Annotated[str, Meta(min_length=1)], ...]
 Roles = tuple[Annotated[str, Meta(min_length=1)], ...]
 Days = Annotated[int, Meta(ge=1)]
 
@@ -87,6 +88,17 @@ class ReviewSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT_CADENCES = {"high": 365, "medium": 730, "low": 1095}
+
+
+class DecisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whole texts of decisions and validation results in the firm's own words.
+
+    They count before the words that docs/fields.md lists; case, accents and punctuation do not matter.
+    """
+
+    approved: Annotated[Texts, Meta(description="Texts that approve, or say that it passed.")] = ()
+    rejected: Annotated[Texts, Meta(description="Texts that reject, or say that it failed.")] = ()
+    pending: Annotated[Texts, Meta(description="Texts that leave it open.")] = ()
 
 
 class LiveNames(Struct, frozen=True, forbid_unknown_fields=True):
@@ -378,6 +390,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
             "an id of your own defines a field."
         ),
     ] = field(default_factory=dict)
+    decisions: DecisionSettings = DecisionSettings()
     calendar: CalendarSettings = CalendarSettings()
     policy: PolicySettings = PolicySettings()
     review: ReviewSettings = field(default_factory=ReviewSettings)

@@ -414,7 +414,7 @@ standing as materialized (
            min_by(struct_pack(value := v.value, tag := v.tag, found_in := v.found_in, lo := v.set_not_before,
                               hi := v.set_not_after, actor := v.actor, actor_from := v.actor_from, grade := v.grade,
                               until_actor := v.until_actor, until_actor_from := v.until_actor_from,
-                              until_grade := v.until_grade, seq := v.seq), (v.nothing, v.decided is distinct from 'rejected', v.rank, -v.seq)) as held
+                              until_grade := v.until_grade, seq := v.seq, decided := v.decided), (v.nothing, v.decided is distinct from 'rejected', v.rank, -v.seq)) as held
     from act a join value v
       on v.topic = a.topic and v.subject = a.subject and v.set_not_after <= a.hi
      and (v.until_not_after is null or v.until_not_after > a.hi)
@@ -435,7 +435,7 @@ overwriting as materialized (
     from standing n join (select distinct topic, subject, act from standing) e
       on e.topic = n.topic and e.subject = n.subject and e.act = n.act - 1
     left join standing p on p.topic = n.topic and p.subject = n.subject and p.field = n.field and p.act = n.act - 1
-    where n.field in ('approval_decision', 'validation_result') and decision_of(n.held.value) <> 'approved' and p.act is null
+    where n.held.decided <> 'approved' and p.act is null
 ),
 begun as (
     select topic, subject, act, bool_or(core) as core, string_agg(distinct actor, ', ' order by actor) as actor, min(grade) as grade,
@@ -767,13 +767,13 @@ select r.validation, r.subject, split_part(r.subject, '/', 1) as model_subject, 
             when d.persons = 0 then 'service developer'
             when d.strangers > 0 then 'developer unknown'
             else 'independent' end as independence,
-       case when decision_of(r.result) = 'rejected' then 'failed'
-            when decision_of(r.result) in ('pending', 'unreadable') then 'pending'
+       case when r.decided = 'rejected' then 'failed'
+            when r.decided in ('pending', 'unreadable') then 'pending'
             when r.stated is null or r.result is null or r.validator is null then 'incomplete'
             when names_nobody(r.validator) or a.party_kind = 'service' then 'placeholder'
             else 'holds' end as standing,
        r.tag, r.grade, r.seq
-from record r
+from (select *, decision_of(result) as decided from record) r
 left join spelling a on a.words = r.validator
 left join compared c using (validation)
 left join developed d on d.subject = r.subject

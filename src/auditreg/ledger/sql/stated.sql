@@ -31,63 +31,37 @@ create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id |
     case when field_id in ('approver', 'approver_role', 'approval_date', 'approval_decision', 'approval_conditions',
                            'approval_until', 'change_reason', 'change_class', 'change_ticket', 'rollback_reason', 'predecessor')
          then 'version' end, 'model') = 'version';
--- What a decision, or the result of a validation, comes to: 'approved', 'rejected', 'pending' where it is left open, or 'unreadable'
--- where the words neither grant nor refuse, or do both. Case, spelling and punctuation do not matter, nor what it is said of.
--- Words that grant (G), refuse (R), refuse where nothing granted before them (A), leave open (O) or find nothing wrong (W) are marked
--- with a letter; their order decides. docs/fields.md lists the words.
-create macro grant_words() as '(approv(ed?|es)|accept(ed|able|s)?|pass(ed|es)?|grant(ed|s)?|released|endorse[ds]?|ok|okay|satisf(actory|actorily|ied|ies)'
-    || '|adequate(ly)?|fit|suitable|sound|compl(iant|ies)|conforms|cleared|authori[sz]ed|signed( off)?|certified|ratified|consented'
-    || '|successful(ly)?|valid(ated)?|(criteria|requirements) met|meets (all |the )*(criteria|requirements)|good( to go)?|go ahead'
-    || '|favou?rabl[ey]|recommended for use|genehmigt|freigegeben|bestanden|abgenommen|angenommen|zugestimmt|erteilt'
-    || '|approuvee?|acceptee?|validee?|accordee?|favorable)';
-create macro refusal_words() as '(reject(s|ed)?|refused?|declined|denied|revoked|withdrawn|withdrew|fail(s|ed|ing|ures?)?|cancell?ed|rescinded|vetoed'
-    || '|suspended|expired|lapsed|terminated|superseded|disapproved|disallowed|disagree[ds]?|disqualified|unapproved|withheld|turned down'
-    || '|abgelehnt|zuruckgewiesen|zuruckgezogen|widerrufen|durchgefallen|refusee?|rejetee?)';
-create macro marked(words, kind, letter) as regexp_replace(words, '\b' || kind || '(\b|$)', letter, 'g');
--- A "no" that stands for itself is a refusal; what is decided of falls away, and what only looks like a grant or a refusal.
-create macro decision_words(words) as regexp_replace(regexp_replace(regexp_replace(regexp_replace(strip_accents(lower(words)),
-    '(^|approved|approval|accepted|passed|released|granted|signed off|decision|result|outcome|status)[^\pL\pN]*\b(no|nein|non|false)'
-    || '\s*([,;:(!]|[–—-]\s|\.\s+\pL|[^\pL\pN]*$)', ' rejected \3', 'g'),
-    '[^\pL\pN?]+', ' ', 'g'),
-    '^ ?((the|this|model|version|approval|validation|review|sign ?off|release|acceptance|consent'
-    || '|decision|status|result|outcome|was|is|has|been|formally|final) )+(.)', '\3'),
-    '\b(not only|no longer than|n[or] \d[\d ]*|pass rate|(failure|failed|rejection|lapse|expiry) (rate|mode|probability|model|prediction|analysis)s?'
-    || '|insufficient evidence (of|for|that)|(until|unless|if|once) (it is |is )?' || refusal_words() || ')\b', '', 'g');
-create macro nothing_wrong(words) as marked(words,
-    '(((no|not an?y?|not a single|without( any)?|zero|0|none|keine?) ((any|further|other|new|material|major|critical|significant|serious|open|high'
-    || '|relevant|outstanding|severe|blocking|unresolved) )*(findings?|failures?|objections?|issues?|concerns?|exceptions?|reservations?|defects?'
-    || '|deficiencies|weaknesses|deviations|breaches|beanstandungen|einwande)( (outstanding|pending|open))?)'
-    || '|((none|zero|0|no)( of( the)?( \d+)?)?( tests?| checks?| criteria| controls)( were| was| have| has)?|none'
-    || '|(did|does|do|was|were|is|has|have|had)? ?not( been)?) (failed|fail|rejected|refused|declined|withdrawn|objected|revoked))', 'W');
-create macro left_open(words) as marked(words,
-    '(^.*\?|^(none|open|new|hold|created|started|required|needed)$|^(open|held)|(to|will|shall|should|must)( not)? be \w+'
-    || '|(to|please) (approve|accept|release|sign ?off|decide)|(under|in) (review|progress|process|preparation|discussion|validation|assessment|work)'
-    || '|pending|requested|draft|submitted|planned|scheduled|proposed|await(s|ing)?|waiting|on hold|deferred|postponed|outstanding|ongoing|wip'
-    || '|undecided|undetermined|unreviewed|unvalidated|incomplete|inconclusive|unfinished|waived|skipped|exempt|tb[acd]|todo|to follow'
-    || '|(not yet|noch nicht|pas encore)( \w+)?|ausstehend|en attente|(no|without) (decision|approval|validation|review|result|sign ?off)'
-    || '|not (started|decided|reviewed|assessed|tested|completed?|done|finished|determined|submitted|requested|applicable|required|needed|known|recorded))', 'O');
-create macro refused(words) as marked(words,
-    '((not|never|cannot|isn t|wasn t|nicht|non|pas) ((been|be|being|fully|formally|finally|an?|the|considered|deemed|found) )*' || grant_words()
-    || '|no (longer( \w+)?|go|good)|not (met|ready|good|achieved|fulfilled|reached)'
-    || '|' || grant_words() || ' ((later|since|then|subsequently|now|and|but|was|been|has|is|again|on|\d+) )*'
-    || '(' || refusal_words() || '|returned|blocked|void(ed)?|overturned|reversed)'
-    || '|' || refusal_words() || '|^(not|never|cannot|(can|did|does|do|could|should|must|may) not))', 'R');
-create macro refused_alone(words) as marked(words,
-    '(returned|sent back|rework|blocked|halted|stopped|void(ed)?|overturned|reversed|dismissed|unfit|unsound|unstable|un(satisf|accept|success|suit)\w*'
-    || '|in(adequate|sufficient|valid|accept|eligible|effective)\w*|non ?(compli|conform)\w*|rejection|refusal|denial|disapproval|withdrawal'
-    || '|revocation|veto|objections?|nok|ko|^(red|n|0)$|^(declin|deny|refus|revok|withdr|cancel|rescind|suspend|terminat|disapprov|disallow)\w*)', 'A');
-create macro granted(words) as marked(words,
-    '(' || grant_words() || '|^(un)?conditional(ly)?( on .*)?$|(conditional|full|final|formal) approval|^approval$|^(with|subject to|under)( the)? conditions?'
-    || '|^(yes|ja|oui|true|green)|^(y|1|go|positive|confirmed|agree[ds]?|sign ?off|release|effective)$)', 'G');
-create macro decision_marks(words) as regexp_replace(
-    granted(refused_alone(refused(left_open(nothing_wrong(decision_words(words)))))), '[^A-Z]+', '', 'g');
-create macro decision_of(words) as case
-    when regexp_full_match(words, '[\s\pZ]*') then null
-    when lower(words) in ('approved', 'passed', 'accepted') then 'approved'
-    when is_placeholder(words) then 'pending'
-    else regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(decision_marks(words),
-        '^([WO]*A[^G]*G|.*R.*G|.*G.*R).*$|^$', 'unreadable'), '^O.*$', 'pending'), '^.*G.*$|^W+$', 'approved'), '^.*[RA].*$', 'rejected'),
-        '^.*O.*$', 'pending') end;
+-- What a decision, or the result of a validation, comes to: 'approved', 'rejected', 'pending' where it is left open, else 'unreadable'. It is
+-- read strictly: whatever is in doubt is unreadable. docs/fields.md says how; texts that a firm lists under [decisions] count before all else.
+create macro plain_text(words) as strip_accents(lower(words)).regexp_replace('[^\pL\pN?]+', ' ', 'g').trim();
+create macro said(words, phrases, meaning) as regexp_replace(words, '\b(' || phrases || ')\b', meaning, 'g');
+create macro granting() as 'approved|accepted|passed|granted|released|endorsed|signed off|authori[sz]ed|certified|ratified|cleared|validated|ok|okay|yes|satisfactory|adequate|suitable|sound'
+    || '|successful(ly)?|favou?rable|fit for (use|purpose)|(conditional|full) approval|genehmigt|freigegeben|bestanden|abgenommen|erteilt|approuvee?|acceptee?|validee?|ja|oui';
+-- A text with one word in capitals for all phrases of a kind. First, to find nothing wrong is to pass, a "no" by itself refuses, and
+-- "not rejected", "without conditions" and "until revoked" add nothing.
+create macro decision_words(words) as strip_accents(lower(replace(words, '_', ' ')))
+    .said('(no|zero|0|not a single|without( any)?|keine?)( any| material| major| significant| open| outstanding)* (findings?|objections?|issues?|concerns?|exceptions?|beanstandungen|einwande?)( outstanding| open)?'
+       || '|(none|no|0)( of( the)?( \d+)?)? (tests?|checks?) failed', ' passed ')
+    .regexp_replace('(^\W*|\b(approved|approval|accepted|passed|decision|status|result)\W+)(non?|nein|n|no.go|false|red|fail(ure)?|rejection)(\s*[,;:!(–—]|\s+-|[^\pL\pN]*$)', ' rejected ', 'g').plain_text()
+    .said('(not|never)( been| be)? (rejected|refused|declined|withdrawn|revoked|failed)|(no|without)( any)? (conditions?|comments?|limits?|limitations?|restrictions?)|(until|unless) (revoked|withdrawn)', '')
+    .said('pending|open|requested|required|needed|draft|submitted|planned|proposed|await(s|ing)?|waiting|on hold|deferred|postponed|outstanding|undecided|tb[acd]|to follow|follows|(under|in) (review|progress)'
+       || '|(to|will|shall|should|must) be \w+|(to|please) (approve|sign off)|(no|without) (decision|approval|sign ?off)|(not( \w+){0,3} yet|noch nicht|pas encore)( \w+)?|ausstehend|en attente', 'PENDING')
+    .said('rejected|refused?|declined|denied|withdrawn|revoked|fail(ed|s)|disapproved|vetoed|withheld|turned down|returned|blocked|void|suspended|expired|cancell?ed|superseded|inadequate|non ?compli\w+'
+       || '|un(approved|fit|suitable|satisfactory|acceptable)|abgelehnt|widerrufen|refusee|rejetee?'
+       || '|(not|never|no longer|cannot|\w+n t|nicht|non|pas)( (been|be|fully|formally|considered|found|a|an|the))* (good|met|' || granting() || ')', 'REJECTED').said(granting(), 'APPROVED')
+    .said('no|not|never|nobody|none|nothing|neither|nor|cannot|\w+n t|without|unless|if|kein\w*|niemand|nie|nicht|ohne|non|pas|personne|sans', 'NOT')
+    .said('only|solely|part(ly|ial|ially)?|principle|provisional(ly)?|preliminar(y|ily)|interim|temporar(y|ily)|informal(ly)?|staging|sandbox|uat|test(ing)?|pilot|trial|development|research|but|however|once|when|then'
+       || '|later|subsequently|first|except(ions?)?|exclu\w+|mistake|errors?|wrong\w*|by default|still|respect|(\d+|one|some|most|few|half)( out)? of|objections?|issues?|concerns?|reservations?|defects?|deficienc(y|ies)'
+       || '|fail(ures?|ing)?|lapsed|terminated|overturned|rescinded|invalid\w*|halted|stopped|disagree[ds]?|disputed|unauthori[sz]ed|material|major|critical|serious|significant|to( \w+)* (approval|validation|sign ?off|decision)'
+       || '|nur|aber|vorbehalt\w*|vorlaufig|teilweise|sauf|reserves?|mais|provisoire', 'LIMITED').regexp_replace(' +', ' ', 'g').trim();
+-- Granted is what says so first, and then nothing, or by whom, when, with which conditions, where it is written, with no other word in capitals.
+create macro decision_of(words) as coalesce(json_extract_string(setting('decisions'), '/' || plain_text(words)), case
+    when regexp_full_match(words, '[\s\pZ]*') then null when is_placeholder(words) then 'pending' else decision_words(words)
+    .regexp_replace('^((the|this|it|model|version( v?\d+)?|was|is|has|been|formal|formally|final|fully|unanimously|(un)?conditionally|reviewed and|decision|result|outcome|status|approval|validation|review'
+       || '|sign ?off|release|acceptance|consent|all (tests|checks)|freigabe|genehmigung|validierung) )*((APPROVED( and)?( |$))+((by|with|under|per|via|subject to|(see )?(the )?(minutes|report|memo|ticket)'
+       || '|((on|at|from|since|until|as of|dated|am|le|bis) ([a-z0-9]+ ){0,4})?(\d{4}|meeting|committee)|until further notice|\d\d? \w+ \d{4}|\d+( minor| low)* findings?|(un)?conditionally|unanimously'
+       || '|for (use|production)|durch|von|mit|par|avec)( [^A-Z?]*)?)?|(APPROVED )*(approve|accept|pass|go|go ahead|true|green|good|y|agreed|(with|subject to)( the)? conditions?))$', '=approved')
+    .regexp_replace('^([^A-Z=]|LIMITED )*REJECTED[^A]*$', '=rejected').regexp_replace('^.*(PENDING|[?]).*$', '=pending').regexp_replace('^([^=].*)?$', '=unreadable').substr(2) end);
 create macro overwrites(before, after) as coalesce(before <> after, before is not null);
 create macro stated_part(words, part) as regexp_extract(words,
     '^\s*(\d\d\d\d-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(Z|[+-](?:0\d|1[0-5]):?\d\d)?)?\s*$', part);

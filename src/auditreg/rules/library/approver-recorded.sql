@@ -8,8 +8,9 @@ looks_for = """
 A record that names who approved the version: the tags configured for the field `approver` on the
 version itself, or an approval imported from another system. A tag of the registered model does not say
 which version was approved and counts only where `[fields.approver]` has `of = "model"`. A service
-account is not taken as an approver; a recorded decision such as `rejected` contradicts. A decision in words that
-neither grant nor refuse, or do both, shows no approval: docs/fields.md lists the words that are read."""
+account is not taken as an approver; a recorded decision such as `rejected` contradicts. A decision is read
+strictly: words that leave a doubt, such as `approved in principle`, show no approval. docs/fields.md lists the
+words that are read, and `[decisions]` in auditreg.toml the firm's own."""
 rationale = """
 That a named person or committee agreed to put this version into use is the control every framework
 begins with."""

@@ -8,8 +8,8 @@ repair = "tag"
 looks_for = """
 Date, validator and result of a validation (fields `validation_date`, `reviewer`, `validation_result`) that stand
 together, on the version or on its model. A result such as `failed` contradicts, and a date after the moment that
-is judged. A result in words that say neither that it passed nor that it failed, or both, shows no result:
-docs/fields.md lists the words that are read."""
+is judged. A result is read strictly: words that leave a doubt whether it passed show no result.
+docs/fields.md lists the words that are read, and `[decisions]` in auditreg.toml the firm's own."""
 rationale = """
 An independent look at a model before and during its use is the centre of model risk management; a date without a
 result, or a result without a name, shows none."""
