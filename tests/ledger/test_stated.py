@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditreg.audit.testing.cases import empty_ledger
+from auditreg.config import effective_settings, parse_config
 
 if TYPE_CHECKING:
     import duckdb
@@ -368,6 +370,20 @@ def test_a_decision_is_what_its_words_say(ledger, outcome):
         "select text, decision_of(text) from (select unnest(?::varchar[]) as text)", [texts]
     ).fetchall()
     assert dict(rows) == dict.fromkeys(texts, outcome)
+
+
+@pytest.mark.parametrize(
+    "text", ["freie Fahrt", "Zurück, İstanbul_1 (ø) ½", "승인 – ja?", "✅ d'accord"]
+)
+def test_a_text_that_the_firm_lists_is_read_however_it_is_spelled(text):
+    settings = effective_settings(parse_config(f'[decisions]\napproved = ["{text}"]', Path("a")))
+    spelled = [text, f" {text.upper()}! ", f"{text} x"]
+    with empty_ledger(settings) as ledger:
+        found = ledger.execute(
+            "select decision_of(text) from (select unnest(?::varchar[]) as text)", [spelled]
+        ).fetchall()
+    assert found[0] == found[1] == ("approved",)
+    assert found[2] != ("approved",)
 
 
 def test_a_decision_of_blanks_is_none(ledger):
