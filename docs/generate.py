@@ -629,7 +629,8 @@ answered_on = 2026-10-08
 
 What happened in a period cannot come right by itself: findings of rules about events (scopes `promotion` and `live_in_period`, and rules that ask
 when the period began) stay open when it is over, until the rule is satisfied or they are accepted or answered. `repaired` and `rejected` answer such findings
-only, and cover what had happened by the end of their day.
+only, and cover what had happened by the end of their day: where nothing was on record by then and a contradicting record came later, the
+finding is open again. `accepted` covers the finding, whatever the rule finds there, until it runs out.
 
 `models` and `versions` are meant in every workspace and registry, by the name that the model has at the moment that is judged; where it was renamed,
 the entry is to be changed too. `workspace = "fraud"` and `registry = "eu"`, as `auditreg query "from model_identity"` names them, narrow an entry to one, its `findings`
