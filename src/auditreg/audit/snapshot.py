@@ -185,7 +185,9 @@ def state_statements(
                 rows = f"from {_every(name)}"
             yield f"create temp view {name} as {rows}"
         else:
-            yield f"create temp table {name} as {rows}"
+            # Rules ask a field or two: side by side, the rows of the others are passed over.
+            order = " order by field" if large and name == "field_found" else ""
+            yield f"create temp table {name} as {rows}{order}"
 
 
 def _drops() -> Iterator[str]:
