@@ -16,13 +16,17 @@ Record both on the registered model in a sentence each, or where they stand."""
 */
 with limits as (
     select subject, count(*) filter (where state = 'uncertain') as open,
-           string_agg(field, ' and ' order by field) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as missing,
-           string_agg(field || ' (' || tag || ': ''' || value || ''')', ', ' order by field) filter (where state = 'placeholder') as empty_words,
+           case count(*) filter (where absent) when 1 then min(field) filter (where absent) when 2 then 'assumptions and limitations' end as missing,
+           nullif(concat_ws(', ', max(empty) filter (where field = 'assumptions'), max(empty) filter (where field = 'limitations')), '') as empty_words,
            max(coalesce(value, candidates)) filter (where field = 'assumptions') as assumptions,
            max(coalesce(value, candidates)) filter (where field = 'limitations') as limitations,
-           min(fix) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as fix,
-           string_agg(tags_looked_for, ', ' order by field) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as tags_looked_for
-    from field_evidence where field in ('assumptions', 'limitations') group by subject
+           min(fix) filter (where absent) as fix,
+           nullif(concat_ws(', ', max(tags_looked_for) filter (where field = 'assumptions' and absent),
+                            max(tags_looked_for) filter (where field = 'limitations' and absent)), '') as tags_looked_for
+    from (select *, state not in ('recorded', 'ambiguous', 'uncertain') as absent,
+                 case when state = 'placeholder' then field || ' (' || tag || ': ''' || value || ''')' end as empty
+          from field_evidence where field in ('assumptions', 'limitations'))
+    group by subject
 )
 select p.subject,
        case when l.missing is not null then 'not_evidenced' when l.open > 0 then 'undecided' else 'pass' end as status,

@@ -24,19 +24,22 @@ said as materialized (
     select subject, field, unnest(values_of(state, value, possible)) as value
     from field_evidence where field in ('monitoring_date', 'monitoring_status')
 ),
--- each combination of what may stand there at the moment
-judged as (
-    select d.subject, a.days,
-           case when d.value is null and coalesce(says_not_done(s.value), true) then 'not monitored' when d.value is null then 'no date'
-                when stated_from(d.value) is null then 'unreadable' when is_to_come(stated_from(d.value)) then 'to come'
-                when days_later(stated_until(d.value), a.days) < as_of() then 'old' else 'current' end as found
-    from said d join said s on s.subject = d.subject and s.field = 'monitoring_status' cross join asked a
-    where d.field = 'monitoring_date'
+-- each combination of what may stand there at the moment, judged once: versions share them
+combined as materialized (
+    select d.subject, d.value as day, s.value as status
+    from said d join said s on s.subject = d.subject and s.field = 'monitoring_status' where d.field = 'monitoring_date'
+),
+judged as materialized (
+    select c.day, c.status, a.days,
+           case when c.day is null and coalesce(says_not_done(c.status), true) then 'not monitored' when c.day is null then 'no date'
+                when stated_from(c.day) is null then 'unreadable' when is_to_come(stated_from(c.day)) then 'to come'
+                when days_later(stated_until(c.day), a.days) < as_of() then 'old' else 'current' end as found
+    from (select distinct day, status from combined) c cross join asked a
 ),
 settled as (
-    select subject, any_value(days) as days,
-           settle(found, ['current', 'not monitored']) as found
-    from judged group by subject
+    select c.subject, any_value(j.days) as days, settle(j.found, ['current', 'not monitored']) as found
+    from combined c join judged j on j.day is not distinct from c.day and j.status is not distinct from c.status
+    group by c.subject
 )
 select p.subject,
        case j.found when 'current' then 'pass' when 'old' then 'fail' when 'to come' then 'fail' when 'open' then 'undecided'

@@ -15,15 +15,20 @@ remediation = """
 Record the next review on the registered model, or a risk rating that has a cadence."""
 */
 -- of several values that are possible, each: whether it is a day, and whether it is a rating with a cadence
-with value as (
-    select f.subject, f.field, bool_and(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as each_tells,
-           bool_or(coalesce(stated_until(f.value)::VARCHAR, k.value) is not null) as some_tell, min(k.value) as cadence_days
-    from (select subject, field, value, case when field = 'risk_rating' then 'cadence_' || lower(trim(value)) end as cadence,
-                 conventions_of(registry, workspace) as conventions
-          from fields where field in ('next_review', 'risk_rating') and not says_nothing(field, value)
-          qualify rank = min(rank) over (partition by subject, field)) f
-    left join settings k on k.name = f.cadence and k.applies_to = f.conventions
-    group by f.subject, f.field
+with said as materialized (
+    select subject, field, value, conventions_of(registry, workspace) as conventions
+    from fields where field in ('next_review', 'risk_rating') and not says_nothing(field, value)
+    qualify rank = min(rank) over (partition by subject, field)
+),
+-- judged once: versions share them
+judged_value as materialized (
+    select w.*, coalesce(stated_until(w.value)::VARCHAR, k.value) is not null as tells, k.value as days
+    from (select distinct field, value, conventions from said) w
+    left join settings k on k.name = case when w.field = 'risk_rating' then 'cadence_' || lower(trim(w.value)) end and k.applies_to = w.conventions
+),
+value as (
+    select subject, field, bool_and(tells) as each_tells, bool_or(tells) as some_tell, min(days) as cadence_days
+    from said join judged_value using (field, value, conventions) group by subject, field
 ),
 told as (
     select e.*, case when e.state in ('recorded', 'ambiguous') and v.each_tells then 'yes'

@@ -28,7 +28,7 @@ logged as (
 -- what only one of two possible states of a run has is not sure
 counted as (
     select subject, count(*) as parameters, count(case when sure then 1 end) as sure
-    from (select subject, key, bool_or(certainty not in ('uncertain', 'unknown')) or count(distinct candidate) > 1 as sure
+    from (select subject, key, bool_or(certainty not in ('uncertain', 'unknown')) or coalesce(min(candidate) <> max(candidate), false) as sure
           from logged group by subject, key)
     group by subject
 ),

@@ -35,7 +35,7 @@ deletion as (
 ),
 spell as (
     select version_subject as subject, max(ended_not_before) as ended_not_before, max(ended_not_after) as ended_not_after, bool_or(ended_not_after is null) as open_end
-    from promotions group by version_subject
+    from promotions where version_subject in (select subject from population_retired_version) group by version_subject
 ),
 -- what was said before a tag went with its version
 told as materialized (
@@ -48,7 +48,7 @@ said as (
            bool_or(state = 'uncertain') as open, max(coalesce(value, candidates)) filter (where field = 'decommissioned_at') as decommissioned_at,
            max(coalesce(value, candidates)) filter (where field = 'decommission_reason') as decommission_reason,
            min(fix) filter (where state not in ('recorded', 'ambiguous', 'uncertain')) as fix
-    from field_evidence where field in ('decommissioned_at', 'decommission_reason') group by subject
+    from field_evidence where field in ('decommissioned_at', 'decommission_reason') and subject in (select subject from population_retired_version) group by subject
 ),
 -- by each day that may stand there at the moment
 day as (

@@ -18,13 +18,16 @@ Record the vendor's name and where its file is kept on the registered model; of 
 with said as (
     select subject, bool_or(field = 'vendor_name' and state in ('recorded', 'ambiguous')) as names_vendor,
            bool_or(state = 'uncertain' and field <> 'origin') as open, max(coalesce(value, candidates)) filter (where field = 'origin') as origin,
-           string_agg(replace(field, '_', '''s ') || case when state = 'on the model only' then ' (the model''s does not say for which version)' else '' end,
-                      ' and ' order by field desc) filter (where field <> 'origin' and absent) as missing,
+           nullif(concat_ws(' and ', max(lacks) filter (where field = 'vendor_name'), max(lacks) filter (where field = 'vendor_file')), '') as missing,
            max(coalesce(value, candidates)) filter (where field = 'vendor_name') as vendor_name,
            max(coalesce(value, candidates)) filter (where field = 'vendor_file') as vendor_file,
            min(fix) filter (where field <> 'origin' and absent) as fix, max(fix) filter (where field = 'origin') as origin_fix,
-           string_agg(tags_looked_for, ', ' order by field) filter (where field <> 'origin' and absent) as tags_looked_for
-    from (select *, is_absent(state) as absent from field_evidence where field in ('origin', 'vendor_name', 'vendor_file'))
+           nullif(concat_ws(', ', max(tags_looked_for) filter (where field = 'vendor_file' and absent),
+                            max(tags_looked_for) filter (where field = 'vendor_name' and absent)), '') as tags_looked_for
+    from (select *, is_absent(state) as absent,
+                 case when absent then replace(field, '_', '''s ')
+                      || case when state = 'on the model only' then ' (the model''s does not say for which version)' else '' end end as lacks
+          from field_evidence where field in ('origin', 'vendor_name', 'vendor_file'))
     group by subject
 )
 select p.subject,
