@@ -304,11 +304,10 @@ state as (
     union all
     from ledger.timeline('registered_model_tag', [known])
 ),
-value as (
+value as materialized (
     select split_part(t.subject, ':tag:', 1) as subject, t.seq, t.lo, t.hi, t.next_lo, t.next_hi, t.next_seq,
            l.registry, l.workspace, l.model, l.version, l.actor, l.grade, g.field, g.tag, g.rank,
-           json_extract_string(l.entry, '$.body.value') as value,
-           json_extract_string(l.entry, '$.body.journal.actor_from') as actor_from
+           json_extract_string(l.entry, ['$.body.value', '$.body.journal.actor_from']) as said
     from state t join ledger.log l using (seq)
     join governance_fields g
       on g.tag = substr(t.subject, strpos(t.subject, ':tag:') + 5)
@@ -328,16 +327,17 @@ ended as (
      and (n.lo is null or n.lo <= d.hi + interval 1 second)
 )
 select v.subject, split_part(v.subject, '/', 1) as model_subject, v.registry, v.workspace, v.model, v.version,
-       v.field, v.value, case when v.version is null then 'model tag' else 'version tag' end as found_in,
+       v.field, v.said[1] as value, case when v.version is null then 'model tag' else 'version tag' end as found_in,
        v.tag, v.rank, v.lo as set_not_before, v.hi as set_not_after,
        case when v.over then v.next_lo end as until_not_before, case when v.over then v.next_hi end as until_not_after,
-       v.ended_with_subject, v.actor, v.actor_from, v.grade,
+       v.ended_with_subject, v.actor, v.said[2] as actor_from, v.grade,
        u.actor as until_actor, json_extract_string(u.entry, '$.body.journal.actor_from') as until_actor_from,
        u.grade as until_grade, v.seq
 from (select v.*, e.seq is not null as ended_with_subject, e.seq is null and ([ts] is null or v.next_lo < [ts]) as over
       from value v left join ended e using (seq)) v
-left join ledger.log u on u.seq = case when v.over then v.next_seq end
-where trim(v.value, e' \t\r\n') <> ''
+left join (select seq, actor, grade, entry from ledger.log where seq in (select next_seq from value)) u
+  on u.seq = case when v.over then v.next_seq end
+where trim(v.said[1], e' \t\r\n') <> ''
 
 -- block: rating_history
 -- what each version was rated by its own tags, else by those of its model, and between which moments. The first rating
@@ -822,18 +822,21 @@ owned as (
     select r.*, v.subject from record r join [version_identity] v on v.model_subject = r.subject
     where r.version is null
 ),
+beside_each as materialized (
+    select q.subject as asked, q.about, q.lo, q.hi, q.ended is null as in_use, r.*, coalesce(r.until_not_before >= q.ended, false) as since,
+           -- where a day ends, what is dated the next one is to come
+           q.about = 'version' and coalesce(local_day(r.decided_not_before) > local_day(q.hi - interval 1 microsecond), false) as to_come
+    from question q join owned r on r.owner = q.version_subject
+    where q.ended is null or r.standing in ('holds', 'unidentified')
+       or not coalesce(case when r.imported then r.decided_not_before else r.stood_not_before end >= q.ended, false)
+),
 asked as materialized (
-    select * exclude (until_not_before, until_not_after, since),
+    select * exclude (in_use, since) from beside_each where in_use
+    union all by name
+    select * exclude (in_use, until_not_before, until_not_after, since),
            case when since then lead(stood_not_before) over records else until_not_before end as until_not_before,
            case when since then lead(stood_not_after) over records else until_not_after end as until_not_after
-    from (
-        select q.subject as asked, q.about, q.lo, q.hi, r.*, coalesce(r.until_not_before >= q.ended, false) as since,
-               -- where a day ends, what is dated the next one is to come
-               q.about = 'version' and coalesce(local_day(r.decided_not_before) > local_day(q.hi - interval 1 microsecond), false) as to_come
-        from question q join owned r on r.owner = q.version_subject
-        where q.ended is null or r.standing in ('holds', 'unidentified')
-           or not coalesce(case when r.imported then r.decided_not_before else r.stood_not_before end >= q.ended, false)
-    )
+    from beside_each where not in_use
     window records as (partition by asked, about, topic, subject, imported order by stood_not_after, seq)
 ),
 beside as materialized (
@@ -892,9 +895,11 @@ weighed as (
 ),
 -- of each other system the last decision before, else its first after
 chosen as (
-    select * from weighed where not imported
-    qualify class = min(class) over (partition by topic, asked)
-        and (class not in (2, 5) or stood_not_after = min(stood_not_after) over (partition by topic, asked, class))
+    select w.* from weighed w
+    join (select topic, asked, min(class) as class, min(stood_not_after) filter (where class = 2) as own_after,
+                 min(stood_not_after) filter (where class = 5) as after
+          from weighed where not imported group by topic, asked) b using (topic, asked, class)
+    where not w.imported and case class when 2 then w.stood_not_after = b.own_after when 5 then w.stood_not_after = b.after else true end
     union all
     select * from weighed where imported
     qualify row_number() over (partition by topic, asked, system
