@@ -22,6 +22,7 @@ from auditreg.audit.testing.cases import empty_ledger, run_cases
 from auditreg.audit.testing.registry import AS_OF, Case, build
 from auditreg.config import Config, parse_config
 from auditreg.errors import ConfigError, NothingToAudit, UsageError
+from auditreg.fields import FIELD_IDS
 from auditreg.ledger import definitions, template
 from auditreg.ledger.planning import plan_plainly
 from auditreg.ledger.settings import create_state, refresh_settings
@@ -695,6 +696,19 @@ def test_a_check_needs_only_the_views_that_are_read(
 )
 def test_words_in_sentences_are_no_tables(sql: str, read: bool) -> None:
     assert ("inventory" in reads_of([sql], Moment(AS_OF, AS_OF, AS_OF)).relations) is read
+
+
+def test_only_fields_are_listed_that_a_rule_or_a_view_names() -> None:
+    """What is made of every field, and a firm's own rule, which may name one by a parameter, see all."""
+    present = Moment(AS_OF, AS_OF, AS_OF)
+    of_rule = reads_of(["from fields where field = 'owner'"], present).listed or frozenset()
+    of_view = (
+        reads_of(["from developers where developer <> 'owner'"], present).listed or frozenset()
+    )
+    assert of_rule & set(FIELD_IDS) == {"owner"}
+    assert of_view & set(FIELD_IDS) == {"owner", "developer"}
+    assert reads_of(["from inventory"], present).listed is None
+    assert reads_of(["from fields where field = 'owner'"], present, every_field=True).listed is None
 
 
 def test_everything_a_rule_or_view_reads_is_prepared(ledger: duckdb.DuckDBPyConnection) -> None:
