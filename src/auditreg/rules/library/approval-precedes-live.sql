@@ -35,8 +35,10 @@ select p.subject,
             when v.found in ('date unreadable', 'placeholder', 'pending', 'on the model only', 'none') then 'not_evidenced'
             else 'fail' end as status,
        case v.found
-            when 'rejected' then '{subject} went live {live}, and the ' || case when v.written = 'after'
-                 then 'first approval decision on record, ' || case v.source when 'import' then '{decided} in {system},' else '{recorded},' end else 'approval decision recorded then' end || ' was ''{decision}'''
+            when 'rejected' then '{subject} went live {live}, and the '
+                 || case when v.written = 'after' and v.source = 'import' then 'first approval decision on record, {decided} in {system},'
+                         when v.written = 'after' then 'first approval decision recorded, {recorded},'
+                         else 'approval decision recorded then' end || ' was ''{decision}'''
             when 'service account' then 'The approval of {subject} for going live {live} was by {approver}, a service account, which cannot approve'
             when 'approver-independent' then 'The approval of {subject} for going live {live} was by {approver}' || case v.party_kind
                       when 'body' then ', all of whose members' else ', who also' end || ' developed it ({developers})'
@@ -52,7 +54,8 @@ select p.subject,
                          when v.stated is null then ', entered {recorded}' else ' of {stated}' end
             when 'order cannot be told' then case when decision_of(v.decision) = 'rejected'
                  then 'Whether {subject} went live {live} before or after the approval decision ''{decision}'' was taken cannot be told'
-                 when v.decided_not_before >= v.live_not_after then '{subject} went live {live}, and the approval by {approver} that is recorded is of {stated}; whether another '
+                 when v.decided_not_before >= v.live_not_after
+                 then '{subject} went live {live}, and the approval by {approver} that is recorded is of {stated}; whether another '
                       || 'was recorded before and overwritten, no reading shows' else 'Whether {subject} was approved by {approver}'
                  || case when v.source = 'import' then ', as {system} says, {decided},'
                          when v.stated is null then ', entered {recorded},' else ' ({stated})' end
