@@ -202,8 +202,6 @@ class Answers:
             f"from ({self._select(results, of, all_carried=all_carried)}) where {condition} "
             "order by place"
         )
-        # Many answers are about one subject.
-        subjects: dict[str, Subject] = {}
         start = 1
         while rows := self.connection.execute(
             "select * exclude (place) from ordered_answers where place >= ? and place < ? "
@@ -212,7 +210,7 @@ class Answers:
         ).fetchall():
             for row, evidence in zip(rows, _evidence([row[6] for row in rows]), strict=True):
                 rule = row[0]
-                yield _answer(row, evidence, by_id[rule], self.waivers, completed[rule], subjects)
+                yield _answer(row, evidence, by_id[rule], self.waivers, completed[rule])
             start += _BATCH
 
     def _columns_of(self, rule: RuleInfo) -> Mapping[str, str]:
@@ -272,15 +270,10 @@ def _answer(
     rule: RuleInfo,
     waivers: Sequence[Waiver],
     sentences: _Sentences,
-    subjects: dict[str, Subject],
 ) -> Finding:
     _, subject, status, reason, grade, fix, _, registry, workspace, model = row[:10]
     version, waiver, number, since, first_reported, condition_since, carried, kept, rank = row[10:]
-    about = (
-        Subject(subject, registry, workspace, model, version) if carried else subjects.get(subject)
-    )
-    if about is None:
-        about = subjects[subject] = Subject(subject, registry, workspace, model, version)
+    about = Subject(subject, registry, workspace, model, version)
     return Finding(
         rule=rule,
         subject=about,
