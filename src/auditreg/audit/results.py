@@ -118,7 +118,8 @@ class _Counts:
 
     def agrees_with(self, size: int) -> bool:
         """Whether each subject of a population of this size has exactly one proper answer."""
-        # As many answers as subjects, and none of these without one: no room for a second or a foreign one.
+        # As many answers as subjects, and every subject has an answer: so none has two, and no answer
+        # is about anything else.
         return not self.faulty and self.returned == self.reached == size
 
 
