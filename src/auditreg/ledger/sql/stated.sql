@@ -34,23 +34,23 @@ create macro is_of_version(field_id) as coalesce(setting('fields.' || field_id |
 -- What a decision, or the result of a validation, comes to: 'approved', 'rejected', 'pending' where it is left open, else 'unreadable'. It is
 -- read strictly: whatever is in doubt is unreadable. docs/fields.md says how; texts that a firm lists under [decisions] count before all else.
 create macro plain_text(words) as strip_accents(lower(words)).regexp_replace('[^\pL\pN?]+', ' ', 'g').trim();
-create macro said(words, phrases, meaning) as regexp_replace(words, '\b(' || phrases || ')\b', meaning, 'g');
-create macro granting() as 'approved|accepted|passed|granted|released|endorsed|signed off|authori[sz]ed|certified|ratified|cleared|validated|ok|okay|yes|satisfactory|adequate|suitable|sound'
+create macro replace_phrases(words, phrases, meaning) as regexp_replace(words, '\b(' || phrases || ')\b', meaning, 'g');
+create macro grant_phrases() as 'approved|accepted|passed|granted|released|endorsed|signed off|authori[sz]ed|certified|ratified|cleared|validated|ok|okay|yes|satisfactory|adequate|suitable|sound'
     || '|successful(ly)?|favou?rable|fit for (use|purpose)|(conditional|full) approval|genehmigt|freigegeben|bestanden|abgenommen|erteilt|approuvee?|acceptee?|validee?|ja|oui';
 -- A text with one word in capitals for all phrases of a kind. First, to find nothing wrong is to pass, a "no" by itself refuses, and
 -- "not rejected", "without conditions" and "until revoked" add nothing.
 create macro decision_words(words) as strip_accents(lower(replace(words, '_', ' ')))
-    .said('(no|zero|0|not a single|without( any)?|keine?)( any| material| major| significant| open| outstanding)* (findings?|objections?|issues?|concerns?|exceptions?|beanstandungen|einwande?)( outstanding| open)?'
+    .replace_phrases('(no|zero|0|not a single|without( any)?|keine?)( any| material| major| significant| open| outstanding)* (findings?|objections?|issues?|concerns?|exceptions?|beanstandungen|einwande?)( outstanding| open)?'
        || '|(none|no|0)( of( the)?( \d+)?)? (tests?|checks?) failed', ' passed ')
     .regexp_replace('(^\W*|\b(approved|approval|accepted|passed|decision|status|result)\W+)(non?|nein|n|no.go|false|red|fail(ure)?|rejection)(\s*[,;:!(–—]|\s+-|[^\pL\pN]*$)', ' rejected ', 'g').plain_text()
-    .said('(not|never)( been| be)? (rejected|refused|declined|withdrawn|revoked|failed)|(no|without)( any)? (conditions?|comments?|limits?|limitations?|restrictions?)|(until|unless) (revoked|withdrawn)', '')
-    .said('pending|open|requested|required|needed|draft|submitted|planned|proposed|await(s|ing)?|waiting|on hold|deferred|postponed|outstanding|undecided|tb[acd]|to follow|follows|(under|in) (review|progress)'
+    .replace_phrases('(not|never)( been| be)? (rejected|refused|declined|withdrawn|revoked|failed)|(no|without)( any)? (conditions?|comments?|limits?|limitations?|restrictions?)|(until|unless) (revoked|withdrawn)', '')
+    .replace_phrases('pending|open|requested|required|needed|draft|submitted|planned|proposed|await(s|ing)?|waiting|on hold|deferred|postponed|outstanding|undecided|tb[acd]|to follow|follows|(under|in) (review|progress)'
        || '|(to|will|shall|should|must) be \w+|(to|please) (approve|sign off)|(no|without) (decision|approval|sign ?off)|(not( \w+){0,3} yet|noch nicht|pas encore)( \w+)?|ausstehend|en attente', 'PENDING')
-    .said('rejected|refused?|declined|denied|withdrawn|revoked|fail(ed|s)|disapproved|vetoed|withheld|turned down|returned|blocked|void|suspended|expired|cancell?ed|superseded|inadequate|non ?compli\w+'
+    .replace_phrases('rejected|refused?|declined|denied|withdrawn|revoked|fail(ed|s)|disapproved|vetoed|withheld|turned down|returned|blocked|void|suspended|expired|cancell?ed|superseded|inadequate|non ?compli\w+'
        || '|un(approved|fit|suitable|satisfactory|acceptable)|abgelehnt|widerrufen|refusee|rejetee?'
-       || '|(not|never|no longer|cannot|\w+n t|nicht|non|pas)( (been|be|fully|formally|considered|found|a|an|the))* (good|met|' || granting() || ')', 'REJECTED').said(granting(), 'APPROVED')
-    .said('no|not|never|nobody|none|nothing|neither|nor|cannot|\w+n t|without|unless|if|kein\w*|niemand|nie|nicht|ohne|non|pas|personne|sans', 'NOT')
-    .said('only|solely|part(ly|ial|ially)?|principle|provisional(ly)?|preliminar(y|ily)|interim|temporar(y|ily)|informal(ly)?|staging|sandbox|uat|test(ing)?|pilot|trial|development|research|but|however|once|when|then'
+       || '|(not|never|no longer|cannot|\w+n t|nicht|non|pas)( (been|be|fully|formally|considered|found|a|an|the))* (good|met|' || grant_phrases() || ')', 'REJECTED').replace_phrases(grant_phrases(), 'APPROVED')
+    .replace_phrases('no|not|never|nobody|none|nothing|neither|nor|cannot|\w+n t|without|unless|if|kein\w*|niemand|nie|nicht|ohne|non|pas|personne|sans', 'NOT')
+    .replace_phrases('only|solely|part(ly|ial|ially)?|principle|provisional(ly)?|preliminar(y|ily)|interim|temporar(y|ily)|informal(ly)?|staging|sandbox|uat|test(ing)?|pilot|trial|development|research|but|however|once|when|then'
        || '|later|subsequently|first|except(ions?)?|exclu\w+|mistake|errors?|wrong\w*|by default|still|respect|(\d+|one|some|most|few|half)( out)? of|objections?|issues?|concerns?|reservations?|defects?|deficienc(y|ies)'
        || '|fail(ures?|ing)?|lapsed|terminated|overturned|rescinded|invalid\w*|halted|stopped|disagree[ds]?|disputed|unauthori[sz]ed|material|major|critical|serious|significant|to( \w+)* (approval|validation|sign ?off|decision)'
        || '|nur|aber|vorbehalt\w*|vorlaufig|teilweise|sauf|reserves?|mais|provisoire', 'LIMITED').regexp_replace(' +', ' ', 'g').trim();
