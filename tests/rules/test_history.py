@@ -27,7 +27,11 @@ PEOPLE = "".join(f'[[people]]\nid = "{name}"\n' for name in ("jane", "bob", "mal
 
 
 class Told:
-    """A registry of five models, played under capture, and what the rules say of it."""
+    """A registry of five models, played under capture, and what the rules say of it.
+
+    Version 1 of `late` goes live twice: before anybody approved it, and once more when Bob takes the
+    alias back from version 2, to which it had been moved past capture.
+    """
 
     def __init__(self, book: Book) -> None:
         self.book, self.registry = book, CapturedRegistry()
@@ -107,20 +111,29 @@ NOW = {
     "approval-recorded-at-promotion": {
         "good/2": "pass",
         "forged/1": "pass",
-        "late/1": "not_applicable",
+        "late/1": "pass not_applicable",
     },
-    "approval-precedes-live": {"good/2": "pass", "forged/1": "not_applicable", "late/1": "fail"},
+    "approval-precedes-live": {
+        "good/2": "pass",
+        "forged/1": "not_applicable",
+        "late/1": "fail pass",
+    },
     "approval-set-by-approver": {
         "good/2": "undecided",
         "forged/1": "fail",
         "late/1": "pass",
     },
-    "approver-not-promoter": {"good/2": "pass", "forged/1": "fail", "late/1": "pass"},
+    "approver-not-promoter": {"good/2": "pass", "forged/1": "fail", "late/1": "pass pass"},
     "approval-unchanged-after-promotion": {"good/2": "fail", "forged/1": "pass"},
     "staged-before-production": {"good/1": "fail", "good/2": "pass"},
     "no-uncaptured-change": {"good": "fail", "forged": "pass", "plain": "pass"},
     "no-capture-gap": {"the ledger": "pass"},
-    "not-rolled-back-early": {"good/1": "pass", "good/2": "pass"},
+    "not-rolled-back-early": {
+        "good/1": "pass",
+        "good/2": "pass",
+        "late/1": "pass pass",
+        "late/2": "not_evidenced",
+    },
     "not-deleted-while-live": {"good/2": "pass", "gone/1": "fail"},
     "promotion-in-window": {"good/2": "not_applicable"},
     "model-unchanged-after-approval": {"forged/1": "undecided"},
