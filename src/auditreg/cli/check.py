@@ -130,7 +130,7 @@ def _directly(uri: str, registry: str, config: Config, options: CheckOptions) ->
     with tempfile.TemporaryDirectory(prefix="auditreg-") as folder:
         ledger_file = Ledger(Path(folder) / "direct.duckdb")
         with logging_to(None, as_json=False, verbose=0), watching() as watch:
-            extract(source, config, ledger_file, ExtractOptions(), watch)
+            extract(source, config, ledger_file, ExtractOptions(names=options.selection), watch)
         return run_check(ledger_file, PolicySet.load(config), options)
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from auditreg.config.calendar import day_start
 from auditreg.errors import UsageError
 from auditreg.queries.reader import as_of
+from auditreg.references import FORMS, possible_references
 
 if TYPE_CHECKING:
     import duckdb
 
     from auditreg.config import Config
-
-FORMS = "MODEL, MODEL/VERSION, MODEL@ALIAS, models:/MODEL/VERSION, models:/MODEL@ALIAS"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST_NUMBER = 17
@@ -106,19 +105,21 @@ class _Recorded:
 
     def resolve(self, text: str) -> Selection:
         """The subjects a text names."""
-        is_uri = text.startswith("models:/")
-        name = text.removeprefix("models:/").strip("/") if is_uri else text
-        if models := self._models(name):
-            return Selection((name,), models=models)
-        if is_uri and (versions := self._of_logged_model(name)):
-            return Selection((name,), versions=versions)
-        model, slash, version = name.rpartition("/")
-        if slash and (models := self._models(model)):
-            return Selection((model,), versions=self._version(models, model, version))
-        model, sign, alias = name.rpartition("@")
-        if sign and (models := self._models(model)):
-            return Selection((model,), versions=self._alias(models, model, alias))
-        raise self._unknown(model or name, text)
+        references = possible_references(text)
+        whole = references[0].model
+        if models := self._models(whole):
+            return Selection((whole,), models=models)
+        if text != whole and (versions := self._of_logged_model(whole)):
+            return Selection((whole,), versions=versions)
+        for reference in references[1:]:
+            if models := self._models(reference.model):
+                versions = (
+                    self._version(models, reference.model, reference.version)
+                    if reference.version is not None
+                    else self._alias(models, reference.model, reference.alias or "")
+                )
+                return Selection((reference.model,), versions=versions)
+        raise self._unknown(references[-1].model, text)
 
     def _models(self, name: str) -> tuple[str, ...]:
         return self._column(

@@ -42,6 +42,8 @@ JOURNAL = "journal"
 NO_RUN_POINTED = "runs no version points to"
 RUN_GONE = "runs that versions point to and that no longer exist"
 NO_ARTIFACTS = {"artifacts": "none"}
+NOT_READ = "{}: only the models that were named were read"
+"""What a reading of a part cannot show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +179,24 @@ class Source(abc.ABC):
     """A place registry state can be read from."""
 
     @abc.abstractmethod
-    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> Reading:
+    def read(
+        self,
+        *,
+        runs: str = "linked",
+        names: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Reading:
         """Take one consistent look.
 
         Args:
             runs: `linked` for the runs versions point to, `all` for every run.
+            names: models and versions as people write them, of which alone is read
+                (`auditreg.sources.part`); the whole registry where there is none.
             progress: told about phases.
 
         Raises:
             SourceError: the registry cannot be reached, is not MLflow's, or contradicts itself.
+            UsageError: a name is of no registered model.
         """
 
 

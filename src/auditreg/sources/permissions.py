@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditreg.sources.interface import NOT_READ
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -48,6 +50,10 @@ class Rights:
     def shown(self) -> bool:
         """Whether the source shows users and rights at all."""
         return bool(self.tables)
+
+
+RIGHTS_NOT_READ = Rights(cannot_show=(NOT_READ.format("users and rights"),))
+"""Of a part of a registry they are not read: nobody is judged by them there."""
 
 
 @dataclass(frozen=True)

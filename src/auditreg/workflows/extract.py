@@ -48,7 +48,8 @@ class ExtractOptions:
     """What an extraction is asked for, beside what the settings of a source say.
 
     None leaves the settings. `observed_at` is UTC; with it model files are looked at only where
-    `artifacts` says so: a restored database points to the files of today.
+    `artifacts` says so: a restored database points to the files of today. Of `names`, where there are
+    any, only those models are read: for a ledger that is thrown away.
     """
 
     runs: str | None = None
@@ -57,6 +58,7 @@ class ExtractOptions:
     observed_at: datetime | None = None
     allow_empty: bool = False
     allow_replacement: bool = False
+    names: tuple[str, ...] = ()
 
 
 def targets(
@@ -172,7 +174,8 @@ def extract(
     started = time.monotonic()
     log.info("started", extra={"fields": {"registry": source.name}})
     watch.phase("connecting", 0, None)
-    with opened.read(runs=options.runs or source.runs, progress=watch.phase) as reading:
+    runs = options.runs or source.runs
+    with opened.read(runs=runs, names=options.names, progress=watch.phase) as reading:
         watched = ObservedReading(reading, source.name, watch)
         done = record(
             cast("Reading", watched),

@@ -78,7 +78,7 @@ class SqlDialect(abc.ABC):
             select = self.ids_among(select, table, column)
             if also:
                 exact = self.exact(f"y.{column}")
-                select += f" union select y.{column} from {table} y where {exact} in ({listed(_printable(also))})"
+                select += f" union select y.{column} from {table} y where {exact} in ({listed(printable(also))})"
         self.sets[name] = select
         return f"select id from {name}"
 
@@ -219,8 +219,8 @@ def already_closed() -> SourceError:
     )
 
 
-def _printable(texts: Iterable[str]) -> Iterator[str]:
-    """Those that every database's client takes."""
+def printable(texts: Iterable[str]) -> Iterator[str]:
+    """Those texts that every database's client takes."""
     return (text for text in texts if "\0" not in text)
 
 

@@ -17,7 +17,7 @@ from auditreg.sources.capture_journal import (
 )
 from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.queries import SPECS
-from auditreg.sources.interface import INT, JOURNAL, STAGING, TEXT
+from auditreg.sources.interface import INT, JOURNAL, NOT_READ, STAGING, TEXT
 from auditreg.sources.staging import IncompletenessLog
 
 if TYPE_CHECKING:
@@ -63,15 +63,19 @@ class Ascending:
 class StoredJournal:
     """The journal in one snapshot of a database.
 
-    `id` is None where there is none, or where `problem` says why it cannot be read.
+    `id` is None where there is none, where it is not `wanted`, or where `problem` says why it cannot
+    be read.
     """
 
-    def __init__(self, dialect: DatabaseConnection) -> None:
+    def __init__(self, dialect: DatabaseConnection, *, wanted: bool = True) -> None:
         self._dialect = dialect
+        self._wanted = wanted
         self._sealed: list[Range] = []
         self.problem: str | None = None
         self.id: str | None = None
         self._hidden = False
+        if not wanted:
+            return
         columns = dialect.columns(_TABLE)
         denied = sorted(dialect.denied(_TABLE, frozenset(STAGING[JOURNAL])))
         if not columns and not (denied and dialect.tells_hidden):
@@ -90,6 +94,8 @@ class StoredJournal:
 
     def cannot_show(self) -> str:
         """What remains unseen, in words."""
+        if not self._wanted:
+            return NOT_READ.format("the server's journal")
         if self._hidden:
             return f"{WITHOUT}: this user cannot see whether there is a journal, {_TABLE}"
         return WITHOUT if self.id is None else limits(self._first_start())

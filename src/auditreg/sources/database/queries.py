@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from auditreg.sources.database.dialect import SqlDialect
+from auditreg.sources.database.dialect import SqlDialect, listed, printable
 from auditreg.sources.interface import DELETED, INT, JOURNAL, REAL, STAGING, TEXT
+from auditreg.sources.part import Part
 from auditreg.sources.staging import KEYS
 
 MODEL_VERSIONS = "mlflow.modelVersions"
@@ -150,6 +151,12 @@ class Queries:
         self._without = without
         self._linked_ids = linked_ids
         self._links: dict[str, str] = {}
+        self._part: Part | None = None
+
+    def restrict(self, part: Part) -> None:
+        """Find from now on only the rows of a part of the registry."""
+        self._part = part
+        self._all_runs = False
 
     def has(self, base: str) -> bool:
         """Whether the database has a table, by its own name."""
@@ -259,7 +266,7 @@ class Queries:
         """The query for the runs that versions name as theirs, as text `t`."""
         return (
             "select distinct v.run_id as t from model_versions v "
-            f"where v.run_id <> '' and {self._live('v')}"
+            f"where v.run_id <> '' and {self._followed('v')}"
         )
 
     def linked_by_versions(self, name: str) -> str:
@@ -283,7 +290,7 @@ class Queries:
             present += [f"{model} and {held}"]
         conditions = [f"v.run_id <> '' or {run} or {model}", *present]
         tests = [
-            f"exists (select 1 from model_versions v where {self._live('v')} and ({condition}))"
+            f"exists (select 1 from model_versions v where {self.live('v')} and ({condition}))"
             for condition in conditions
         ]
         any_present = " or ".join(tests[1:]) or "1 = 0"
@@ -301,11 +308,12 @@ class Queries:
 
     def live_versions(self) -> str:
         """The query for how many versions are not deleted."""
-        return f"select count(*) as n0 from model_versions v where {self._live('v')}"
+        return f"select count(*) as n0 from model_versions v where {self.live('v')}"
 
     def tombstones(self) -> str:
         """The query for how many deleted versions have left a row."""
-        return f"select count(*) as n0 from model_versions v where not ({self._live('v')})"
+        gone = f"not ({self.live('v')})"
+        return f"select count(*) as n0 from model_versions v where {self._all_of(gone, 'v')}"
 
     def gaps(self) -> str:
         """The query for how many version numbers below a model's highest no row has."""
@@ -314,7 +322,8 @@ class Queries:
         return (
             "select sum(missing) as n0 from (select case when max(number) > count(number) "
             f"then max(number) - count(number) else 0 end as missing from (select {workspace}v.name, "
-            f"{version} as number from model_versions v) v group by {workspace}v.name) numbered"
+            f"{version} as number from model_versions v where {self._all_of('', 'v')}) v "
+            f"group by {workspace}v.name) numbered"
         )
 
     def _columns(self, table: str) -> frozenset[str]:
@@ -327,6 +336,8 @@ class Queries:
             if self._columns(joined):
                 source += f" {'' if alias == 'd' else 'left '}join {joined} {alias} on {condition}"
         conditions = [condition for condition in (spec.only, only) if condition]
+        if self._part is not None and spec.columns.get("model") == "name":
+            conditions.append(self.named("b", self._part.models))
         unbound = (self._all_runs and spec.linked and spec.linked[0] == "runs") or all_runs
         if spec.linked and not unbound:
             conditions.append(self.within(f"b.{spec.linked[1]}", spec.linked[0]))
@@ -352,8 +363,41 @@ class Queries:
             return f"case {expression} {words} else {dialect.value(expression, TEXT)} end"
         return expression
 
-    def _live(self, alias: str) -> str:
+    def live(self, alias: str) -> str:
+        """SQL that is true of versions that are not deleted."""
         return f"coalesce({alias}.current_stage, '') <> '{DELETED}'"
+
+    def among(self, column: str, texts: Sequence[str]) -> str:
+        """SQL that is true where a column holds one of these texts, letter by letter.
+
+        An index serves only a comparison in the column's own collation, which may know no case.
+        """
+        known = listed(printable(texts))
+        exact = self._dialect.exact(column)
+        also = "" if exact == column else f" and {exact} in ({known})"
+        return f"{column} in ({known}){also}"
+
+    def named(self, alias: str, models: Sequence[str]) -> str:
+        """SQL that is true of rows of these registered models."""
+        return self.among(f"{alias}.name", models)
+
+    def _followed(self, alias: str) -> str:
+        """SQL that is true of versions whose runs and logged models are read."""
+        if self._part is None:
+            return self.live(alias)
+        numbers: dict[str, list[int]] = {}
+        for model, number in sorted(self._part.versions):
+            numbers.setdefault(model, []).append(number)
+        versions = [
+            f"({self.named(alias, [model])} and {alias}.version in ({', '.join(map(str, chosen))}))"
+            for model, chosen in numbers.items()
+        ]
+        return f"{self.live(alias)} and ({' or '.join(versions) or '1 = 0'})"
+
+    def _all_of(self, condition: str, alias: str) -> str:
+        """A condition on rows of the registry's tables, of those that are read."""
+        part = "" if self._part is None else self.named(alias, self._part.models)
+        return " and ".join(filter(None, (condition, part))) or "1 = 1"
 
     def _begins(self, column: str, prefix: str) -> str:
         """SQL that is true where a text begins so; LIKE folds case in some databases."""
@@ -362,7 +406,9 @@ class Queries:
     def _models(self) -> str:
         """Logged models that versions come from: source `models:/m-…`, or by their own tag."""
         parts = [] if self._linked_ids is not None else [self._models_of_versions()]
-        if self._columns("logged_model_tags"):
+        if self._part is not None:
+            parts += self._models_of_runs()
+        elif self._columns("logged_model_tags"):
             # Whether a version of that name is there is not asked here: JSON is another language
             # in every database. The ledger's view version_logged_models matches them exactly.
             parts.append(
@@ -371,12 +417,29 @@ class Queries:
             )
         return " union ".join(parts) or _NONE
 
+    def _models_of_runs(self) -> list[str]:
+        """Logged models that the versions of a part came from, of which only their runs tell."""
+        if not (self._columns("inputs") and self._columns("logged_model_tags")):
+            return []
+        known = (self._linked_ids or {}).get("runs")
+        runs = (
+            " union ".join(self._runs_of_versions()) if known is None else listed(printable(known))
+        )
+        select = (
+            f"select {self._dialect.exact('g.model_id')} as id from inputs o "
+            "join logged_model_tags g on g.model_id = o.destination_id "
+            f"where o.source_type = 'RUN_OUTPUT' and o.source_id in ({runs}) "
+            "and o.destination_type = 'MODEL_OUTPUT' "
+            f"and g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
+        )
+        return [select]
+
     def _models_of_versions(self) -> str:
         model_id = "substr(v.source, 9)"
         return (
             f"select {self._dialect.exact(model_id)} as id from model_versions v "
             f"where {self._begins('v.source', 'models:/m-')} "
-            f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._live('v')}"
+            f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._followed('v')}"
         )
 
     def _runs(self) -> str:
@@ -395,11 +458,11 @@ class Queries:
         parts = [
             (
                 f"select {dialect.exact('v.run_id')} as id from model_versions v "
-                f"where v.run_id <> '' and {self._live('v')}"
+                f"where v.run_id <> '' and {self._followed('v')}"
             ),
             (
                 f"select {dialect.exact(rest)} as id from model_versions v "
-                f"where {self._begins('v.source', 'runs:/')} and {self._live('v')}"
+                f"where {self._begins('v.source', 'runs:/')} and {self._followed('v')}"
             ),
         ]
         if self._columns("model_version_tags"):
@@ -408,8 +471,8 @@ class Queries:
                 same += " and v.workspace = t.workspace"
             parts.append(
                 f"select {dialect.exact('t.value')} as id from model_version_tags t where "
-                f"{dialect.is_run_id('t.value')} and exists (select 1 from model_versions v "
-                f"where {same} and {self._live('v')})"
+                f"{self._all_of(dialect.is_run_id('t.value'), 't')} and exists (select 1 "
+                f"from model_versions v where {same} and {self._followed('v')})"
             )
         return parts
 

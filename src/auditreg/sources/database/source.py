@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from auditreg.sources.database import queries
 from auditreg.sources.database.dialect import DatabaseConnection
 from auditreg.sources.database.journal import Ascending, StoredJournal
+from auditreg.sources.database.named import StoredNames
 from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
 from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
@@ -40,7 +41,8 @@ from auditreg.sources.interface import (
     clock,
     silent,
 )
-from auditreg.sources.permissions import RIGHTS, AccessReader
+from auditreg.sources.part import in_part, part_named
+from auditreg.sources.permissions import RIGHTS, RIGHTS_NOT_READ, AccessReader
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
     KEYS,
@@ -87,7 +89,13 @@ class SqlSource(Source):
         self._tracking_file = tracking_file
         self._now = now
 
-    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> SqlReading:
+    def read(
+        self,
+        *,
+        runs: str = "linked",
+        names: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> SqlReading:
         """Take the snapshot. See `Source.read`.
 
         While it is open SQLite makes writers wait at their commit (unless the store is in WAL
@@ -97,7 +105,8 @@ class SqlSource(Source):
         try:
             return SqlReading(
                 dialect,
-                runs,
+                "linked" if names else runs,
+                names,
                 self._artifacts,
                 self._access,
                 self._now,
@@ -125,6 +134,7 @@ class SqlReading(Reading):
         self,
         dialect: DatabaseConnection,
         runs: str,
+        names: Sequence[str],
         artifacts: ArtifactFiles | None,
         access: AccessReader,
         now: Callable[[], int],
@@ -145,10 +155,13 @@ class SqlReading(Reading):
         self._many: bool | None = None
         self._doubts = IncompletenessLog()
         # Before the tracking database is opened: users may be in the same file.
-        self._rights = rights_of_store(dialect, access)
-        self._journal = StoredJournal(dialect)
+        self._rights = RIGHTS_NOT_READ if names else rights_of_store(dialect, access)
+        self._journal = StoredJournal(dialect, wanted=not names)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
+        self._part = part_named(names, StoredNames(self._registry)) if names else None
+        if self._part is not None:
+            self._registry.queries.restrict(self._part)
         if connect_tracking is not None:
             self._tracking = self._open_tracking(connect_tracking)
             self.ended_at = now()
@@ -176,10 +189,13 @@ class SqlReading(Reading):
         ids = linked_ids(self._dialect, self._registry.queries)
         database = connect()
         try:
-            return Store(database, self._runs, TRACKED_TABLES, ids)
+            store = Store(database, self._runs, TRACKED_TABLES, ids)
         except BaseException:
             database.close()
             raise
+        if self._part is not None:
+            store.queries.restrict(self._part)
+        return store
 
     @property
     def _stores(self) -> tuple[Store, ...]:
@@ -264,9 +280,11 @@ class SqlReading(Reading):
     def completeness(self) -> Completeness:
         """See `Reading.completeness`. Rows left out count as read; `doubts` names them."""
         left_out = {}
-        if self._has("runs"):
+        if self._has("runs") and self._part is None:
             (unlinked,) = self._tracking.database.numbers(self._tracking.queries.unlinked_runs())
-            left_out = {NO_RUN_POINTED: unlinked, RUN_GONE: self._runs_gone()}
+            left_out = {NO_RUN_POINTED: unlinked}
+        if self._has("runs"):
+            left_out |= {RUN_GONE: self._runs_gone()}
         if self._artifacts is not None:
             left_out |= self._artifacts.left_out
         problem = [self._journal.problem] if self._journal.problem else []
@@ -289,6 +307,7 @@ class SqlReading(Reading):
             ),
             options={
                 "runs": self._runs,
+                **({} if self._part is None else {"models": "named"}),
                 **self._tracking_location(),
                 **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
@@ -321,6 +340,8 @@ class SqlReading(Reading):
 
     def _many_linked(self) -> bool:
         """Whether so many runs are linked that reading all is cheaper than looking them up."""
+        if self._part is not None:
+            return False
         if self._many is None:
             (total,) = self._tracking.database.numbers(ALL_RUNS)
             self._many = len(self._linked_runs()) * queries.WHOLE_SHARE > total
@@ -404,7 +425,7 @@ class SqlReading(Reading):
             return
         # All of them before anything else is asked: a connection answers one query at a time.
         versions = self._artifacts.versions_to_read(
-            self.table("model_versions"),
+            in_part(self.table("model_versions"), self._part),
             self.table("aliases"),
             self.table("registered_model_tags"),
             self._places(),

@@ -13,7 +13,7 @@ from typing import Any
 
 from auditreg.errors import SourceError
 from auditreg.sources.capture_journal import WITHOUT, Range, holes, joined, limits, valid_id
-from auditreg.sources.interface import JOURNAL, STAGING, TEXT
+from auditreg.sources.interface import JOURNAL, NOT_READ, STAGING, TEXT
 from auditreg.sources.server.client import JOURNAL as PATH
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.staging import integer
@@ -55,14 +55,16 @@ class State:
 class ServedJournal:
     """The journal a server shows, and whether it stands still while the registry is read.
 
-    `id` is None where the server shows none: `cannot_show` says why, or `doubts` what was wrong.
+    `id` is None where the server shows none, or it is not wanted: `cannot_show` says why, or `doubts`
+    what was wrong.
 
     Args:
         server: the tracking server.
         clock: this machine's time in milliseconds since the epoch.
+        wanted: whether it is read at all.
     """
 
-    def __init__(self, server: Server, clock: Callable[[], int]) -> None:
+    def __init__(self, server: Server, clock: Callable[[], int], *, wanted: bool = True) -> None:
         self._server = server
         self._sealed: list[Range] = []
         self._state: State | None = None
@@ -70,6 +72,9 @@ class ServedJournal:
         self.clock_offset_ms: int | None = None
         self.cannot_show: tuple[str, ...] = (WITHOUT,)
         self.requested_at = clock()
+        if not wanted:
+            self.cannot_show = (NOT_READ.format("the server's journal"),)
+            return
         try:
             self._state = self._ask_state()
         except NotAllowed:

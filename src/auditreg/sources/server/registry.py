@@ -31,6 +31,7 @@ from typing import Any
 import msgspec
 
 from auditreg.sources.interface import Progress, silent
+from auditreg.sources.part import Part
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.server.strict_json import dicts_in
 
@@ -124,7 +125,8 @@ class RegistryState:
     """The pass that counts, and how it came about.
 
     `counts_before` is how many rows of each table the pass before it found, if there was one: over REST
-    there is no other count. `workspaces` are those that could be read.
+    there is no other count. `workspaces` are those that could be read. Of a `part`, only what is named
+    was read.
     """
 
     last: RegistryScan
@@ -134,10 +136,17 @@ class RegistryState:
     passes: int
     doubts: tuple[str, ...] = ()
     gaps: int = 0
+    part: Part | None = None
 
     def rows(self, table: str) -> Iterator[Row]:
         """See `RegistryScan.rows`."""
         return self.last.rows(table)
+
+    def looked_into(self) -> Iterator[Row]:
+        """The versions whose runs, logged models and files are read: all, or those of the part."""
+        for row in self.rows("model_versions"):
+            if self.part is None or (row["model"], row["version"]) in self.part.versions:
+                yield row
 
 
 class RegistryScanner:
@@ -229,7 +238,7 @@ class RegistryScanner:
             elif items == "registered_models":
                 _add_models(scan, workspace, rows)
             else:
-                _add_versions(scan, workspace, rows)
+                add_versions(scan, workspace, rows)
         if not self._readable():
             raise next(iter(self._denied.values()))
         self._add_unlisted_models(scan)
@@ -288,7 +297,7 @@ class RegistryScanner:
             (*key, number)
             for key, model in scan.models.items()
             for latest in dicts_in(model.get("latest_versions"))
-            if (number := _number(latest)) is not None and (*key, number) not in scan.versions
+            if (number := number_of(latest)) is not None and (*key, number) not in scan.versions
         ]
         existing = self._add(scan, unlisted)
         if existing:
@@ -382,11 +391,12 @@ def _add_models(scan: RegistryScan, workspace: str | None, rows: list[Row]) -> N
         scan.doubts.append(f"{len(rows) - len(named)} models in the server's list have no name")
 
 
-def _add_versions(scan: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
+def add_versions(scan: RegistryScan, workspace: str | None, rows: list[Row]) -> None:
+    """Keep the rows of one listing of versions."""
     listed: dict[VersionKey, Row] = {}
     odd = []
     for row in rows:
-        name, number = row.get("name"), _number(row)
+        name, number = row.get("name"), number_of(row)
         if number is not None and isinstance(name, str):
             listed[workspace, name, number] = row
         else:
@@ -414,7 +424,7 @@ def _version_row(key: tuple[Any, ...], version: Row) -> Row:
     }
 
 
-def _number(version: Row) -> int | None:
+def number_of(version: Row) -> int | None:
     """A version's number: positive, of 64 bits."""
     try:
         number = int(version.get("version", ""))

@@ -5,12 +5,12 @@ All of it is fetched once, when the first of its tables is asked for, and put as
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from auditreg.sources.part import versions_of_tag
 from auditreg.sources.server.bulk_runs import (
     LOGGED_MODEL,
     PAGE,
@@ -57,11 +57,16 @@ class VersionLinks:
         self.runs: Ids = defaultdict(dict)
         self.logged_models: Ids = defaultdict(dict)
         self.run_ids: set[str] = set()
-        self.versions: set[tuple[str | None, str, int]] = set(registry.last.versions)
-        for version in registry.rows("model_versions"):
+        part = registry.part
+        self.versions: set[tuple[str | None, str, int]] = {
+            key for key in registry.last.versions if part is None or key[1:] in part.versions
+        }
+        for version in registry.looked_into():
             self._follow(version)
         for tag in registry.rows("model_version_tags"):
             value = tag.get("value")
+            if part is not None and (tag["model"], tag["version"]) not in part.versions:
+                continue
             if isinstance(value, str) and len(value) == 32 and _HEX.issuperset(value):
                 self.runs[tag["_workspace"]][value] = None
 
@@ -114,6 +119,7 @@ class RunReader:
         self._listed: dict[str | None, dict[str, Row]] = {}
         self._used: dict[tuple[str | None, str], None] = {}
         self._read: dict[str, set[str]] = {"runs": set(), "logged_models": set()}
+        self._outputs: Ids = defaultdict(dict)
         self._denied: dict[str, list[str]] = {"runs": [], "logged models": []}
         self._doubts: list[str] = []
         self.no_logged_models = False
@@ -153,7 +159,11 @@ class RunReader:
         self._experiments()
 
     def _experiments_of(self, workspace: str | None) -> dict[str, Row]:
-        """All experiments of a workspace by id, deleted ones too."""
+        """All experiments of a workspace by id, deleted ones too; of a part those of its runs are
+        asked for one by one.
+        """
+        if self._registry.part is not None:
+            return {}
         if workspace not in self._listed:
             query = {
                 "view_type": "ALL", "max_results": PAGE, "order_by": ["experiment_id ASC"]
@@ -236,6 +246,8 @@ class RunReader:
                 experiment = dict_in(run.get("info")).get("experiment_id")
                 if experiment is not None:
                     self._used[workspace, str(experiment)] = None
+                for output in dicts_in(dict_in(run.get("outputs")).get("model_outputs")):
+                    self._outputs[workspace][str(output.get("model_id"))] = None
         self._spool.put(run_rows(kept))
 
     def _logged_models(self, links: VersionLinks, workspace: str | None) -> dict[str, None]:
@@ -251,7 +263,9 @@ class RunReader:
                     ]
                     self._keep_models([m for _, m in portion if isinstance(m, dict)], sources)
                     self._progress("logged_models", len(self._read["logged_models"]), None)
-            if links.versions:
+            if self._registry.part is not None:
+                self._keep_models(self._of_runs(links, workspace), sources)
+            elif links.versions:
                 self._keep_models(self._tagged(links, workspace), sources)
         except Refused:
             # A server older than logged models does not know the request.
@@ -277,12 +291,23 @@ class RunReader:
                     raise
                 yield from self._naming(body, links, workspace)
 
+    def _of_runs(self, links: VersionLinks, workspace: str | None) -> Iterator[Row]:
+        """Logged models of the runs of a part that name one of its versions."""
+        made = self._outputs.pop(workspace, {})
+        unread = [model_id for model_id in made if model_id not in self._read["logged_models"]]
+        for portion in self._bulk.fetch(LOGGED_MODEL, unread, [], workspace):
+            for _, model in portion:
+                if isinstance(model, dict) and links.versions.intersection(
+                    versions_named(model, workspace)
+                ):
+                    yield model
+
     def _naming(self, body: Row, links: VersionLinks, workspace: str | None) -> Iterator[Row]:
         for page in self._server.pages(
             LOGGED_MODEL.search, body, "models", workspace, post=True, ahead=self._pool
         ):
             for model in page:
-                if links.versions.intersection(_named(model, workspace)):
+                if links.versions.intersection(versions_named(model, workspace)):
                     yield model
 
     def _keep_models(self, models: Iterable[Row], sources: dict[str, None]) -> None:
@@ -361,18 +386,11 @@ def logged_model_rows(models: Iterable[Row]) -> dict[str, list[Row]]:
     return rows
 
 
-def _named(model: Row, workspace: str | None) -> Iterator[tuple[str | None, str, int]]:
+def versions_named(model: Row, workspace: str | None) -> Iterator[tuple[str | None, str, int]]:
     """The versions a logged model names in its tag."""
     text = _by_key(dicts_in(dict_in(model.get("info")).get("tags"))).get(MODEL_VERSIONS)
-    try:
-        named = json.loads(str(text))
-    except (ValueError, RecursionError):
-        return
-    for version in dicts_in(named):
-        try:
-            yield workspace, str(version.get("name")), int(str(version.get("version")))
-        except ValueError:
-            continue
+    for name, number in versions_of_tag(text if isinstance(text, str) else None):
+        yield workspace, name, number
 
 
 def _by_key(listed: list[Row]) -> dict[Any, Any]:

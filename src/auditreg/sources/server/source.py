@@ -32,10 +32,11 @@ from auditreg.sources.interface import (
     clock,
     silent,
 )
-from auditreg.sources.permissions import RIGHTS, AccessReader, Rights
+from auditreg.sources.permissions import RIGHTS, RIGHTS_NOT_READ, AccessReader, Rights
 from auditreg.sources.server.bulk_runs import ahead, or_none
 from auditreg.sources.server.client import STATE, Server
 from auditreg.sources.server.journal import ServedJournal
+from auditreg.sources.server.named import NamedModels
 from auditreg.sources.server.permissions import rights_of_server
 from auditreg.sources.server.registry import TABLES, RegistryScanner, RegistryState, first_names
 from auditreg.sources.server.runs import RunReader
@@ -100,15 +101,25 @@ class RestSource(Source):
         self._threads = threads
         self._now = now
 
-    def read(self, *, runs: str = "linked", progress: Progress | None = None) -> RestReading:
-        """Read the registry until it stands still. See `Source.read`."""
+    def read(
+        self,
+        *,
+        runs: str = "linked",
+        names: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> RestReading:
+        """Read the registry until it stands still, or once what is named. See `Source.read`."""
         # First a request that every server answers: one that is not there is no missing journal.
         workspaces, unseen = self._chosen(self._server.workspaces())
-        journal = ServedJournal(self._server, self._now)
+        journal = ServedJournal(self._server, self._now, wanted=not names)
         pool = ThreadPoolExecutor(self._threads, "rest")
         try:
             scanner = RegistryScanner(self._server, workspaces, pool, progress)
-            registry = scanner.read_until_stable(journal.is_unchanged)
+            registry = (
+                NamedModels(self._server, workspaces).read(names)
+                if names
+                else scanner.read_until_stable(journal.is_unchanged)
+            )
             registry.doubts += tuple(
                 f"workspace {name}: the server does not show it to this user" for name in unseen
             )
@@ -117,8 +128,8 @@ class RestSource(Source):
                 scanner,
                 registry,
                 journal,
-                rights=rights_of_server(self._server, self._access),
-                all_runs=runs == "all",
+                rights=RIGHTS_NOT_READ if names else rights_of_server(self._server, self._access),
+                all_runs=runs == "all" and not names,
                 artifacts=self._artifacts,
                 pool=pool,
                 threads=self._threads,
@@ -193,7 +204,8 @@ class RestReading(Reading):
         )
         self._changed_later: list[str] | None = None
         self._counts: dict[str, tuple[int | None, int]] = {}
-        self._visible = visibility(server)
+        # Of what is named it is known whether this user may read it: the server says so.
+        self._visible = visibility(server) if registry.part is None else None
         version = server.version()
         self.info = SourceInfo(
             kind="rest",
@@ -204,11 +216,11 @@ class RestReading(Reading):
             cannot_show=(
                 *journal.cannot_show,  # first: nobody else says that the journal was not found
                 *CANNOT_SHOW,
-                *self._visible.cannot_show(),
+                *(self._visible.cannot_show() if self._visible else ()),
                 *(artifacts.cannot_show if artifacts else ()),
                 *rights.cannot_show,
                 *_too_old(version),
-                *(() if journal.exact else (CHANGED_BACK,)),
+                *(() if journal.exact or registry.part is not None else (CHANGED_BACK,)),
             ),
             hidden_columns=HIDDEN_COLUMNS,
             clock_offset_ms=journal.clock_offset_ms,
@@ -301,7 +313,7 @@ class RestReading(Reading):
             left_out=left_out,
             doubts=(
                 *self._registry.doubts,
-                *_refused(self._visible),
+                *(_refused(self._visible) if self._visible else ()),
                 *self._runs.doubts(),
                 *self._journal.doubts,
                 *(missing if short else ()),
@@ -313,6 +325,7 @@ class RestReading(Reading):
             passes=self._registry.passes,
             options={
                 "runs": "all" if self._all_runs else "linked",
+                **({} if self._registry.part is None else {"models": "named"}),
                 **(self._artifacts.options if self._artifacts else NO_ARTIFACTS),
             },
             gaps=self._registry.gaps,
@@ -325,7 +338,7 @@ class RestReading(Reading):
 
     def _changed_since(self) -> Iterator[str]:
         took = time.monotonic() - self._registry_read_at
-        if self.journal is not None or took < LONG:
+        if self.journal is not None or self._registry.part is not None or took < LONG:
             return
         same = self._scanner.is_unchanged(self._registry)
         self.ended_at = self._now()
@@ -340,7 +353,7 @@ class RestReading(Reading):
             return
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
-        sources = (str(row.get("source")) for row in self._registry.rows("model_versions"))
+        sources = (str(row.get("source")) for row in self._registry.looked_into())
         if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = self._artifacts.versions_to_read(
@@ -378,7 +391,7 @@ class RestReading(Reading):
             uri = answer.get("artifact_uri") if isinstance(answer, dict) else None
             return {**row, "storage_location": uri}
 
-        rows = ahead(self._pool, stored, self._registry.rows("model_versions"), 4 * self._threads)
+        rows = ahead(self._pool, stored, self._registry.looked_into(), 4 * self._threads)
         return batches("model_versions", rows, IncompletenessLog())
 
 
