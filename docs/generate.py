@@ -186,6 +186,7 @@ def rule_pages() -> Iterator[tuple[Path, str]]:
             ("Severity", rule.severity_words),
             ("Scope", rule.scope.value.replace("_", " ")),
             ("Repair", rule.repair.value),
+            ("Reads", rule.reads.words),
         ]
         parts = [
             rule.title + ".",

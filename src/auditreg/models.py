@@ -215,6 +215,29 @@ class Repair(enum.StrEnum):
     """A past event: it cannot be undone, and needs a response."""
 
 
+class Extent(enum.StrEnum):
+    """How much of the record a rule has to read to judge a model."""
+
+    MODEL = "model"
+    """The model with its versions, runs and files, as they are now."""
+    REGISTRY = "registry"
+    """Other models too, or who may do what."""
+    HISTORY = "history"
+    """What was before: earlier readings, the server's journal, records of other systems."""
+
+    @property
+    def words(self) -> str:
+        """What is read, for people."""
+        return _READ[self]
+
+
+_READ = {
+    Extent.MODEL: "the model as it is",
+    Extent.REGISTRY: "other models or accounts too",
+    Extent.HISTORY: "what was before, which a ledger remembers",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a finding is about, by its opaque key and by the names people use."""
@@ -239,8 +262,8 @@ class RuleInfo:
 
     `title` says what is asked, `finding` what is wrong where the answer is open. `severity_by_rating` has the
     severity of findings about models of a risk rating, where it differs. `covered_by` is the rule
-    whose finding is the cause, where this one does not apply because of it. `sql` is the one SELECT;
-    `digest` the SHA-256 of the whole file's text.
+    whose finding is the cause, where this one does not apply because of it. `reads` is how much of the
+    record it needs. `sql` is the one SELECT; `digest` the SHA-256 of the whole file's text.
     """
 
     id: str
@@ -259,6 +282,7 @@ class RuleInfo:
     finding: str = ""
     covered_by: str | None = None
     severity_by_rating: Mapping[str, Severity] = field(default_factory=dict)
+    reads: Extent = Extent.MODEL
 
     @property
     def severity_words(self) -> str:
@@ -371,7 +395,8 @@ class RuleResult:
 
     `counts` add up to `population` where there was no error. `carried` counts the findings about
     events of earlier periods, which come on top. `not_asked` says why the rule was asked of
-    nothing: there is nothing of its scope, or it applies to none of it.
+    nothing: there is nothing of its scope, it applies to none of it, or it needs more of the record than was
+    read (`out_of_reach`).
     """
 
     rule: RuleInfo
@@ -381,6 +406,7 @@ class RuleResult:
     error: str | None = None
     carried: Mapping[Status, int] = field(default_factory=dict)
     not_asked: str | None = None
+    out_of_reach: bool = False
 
 
 @dataclass(frozen=True, slots=True)

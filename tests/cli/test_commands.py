@@ -10,6 +10,7 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import jsonschema
@@ -222,6 +223,47 @@ def test_check_without_a_ledger(small_registry, tmp_path, monkeypatch):
     assert found["findings"]
     assert {f["id"] for f in found["findings"]} == {None}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_named_is_judged_as_if_all_had_been_read(small_registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--all", "--format", "json")
+    ledger = ("--ledger", "whole.duckdb")
+    auditreg("extract", "--from", str(small_registry), *ledger)
+    for name in ("motor-frequency/1", "motor-frequency@champion", "models:/hostile/latest", "home"):
+        part = json.loads(
+            auditreg("check", "--from", str(small_registry), name, *arguments, code=1)
+        )
+        whole = json.loads(auditreg("check", name, *ledger, *arguments, code=1))
+        rules = {rule["id"]: rule for rule in part["rules"]}
+        unread = {rule["id"] for rule in rules.values() if rule["reads"] != "model"}
+        assert {"dependencies-sound", "no-uncaptured-change", "approval-precedes-live"} < unread
+        for rule in unread:
+            assert rules[rule]["population"] == 0
+            assert "only the models that were named were read" in rules[rule]["not_asked"]
+        expected = [f for f in whole["findings"] if f["rule"] not in unread]
+        assert answers_of(part["findings"]) == answers_of(expected)
+        assert len(expected) > 20
+
+
+def answers_of(findings: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Status and sentence by rule and subject."""
+    return {
+        (f["rule"], f"{f['model']}/{f['version']}"): (f["status"], f["reason"]) for f in findings
+    }
+
+
+def test_a_check_of_a_part_says_what_it_did_not_ask(small_registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = auditreg("check", "--from", str(small_registry), "motor-frequency/2", code=1)
+    assert "rules not asked: they need a ledger, with other models or what was before" in shown
+    with pytest.raises(
+        UsageError, match="has no registered model for 'moter-frequency/2'"
+    ) as refused:
+        auditreg("check", "--from", str(small_registry), "moter-frequency/2")
+    assert "Did you mean motor-frequency?" in refused.value.hint
+    with pytest.raises(UsageError, match="motor-frequency has no version '99'"):
+        auditreg("check", "--from", str(small_registry), "motor-frequency/99")
 
 
 def test_a_broken_rule_is_2(ledger):

@@ -17,7 +17,7 @@ import pytest
 from auditreg.audit.testing.cases import empty_ledger, load_cases, run_cases
 from auditreg.audit.testing.registry import Case, build
 from auditreg.errors import UsageError
-from auditreg.models import Repair, RuleInfo, Scope, Severity
+from auditreg.models import Extent, Repair, RuleInfo, Scope, Severity
 from auditreg.rules.parse import builtin_rules
 from auditreg.rules.validate import STATUSES, check_sql
 
@@ -82,6 +82,20 @@ def test_a_finding_has_a_title_of_its_own_and_names_the_rule_that_covers_it(rule
     named = set(re.findall(r": see ([a-z-]+)", rule.sql))
     assert named <= set(RULES) - {rule.id}
     assert rule.covered_by is None or rule.covered_by in named
+
+
+HISTORY = {"changes", "captures", "capture_gaps", "promotions", "deployments", "file_changes"}
+REGISTRY = {"permissions", "principals"}
+"""Relations that a registry alone does not fill, and those about more than a model."""
+
+
+@each_rule
+def test_a_rule_that_reads_more_than_a_model_says_so(rule: RuleInfo) -> None:
+    read = set(re.findall(r"\b(?:from|join)\s+(\w+)", rule.sql))
+    if read & HISTORY or rule.scope is Scope.PROMOTION:
+        assert rule.reads is Extent.HISTORY
+    elif read & REGISTRY or rule.scope is Scope.LEDGER:
+        assert rule.reads is not Extent.MODEL
 
 
 @each_rule

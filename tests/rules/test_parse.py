@@ -60,6 +60,7 @@ def test_a_rule() -> None:
         ('"high"', '"high"\nseverity_by_rating = "low"', "has to be a table of ratings"),
         ('"live_version"', '"version"', "'scope' is 'version'"),
         ('"tag"', '"never"', "'repair' is 'never'"),
+        ('"tag"', '"tag"\nreads = "all"', "'reads' is 'all'; allowed: model, registry, history"),
         ("length = 3", "Length = 3", "parameter 'Length'"),
         ("length = 3", f"length = {'[' * 5000}{']' * 5000}", "nests too deeply"),
         ("length = 3", "length = [3]", "parameter 'length'"),

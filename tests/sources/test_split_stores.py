@@ -147,3 +147,12 @@ def test_a_version_newer_than_the_last_look_at_runs_is_not_accused(split):
     run_warm("-c", REGISTER, cwd=Path.cwd())
     extract()
     assert run_status() == ["undecided"]
+
+
+def test_of_a_named_version_the_tracking_database_shows_its_run_alone(split):
+    settings = SourceSettings(uri="sqlite:///registry.db", tracking_uri="sqlite:///backend.db")
+    with open_source(settings, artifacts="none").read(names=["motor/1"]) as reading:
+        assert [row["run_id"] for row in rows(reading, "runs")] == [split]
+    with open_source(settings, artifacts="none").read(names=["motor/2"]) as reading:
+        assert not rows(reading, "runs")
+        assert len(rows(reading, "model_versions")) == 1

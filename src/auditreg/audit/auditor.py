@@ -17,6 +17,7 @@ from auditreg.audit.in_force import configured, in_force
 from auditreg.audit.judging import counted, judge_waivers, with_carried
 from auditreg.audit.known_findings import no_longer_found, prepare_known_findings
 from auditreg.audit.ratings import RATINGS, rate_subjects
+from auditreg.audit.reach import rules_within_reach, with_unreached
 from auditreg.audit.results import check_results, policy_overrides, population_sizes
 from auditreg.audit.snapshot import (
     Extension,
@@ -162,7 +163,8 @@ class Auditor:
             UsageError: the selection or a rule id names nothing.
         """
         moment, period = self._moment(as_of, period)
-        rules = select_rules(self._rules, only) if only else self._rules
+        wanted = select_rules(self._rules, only) if only else self._rules
+        rules = rules_within_reach(self._connection, wanted)
         reads = None if all_views else self._reads(rules, moment, bool(selection))
         self._prepare(moment, reads)
         chosen = select(self._connection, selection)
@@ -207,7 +209,7 @@ class Auditor:
             period=(period.first_day, period.last_day),
             policy=self._policy,
             ledger=self._ledger,
-            rules=tuple(counted(answers)),
+            rules=with_unreached(wanted, counted(answers)),
             answers=findings,
             selection=tuple(selection),
             waivers=waivers,

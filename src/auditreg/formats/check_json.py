@@ -37,6 +37,7 @@ StatusV1 = Literal[
 SeverityV1 = Literal["critical", "high", "medium", "low"]
 GradeV1 = Literal["none", "asserted", "observed", "captured", "signed", "timestamped"]
 RepairV1 = Literal["tag", "registry", "retrain", "history"]
+ExtentV1 = Literal["model", "registry", "history"]
 ScopeV1 = Literal[
     "registered_model",
     "model_version",
@@ -123,6 +124,10 @@ class RuleV1(Struct, forbid_unknown_fields=True):
     ]
     scope: ScopeV1
     repair: RepairV1
+    reads: Annotated[
+        ExtentV1,
+        Meta(description="How much of the record it needs to judge a model."),
+    ]
     population: Count
     examined: Count
     counts: StatusCountsV1
@@ -134,7 +139,8 @@ class RuleV1(Struct, forbid_unknown_fields=True):
         str | None,
         Meta(
             description="Why it was asked of nothing: there is nothing of its scope, or it applies "
-            "to none of it. Nothing follows from such a rule."
+            "to none of it, or only named models were read and it needs more. Nothing follows from "
+            "such a rule."
         ),
     ]
     error: str | None
@@ -259,6 +265,7 @@ def _rule(result: RuleResult) -> RuleV1:
         severity_by_rating={r: s.value for r, s in rule.severity_by_rating.items()},
         scope=rule.scope.value,
         repair=rule.repair.value,
+        reads=rule.reads.value,
         population=result.population,
         examined=result.examined,
         counts=_counts({Status(status): n for status, n in result.counts.items()}),

@@ -169,8 +169,8 @@ class _Recorded:
             "where list_contains(?::VARCHAR[], model_subject) having max(version) > 0",
             [list(models)],
         )
-        hint = f"its versions go up to {last[0]}" if last else "it has no versions"
-        return self._error(f"{model} has no version {version!r}.", f"In the ledger {hint}.")
+        hint = f"Its versions go up to {last[0]}." if last else "It has no versions."
+        return self._error(f"{model} has no version {version!r}.", hint)
 
     def _alias(self, models: tuple[str, ...], model: str, alias: str) -> tuple[str, ...]:
         rows = self._connection.execute(

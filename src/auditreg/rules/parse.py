@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from auditreg.errors import RuleError, UsageError
-from auditreg.models import Repair, RuleInfo, Scope, Severity
+from auditreg.models import Extent, Repair, RuleInfo, Scope, Severity
 from auditreg.rules import validate
 
 REQUIRED = (
@@ -30,10 +30,10 @@ REQUIRED = (
 )
 """Keys every header has."""
 
-OPTIONAL = ("finding", "severity_by_rating", "covered_by", "params", "aliases")
+OPTIONAL = ("finding", "severity_by_rating", "covered_by", "reads", "params", "aliases")
 """Keys a header may have: what is wrong where the rule finds something (the title if left out), severities
 by the model's risk rating where they differ, the rule whose finding is the cause of what this one finds,
-`[params]` (name = default) and former ids."""
+how much of the record it reads if more than the model as it is, `[params]` (name = default) and former ids."""
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
@@ -76,6 +76,7 @@ def parse_rule(text: str, name: str, *, custom: bool = False, trusted: bool = Fa
         severity=_choice(header, "severity", Severity, name),
         severity_by_rating=_by_rating(header.get("severity_by_rating", {}), name),
         scope=_choice(header, "scope", Scope, name),
+        reads=_choice(header, "reads", Extent, name) if "reads" in header else Extent.MODEL,
         repair=_choice(header, "repair", Repair, name),
         looks_for=_text(header, "looks_for", name),
         rationale=_text(header, "rationale", name),

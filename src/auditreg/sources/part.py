@@ -21,6 +21,9 @@ from auditreg.references import FORMS, Reference, logged_model_of, meant, possib
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MODEL_VERSIONS = "mlflow.modelVersions"
+"""The tag in which a logged model names the versions that were registered from it."""
+
 _NOTHING_READ = "Nothing was recorded or checked."
 
 

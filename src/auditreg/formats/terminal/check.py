@@ -106,7 +106,8 @@ def _heading(result: CheckResult, view: CheckView) -> list[Text]:
     """What was judged, as of when, by which policy; then the counts."""
     populations: dict[Scope, int] = {}
     for examined in result.rules:
-        populations[examined.rule.scope] = examined.population
+        if not examined.out_of_reach:
+            populations[examined.rule.scope] = examined.population
     parts = [
         quantity(populations[scope], *noun)
         for scope, *noun in (
@@ -204,8 +205,12 @@ def _counts(result: CheckResult) -> list[Text]:
         lines.append(Text(" · ".join(others)))
     if undecided := counts[Status.UNDECIDED]:
         lines.append(Text(f"{undecided:,} cannot be told from the readings (auditreg check --all)"))
-    if unasked := sum(rule.not_asked is not None for rule in result.rules):
+    unreached = sum(rule.out_of_reach for rule in result.rules)
+    if unasked := sum(rule.not_asked is not None for rule in result.rules) - unreached:
         lines.append(Text(f"{quantity(unasked, 'rule')} not asked: nothing they apply to"))
+    if unreached:
+        words = "not asked: they need a ledger, with other models or what was before"
+        lines.append(Text(f"{quantity(unreached, 'rule')} {words}"))
     return lines
 
 

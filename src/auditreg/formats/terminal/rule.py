@@ -21,6 +21,7 @@ def rule_text(rule: RuleInfo, clauses: Sequence[str]) -> bytes:
         ("severity", rule.severity_words),
         ("scope", rule.scope.value.replace("_", " ")),
         ("repair", rule.repair.value),
+        ("reads", rule.reads.words),
         ("looks for", rule.looks_for),
         ("why", rule.rationale),
         ("do", rule.remediation),

@@ -4,6 +4,7 @@ finding = "The version went live before it was approved"
 severity = "critical"
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "approver-recorded"
 looks_for = """
 For each time a version became live in the period: an approval of that version with a date (ISO 8601, as

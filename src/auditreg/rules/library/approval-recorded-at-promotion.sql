@@ -4,6 +4,7 @@ finding = "The approval was entered after the version went live"
 severity = "high"
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "approval-precedes-live"
 looks_for = """
 The approver's tag on the version at the moment it went live, from the history of the tag: when it was set,

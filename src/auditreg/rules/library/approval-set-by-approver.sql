@@ -4,6 +4,7 @@ finding = "Somebody other than the approver entered the approval"
 severity = "high"
 scope = "live_in_period"
 repair = "history"
+reads = "history"
 covered_by = "approver-recorded"
 looks_for = """
 The account that the MLflow server recorded as having set the approver's tag, compared as a person with the

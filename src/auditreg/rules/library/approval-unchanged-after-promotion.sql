@@ -4,6 +4,7 @@ finding = "The approval was changed after the version went live"
 severity = "high"
 scope = "live_in_period"
 repair = "history"
+reads = "history"
 looks_for = """
 Records of the version's approval (approver, role, date, decision, conditions) that were overwritten or removed
 while it was live; between two times of being live a version may be approved anew. Its end may be moved, and

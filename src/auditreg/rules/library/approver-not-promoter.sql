@@ -4,6 +4,7 @@ finding = "The approver put the version live"
 severity = "medium"
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "approval-precedes-live"
 looks_for = """
 The user the MLflow server recorded as having moved the stage or alias, compared as a person with the approver

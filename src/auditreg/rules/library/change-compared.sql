@@ -5,6 +5,7 @@ severity = "medium"
 severity_by_rating = { low = "low" }
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "test-data-distinct"
 looks_for = """
 For versions whose `change_class` is `major`: a test data set, by name and digest, that the training run of the other

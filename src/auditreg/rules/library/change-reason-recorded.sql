@@ -4,6 +4,7 @@ finding = "No reason for the change, or no class of it that is one, is recorded"
 severity = "medium"
 scope = "live_in_period"
 repair = "tag"
+reads = "history"
 looks_for = """
 For a version that followed another of its model into use: the fields `change_reason` or `change_ticket`, which names
 the record of the change elsewhere, on the version itself. A class (`change_class`), where one is recorded, has to be

@@ -4,6 +4,7 @@ finding = "Every account may write by the server's default permission"
 severity = "medium"
 scope = "ledger"
 repair = "registry"
+reads = "registry"
 looks_for = """
 What MLflow's basic-auth gives every account (`default_permission`), in each registry whose users and rights were read:
 READ, USE or nothing. Where auditreg.toml does not tell it (`auth_default` of the `[[source]]`), or the users and rights

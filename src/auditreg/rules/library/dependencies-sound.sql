@@ -4,6 +4,7 @@ finding = "A model it depends on is gone, out of use or not approved"
 severity = "high"
 scope = "live_version"
 repair = "registry"
+reads = "registry"
 covered_by = "dependencies-recorded"
 looks_for = """
 What the field `dependencies` names, separated by commas, in the same registry: `motor-frequency`, its stable identifier,

@@ -4,6 +4,7 @@ finding = "The developer put the version live"
 severity = "medium"
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "developer-recorded"
 looks_for = """
 The user the MLflow server recorded as having moved the stage or alias, compared as a person with everybody who is or

@@ -4,6 +4,7 @@ finding = "The engine does not run the version the registry calls live"
 severity = "high"
 scope = "registered_model"
 repair = "registry"
+reads = "history"
 looks_for = """
 Of each model that a deployment imported (`auditreg import deployments`) spoke of that had begun: what every system runs of it at
 the moment judged, by version or by the digest of a file, beside the versions in a live stage or alias. Parameter

@@ -4,6 +4,7 @@ finding = "A registry was not read completely for too long"
 severity = "medium"
 scope = "ledger"
 repair = "history"
+reads = "history"
 looks_for = """
 For each registry the longest time without a complete reading that lasted into the period, up to the moment judged,
 compared with the parameter `days`; a registry that was read, but never completely, is named. Time before its first

@@ -4,6 +4,7 @@ finding = "The model was deleted and created again, and no reason is recorded"
 severity = "high"
 scope = "registered_model"
 repair = "tag"
+reads = "history"
 looks_for = """
 An earlier registered model of the same name in the same registry and workspace that the ledger saw and that is gone; and
 the field `recreation_reason` on the model that has the name now."""

@@ -4,6 +4,7 @@ finding = "The model files changed after the approval"
 severity = "medium"
 scope = "live_version"
 repair = "history"
+reads = "history"
 covered_by = "approver-recorded"
 looks_for = """
 The version's files in every reading since its approval: the SHA-256 of every file where they were hashed, else that

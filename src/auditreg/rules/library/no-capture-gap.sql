@@ -4,6 +4,7 @@ finding = "Capture had gaps, or a registry was never under capture"
 severity = "medium"
 scope = "ledger"
 repair = "history"
+reads = "history"
 looks_for = """
 Times in the period, longer than `minutes`, in which the registry may have changed without a row in the server's journal:
 capture switched off, no server with capture running, the journal lost; and changes the server itself reports as missed,

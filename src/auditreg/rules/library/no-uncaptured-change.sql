@@ -4,6 +4,7 @@ finding = "Changes are not in the server's journal"
 severity = "high"
 scope = "registered_model"
 repair = "history"
+reads = "history"
 looks_for = """
 Changes of the model, its versions, tags and aliases in the period that readings show and the server's journal does not,
 although the server kept its journal then; since capture began, where `period_only` is false. Possible causes are SQL on the

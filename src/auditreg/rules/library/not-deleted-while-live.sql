@@ -4,6 +4,7 @@ finding = "The version was deleted while it was live"
 severity = "critical"
 scope = "live_in_period"
 repair = "history"
+reads = "history"
 looks_for = """
 Versions live in the period that were deleted, alone or with their model: whether they were still live then. A reading in
 between that shows the version there and not live any more settles it. Where only readings bound both, a version may have

@@ -4,6 +4,7 @@ finding = "A version was taken back soon after it went live, and no reason is re
 severity = "low"
 scope = "promotion"
 repair = "tag"
+reads = "history"
 looks_for = """
 Versions that ceased to be live within `days` of going live while an older version of the model went live, or stayed so,
 in their place within the same time; and their field `rollback_reason`. Replacement by a newer version, or by none, is

@@ -4,6 +4,7 @@ finding = "The server lets an unknown, shared or departed account write to the l
 severity = "medium"
 scope = "live_version"
 repair = "registry"
+reads = "registry"
 covered_by = "default-permission-safe"
 looks_for = """
 Every account that MLflow's basic-auth lets change what is live: move an alias or a stage, register a version, set a

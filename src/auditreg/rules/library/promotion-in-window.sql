@@ -4,6 +4,7 @@ finding = "The version went live outside the release window"
 severity = "medium"
 scope = "promotion"
 repair = "history"
+reads = "history"
 looks_for = """
 The moments between which each version went live, compared with the weekly window of the parameters `days` (such as
 "Mon,Tue,Wed,Thu"), `from` and `until` (such as "09:00" and "16:00", local time of the configured time zone; a window

@@ -4,6 +4,7 @@ finding = "A version that is out of use was not kept, or nothing says when and w
 severity = "medium"
 scope = "retired_version"
 repair = "tag"
+reads = "history"
 covered_by = "not-deleted-while-live"
 looks_for = """
 Versions that were live and are in use no more: that neither they nor their training runs were deleted before the day of

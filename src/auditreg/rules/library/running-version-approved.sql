@@ -4,6 +4,7 @@ finding = "An engine ran the version before it was approved or validated"
 severity = "critical"
 scope = "live_in_period"
 repair = "history"
+reads = "history"
 covered_by = "approver-recorded"
 looks_for = """
 Versions that an engine runs or ran by the deployments imported (`auditreg import deployments`): an approval and a

@@ -4,6 +4,7 @@ finding = "The version went live without staging"
 severity = "low"
 scope = "promotion"
 repair = "history"
+reads = "history"
 looks_for = """
 A time before the version went live at which it was in the stage, or bore the alias, of the parameters `stage` and
 `alias` (`Staging` and `staging`). A model that goes live by aliases only and never used that alias has no staging.

@@ -5,6 +5,7 @@ severity = "high"
 severity_by_rating = { low = "medium" }
 scope = "promotion"
 repair = "history"
+reads = "history"
 covered_by = "validation-recorded"
 looks_for = """
 For each time a version became live in the period: the date of its validation (a day means the whole local day)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from auditreg.sources.database.queries import MODEL_VERSIONS
 from auditreg.sources.interface import INT, TEXT
-from auditreg.sources.part import Lookup, versions_of_tag
+from auditreg.sources.part import MODEL_VERSIONS, Lookup, versions_of_tag
 from auditreg.sources.staging import clean_text
 
 if TYPE_CHECKING:

@@ -84,20 +84,29 @@ class NamedModels(Lookup):
         return names
 
     def registered_from(self, logged_model: str) -> list[tuple[str, int]]:
-        """See `Lookup.registered_from`."""
-        path, query = LOGGED_MODEL.by_id(logged_model)
+        """See `Lookup.registered_from`: by the versions' source, and by the logged model's own tag."""
         versions: list[tuple[str, int]] = []
         for workspace in self._workspaces:
+            versions += self._with_source(f"models:/{logged_model}", workspace)
+            path, query = LOGGED_MODEL.by_id(logged_model)
             with contextlib.suppress(Refused):  # a server older than logged models
                 answer = or_none(partial(self._server.get, path, query, workspace))
                 row = answer.get(LOGGED_MODEL.item) if isinstance(answer, dict) else None
                 if isinstance(row, dict):
-                    versions += [
-                        (name, number) for _, name, number in versions_named(row, workspace)
-                    ]
-        if versions:
-            self.present(tuple(dict.fromkeys(model for model, _ in versions)))
-        return versions
+                    versions += [key[1:] for key in versions_named(row, workspace)]
+        self.present(tuple(dict.fromkeys(model for model, _ in versions)))
+        return list(dict.fromkeys(versions))
+
+    def _with_source(self, source: str, workspace: str | None) -> Iterator[tuple[str, int]]:
+        if "'" in source:
+            return
+        query = {"filter": f"source_path = '{source}'", "max_results": _PAGE}
+        with contextlib.suppress(Refused):  # a server that cannot search by it
+            answer = self._server.get("/model-versions/search", query, workspace)
+            for row in dicts_in(answer.get("model_versions")):
+                number = number_of(row)
+                if number is not None and row.get("source") == source:
+                    yield str(row.get("name")), number
 
     def versions(self, models: Sequence[str]) -> Iterator[tuple[str, int, str]]:
         """See `Lookup.versions`."""

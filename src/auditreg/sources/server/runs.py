@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from auditreg.sources.part import versions_of_tag
+from auditreg.sources.part import MODEL_VERSIONS, versions_of_tag
 from auditreg.sources.server.bulk_runs import (
     LOGGED_MODEL,
     PAGE,
@@ -30,9 +30,6 @@ from auditreg.sources.staging import IncompletenessLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MODEL_VERSIONS = "mlflow.modelVersions"
-"""The tag of a logged model in which MLflow names the versions registered from it."""
 
 _UNLISTED = (
     "{} may not be listed by this user: logged models that only name their versions were not "
