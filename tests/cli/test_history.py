@@ -230,7 +230,7 @@ def test_former_names_and_deleted_models_are_known(at):
         ("motor/9", "motor has no version '9'", "versions go up to 2"),
         ("motor/" + "9" * 30, "motor has no version", "versions go up to 2"),
         ("motor@best", "motor has no alias 'best' now", "It has: champion."),
-        ("gone/1", "gone has no version '1'", "it has no versions"),
+        ("gone/1", "gone has no version '1'", "It has no versions."),
     ],
 )
 def test_what_was_never_there_is_named_with_what_is_near(at, asked, said, hint):
