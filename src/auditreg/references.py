@@ -30,7 +30,7 @@ class Reference:
 
 def possible_references(text: str) -> tuple[Reference, ...]:
     """The meanings of a name, most likely first; the first whose model exists is meant."""
-    name = without_scheme(text)
+    name = _without_scheme(text)
     references = [Reference(name)]
     model, slash, version = name.rpartition("/")
     if slash and model:
@@ -41,18 +41,18 @@ def possible_references(text: str) -> tuple[Reference, ...]:
     return tuple(references)
 
 
-def meant(text: str, models: Collection[str]) -> Reference | None:
+def resolve_reference(text: str, models: Collection[str]) -> Reference | None:
     """Which of the meanings is meant where these registered models exist; None where none is."""
     return next((ref for ref in possible_references(text) if ref.model in models), None)
 
 
-def without_scheme(text: str) -> str:
+def _without_scheme(text: str) -> str:
     """A name without `models:/`."""
     return text.removeprefix(_SCHEME).strip("/") if text.startswith(_SCHEME) else text
 
 
 def logged_model_of(text: str) -> str | None:
     """The id of the logged model that `models:/m-…` names; None where the text names none."""
-    name = without_scheme(text)
+    name = _without_scheme(text)
     is_id = text.startswith(f"{_SCHEME}m-") and "/" not in name and "@" not in name
     return name if is_id else None

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 
 from auditreg.config.check import near
 from auditreg.errors import UsageError
-from auditreg.references import FORMS, Reference, logged_model_of, meant, possible_references
+from auditreg.references import (
+    FORMS,
+    Reference,
+    logged_model_of,
+    possible_references,
+    resolve_reference,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +70,7 @@ class Lookup(abc.ABC):
         """Model, alias and number of the models' aliases."""
 
 
-def part_named(texts: Sequence[str], lookup: Lookup) -> Part:
+def resolve_part(texts: Sequence[str], lookup: Lookup) -> Part:
     """The part of a registry that is to be read for names as people write them.
 
     Raises:
@@ -74,7 +80,7 @@ def part_named(texts: Sequence[str], lookup: Lookup) -> Part:
     present = lookup.present(tuple(dict.fromkeys(names)))
     references: list[Reference] = []
     for text in texts:
-        if reference := meant(text, present):
+        if reference := resolve_reference(text, present):
             references.append(reference)
             continue
         logged_model = logged_model_of(text)
@@ -83,10 +89,10 @@ def part_named(texts: Sequence[str], lookup: Lookup) -> Part:
             raise _unknown(text, lookup)
         references += [Reference(model, version=str(number)) for model, number in versions]
     models = tuple(dict.fromkeys(reference.model for reference in references))
-    return Part(models, frozenset(_looked_into(references, models, lookup)))
+    return Part(models, frozenset(_selected_versions(references, models, lookup)))
 
 
-def _looked_into(
+def _selected_versions(
     references: Sequence[Reference], models: Sequence[str], lookup: Lookup
 ) -> Iterator[tuple[str, int]]:
     """The versions that references mean; those that nobody knows are told when they are judged."""
@@ -131,15 +137,15 @@ def versions_of_tag(value: str | None) -> Iterator[tuple[str, int]]:
         return
     for entry in listed if isinstance(listed, list) else ():
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            yield str(entry["name"]), int(entry["version"])
+            yield str(entry["name"]), int(str(entry["version"]))
 
 
 def _unknown(text: str, lookup: Lookup) -> UsageError:
     known = lookup.every_model()
     close = [near(reference.model, known) for reference in reversed(possible_references(text))]
-    meant_name = next(filter(None, close), None)
+    nearest = next(filter(None, close), None)
     return UsageError(
         f"{lookup.location} has no registered model for {text!r}.",
         state=_NOTHING_READ,
-        hint=f"Did you mean {meant_name}?" if meant_name else f"Names can be written as {FORMS}.",
+        hint=f"Did you mean {nearest}?" if nearest else f"Names can be written as {FORMS}.",
     )

@@ -61,7 +61,7 @@ class Links:
         """The query for the runs that versions name as theirs, as text `t`."""
         return (
             "select distinct v.run_id as t from model_versions v "
-            f"where v.run_id <> '' and {self._followed('v')}"
+            f"where v.run_id <> '' and {self._selected('v')}"
         )
 
     def linked_by_versions(self, name: str) -> str:
@@ -87,7 +87,7 @@ class Links:
         """SQL that is true of rows of these registered models."""
         return self.among(f"{alias}.name", models)
 
-    def _followed(self, alias: str) -> str:
+    def _selected(self, alias: str) -> str:
         """SQL that is true of versions whose runs and logged models are read."""
         if self._part is None:
             return self.live(alias)
@@ -118,10 +118,7 @@ class Links:
         elif self._columns("logged_model_tags"):
             # Whether a version of that name is there is not asked here: JSON is another language
             # in every database. The ledger's view version_logged_models matches them exactly.
-            parts.append(
-                f"select {self._dialect.exact('g.model_id')} as id from logged_model_tags g "
-                f"where g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
-            )
+            parts.append(f"{self._tagged_models()} where {_NAMES_VERSIONS}")
         return " union ".join(parts) or _NONE
 
     def _models_of_runs(self) -> list[str]:
@@ -133,20 +130,21 @@ class Links:
             " union ".join(self._runs_of_versions()) if known is None else listed(printable(known))
         )
         select = (
-            f"select {self._dialect.exact('g.model_id')} as id from inputs o "
-            "join logged_model_tags g on g.model_id = o.destination_id "
+            f"{self._tagged_models()} join inputs o on o.destination_id = g.model_id "
             f"where o.source_type = 'RUN_OUTPUT' and o.source_id in ({runs}) "
-            "and o.destination_type = 'MODEL_OUTPUT' "
-            f"and g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
+            f"and o.destination_type = 'MODEL_OUTPUT' and {_NAMES_VERSIONS}"
         )
         return [select]
+
+    def _tagged_models(self) -> str:
+        return f"select {self._dialect.exact('g.model_id')} as id from logged_model_tags g"
 
     def _models_of_versions(self) -> str:
         model_id = "substr(v.source, 9)"
         return (
             f"select {self._dialect.exact(model_id)} as id from model_versions v "
             f"where {self._begins('v.source', 'models:/m-')} "
-            f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._followed('v')}"
+            f"and {model_id} not like '%/%' and {model_id} not like '%@%' and {self._selected('v')}"
         )
 
     def _runs(self) -> str:
@@ -165,11 +163,11 @@ class Links:
         parts = [
             (
                 f"select {dialect.exact('v.run_id')} as id from model_versions v "
-                f"where v.run_id <> '' and {self._followed('v')}"
+                f"where v.run_id <> '' and {self._selected('v')}"
             ),
             (
                 f"select {dialect.exact(rest)} as id from model_versions v "
-                f"where {self._begins('v.source', 'runs:/')} and {self._followed('v')}"
+                f"where {self._begins('v.source', 'runs:/')} and {self._selected('v')}"
             ),
         ]
         if self._columns("model_version_tags"):
@@ -179,7 +177,7 @@ class Links:
             parts.append(
                 f"select {dialect.exact('t.value')} as id from model_version_tags t"
                 f"{self.where('t', dialect.is_run_id('t.value'))} and exists (select 1 "
-                f"from model_versions v where {same} and {self._followed('v')})"
+                f"from model_versions v where {same} and {self._selected('v')})"
             )
         return parts
 
@@ -190,6 +188,9 @@ class Links:
     def _columns(self, table: str) -> frozenset[str]:
         return frozenset() if table in self._without else self._dialect.columns(table)
 
+
+_NAMES_VERSIONS = f"g.tag_key = '{MODEL_VERSIONS}' and g.tag_value <> ''"
+"""True of the tag in which a logged model names its versions."""
 
 _NONE = "select r.run_uuid as id from runs r where 1 = 0"
 """A query without rows: no table says which ids these are."""

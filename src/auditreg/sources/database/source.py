@@ -41,7 +41,7 @@ from auditreg.sources.interface import (
     clock,
     silent,
 )
-from auditreg.sources.part import in_part, part_named
+from auditreg.sources.part import in_part, resolve_part
 from auditreg.sources.permissions import RIGHTS, RIGHTS_NOT_READ, AccessReader
 from auditreg.sources.staging import (
     EMPTY_IS_NULL,
@@ -159,7 +159,7 @@ class SqlReading(Reading):
         self._journal = StoredJournal(dialect, wanted=not names)
         self.journal = self._journal.id
         self._counts: dict[str, tuple[int | None, int]] = {}
-        self._part = part_named(names, StoredNames(self._registry)) if names else None
+        self._part = resolve_part(names, StoredNames(self._registry)) if names else None
         if self._part is not None:
             self._registry.queries.restrict(self._part)
         if connect_tracking is not None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from auditreg.errors import SourceError
-from auditreg.sources.part import Lookup, part_named
+from auditreg.sources.part import Lookup, resolve_part
 from auditreg.sources.server.bulk_runs import LOGGED_MODEL, or_none
 from auditreg.sources.server.client import NotAllowed, NotThere, Refused, Server
 from auditreg.sources.server.registry import RegistryScan, RegistryState, add_versions, number_of
 from auditreg.sources.server.runs import versions_named
 from auditreg.sources.server.strict_json import dicts_in
-
-Row = dict[str, Any]
 
 _PAGE = 10_000
 _LISTED = 1_000
@@ -37,7 +34,6 @@ class NamedModels(Lookup):
     def __init__(self, server: Server, workspaces: tuple[str | None, ...]) -> None:
         self._server = server
         self._workspaces = workspaces
-        self._denied: list[str] = []
         self.location = server.location
         self.scan = RegistryScan()
 
@@ -48,7 +44,7 @@ class NamedModels(Lookup):
             UsageError: no registered model has such a name.
             SourceError: the server cannot be reached, refuses, or is not MLflow.
         """
-        part = part_named(names, self)
+        part = resolve_part(names, self)
         doubts = tuple(self.scan.doubts)
         return RegistryState(self.scan, 0, {}, self._workspaces, 1, doubts, part=part)
 
@@ -58,7 +54,7 @@ class NamedModels(Lookup):
         for model in models:
             for workspace in self._workspaces:
                 try:
-                    row = self._get("/registered-models/get", {"name": model}, workspace)
+                    row = self._model(model, workspace)
                 except NotAllowed as refusal:
                     if refusal.status == 401:
                         raise
@@ -147,9 +143,12 @@ class NamedModels(Lookup):
             if number is not None:
                 self.scan.versions.setdefault((workspace, model, number), latest)
 
-    def _get(self, path: str, query: Row, workspace: str | None) -> object:
+    def _model(self, name: str, workspace: str | None) -> object:
+        """The server's row of a model; None where there is no such model."""
+        query = {"name": name}
         try:
-            return self._server.get(path, query, workspace).get("registered_model")
+            answer = self._server.get("/registered-models/get", query, workspace)
+            return answer.get("registered_model")
         except NotThere:
             return None
         except Refused as refused:

@@ -142,7 +142,7 @@ class RegistryState:
         """See `RegistryScan.rows`."""
         return self.last.rows(table)
 
-    def looked_into(self) -> Iterator[Row]:
+    def selected_versions(self) -> Iterator[Row]:
         """The versions whose runs, logged models and files are read: all, or those of the part."""
         for row in self.rows("model_versions"):
             if self.part is None or (row["model"], row["version"]) in self.part.versions:

@@ -58,7 +58,7 @@ class VersionLinks:
         self.versions: set[tuple[str | None, str, int]] = {
             key for key in registry.last.versions if part is None or key[1:] in part.versions
         }
-        for version in registry.looked_into():
+        for version in registry.selected_versions():
             self._follow(version)
         for tag in registry.rows("model_version_tags"):
             value = tag.get("value")

@@ -353,7 +353,7 @@ class RestReading(Reading):
             return
         self._load()
         places = self._places("logged_models", "model_id", "artifact_location")
-        sources = (str(row.get("source")) for row in self._registry.looked_into())
+        sources = (str(row.get("source")) for row in self._registry.selected_versions())
         if any(source.startswith(("runs:/", "models:/")) for source in sources):
             places |= self._places("runs", "run_id", "artifact_uri")
         versions = self._artifacts.versions_to_read(
@@ -391,7 +391,7 @@ class RestReading(Reading):
             uri = answer.get("artifact_uri") if isinstance(answer, dict) else None
             return {**row, "storage_location": uri}
 
-        rows = ahead(self._pool, stored, self._registry.looked_into(), 4 * self._threads)
+        rows = ahead(self._pool, stored, self._registry.selected_versions(), 4 * self._threads)
         return batches("model_versions", rows, IncompletenessLog())
 
 
