@@ -14,7 +14,8 @@ from auditreg.sources.database.journal import Ascending, StoredJournal
 from auditreg.sources.database.named import StoredNames
 from auditreg.sources.database.other_registries import unread_registries
 from auditreg.sources.database.permissions import rights_of_store
-from auditreg.sources.database.queries import ALL_RUNS, SPECS, real_columns
+from auditreg.sources.database.queries import ALL_RUNS, SPECS
+from auditreg.sources.database.staged import staged
 from auditreg.sources.database.store import (
     REGISTRY_TABLES,
     TRACKED_TABLES,
@@ -23,13 +24,11 @@ from auditreg.sources.database.store import (
     unread_schemas,
 )
 from auditreg.sources.interface import (
-    INT,
     JOURNAL,
     NO_ARTIFACTS,
     NO_RUN_POINTED,
     READS,
     RUN_GONE,
-    STAGING,
     TEXT,
     ArtifactFiles,
     Completeness,
@@ -37,20 +36,13 @@ from auditreg.sources.interface import (
     Reading,
     Source,
     SourceInfo,
-    arrow_schema,
     clock,
     silent,
 )
 from auditreg.sources.part import in_part, resolve_part
 from auditreg.sources.permissions import RIGHTS, RIGHTS_NOT_READ, AccessReader
 from auditreg.sources.staging import (
-    EMPTY_IS_NULL,
-    KEYS,
-    NEEDED,
-    ZERO_IS_NULL,
     IncompletenessLog,
-    clean_metric,
-    clean_text,
 )
 
 if TYPE_CHECKING:
@@ -256,7 +248,7 @@ class SqlReading(Reading):
                 chosen = _of_runs(raw, linked)
                 expected -= raw.num_rows - chosen.num_rows
                 raw = chosen
-            batch, left_out = self._staged(name, raw)
+            batch, left_out = staged(name, raw, self._doubts)
             read += batch.num_rows + left_out
             self._counts[name] = (expected, read)
             self._report(name, read, expected)
@@ -377,49 +369,6 @@ class SqlReading(Reading):
         yield from self._artifacts.cannot_show if self._artifacts else ()
         yield from self._rights.cannot_show
 
-    def _staged(self, table: str, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
-        """A batch as staged, and how many of its rows were left out."""
-        import pyarrow as pa
-
-        left_out = 0
-        if "misfits" in raw.schema.names:
-            keep = self._note_misfits(table, raw.column("misfits").to_pylist())
-            if left_out := keep.count(False):
-                raw = raw.filter(pa.array(keep))
-        names = raw.schema.names
-        is_nan = raw.column("is_nan").cast(pa.bool_()) if "is_nan" in names else None
-        columns = []
-        for name, kind in STAGING[table].items():
-            column = raw.column(name)
-            if kind == TEXT:
-                column = clean_text(column)
-                if name in EMPTY_IS_NULL.get(table, ()):
-                    column = _without_empty(column)
-            elif name in real_columns(table):
-                column = clean_metric(column, is_nan)
-            elif kind == INT and name in ZERO_IS_NULL.get(table, ()):
-                column = _without_empty(column)
-            if name in NEEDED.get(table, ()) and column.null_count:
-                self._doubts.empty(table, name, column.null_count)
-            columns.append(column)
-        return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table)), left_out
-
-    def _note_misfits(self, table: str, flags: list[int]) -> list[bool]:
-        names = list(STAGING[table])
-        keep = [True] * len(flags)
-        for row, mask in enumerate(flags):
-            if not mask:
-                continue
-            hit = [name for bit, name in enumerate(names) if mask >> bit & 1]
-            key = next((name for name in hit if name in KEYS[table]), None)
-            if key is not None:
-                keep[row] = False
-                self._doubts.row(table, key)
-                continue
-            for name in hit:
-                self._doubts.value(table, name)
-        return keep
-
     def _model_artifacts(self) -> Iterator[pa.RecordBatch]:
         if self._artifacts is None:
             return
@@ -451,16 +400,3 @@ def _of_runs(rows: pa.RecordBatch, run_ids: pa.Array) -> pa.RecordBatch:
     import pyarrow.compute as pc
 
     return rows.filter(pc.is_in(rows.column("run_id"), value_set=run_ids))
-
-
-def _without_empty(column: pa.Array) -> pa.Array:
-    """The column with NULL in the place of a text without characters, or of the number 0."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    # To compare with a value of Python, pyarrow would load pandas: a fifth of a small extraction.
-    size = pc.binary_length(column) if pa.types.is_string(column.type) else column
-    filled = size.cast(pa.bool_())
-    if pc.all(filled).as_py():
-        return column
-    return pc.if_else(filled, column, pa.nulls(len(column), column.type))
